@@ -1,0 +1,35 @@
+"""gossim: what happens to time, loss and agreement when workers train one model by gossip, and some are slow.
+
+    results = gossim.run("scenarios/straggler.yaml")
+    results.summary()
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .errors import InputError, RunError, ScenarioError
+from .scenario import Scenario, load
+
+if TYPE_CHECKING:
+    from .results import Results
+
+__all__ = ["InputError", "Results", "RunError", "Scenario", "ScenarioError", "load", "run"]
+__version__ = "0.1.0"
+
+
+def run(scenario: Scenario | str | Path, out: str | Path | None = None, **options: Any) -> Results:
+    """Run a scenario, or the scenario in that file; `gossim.experiment.run` says what the options are."""
+    from . import experiment
+
+    return experiment.run(scenario, out, **options)
+
+
+def __getattr__(name: str) -> Any:
+    # pandas and torch take seconds to import: only what is used is paid for.
+    if name == "Results":
+        from .results import Results
+
+        return Results
+    raise AttributeError(f"module 'gossim' has no attribute '{name}'")

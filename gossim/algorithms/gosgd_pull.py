@@ -1,0 +1,34 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+from ..fields import Probability
+from .base import Algorithm
+
+if TYPE_CHECKING:
+    from ..sim.worker import Worker
+    from .base import Process
+
+
+class GoSGDPull(Algorithm):
+    """GoSGD as in the authors' slides (March 2017): after a step, with probability p, worker i draws j and asks it:
+
+    α_j ← α_j/2;  x_i ← (α_i x_i + α_j x_j) / (α_i + α_j);  α_i ← α_i + α_j.
+
+    j answers the moment the request arrives, while it computes; i waits for the answer.
+    Invariant: Σα = 1, counting the α in flight; communication leaves Σ α_m x_m (in flight included) as it was.
+    Cost: p answers of one parameter vector per gradient step, and two latencies plus a transfer of waiting for each.
+    """
+
+    weighted: ClassVar[bool] = True
+    name: Literal["gosgd_pull"] = "gosgd_pull"
+    pull_probability: Probability
+
+    def worker(self, w: Worker) -> Process:
+        while True:
+            gradient = w.gradient()
+            yield w.compute()
+            w.step(gradient)
+            if not w.alone and w.rng.random() < self.pull_probability:
+                answer = yield w.pull(w.random_peer())
+                w.merge(answer)

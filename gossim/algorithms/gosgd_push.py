@@ -1,0 +1,35 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+from ..fields import Probability
+from .base import Algorithm
+
+if TYPE_CHECKING:
+    from ..sim.worker import Worker
+    from .base import Process
+
+
+class GoSGDPush(Algorithm):
+    """GoSGD as in the papers: after a step, with probability p, worker s halves α_s and sends (x_s, α_s) to a random r:
+
+    x_r ← (α_r x_r + α_s x_s) / (α_r + α_s);  α_r ← α_r + α_s, before r's next gradient. Nobody waits.
+
+    Invariant: Σα = 1, counting the α in flight; communication leaves Σ α_m x_m (in flight included) as it was.
+    Cost: p messages of one parameter vector per gradient step.
+    Source: Blot, Picard, Cord, Thome, arXiv:1611.09726 and arXiv:1804.01852.
+    """
+
+    weighted: ClassVar[bool] = True
+    name: Literal["gosgd_push"] = "gosgd_push"
+    push_probability: Probability
+
+    def worker(self, w: Worker) -> Process:
+        while True:
+            for message in w.receive():
+                w.merge(message)
+            gradient = w.gradient()
+            yield w.compute()
+            w.step(gradient)
+            if not w.alone and w.rng.random() < self.push_probability:
+                w.push(w.random_peer())

@@ -1,0 +1,25 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from .base import Algorithm
+
+if TYPE_CHECKING:
+    from ..sim.worker import Worker
+    from .base import Process
+
+
+class SGD(Algorithm):
+    """Plain SGD: each worker for itself, x ← x − η ∇L(x). With one worker, the reference for all others.
+
+    Cost: nothing is sent. With M > 1 workers, M independent runs from one starting point.
+    Source: Robbins and Monro 1951 (doi:10.1214/aoms/1177729586).
+    """
+
+    name: Literal["sgd"] = "sgd"
+
+    def worker(self, w: Worker) -> Process:
+        while True:
+            gradient = w.gradient()
+            yield w.compute()
+            w.step(gradient)

@@ -1,0 +1,60 @@
+"""The tables of a run: every column, its type and unit, and what it says."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Column(NamedTuple):
+    """`dtype` is pandas' (and, with null for missing, Parquet's)."""
+
+    name: str
+    dtype: str
+    unit: str
+    meaning: str
+
+
+_ARM = Column("arm", "str", "", "the arm of the scenario")
+_SEED = Column("seed", "int64", "", "the seed; arms with the same seed saw the same random numbers")
+_TIME = Column("time_s", "float64", "s", "simulated time")
+
+PROBES = (
+    _ARM,
+    _SEED,
+    _TIME,
+    Column("gradient_steps", "int64", "steps", "gradient steps taken so far, all workers together"),
+    Column("bytes_sent", "int64", "bytes", "parameters sent so far, all workers together; headers are not counted"),
+    Column("messages_sent", "int64", "messages", "messages with parameters sent so far"),
+    Column("consensus_distance", "float64", "parameters", "mean over workers of the Euclidean norm of x_m - mean(x)"),
+    Column("consensus_max", "float64", "parameters", "the largest of these norms"),
+    Column("alpha_sum", "float64", "", "sum of the weights alpha, those in flight included; empty without weights"),
+    Column("alpha_in_flight", "float64", "", "the part of it inside messages that are not merged yet"),
+    Column("alpha_lost", "float64", "", "weight lost with messages and workers"),
+    Column("train_loss", "float64", "nats", "mean cross-entropy (or the problem's own loss) of mean(x), training set"),
+    Column("test_loss", "float64", "nats", "the same on the test set"),
+    Column("test_accuracy", "float64", "", "share of the test set that mean(x) classifies rightly"),
+)
+
+WORKERS = (
+    _ARM,
+    _SEED,
+    _TIME,
+    Column("worker", "int64", "", "number of the worker, from 0"),
+    Column("steps", "int64", "steps", "gradient steps that this worker has taken"),
+    Column("alpha", "float64", "", "its weight; empty without weights"),
+    Column("distance", "float64", "parameters", "Euclidean norm of x_m - mean(x)"),
+    Column("busy_s", "float64", "s", "time spent computing gradients so far"),
+    Column("waiting_s", "float64", "s", "all other time so far: busy_s + waiting_s = time_s"),
+)
+
+TIMELINE = (
+    _ARM,
+    _SEED,
+    Column("worker", "int64", "", "number of the worker, from 0; of a message, its sender"),
+    Column("activity", "str", "", "computing, waiting, sending (a collective), or message (under way meanwhile)"),
+    Column("start_s", "float64", "s", "simulated time at which it began"),
+    Column("end_s", "float64", "s", "simulated time at which it ended"),
+)
+
+TABLES = {"probes": PROBES, "workers": WORKERS, "timeline": TIMELINE}
+"""The tables of a run directory, each a Parquet file of that name. `timeline` holds the start of the first seed."""

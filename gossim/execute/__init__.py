@@ -1,0 +1,1 @@
+"""The numeric plane: executors that carry out a program on a bank of rows."""

@@ -1,0 +1,110 @@
+"""The batched executor: operations that do not depend on each other run as one call on the bank of rows."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+
+from ..problems.problem import Problem
+from ..program import INITIAL_ROW, Combine, Grad, Op, Probe
+
+WAVE = 1 << 32
+"""Phases between one wave of gradients and the next: more than any chain of combinations in a window."""
+
+MANY_TERMS = 4
+"""From here on a combination is a matrix product of its own."""
+
+
+class Phases:
+    """The earliest phase in which each operation may run: after what it reads was written, and before that is
+    overwritten. Gradients run only in phases that are multiples of WAVE, so that workers whose chains of combinations
+    differ in length still meet in one wave."""
+
+    def __init__(self, rows: int):
+        self.written = [0] * rows
+        self.read = [0] * rows
+
+    def of(self, op: Op) -> int:
+        written, read = self.written, self.read
+        if type(op) is Grad:
+            earliest = max(written[op.at], written[op.out], read[op.out])
+            phase = (earliest // WAVE + 1) * WAVE
+            read[op.at] = max(read[op.at], phase)
+            written[op.out] = phase
+        elif type(op) is Combine:
+            phase = 1 + max(written[op.out], read[op.out], *[written[row] for _, row in op.terms])
+            for _, row in op.terms:
+                read[row] = max(read[row], phase)
+            written[op.out] = phase
+        else:
+            phase = 1 + max(written[row] for row in op.rows)
+            for row in op.rows:
+                read[row] = max(read[row], phase)
+        return phase
+
+
+class Batched:
+    """`measure` is called at each probe, in the order of probes, with the probed rows, `(workers, dim)`, and its facts.
+
+    The bank, `(rows, dim)`, grows to the largest row number that the program uses.
+    """
+
+    def __init__(self, problem: Problem, measure: Callable[[torch.Tensor, Any], None]):
+        self.problem = problem
+        self.measure = measure
+        self.bank = problem.initial().unsqueeze(0).clone()
+        assert INITIAL_ROW == 0
+
+    def run(self, ops: Sequence[Op]) -> None:
+        for batch in self._batches(ops):
+            first = batch[0]
+            if type(first) is Grad:
+                self._grads(batch)
+            elif type(first) is Combine:
+                self._combines(batch, len(first.terms))
+            else:
+                for probe in batch:
+                    self.measure(self.bank[self._index(probe.rows)], probe.facts)
+
+    def _batches(self, ops: Sequence[Op]) -> list[list[Any]]:
+        """`ops` in an order that keeps every read after its write, cut into batches of one shape."""
+        self._grow(1 + max((op.out for op in ops if type(op) is not Probe), default=0))
+        phases = Phases(len(self.bank))
+        batches: dict[tuple[int, int], list[Op]] = defaultdict(list)
+        for op in ops:
+            shape = len(op.terms) if type(op) is Combine else -1
+            batches[phases.of(op), shape].append(op)
+        return [batches[place] for place in sorted(batches)]
+
+    def _grads(self, batch: list[Grad]) -> None:
+        out, at, workers, steps = zip(*batch, strict=True)
+        self.bank[self._index(out)] = self.problem.gradients(self.bank[self._index(at)], workers, steps)
+
+    def _combines(self, batch: list[Combine], terms: int) -> None:
+        out = self._index([op.out for op in batch])
+        if not terms:
+            self.bank[out] = 0
+            return
+        coefficients = torch.tensor(
+            [[c for c, _ in op.terms] for op in batch], dtype=self.bank.dtype, device=self.bank.device
+        )
+        rows = self._index([[row for _, row in op.terms] for op in batch])
+        if terms > MANY_TERMS:
+            self.bank[out] = torch.stack([c @ self.bank[r] for c, r in zip(coefficients, rows, strict=True)])
+            return
+        total = self.bank[rows[:, 0]].mul_(coefficients[:, :1])
+        for term in range(1, terms):
+            total.addcmul_(self.bank[rows[:, term]], coefficients[:, term : term + 1])
+        self.bank[out] = total
+
+    def _index(self, rows: Sequence[Any]) -> torch.Tensor:
+        return torch.tensor(rows, device=self.bank.device)
+
+    def _grow(self, rows: int) -> None:
+        if rows > len(self.bank):
+            grown = self.bank.new_empty(max(rows, len(self.bank) * 2), self.bank.shape[1])
+            grown[: len(self.bank)] = self.bank
+            self.bank = grown

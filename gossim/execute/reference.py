@@ -1,0 +1,34 @@
+"""The reference executor: one operation at a time, in the order of events. The fast one is tested against it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+
+from ..problems.problem import Problem
+from ..program import INITIAL_ROW, Combine, Grad, Op, Probe
+
+
+class Reference:
+    """`measure` is called at each probe with the probed rows, `(workers, dim)`, and the probe's facts."""
+
+    def __init__(self, problem: Problem, measure: Callable[[torch.Tensor, Any], None]):
+        self.problem = problem
+        self.measure = measure
+        self.rows = {INITIAL_ROW: problem.initial()}
+
+    def run(self, ops: Sequence[Op]) -> None:
+        rows = self.rows
+        for op in ops:
+            match op:
+                case Grad(out, at, worker, step):
+                    rows[out] = self.problem.gradient(rows[at], worker, step)
+                case Combine(out, terms):
+                    total = torch.zeros_like(rows[INITIAL_ROW])
+                    for coefficient, row in terms:
+                        total = total + coefficient * rows[row]
+                    rows[out] = total
+                case Probe(probed, facts):
+                    self.measure(torch.stack([rows[row] for row in probed]), facts)

@@ -1,0 +1,208 @@
+"""Running a scenario: every arm with every seed, through both planes, into tables."""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from . import provenance
+from .errors import InputError, RunError
+from .execute.batched import Batched
+from .execute.reference import Reference
+from .problems.build import build, device_named
+from .record import Diverged, Recorder
+from .results import Results, RunDirectory, table
+from .scenario import Arm, Scenario
+from .sim.world import World
+
+if TYPE_CHECKING:
+    import torch
+
+    from .problems.problem import Problem
+
+EXECUTORS = {"batched": Batched, "reference": Reference}
+
+TIMELINE_INTERVALS = 20_000
+"""Of each arm's first seed that are kept for the timeline."""
+
+WINDOW_PER_WORKER = 64
+"""Operations by which the clock runs ahead of the arithmetic: some 30 gradients a worker."""
+
+
+class Progress(Protocol):
+    """Told how a run goes."""
+
+    def arm(self, name: str, seed: int, settings: Arm, gradient_steps: int | None) -> None:
+        """Arm `name` begins with `seed`; it ends after `gradient_steps` if that is known."""
+
+    def advance(self, time_s: float, gradient_steps: int) -> None:
+        """The present arm has come so far."""
+
+    def done(self, message: str | None) -> None:
+        """The present arm with this seed has ended, well or with `message`."""
+
+
+class Silent:
+    """No progress shown."""
+
+    def arm(self, name: str, seed: int, settings: Arm, gradient_steps: int | None) -> None: ...
+    def advance(self, time_s: float, gradient_steps: int) -> None: ...
+    def done(self, message: str | None) -> None: ...
+
+
+def steps_limit(settings: Arm, train_samples: int | None) -> int | None:
+    """Gradient steps, of all workers together, that end a run; None if only time does."""
+    limits = [settings.until.gradient_steps] if settings.until.gradient_steps else []
+    if settings.until.epochs is not None and train_samples and settings.problem.batch_size:
+        limits.append(math.ceil(settings.until.epochs * train_samples / settings.problem.batch_size))
+    return min(limits, default=None)
+
+
+class Experiment:
+    """A scenario made ready: all that can be refused has been refused once this exists, and nothing was written."""
+
+    def __init__(self, scenario: Scenario, device: str | None = None, executor: str = "batched"):
+        if executor not in EXECUTORS:
+            raise InputError(f"executor = {executor!r}: must be one of {', '.join(EXECUTORS)}")
+        self.scenario = scenario if device is None else scenario.override({"device": device})
+        self.executor = EXECUTORS[executor]
+        self.devices = {name: device_named(arm.device) for name, arm in self.scenario.arms.items()}
+        for name, arm in self.scenario.arms.items():
+            self._problem(name, arm, self.scenario.seed)
+        self.probes: list[dict[str, Any]] = []
+        self.workers: list[dict[str, Any]] = []
+        self.timeline: list[dict[str, Any]] = []
+        first = next(iter(self.devices.values()))
+        self.manifest = provenance.manifest(
+            sys.argv, first.type, device_name(first), self.scenario.seed, self.scenario.repeats
+        )
+
+    def run(self, store: RunDirectory | None = None, progress: Progress | None = None) -> Results:
+        """Run everything, writing to `store` after each arm. Raises RunError if an arm broke down (the others are
+        run all the same); however it ends, what was recorded is in `store` and its manifest says how it ended."""
+        progress = progress or Silent()
+        if store:
+            store.begin(self.scenario, self.manifest)
+        with self._ending(store):
+            for seed in self.scenario.seeds:
+                for name, arm in self.scenario.arms.items():
+                    self._run_arm(name, arm, seed, progress)
+                    if store:
+                        store.write_tables(self.results())
+            if self.manifest["diverged"]:
+                raise RunError("\n".join(map(_told, self.manifest["diverged"])))
+        return self.results()
+
+    def results(self) -> Results:
+        """What has been recorded so far, arm by arm."""
+        order = {name: position for position, name in enumerate(self.scenario.arms)}
+        tables = {
+            name: table(name, sorted(getattr(self, name), key=lambda row: (order[row["arm"]], row["seed"])))
+            for name in ("probes", "workers", "timeline")
+        }
+        return Results(scenario=self.scenario, manifest=self.manifest, **tables)
+
+    def _run_arm(self, name: str, arm: Arm, seed: int, progress: Progress) -> None:
+        problem = self._problem(name, arm, seed)
+        limit = steps_limit(arm, problem.train_samples)
+        world = World(
+            arm,
+            seed,
+            message_bytes=problem.dim * problem.dtype.itemsize,
+            gradient_steps=limit,
+            timeline_limit=TIMELINE_INTERVALS if seed == self.scenario.seed else 0,
+        )
+        recorder = Recorder(problem, name, seed)
+        executor = self.executor(problem, recorder.measure)
+        progress.arm(name, seed, arm, limit)
+        message = None
+        try:
+            for window in world.windows(WINDOW_PER_WORKER * arm.workers):
+                executor.run(window)
+                progress.advance(world.env.now, world.gradient_steps)
+        except Diverged as error:
+            self.manifest["diverged"].append(
+                {"arm": name, "seed": seed, "time_s": error.time_s, "gradient_steps": error.gradient_steps}
+            )
+            message = str(error)
+        except RunError as error:
+            raise RunError(f"arm '{name}', seed {seed}: {error}") from None
+        finally:
+            self.probes += recorder.probes
+            self.workers += recorder.workers
+            label = {"arm": name, "seed": seed}
+            self.timeline += [{**label, **interval._asdict()} for interval in world.timeline.intervals]
+            progress.done(message)
+
+    def _problem(self, name: str, arm: Arm, seed: int) -> Problem:
+        try:
+            return build(arm.problem, arm.workers, seed, arm.dtype, self.devices[name])
+        except InputError as error:
+            raise InputError(f"arm '{name}': {error}") from None
+
+    @contextmanager
+    def _ending(self, store: RunDirectory | None) -> Iterator[None]:
+        """However the block ends, the manifest says so and the tables are written."""
+        try:
+            yield
+        except KeyboardInterrupt:
+            self.manifest["status"] = "interrupted"
+            raise
+        except BaseException as error:
+            self.manifest |= {"status": "failed", "error": str(error) or type(error).__name__}
+            raise
+        else:
+            self.manifest["status"] = "complete"
+        finally:
+            self.manifest["ended"] = provenance.now()
+            if store:
+                store.write_tables(self.results())
+                store.write_manifest(self.manifest)
+
+
+def device_name(device: torch.device) -> str:
+    """What the machine calls it."""
+    if device.type == "cuda":
+        import torch
+
+        return torch.cuda.get_device_name(device)
+    import platform
+
+    return platform.machine()
+
+
+def _told(diverged: dict[str, Any]) -> str:
+    return (
+        f"arm '{diverged['arm']}', seed {diverged['seed']}: diverged, no longer finite at {diverged['time_s']:g} s "
+        f"after {diverged['gradient_steps']} gradient steps; what came before is kept"
+    )
+
+
+def run(
+    scenario: Scenario | str | Path,
+    out: str | Path | None = None,
+    *,
+    device: str | None = None,
+    force: bool = False,
+    executor: str = "batched",
+    progress: Progress | None = None,
+) -> Results:
+    """Run a scenario, or the scenario in that file. With `out`, also write the run directory, figures included.
+
+    Raises ScenarioError or InputError, before anything is written, for what cannot be run; RunError for a run that
+    breaks down: what was recorded until then is in `out`.
+    """
+    from .scenario import load
+
+    ready = Experiment(scenario if isinstance(scenario, Scenario) else load(scenario), device, executor)
+    store = None if out is None else RunDirectory(Path(out))
+    if store:
+        store.refuse_overwriting(force)
+    results = ready.run(store, progress)
+    if store:
+        store.write_figures(results.plot())
+    return results

@@ -1,0 +1,98 @@
+"""The kinds of value a scenario is made of: frozen, strict, finite, with their rules told in words."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from typing import Annotated, Any, Self, Union
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    ModelWrapValidatorHandler,
+    Tag,
+    ValidationError,
+    model_validator,
+)
+
+from .errors import nearest
+from .validation import broken, in_words
+
+
+class Frozen(BaseModel):
+    """A value object: unknown keys, wrong types and non-finite numbers are refused, and nothing can be changed."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", strict=True, allow_inf_nan=False, protected_namespaces=()
+    )
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _tell_in_words(cls, data: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
+        try:
+            return handler(data)
+        except ValidationError as error:
+            raise in_words(error, cls.model_fields) from None
+
+
+def must(rule: str, holds: Callable[[Any], bool]) -> AfterValidator:
+    def check(value: Any) -> Any:
+        if not holds(value):
+            raise broken(f"must be {rule}")
+        return value
+
+    return AfterValidator(check)
+
+
+def named(kind: str, names: Collection[str]) -> AfterValidator:
+    """One of `names`, and the nearest of them if it is not."""
+
+    def check(value: str) -> str:
+        if value not in names:
+            raise broken(f"unknown {kind}{nearest(value, names)}")
+        return value
+
+    return AfterValidator(check)
+
+
+def chosen_by_name(classes: Mapping[str, type[BaseModel]], path_class: type[BaseModel] | None = None) -> Any:
+    """The type of a mapping whose key `name` picks one of `classes`; `package.module:thing` picks `path_class`."""
+
+    def tag(value: Any) -> str | None:
+        name = value.get("name") if isinstance(value, dict) else getattr(value, "name", None)
+        return "path" if path_class is not None and isinstance(name, str) and ":" in name else name
+
+    members: list[Any] = [Annotated[cls, Tag(name)] for name, cls in classes.items()]
+    if path_class is not None:
+        members.append(Annotated[path_class, Tag("path")])
+    if len(members) == 1:
+        return members[0]
+    return Annotated[Union[tuple(members)], Discriminator(tag)]  # noqa: UP007 (members are known at run time only)
+
+
+def number_or(number: Any, mapping: type[BaseModel]) -> Any:
+    """The type of a value that is a plain `number` or, as a mapping, a `mapping` model."""
+
+    def tag(value: Any) -> str:
+        return "mapping" if isinstance(value, dict | mapping) else "number"
+
+    return Annotated[
+        Union[Annotated[number, Tag("number")], Annotated[mapping, Tag("mapping")]],  # noqa: UP007
+        Discriminator(tag),
+    ]
+
+
+Probability = Annotated[float, must("in [0, 1]", lambda p: 0 <= p <= 1)]
+Positive = Annotated[float, must("> 0", lambda x: x > 0)]
+NonNegative = Annotated[float, must(">= 0", lambda x: x >= 0)]
+Fraction01 = Annotated[float, must("in [0, 1)", lambda x: 0 <= x < 1)]
+Count = Annotated[int, must("a whole number >= 1", lambda n: n >= 1)]
+Index = Annotated[int, must("a whole number >= 0", lambda n: n >= 0)]
+
+# Strict pydantic refuses a list where a tuple is wanted; YAML has only lists, and only a tuple is frozen.
+AS_TUPLE = BeforeValidator(lambda value: tuple(value) if isinstance(value, list) else value)
+Counts = Annotated[tuple[Count, ...], AS_TUPLE]
+Indices = Annotated[tuple[Index, ...], AS_TUPLE, Field(min_length=1)]

@@ -1,0 +1,41 @@
+"""From a description to a problem with gradients."""
+
+from __future__ import annotations
+
+import torch
+
+from ..errors import InputError, nearest
+from .data import loaded
+from .models import Noise, Quadratic
+from .problem import NoiseProblem, Problem, QuadraticProblem
+from .settings import ProblemSettings
+from .supervised import SupervisedProblem
+from .views import Samples
+
+DTYPES = {"float32": torch.float32, "float64": torch.float64}
+
+
+def device_named(name: str) -> torch.device:
+    """`auto` is the GPU where there is one. Raises InputError for a GPU that is not there."""
+    if name == "cuda" and not torch.cuda.is_available():
+        raise InputError("device = cuda: torch finds no CUDA device here; use cpu or auto")
+    if name not in ("auto", "cpu", "cuda"):
+        raise InputError(f"device = {name!r}: unknown device{nearest(name, ('auto', 'cpu', 'cuda'))}")
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    return torch.device(name)
+
+
+def build(settings: ProblemSettings, workers: int, seed: int, dtype: str, device: torch.device) -> Problem:
+    """The problem for that many workers with that seed. Raises InputError where model and data do not fit."""
+    spec, kind = settings.model, DTYPES[dtype]
+    if isinstance(spec, Noise):
+        return NoiseProblem(spec, workers, seed, kind, device)
+    if isinstance(spec, Quadratic):
+        return QuadraticProblem(spec, settings.batch_size or 1, workers, seed, kind, device)
+    assert settings.data is not None
+    assert settings.batch_size is not None
+    data = loaded(settings.data)
+    samples = Samples(data, settings.data.crop, kind, device)
+    assigned = settings.data.partition.assign(data.train_y, workers, seed)
+    return SupervisedProblem(spec, samples, data.classes, assigned, settings.batch_size, seed)

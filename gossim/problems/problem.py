@@ -1,0 +1,98 @@
+"""What the numeric plane asks of a problem, and the two problems that are known in closed form."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol
+
+import torch
+
+from ..rng import Purpose
+from .keyed import StepKeys, normals
+from .models import Noise, Quadratic
+
+
+class Losses(NamedTuple):
+    """Measured at one parameter vector; None where the problem has no such thing."""
+
+    train_loss: float | None
+    test_loss: float | None
+    test_accuracy: float | None
+
+
+class Problem(Protocol):
+    """Parameters of shape `(dim,)`, and gradients that depend on nothing but (parameters, worker, step)."""
+
+    dim: int
+    dtype: torch.dtype
+    device: torch.device
+    train_samples: int | None
+    """Samples in an epoch; None where there is no data."""
+
+    def initial(self) -> torch.Tensor:
+        """x⁰, `(dim,)`: the same for all workers."""
+
+    def gradient(self, x: torch.Tensor, worker: int, step: int) -> torch.Tensor:
+        """∇L at `x` on `worker`'s `step`-th minibatch, `(dim,)`: one at a time, as plainly as can be."""
+
+    def gradients(self, x: torch.Tensor, workers: Sequence[int], steps: Sequence[int]) -> torch.Tensor:
+        """The same for `x` of shape `(batch, dim)`, together: `(batch, dim)`."""
+
+    def losses(self, x: torch.Tensor) -> Losses:
+        """What `x` achieves."""
+
+
+class NoiseProblem:
+    """∇L = z, standard normal, anew for each (worker, step)."""
+
+    train_samples = None
+
+    def __init__(self, spec: Noise, workers: int, seed: int, dtype: torch.dtype, device: torch.device):
+        self.dim, self.dtype, self.device = spec.dim, dtype, device
+        self.keys = StepKeys(seed, Purpose.GRADIENT_NOISE, workers, device)
+
+    def initial(self) -> torch.Tensor:
+        return torch.zeros(self.dim, dtype=self.dtype, device=self.device)
+
+    def gradient(self, x: torch.Tensor, worker: int, step: int) -> torch.Tensor:
+        return self.gradients(x.unsqueeze(0), [worker], [step])[0]
+
+    def gradients(self, x: torch.Tensor, workers: Sequence[int], steps: Sequence[int]) -> torch.Tensor:
+        keys = self.keys(*(torch.tensor(numbers, device=self.device) for numbers in (workers, steps)))
+        return normals(keys, self.dim).to(self.dtype)
+
+    def losses(self, x: torch.Tensor) -> Losses:
+        return Losses(None, None, None)
+
+
+class QuadraticProblem:
+    """½ (x − x*)ᵀ A (x − x*) with A diagonal; `Quadratic` says with which numbers."""
+
+    train_samples = None
+
+    def __init__(
+        self, spec: Quadratic, batch_size: int, workers: int, seed: int, dtype: torch.dtype, device: torch.device
+    ):
+        self.dim, self.dtype, self.device = spec.dim, dtype, device
+        self.curvatures = torch.logspace(0, 1, spec.dim, spec.condition_number, dtype=dtype, device=device)
+        self.optimum = torch.ones(spec.dim, dtype=dtype, device=device)
+        self.deviation = spec.gradient_noise / batch_size**0.5
+        self.keys = StepKeys(seed, Purpose.GRADIENT_NOISE, workers, device)
+
+    def initial(self) -> torch.Tensor:
+        return torch.zeros(self.dim, dtype=self.dtype, device=self.device)
+
+    def gradient(self, x: torch.Tensor, worker: int, step: int) -> torch.Tensor:
+        return self.gradients(x.unsqueeze(0), [worker], [step])[0]
+
+    def gradients(self, x: torch.Tensor, workers: Sequence[int], steps: Sequence[int]) -> torch.Tensor:
+        slope = self.curvatures * (x - self.optimum)
+        if not self.deviation:
+            return slope
+        keys = self.keys(*(torch.tensor(numbers, device=self.device) for numbers in (workers, steps)))
+        return slope + self.deviation * normals(keys, self.dim).to(self.dtype)
+
+    def losses(self, x: torch.Tensor) -> Losses:
+        distance = x - self.optimum
+        loss = float((self.curvatures * distance * distance).sum() / 2)
+        return Losses(loss, loss, None)

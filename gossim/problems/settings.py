@@ -1,0 +1,28 @@
+"""The `problem` section of a scenario."""
+
+from __future__ import annotations
+
+from pydantic import model_validator
+
+from ..fields import Count, Frozen
+from ..validation import MISSING, broken_at
+from .data import AnyData
+from .models import AnyModel
+
+
+class ProblemSettings(Frozen):
+    """What is learned, from which data, with how many samples per gradient."""
+
+    model: AnyModel
+    data: AnyData | None = None
+    batch_size: Count | None = None
+
+    @model_validator(mode="after")
+    def _data_where_needed(self) -> ProblemSettings:
+        name = self.model.name
+        if not self.model.needs_data and self.data is not None:
+            raise broken_at(("data",), self.data.model_dump(), f"the model '{name}' has none; leave it out")
+        for key in ("data", "batch_size"):
+            if self.model.needs_data and getattr(self, key) is None:
+                raise broken_at((key,), None, f"is required by the model '{name}'", MISSING)
+        return self

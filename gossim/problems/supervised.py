@@ -1,0 +1,129 @@
+"""A network that learns to classify: cross-entropy on minibatches."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import nn
+from torch.func import functional_call, grad, vmap
+from torch.nn.functional import cross_entropy
+
+from ..errors import InputError
+from ..rng import Purpose, key
+from .dropout import make_reproducible
+from .keyed import StepKeys
+from .minibatches import Minibatches
+from .models import ModelSpec
+from .problem import Losses
+from .views import Samples
+
+EVALUATION_CHUNK = 1000
+"""Samples that are evaluated at once."""
+
+
+class SupervisedProblem:
+    """The mean cross-entropy of a network over a minibatch, as a function of its parameters in one vector."""
+
+    def __init__(
+        self, spec: ModelSpec, samples: Samples, classes: int, assigned: list[np.ndarray], batch_size: int, seed: int
+    ):
+        self.samples = samples
+        self.train_samples = len(samples.train_y)
+        self.dtype, self.device = samples.train_x.dtype, samples.train_x.device
+        self.network = initialised(spec, samples.shape, classes, seed).to(self.device, self.dtype)
+        self.mask = make_reproducible(self.network)
+        self.parameters = dict(self.network.named_parameters())
+        self.sizes = [p.numel() for p in self.parameters.values()]
+        self.dim = sum(self.sizes)
+        self.minibatches = Minibatches(assigned, samples.views, batch_size, seed)
+        self.keys = StepKeys(seed, Purpose.DROPOUT, len(assigned), self.device)
+        has_convolutions = any(isinstance(m, nn.Conv1d | nn.Conv2d | nn.Conv3d) for m in self.network.modules())
+        # On a CPU a batched convolution is slower than one network after the other (docs/performance.md).
+        self.one_by_one = has_convolutions and self.device.type == "cpu"
+        self._check_output(classes)
+
+    def initial(self) -> torch.Tensor:
+        return torch.cat([p.detach().flatten() for p in self.parameters.values()])
+
+    def gradient(self, x: torch.Tensor, worker: int, step: int) -> torch.Tensor:
+        inputs, labels, keys = self._batch([worker], [step])
+        return self._gradient(x, inputs[0], labels[0], keys[0])
+
+    def gradients(self, x: torch.Tensor, workers: Sequence[int], steps: Sequence[int]) -> torch.Tensor:
+        inputs, labels, keys = self._batch(workers, steps)
+        if self.one_by_one or len(workers) == 1:
+            rows = zip(x, inputs, labels, keys, strict=True)
+            return torch.stack([self._gradient(*row) for row in rows])
+        slopes = vmap(grad(self._loss))(self._unflatten(x), inputs, labels, keys)
+        return torch.cat([slope.flatten(1) for slope in slopes.values()], dim=1)
+
+    def losses(self, x: torch.Tensor) -> Losses:
+        train_loss, _ = self._evaluate(x, self.samples.train_x, self.samples.train_y)
+        test_loss, accuracy = self._evaluate(x, self.samples.test_x, self.samples.test_y)
+        return Losses(train_loss, test_loss, accuracy)
+
+    def _batch(
+        self, workers: Sequence[int], steps: Sequence[int]
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        inputs, labels = self.samples.batch(*self.minibatches.indices(workers, steps))
+        if self.mask is None:
+            return inputs, labels, labels.new_zeros(len(workers))
+        return inputs, labels, self.keys(*(torch.tensor(n, device=self.device) for n in (workers, steps)))
+
+    def _gradient(
+        self, x: torch.Tensor, inputs: torch.Tensor, labels: torch.Tensor, mask_key: torch.Tensor
+    ) -> torch.Tensor:
+        leaves = {name: part.detach().requires_grad_() for name, part in self._unflatten(x).items()}
+        slopes = torch.autograd.grad(self._loss(leaves, inputs, labels, mask_key), list(leaves.values()))
+        return torch.cat([slope.flatten() for slope in slopes])
+
+    def _loss(
+        self, parameters: dict[str, torch.Tensor], inputs: torch.Tensor, labels: torch.Tensor, mask_key: torch.Tensor
+    ) -> torch.Tensor:
+        if self.mask is not None:
+            self.mask.key = mask_key
+        return cross_entropy(functional_call(self.network, parameters, inputs), labels)
+
+    def _unflatten(self, x: torch.Tensor) -> dict[str, torch.Tensor]:
+        """Views of `x`, `(..., dim)`, in the shapes of the parameters, `(..., *shape)`."""
+        parts = x.split(self.sizes, dim=-1)
+        shaped = zip(self.parameters.items(), parts, strict=True)
+        return {name: part.unflatten(-1, p.shape) if p.dim() else part[..., 0] for (name, p), part in shaped}
+
+    @torch.no_grad()
+    def _evaluate(self, x: torch.Tensor, inputs: torch.Tensor, labels: torch.Tensor) -> tuple[float, float]:
+        """Mean loss and share of right answers."""
+        parameters = self._unflatten(x)
+        self.network.eval()
+        loss = right = torch.zeros((), dtype=torch.float64, device=self.device)
+        for chunk, answers in zip(inputs.split(EVALUATION_CHUNK), labels.split(EVALUATION_CHUNK), strict=True):
+            logits = functional_call(self.network, parameters, self.samples.central(chunk))
+            loss = loss + cross_entropy(logits, answers, reduction="none").double().sum()
+            right = right + (logits.argmax(dim=1) == answers).sum()
+        self.network.train()
+        return float(loss) / len(labels), float(right) / len(labels)
+
+    def _check_output(self, classes: int) -> None:
+        if not self.parameters:
+            raise InputError("problem.model: the network has no parameters to learn")
+        self.network.eval()
+        try:
+            with torch.no_grad():
+                shape = tuple(self.network(self.samples.central(self.samples.test_x[:2])).shape)
+        except RuntimeError as error:
+            raise InputError(f"problem.model: does not take samples of shape {self.samples.shape}: {error}") from None
+        self.network.train()
+        if shape != (2, classes):
+            raise InputError(f"problem.model: gives shape {shape} for 2 samples, not (2, {classes}) logits")
+
+
+def initialised(spec: ModelSpec, shape: tuple[int, ...], classes: int, seed: int) -> nn.Module:
+    """The network with its parameters drawn from the stream named (seed, initialisation).
+
+    Layers draw from torch's global generator when they are made; its state is put back afterwards.
+    """
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(key(seed, Purpose.INITIALISATION))
+        return spec.network(shape, classes)

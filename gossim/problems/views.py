@@ -1,0 +1,52 @@
+"""The samples on the device, and the views of them that training draws."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from .data import Dataset
+
+
+class Samples:
+    """Training samples as tensors. With `crop`, a view is one of the square crops of that side, flipped or not."""
+
+    def __init__(self, data: Dataset, crop: int | None, dtype: torch.dtype, device: torch.device):
+        self.crop = crop
+        self.train_x, self.test_x = (
+            torch.from_numpy(x).to(device=device, dtype=dtype) for x in (data.train_x, data.test_x)
+        )
+        self.train_y, self.test_y = (torch.from_numpy(y).to(device) for y in (data.train_y, data.test_y))
+        channels, height, width = data.shape
+        self.offsets = (height - crop + 1, width - crop + 1) if crop else (1, 1)
+        self.views = 2 * self.offsets[0] * self.offsets[1] if crop else 1
+        self.shape = (channels, crop, crop) if crop else data.shape
+
+    def batch(self, samples: np.ndarray, views: np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:
+        """Inputs `(..., channels, height, width)` and labels `(...)` for sample and view numbers of shape `(...)`."""
+        index = torch.from_numpy(samples).to(self.train_x.device)
+        inputs = self.train_x[index]
+        if self.crop:
+            inputs = self._viewed(inputs, torch.from_numpy(views).to(self.train_x.device))
+        return inputs, self.train_y[index]
+
+    def central(self, x: torch.Tensor) -> torch.Tensor:
+        """The view that evaluation uses."""
+        if not self.crop:
+            return x
+        top, left = (count // 2 for count in self.offsets)
+        return x[..., top : top + self.crop, left : left + self.crop]
+
+    def _viewed(self, inputs: torch.Tensor, views: torch.Tensor) -> torch.Tensor:
+        assert self.crop
+        flipped, offset = views % 2, views // 2
+        steps = torch.arange(self.crop, device=inputs.device)
+        rows = (offset // self.offsets[1])[..., None] + steps
+        columns = (offset % self.offsets[1])[..., None] + torch.where(
+            flipped[..., None].bool(), steps.flip(0), steps
+        )
+        height, width = inputs.shape[-2:]
+        positions = (rows[..., :, None] * width + columns[..., None, :]).flatten(-2)
+        flat = inputs.flatten(-2)
+        positions = positions.unsqueeze(-2).expand(*flat.shape[:-1], positions.shape[-1])
+        return flat.gather(-1, positions).unflatten(-1, (self.crop, self.crop))

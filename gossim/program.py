@@ -1,0 +1,133 @@
+"""The program: what the timing plane tells the numeric plane to do, in order, on numbered rows.
+
+A row is one parameter vector of shape `(dim,)`. Three operations carry every linear algorithm. The timing plane only
+ever handles row *numbers*; it never sees a tensor.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+INITIAL_ROW = 0
+"""The row that holds the initial parameters x⁰ when a program starts; the program itself copies it to the workers."""
+
+
+class Grad(NamedTuple):
+    """row `out` ← ∇L at row `at`, on the minibatch of `worker`'s `step`-th gradient."""
+
+    out: int
+    at: int
+    worker: int
+    step: int
+
+
+class Combine(NamedTuple):
+    """row `out` ← Σ coefficient · row over `terms`, `(coefficient, row)` each; the empty sum is the zero vector."""
+
+    out: int
+    terms: tuple[tuple[float, int], ...]
+
+
+class Probe(NamedTuple):
+    """Measure `rows` (the workers' parameters, in order) as they stand here. `facts` is passed on untouched."""
+
+    rows: tuple[int, ...]
+    facts: Any
+
+
+Op = Grad | Combine | Probe
+
+
+class RowError(RuntimeError):
+    """A row was used after it was freed, or read before anything was written to it: a defect in an algorithm."""
+
+
+class Rows:
+    """Hands out row numbers and takes them back, counting how many hold each.
+
+    A freed row waits at the end of a queue that is kept about as long as `slack`, so that it is not reused at once:
+    reuse would make two unrelated operations depend on each other and so split a batch. Rows are therefore bounded by
+    those in use plus `slack`, however long the run.
+    """
+
+    def __init__(self, slack: int):
+        self.slack = slack
+        self.holders: list[int] = []
+        self.written: list[bool] = []
+        self._free: deque[int] = deque()
+
+    def __len__(self) -> int:
+        """Rows ever needed: the height of the bank."""
+        return len(self.holders)
+
+    def allocate(self) -> int:
+        """A row held once, with nothing written to it yet."""
+        if len(self._free) > self.slack:
+            row = self._free.popleft()
+            self.holders[row] = 1
+            self.written[row] = False
+            return row
+        self.holders.append(1)
+        self.written.append(False)
+        return len(self.holders) - 1
+
+    def hold(self, row: int, holders: int = 1) -> None:
+        """Add holders to a row in use; each will `release` it."""
+        self.require_held(row)
+        self.holders[row] += holders
+
+    def release(self, row: int) -> None:
+        """Give up one hold; the last one frees the row."""
+        self.require_held(row)
+        self.holders[row] -= 1
+        if not self.holders[row]:
+            self._free.append(row)
+
+    def require_held(self, row: int) -> None:
+        if not self.holders[row]:
+            raise RowError(f"row {row} was used after it was freed")
+
+    def require_readable(self, row: int) -> None:
+        self.require_held(row)
+        if not self.written[row]:
+            raise RowError(f"row {row} was read before it was written")
+
+
+class Program:
+    """The operations emitted since the last `take`, checked as they come: no row is read after it was freed."""
+
+    def __init__(self, slack: int = 0):
+        self.rows = Rows(slack)
+        self.ops: list[Op] = []
+        self.gradients = 0
+        initial = self.rows.allocate()
+        self.rows.written[initial] = True
+
+    def grad(self, out: int, at: int, worker: int, step: int) -> None:
+        self.rows.require_readable(at)
+        self._write(out)
+        self.gradients += 1
+        self.ops.append(Grad(out, at, worker, step))
+
+    def combine(self, out: int, terms: Sequence[tuple[Any, int]]) -> None:
+        """Coefficients may be any real numbers, exact fractions too; they enter the program as floats."""
+        for _, row in terms:
+            self.rows.require_readable(row)
+        self._write(out)
+        self.ops.append(Combine(out, tuple((float(c), row) for c, row in terms)))
+
+    def probe(self, rows: Sequence[int], facts: Any) -> None:
+        for row in rows:
+            self.rows.require_readable(row)
+        self.ops.append(Probe(tuple(rows), facts))
+
+    def take(self) -> list[Op]:
+        """All operations since the last call, to be executed in an order that keeps every read after its write."""
+        taken, self.ops, self.gradients = self.ops, [], 0
+        return taken
+
+    def _write(self, row: int) -> None:
+        self.rows.require_held(row)
+        self.rows.written[row] = True

@@ -1,0 +1,123 @@
+"""Results: the tables of a run, in memory and as a run directory."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from .columns import TABLES
+from .errors import InputError
+from .files import whole, write_text
+from .scenario import Scenario, load
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+def table(name: str, rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
+    """The table of that name with these rows, its columns as `columns.TABLES` has them."""
+    columns = TABLES[name]
+    frame = pd.DataFrame(list(rows), columns=[column.name for column in columns])
+    return frame.astype({column.name: column.dtype for column in columns})
+
+
+@dataclass(frozen=True, eq=False)
+class Results:
+    """What a run recorded. `gossim.columns` says what each column means."""
+
+    scenario: Scenario
+    manifest: dict[str, Any]
+    probes: pd.DataFrame
+    workers: pd.DataFrame
+    timeline: pd.DataFrame
+
+    def summary(self) -> pd.DataFrame:
+        """One row an arm: mean over seeds and, in columns that end in `_se`, its standard error."""
+        from .summary import summarise
+
+        return summarise(self)
+
+    def plot(self) -> dict[str, Figure]:
+        """The figures by name."""
+        from .plots import draw
+
+        return draw(self)
+
+    @classmethod
+    def open(cls, directory: str | Path) -> Results:
+        """The results in a run directory. Raises InputError if it is none."""
+        return RunDirectory(Path(directory)).read()
+
+
+class RunDirectory:
+    """The files of one run. Each is written whole or not at all."""
+
+    def __init__(self, path: Path):
+        self.path = path
+
+    def refuse_overwriting(self, force: bool) -> None:
+        """Raise InputError if there is something here that a new run must not replace."""
+        if not self.path.exists():
+            return
+        if not self.path.is_dir():
+            raise InputError(f"{self.path}: is not a directory; choose another with --out")
+        status = self._status()
+        if status is None and any(self.path.iterdir()):
+            raise InputError(f"{self.path}: holds other files and no run; choose another directory with --out")
+        if status in ("complete", "running") and not force:
+            what = "a complete run" if status == "complete" else "a run that is under way or was cut off"
+            raise InputError(f"{self.path}: holds {what}; replace it with --force or choose another with --out")
+
+    def begin(self, scenario: Scenario, manifest: Mapping[str, Any]) -> None:
+        """Make the directory ready for a new run: what an earlier one left here goes."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        self.write_manifest(manifest)
+        for name in TABLES:
+            (self.path / f"{name}.parquet").unlink(missing_ok=True)
+        for figure in [*self.figures.glob("*.png"), *self.figures.glob("*.svg")]:
+            figure.unlink()
+        write_text(self.path / "scenario.yaml", scenario.to_yaml())
+
+    def write_manifest(self, manifest: Mapping[str, Any]) -> None:
+        write_text(self.path / "manifest.json", json.dumps(manifest, indent=2, ensure_ascii=False) + "\n")
+
+    def write_tables(self, results: Results) -> None:
+        for name in TABLES:
+            with whole(self.path / f"{name}.parquet") as draft:
+                getattr(results, name).to_parquet(draft, engine="pyarrow", index=False)
+
+    def write_figures(self, figures: Mapping[str, Figure]) -> list[Path]:
+        self.figures.mkdir(exist_ok=True)
+        written = []
+        for name, figure in figures.items():
+            for suffix, metadata in (("png", {}), ("svg", {"Date": None})):
+                path = self.figures / f"{name}.{suffix}"
+                with whole(path) as draft:
+                    figure.savefig(draft, metadata=metadata)
+                written.append(path)
+        return written
+
+    @property
+    def figures(self) -> Path:
+        return self.path / "figures"
+
+    def read(self) -> Results:
+        if self._status() is None:
+            raise InputError(f"{self.path}: is not a run directory (it has no readable manifest.json)")
+        manifest = json.loads((self.path / "manifest.json").read_text(encoding="utf-8"))
+        try:
+            tables = {name: pd.read_parquet(self.path / f"{name}.parquet", engine="pyarrow") for name in TABLES}
+        except (OSError, ValueError) as error:
+            raise InputError(f"{self.path}: the run's tables cannot be read: {error}") from None
+        return Results(scenario=load(self.path / "scenario.yaml"), manifest=manifest, **tables)
+
+    def _status(self) -> str | None:
+        try:
+            return str(json.loads((self.path / "manifest.json").read_text(encoding="utf-8"))["status"])
+        except (OSError, ValueError, KeyError, TypeError):
+            return None

@@ -1,0 +1,56 @@
+"""Named random streams: every random number comes from a generator named by (seed, purpose, index…).
+
+Two streams with different names are independent (`numpy.random.SeedSequence` spawn keys), and what one stream has
+drawn never moves another. So a worker's k-th gradient takes the same time and sees the same minibatch under every
+algorithm, and arms with one seed are paired.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable, Iterator
+from enum import StrEnum
+
+import numpy as np
+
+BLOCK = 256
+"""Draws made at once. A constant: for rejection samplers the block size is part of what the stream is."""
+
+
+class Purpose(StrEnum):
+    COMPUTE = "compute"
+    NETWORK = "network"
+    PEERS = "peers"
+    DATA = "data"
+    PARTITION = "partition"
+    INITIALISATION = "initialisation"
+    DROPOUT = "dropout"
+    GRADIENT_NOISE = "gradient_noise"
+
+
+def _seed_sequence(seed: int, purpose: Purpose, index: tuple[int, ...]) -> np.random.SeedSequence:
+    # A checksum of the name, not its position in the list: a new purpose leaves the others' numbers alone.
+    return np.random.SeedSequence(seed, spawn_key=(zlib.crc32(purpose.encode()), *index))
+
+
+def stream(seed: int, purpose: Purpose, *index: int) -> np.random.Generator:
+    """The generator of that name."""
+    return np.random.Generator(np.random.PCG64(_seed_sequence(seed, purpose, index)))
+
+
+def key(seed: int, purpose: Purpose, *index: int) -> int:
+    """A 64-bit key of that name, for counter-based draws (`problems.keyed`); in the range of a signed integer."""
+    return int(_seed_sequence(seed, purpose, index).generate_state(1, np.uint64).view(np.int64)[0])
+
+
+def in_blocks(draw: Callable[[int], np.ndarray]) -> Iterator[float]:
+    """Endless Python floats from `draw(count)`; some 50 ns each, where a scalar draw from scipy takes 50 µs."""
+    while True:
+        yield from draw(BLOCK).tolist()
+
+
+class PeerRandom:
+    """A worker's own uniform numbers in [0, 1), for deciding whether and with whom to communicate."""
+
+    def __init__(self, seed: int, worker: int):
+        self.random: Callable[[], float] = in_blocks(stream(seed, Purpose.PEERS, worker).random).__next__

@@ -1,0 +1,255 @@
+"""The scenario: a YAML file as frozen, validated values, with every default written out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Self
+
+import yaml
+from pydantic import model_validator
+
+from . import yaml12
+from .algorithms import ALGORITHMS, Algorithm
+from .errors import ScenarioError
+from .fields import Count, Frozen, Index, Positive, Probability, chosen_by_name, named
+from .optimizer import OptimizerSettings
+from .problems import ProblemSettings
+from .sim.delays import ComputeSettings
+from .sim.network import NetworkSettings
+from .sim.topology import TOPOLOGIES
+from .validation import MISSING, Problem, broken, broken_at, problems
+
+AnyAlgorithm = Algorithm if TYPE_CHECKING else chosen_by_name(ALGORITHMS)
+
+
+class Until(Frozen):
+    """What ends a run; whatever is reached first. `gradient_steps` and `epochs` count all workers together."""
+
+    time_s: Positive | None = None
+    gradient_steps: Count | None = None
+    epochs: Positive | None = None
+
+    @model_validator(mode="after")
+    def _something_ends_it(self) -> Until:
+        if self.time_s is None and self.gradient_steps is None and self.epochs is None:
+            raise broken("must have at least one of time_s, gradient_steps, epochs")
+        return self
+
+
+class ProbeSettings(Frozen):
+    """When to measure: every so many simulated seconds, and always at the start and at the end."""
+
+    every_s: Positive
+
+
+class Target(Frozen):
+    """The goal whose time of arrival is compared: the first probe at which it is met. One of the three."""
+
+    train_loss: Positive | None = None
+    test_loss: Positive | None = None
+    test_accuracy: Probability | None = None
+
+    @model_validator(mode="after")
+    def _one_goal(self) -> Target:
+        if sum(goal is not None for goal in (self.train_loss, self.test_loss, self.test_accuracy)) != 1:
+            raise broken("must have exactly one of train_loss, test_loss, test_accuracy")
+        return self
+
+
+class Settings(Frozen):
+    """The sections that all arms share and that each arm may override."""
+
+    until: Until
+    workers: Count
+    problem: ProblemSettings
+    optimizer: OptimizerSettings
+    compute: ComputeSettings
+    network: NetworkSettings | None = None
+    topology: Annotated[str, named("topology", TOPOLOGIES)] = "complete"
+    probe: ProbeSettings
+    dtype: Annotated[str, named("dtype", ("float32", "float64"))] = "float32"
+    device: Annotated[str, named("device", ("auto", "cpu", "cuda"))] = "auto"
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        if self.workers > 1 and self.network is None:
+            raise broken_at(("network",), None, "is required where there is more than one worker", MISSING)
+        for number, straggler in enumerate(self.compute.stragglers):
+            for place, worker in enumerate(straggler.workers):
+                if worker >= self.workers:
+                    path = ("compute", "stragglers", number, "workers", place)
+                    rule = f"must be below {self.workers}: workers are numbered 0 to {self.workers - 1}"
+                    raise broken_at(path, worker, rule)
+        if self.until.epochs is not None and self.problem.data is None:
+            rule = f"the model '{self.problem.model.name}' has no data, and so no epochs"
+            raise broken_at(("until", "epochs"), self.until.epochs, rule)
+        return self
+
+
+class Arm(Settings):
+    """One way to do it: an algorithm and the settings it runs under, complete."""
+
+    algorithm: AnyAlgorithm
+
+
+class Shared(Settings):
+    """A scenario without its arms."""
+
+    title: str = ""
+    seed: Index = 0
+    repeats: Count = 1
+    target: Target | None = None
+
+
+class Scenario(Shared):
+    """What to compare: shared settings, arms, and the seeds `seed`, `seed + 1`, … that every arm sees."""
+
+    arms: dict[str, Arm]
+
+    @property
+    def seeds(self) -> range:
+        return range(self.seed, self.seed + self.repeats)
+
+    @classmethod
+    def parse(cls, data: Any, source: str = "scenario") -> Scenario:
+        """A scenario from the mapping that a file holds. Raises ScenarioError with all that is wrong with it."""
+        if not isinstance(data, Mapping):
+            raise ScenarioError(source, ["must be a mapping of keys to values, as `title: ...` makes one"])
+        shared = {key: value for key, value in data.items() if key != "arms"}
+        arms = data.get("arms")
+        wrong = problems(Shared, shared)
+        known = {(problem.path, problem.rule) for problem in wrong}
+        if not isinstance(arms, Mapping) or not arms:
+            shown = arms if "arms" in data else None
+            wrong.append(Problem(("arms",), shown, "must be a mapping with at least one arm, `name: {algorithm: ...}`"))
+            arms = {}
+        merged = {}
+        for name, own in arms.items():
+            if not isinstance(own, Mapping):
+                wrong.append(Problem(("arms", str(name)), own, "must be a mapping with an `algorithm`"))
+                continue
+            merged[str(name)] = arm = _merged_arm(shared, own)
+            # What an arm inherits was judged above, and is told once, where it stands.
+            wrong += [
+                problem._replace(path=("arms", str(name), *problem.path))
+                for problem in problems(Arm, arm)
+                if (problem.path, problem.rule) not in known
+            ]
+        if wrong:
+            raise ScenarioError(source, [str(problem) for problem in wrong])
+        return cls.model_validate({**shared, "arms": merged})
+
+    def to_data(self) -> dict[str, Any]:
+        """The mapping that `parse` reads back as this scenario: every default, and in each arm what differs."""
+        dumped = self.model_dump(mode="json")
+        arms = dumped.pop("arms")
+        data = {key: dumped.pop(key) for key in Shared.__annotations__} | dumped
+        data["arms"] = {
+            name: {"algorithm": arm.pop("algorithm"), **_difference(arm, data)} for name, arm in arms.items()
+        }
+        return data
+
+    def to_yaml(self) -> str:
+        return yaml12.write(self.to_data())
+
+    def override(self, changes: Mapping[str, Any], source: str = "override") -> Scenario:
+        """This scenario with other values, `{"workers": 16, "problem.batch_size": 32}`. Raises ScenarioError."""
+        data = self.to_data()
+        for path, value in changes.items():
+            _set(data, path, value, source)
+        return Scenario.parse(data, source)
+
+
+def load(path: str | Path) -> Scenario:
+    """The scenario in that file. Raises ScenarioError with everything that is wrong with it."""
+    try:
+        data = yaml12.read(Path(path).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ScenarioError(str(path), [f"cannot be read: {error.strerror}"]) from None
+    except UnicodeDecodeError:
+        raise ScenarioError(str(path), ["is not a text in UTF-8"]) from None
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark
+        place = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
+        raise ScenarioError(str(path), [f"{place}not valid YAML: {error.problem}"]) from None
+    except yaml.YAMLError as error:
+        raise ScenarioError(str(path), [f"not valid YAML: {' '.join(str(error).split())}"]) from None
+    return Scenario.parse(data, str(path))
+
+
+def _merged_arm(shared: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
+    """The sections of an arm: what is shared, changed by what is the arm's own.
+
+    An arm with fewer workers keeps the first of them, and of the shared stragglers those that are among these.
+    """
+    sections = {key: value for key, value in shared.items() if key in Settings.model_fields}
+    arm = _merge(sections, own)
+    own_compute = own.get("compute")
+    inherits = not (isinstance(own_compute, Mapping) and "stragglers" in own_compute)
+    compute, workers = arm.get("compute"), arm.get("workers")
+    if inherits and "workers" in own and isinstance(compute, Mapping) and type(workers) is int:
+        stragglers = compute.get("stragglers")
+        if isinstance(stragglers, list):
+            arm["compute"] = {**compute, "stragglers": _present(stragglers, workers)}
+    return arm
+
+
+def _present(stragglers: list[Any], workers: int) -> list[Any]:
+    """`stragglers` without the workers that are not there; what is malformed is left for validation to refuse."""
+    present = []
+    for straggler in stragglers:
+        if isinstance(straggler, Mapping) and isinstance(straggler.get("workers"), list):
+            left = [worker for worker in straggler["workers"] if not (type(worker) is int and worker >= workers)]
+            if left or not straggler["workers"]:
+                present.append({**straggler, "workers": left})
+        else:
+            present.append(straggler)
+    return present
+
+
+_KIND = ("name", "distribution")
+"""The keys that say what a mapping describes."""
+
+
+def _merge(base: Any, own: Any) -> Any:
+    """`own` laid over `base`, mapping by mapping; a mapping that describes another thing replaces the old one."""
+    if not (isinstance(base, Mapping) and isinstance(own, Mapping)):
+        return own
+    if any(key in own and own[key] != base.get(key) for key in _KIND):
+        return own
+    return {**base, **{key: _merge(base.get(key), value) for key, value in own.items()}}
+
+
+def _difference(arm: Mapping[str, Any], base: Mapping[str, Any]) -> dict[str, Any]:
+    """The smallest mapping that `_merge` turns from `base` into `arm`."""
+    changed = {}
+    for key, value in arm.items():
+        old = base.get(key)
+        if value == old:
+            continue
+        if isinstance(value, Mapping) and isinstance(old, Mapping) and _merge(old, _difference(value, old)) == value:
+            value = _difference(value, old)
+        changed[key] = value
+    return changed
+
+
+def _set(data: Any, path: str, value: Any, source: str) -> None:
+    """Put `value` at the dotted `path`, whose numbers count list items."""
+    *way, last = path.split(".")
+    here = data
+    for part in way:
+        if isinstance(here, list) and part.isdigit() and int(part) < len(here):
+            here = here[int(part)]
+        elif isinstance(here, dict):
+            if not isinstance(here.get(part), dict | list):
+                here[part] = {}
+            here = here[part]
+        else:
+            raise ScenarioError(source, [f"{path}: there is no '{part}' to change"])
+    if isinstance(here, list):
+        if not (last.isdigit() and int(last) < len(here)):
+            raise ScenarioError(source, [f"{path}: the list has no item '{last}'"])
+        here[int(last)] = value
+    else:
+        here[last] = value

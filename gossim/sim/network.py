@@ -1,0 +1,91 @@
+"""The network: what a message carries, how long it is on its way, and what has been sent so far."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import simpy
+
+from ..fields import Frozen, Positive
+from ..rng import Purpose
+from .activity import Timeline
+from .delays import Delay, Distribution
+
+
+class NetworkSettings(Frozen):
+    """`latency_s`: seconds, or a distribution from which each directed link draws its own latency once.
+    `bandwidth_bytes_per_s`: of each link; null means unlimited, which has to be said."""
+
+    latency_s: Delay
+    bandwidth_bytes_per_s: Positive | None
+
+
+@dataclass(eq=False, slots=True)
+class Message:
+    """A snapshot of the sender's parameters on its way, with the weight α that travels in it."""
+
+    sender: int
+    receiver: int
+    row: int
+    alpha: Any
+    sent_s: float
+
+
+class Network:
+    """Point-to-point links that do not share capacity: a message takes its link's latency plus size/bandwidth.
+
+    Bytes and messages count parameter vectors only; a request that carries none costs its latency and no bytes.
+    """
+
+    def __init__(self, env: simpy.Environment, settings: NetworkSettings, seed: int, timeline: Timeline):
+        self.env = env
+        self.timeline = timeline
+        self.settings = settings
+        self.seed = seed
+        self.bytes_sent = 0
+        self.messages_sent = 0
+        self.in_flight: dict[Message, None] = {}  # in order of sending, from sending until merged
+        self._latency_s: dict[tuple[int, int], float] = {}
+
+    @property
+    def bandwidth_bytes_per_s(self) -> float:
+        return self.settings.bandwidth_bytes_per_s or float("inf")
+
+    def latency_s(self, sender: int, receiver: int) -> float:
+        """Latency of the directed link, in seconds: the link's own, whatever was sent before and by whom."""
+        law = self.settings.latency_s
+        if not isinstance(law, Distribution):
+            return law
+        link = (sender, receiver)
+        if link not in self._latency_s:
+            self._latency_s[link] = next(law.draws(self.seed, Purpose.NETWORK, *link))
+        return self._latency_s[link]
+
+    def count(self, messages: int, size_bytes: int) -> None:
+        """Book `messages` of `size_bytes` altogether."""
+        self.messages_sent += messages
+        self.bytes_sent += size_bytes
+
+    def send(self, message: Message, size_bytes: int, deliver: Callable[[Message], Any]) -> None:
+        """Put `message` on its way; `deliver` is called with it when it arrives."""
+        self.count(1, size_bytes)
+        self.in_flight[message] = None
+
+        def arrive() -> None:
+            self.timeline.add(message.sender, "message", message.sent_s, self.env.now)
+            deliver(message)
+
+        latency_s = self.latency_s(message.sender, message.receiver)
+        self.after(latency_s + size_bytes / self.bandwidth_bytes_per_s, arrive)
+
+    def merged(self, message: Message) -> None:
+        """`message` has done its work: its weight is its receiver's now."""
+        del self.in_flight[message]
+
+    def after(self, delay_s: float, act: Callable[[], Any]) -> None:
+        """Call `act` in `delay_s` simulated seconds."""
+        timeout = self.env.timeout(delay_s)
+        assert timeout.callbacks is not None
+        timeout.callbacks.append(lambda _: act())

@@ -1,0 +1,126 @@
+"""What a worker can do: the verbs in which algorithms are written."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import simpy
+
+from ..errors import RunError
+from ..optimizer import SGD
+from ..program import INITIAL_ROW
+from ..rng import PeerRandom
+from .activity import Activity
+from .network import Message
+
+if TYPE_CHECKING:
+    from .world import World
+
+
+class Worker:
+    """One worker of the simulated cluster: its parameters (a row), its weight α (a plain number), its mailbox.
+
+    A verb that takes simulated time returns an event, to be `yield`ed; all others happen at this instant.
+    """
+
+    def __init__(self, world: World, index: int, alpha: Any):
+        settings, program = world.settings, world.program
+        self.world = world
+        self.index = index
+        self.alpha = alpha  # None for algorithms without weights
+        self.row = program.rows.allocate()
+        program.combine(self.row, [(1.0, INITIAL_ROW)])
+        self.optimizer = SGD(settings.optimizer, program, self.row)
+        self.rng = PeerRandom(world.seed, index)
+        self.steps = 0
+        self.gradients = 0
+        self.mailbox: list[Message] = []
+        self.activity = Activity(world.env, world.timeline, index)
+        self._compute_s = settings.compute.times_s(world.seed, index)
+        # Its own, not the common pool's: rows that change hands would tie the workers' gradients to each other.
+        self._spare_rows: list[int] = []
+
+    def gradient(self) -> int:
+        """The row of the gradient at the parameters as they are now, on this worker's next minibatch."""
+        row = self._spare_rows.pop() if self._spare_rows else self.world.program.rows.allocate()
+        self.world.program.grad(row, self.row, self.index, self.gradients)
+        self.gradients += 1
+        return row
+
+    def compute(self) -> simpy.Event:
+        """The time that one gradient takes this worker."""
+        self.activity.enter("computing")
+        return self.world.env.timeout(next(self._compute_s))
+
+    def step(self, gradient: int) -> None:
+        """One step of the optimizer along `gradient`, whose row is given back."""
+        self.optimizer.step(gradient)
+        self.give_back(gradient)
+        self.steps += 1
+        self.world.stepped()
+
+    def give_back(self, row: int) -> None:
+        """Give up `row`: kept for this worker's next gradient if nobody else holds it."""
+        rows = self.world.program.rows
+        if rows.holders[row] == 1 and not self._spare_rows:
+            rows.written[row] = False
+            self._spare_rows.append(row)
+        else:
+            rows.release(row)
+
+    @property
+    def alone(self) -> bool:
+        """Whether there is nobody to talk to."""
+        return len(self.world.workers) == 1
+
+    def random_peer(self) -> int:
+        """One of the other workers, by this worker's own random numbers."""
+        return self.world.topology.random_peer(self.index, self.rng.random())
+
+    def push(self, peer: int) -> None:
+        """Halve α and send (x, α) to `peer`: α_s ← α_s/2. Does not wait."""
+        receiver = self.world.workers[peer]
+        self.world.network.send(
+            self._halve(peer), self.world.message_bytes, lambda message: receiver.mailbox.append(message)
+        )
+
+    def receive(self) -> list[Message]:
+        """What has arrived since the last call, in order of arrival."""
+        arrived, self.mailbox = self.mailbox, []
+        return arrived
+
+    def pull(self, peer: int) -> simpy.Event:
+        """Ask `peer` for its x and half of its α, and wait for the answer: the event's value is a `Message`.
+
+        The request takes the link's latency; `peer` answers the moment it arrives, whatever it is doing then.
+        """
+        self.activity.enter("waiting")
+        network, answered = self.world.network, self.world.env.event()
+
+        def answer() -> None:
+            message = self.world.workers[peer]._halve(self.index)
+            network.send(message, self.world.message_bytes, answered.succeed)
+
+        network.after(network.latency_s(self.index, peer), answer)
+        return answered
+
+    def merge(self, message: Message) -> None:
+        """x ← (αx + α'x')/(α + α'), α ← α + α', with x' and α' from `message`, whose row is freed."""
+        program, total = self.world.program, self.alpha + message.alpha
+        if not total:
+            raise RunError(f"worker {self.index} and a message to it were halved until both weights were 0")
+        program.combine(self.row, [(self.alpha / total, self.row), (message.alpha / total, message.row)])
+        self.alpha = total
+        program.rows.release(message.row)
+        self.world.network.merged(message)
+
+    def allreduce(self, row: int, collective: str) -> simpy.Event:
+        """Bring `row` to all the others and wait; the event's value is the row of the mean."""
+        return self.world.allreduce(collective).arrive(self, row)
+
+    def _halve(self, receiver: int) -> Message:
+        program = self.world.program
+        self.alpha = self.alpha / 2
+        snapshot = program.rows.allocate()
+        program.combine(snapshot, [(1.0, self.row)])
+        return Message(self.index, receiver, snapshot, self.alpha, self.world.env.now)

@@ -1,0 +1,79 @@
+"""The arms side by side: what each had reached in the end, mean and standard error over seeds."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from .scenario import Target
+
+if TYPE_CHECKING:
+    from .results import Results
+
+FINAL = (
+    "time_s",
+    "gradient_steps",
+    "bytes_sent",
+    "train_loss",
+    "test_loss",
+    "test_accuracy",
+    "consensus_distance",
+)
+"""What the last probe of each arm and seed says."""
+
+TIME_TO_TARGET = "time_to_target_s"
+
+
+def time_to_target(probes: pd.DataFrame, target: Target) -> float:
+    """Simulated time of the first of one run's probes that meets `target`; NaN if none does."""
+    if target.test_accuracy is not None:
+        met = probes["test_accuracy"] >= target.test_accuracy
+    elif target.test_loss is not None:
+        met = probes["test_loss"] <= target.test_loss
+    else:
+        met = probes["train_loss"] <= target.train_loss
+    return float(probes.loc[met, "time_s"].min()) if met.any() else math.nan
+
+
+def per_seed(results: Results) -> pd.DataFrame:
+    """One row an arm and seed, in the order of the scenario: `arm, seed`, the FINAL columns and, with a target,
+    `time_to_target_s`."""
+    target = results.scenario.target
+    rows = []
+    for (arm, seed), probes in results.probes.groupby(["arm", "seed"], sort=False):
+        last = probes.iloc[-1]
+        row = {"arm": arm, "seed": seed, **{name: last[name] for name in FINAL}}
+        if target is not None:
+            row[TIME_TO_TARGET] = time_to_target(probes, target)
+        rows.append(row)
+    columns = ["arm", "seed", *FINAL, *([TIME_TO_TARGET] if target else [])]
+    frame = pd.DataFrame(rows, columns=columns)
+    order = {name: position for position, name in enumerate(results.scenario.arms)}
+    return frame.sort_values(["arm", "seed"], key=lambda c: c.map(order) if c.name == "arm" else c, ignore_index=True)
+
+
+def summarise(results: Results) -> pd.DataFrame:
+    """One row an arm, indexed by its name: `seeds`, `diverged` (how many of them), and for each measure its mean over
+    seeds and its standard error (`_se`, empty with one seed). Means leave out the seeds that diverged.
+
+    The time to the target is empty unless every seed reached it, with `reached` saying how many did: a mean over the
+    lucky ones alone would flatter the arm.
+    """
+    runs = per_seed(results)
+    diverged = {(d["arm"], d["seed"]) for d in results.manifest.get("diverged", [])}
+    rows = []
+    for arm in results.scenario.arms:
+        own = runs[runs["arm"] == arm]
+        sound = own[[(arm, seed) not in diverged for seed in own["seed"]]]
+        row = {"arm": arm, "seeds": len(own), "diverged": len(own) - len(sound)}
+        for name in runs.columns[2:]:
+            values = sound[name].astype(float)
+            if name == TIME_TO_TARGET:
+                row["reached"] = int(values.notna().sum())
+                values = values if row["reached"] == len(own) else values.iloc[:0]
+            row[name] = values.mean()
+            row[f"{name}_se"] = values.sem()
+        rows.append(row)
+    return pd.DataFrame(rows).set_index("arm")

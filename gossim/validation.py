@@ -1,0 +1,114 @@
+"""pydantic's errors as problems a person can read: path, value, rule, nearest valid name."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Mapping
+from typing import Any, NamedTuple
+
+import yaml
+from pydantic import BaseModel, ValidationError
+from pydantic_core import InitErrorDetails, PydanticCustomError
+
+from .errors import nearest
+
+MISSING = "missing"
+"""The type of the error for a key that is not there; all other errors are of type RULE."""
+
+RULE = "rule"
+
+_RULES = {
+    MISSING: "is required",
+    "int_type": "must be a whole number",
+    "int_from_float": "must be a whole number",
+    "float_type": "must be a number",
+    "finite_number": "must be finite",
+    "string_type": "must be a text",
+    "tuple_type": "must be a list",
+    "too_short": "must not be empty",
+    "dict_type": "must be a mapping of keys to values",
+    "model_type": "must be a mapping of keys to values",
+    "model_attributes_type": "must be a mapping of keys to values",
+    "union_tag_not_found": "must be a mapping with a `name`",
+}
+
+
+def broken(rule: str, kind: str = RULE) -> PydanticCustomError:
+    """The error for a value that breaks `rule`, a phrase that reads on after the path and the value."""
+    return PydanticCustomError(kind, "{rule}", {"rule": rule})  # type: ignore[arg-type]
+
+
+def broken_at(path: tuple[str | int, ...], value: Any, rule: str, kind: str = RULE) -> ValidationError:
+    """The error of a section in which the value at `path` breaks `rule`."""
+    return ValidationError.from_exception_data(
+        "section", [InitErrorDetails(type=broken(rule, kind), loc=path, input=value)]
+    )
+
+
+def in_words(error: ValidationError, keys: Collection[str]) -> ValidationError:
+    """The same error with its rules told in words, in a section whose valid keys are `keys`."""
+    lines = []
+    for details in error.errors(include_url=False):
+        kind = details["type"]
+        rule = _rule(kind, details, keys)
+        lines.append(
+            InitErrorDetails(
+                type=broken(rule, MISSING if kind == MISSING else RULE), loc=details["loc"], input=details["input"]
+            )
+        )
+    return ValidationError.from_exception_data(error.title, lines)
+
+
+def _rule(kind: str, details: Any, keys: Collection[str]) -> str:
+    if kind == "extra_forbidden":
+        return f"unknown key{nearest(details['loc'][-1], keys)}"
+    if kind == "union_tag_invalid":
+        tag, valid = details["ctx"]["tag"], re.findall(r"'([^']+)'", details["ctx"]["expected_tags"])
+        return f"unknown name '{tag}'{nearest(tag, [name for name in valid if name != 'path'])}"
+    return _RULES.get(kind, details["msg"])
+
+
+class Problem(NamedTuple):
+    """One broken rule: the keys that lead to the value, the value, and what it should be."""
+
+    path: tuple[str, ...]
+    value: Any
+    rule: str
+
+    def __str__(self) -> str:
+        shown = "" if self.value is None else f" = {_short(self.value)}"
+        return f"{'.'.join(self.path)}{shown}: {self.rule}" if self.path else self.rule
+
+
+def problems(model: type[BaseModel], data: Any) -> list[Problem]:
+    """What is wrong with `data` as a `model`; nothing if it is valid."""
+    try:
+        model.model_validate(data)
+    except ValidationError as error:
+        return [_problem(details, data) for details in error.errors(include_url=False)]
+    return []
+
+
+def _problem(details: Any, data: Any) -> Problem:
+    path: list[str] = []
+    for position, part in enumerate(details["loc"]):
+        # pydantic's path also names the member of a union that it tried; no such key stands in the data.
+        is_absent_key = details["type"] == MISSING and position == len(details["loc"]) - 1
+        if isinstance(data, Mapping) and part in data:
+            data = data[part]
+        elif isinstance(data, list | tuple) and isinstance(part, int):
+            data = data[part]
+        elif not is_absent_key:
+            continue
+        path.append(str(part))
+    return Problem(tuple(path), None if details["type"] == MISSING else details["input"], details["msg"])
+
+
+def _short(value: Any) -> str:
+    """`value` on one line, as it would stand in a scenario."""
+    try:
+        text = yaml.safe_dump(value, default_flow_style=True, width=10_000, allow_unicode=True, sort_keys=False)
+    except yaml.YAMLError:
+        text = repr(value)
+    text = text.removesuffix("...\n").strip()
+    return text if len(text) <= 80 else text[:77] + "..."
