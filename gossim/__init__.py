@@ -1,7 +1,7 @@
 """gossim: what happens to time, loss and agreement when workers train one model by gossip, and some are slow.
 
-    results = gossim.run("scenarios/straggler.yaml")
-    results.summary()
+results = gossim.run("scenarios/straggler.yaml")
+results.summary()
 """
 
 from __future__ import annotations

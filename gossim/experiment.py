@@ -13,6 +13,7 @@ from . import provenance
 from .errors import InputError, RunError
 from .execute.batched import Batched
 from .execute.reference import Reference
+from .execute.threads import threads_for
 from .problems.build import build, device_named
 from .record import Diverged, Recorder
 from .results import Results, RunDirectory, table
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
     from .problems.problem import Problem
 
-EXECUTORS = {"batched": Batched, "reference": Reference}
+EXECUTORS: dict[str, type[Batched] | type[Reference]] = {"batched": Batched, "reference": Reference}
 
 TIMELINE_INTERVALS = 20_000
 """Of each arm's first seed that are kept for the timeline."""
@@ -121,9 +122,10 @@ class Experiment:
         progress.arm(name, seed, arm, limit)
         message = None
         try:
-            for window in world.windows(WINDOW_PER_WORKER * arm.workers):
-                executor.run(window)
-                progress.advance(world.env.now, world.gradient_steps)
+            with threads_for(problem):
+                for window in world.windows(WINDOW_PER_WORKER * arm.workers):
+                    executor.run(window)
+                    progress.advance(world.env.now, world.gradient_steps)
         except Diverged as error:
             self.manifest["diverged"].append(
                 {"arm": name, "seed": seed, "time_s": error.time_s, "gradient_steps": error.gradient_steps}

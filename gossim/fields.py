@@ -25,9 +25,7 @@ from .validation import broken, in_words
 class Frozen(BaseModel):
     """A value object: unknown keys, wrong types and non-finite numbers are refused, and nothing can be changed."""
 
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", strict=True, allow_inf_nan=False, protected_namespaces=()
-    )
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False, protected_namespaces=())
 
     @model_validator(mode="wrap")
     @classmethod

@@ -20,7 +20,10 @@ from .sim.network import NetworkSettings
 from .sim.topology import TOPOLOGIES
 from .validation import MISSING, Problem, broken, broken_at, problems
 
-AnyAlgorithm = Algorithm if TYPE_CHECKING else chosen_by_name(ALGORITHMS)
+if TYPE_CHECKING:
+    AnyAlgorithm = Algorithm
+else:
+    AnyAlgorithm = chosen_by_name(ALGORITHMS)
 
 
 class Until(Frozen):

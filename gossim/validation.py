@@ -35,7 +35,7 @@ _RULES = {
 
 def broken(rule: str, kind: str = RULE) -> PydanticCustomError:
     """The error for a value that breaks `rule`, a phrase that reads on after the path and the value."""
-    return PydanticCustomError(kind, "{rule}", {"rule": rule})  # type: ignore[arg-type]
+    return PydanticCustomError(kind, "{rule}", {"rule": rule})
 
 
 def broken_at(path: tuple[str | int, ...], value: Any, rule: str, kind: str = RULE) -> ValidationError:
@@ -53,7 +53,9 @@ def in_words(error: ValidationError, keys: Collection[str]) -> ValidationError:
         rule = _rule(kind, details, keys)
         lines.append(
             InitErrorDetails(
-                type=broken(rule, MISSING if kind == MISSING else RULE), loc=details["loc"], input=details["input"]
+                type=broken(rule, MISSING if kind == MISSING else RULE),
+                loc=details["loc"],
+                input=details["input"],
             )
         )
     return ValidationError.from_exception_data(error.title, lines)
@@ -94,9 +96,8 @@ def _problem(details: Any, data: Any) -> Problem:
     for position, part in enumerate(details["loc"]):
         # pydantic's path also names the member of a union that it tried; no such key stands in the data.
         is_absent_key = details["type"] == MISSING and position == len(details["loc"]) - 1
-        if isinstance(data, Mapping) and part in data:
-            data = data[part]
-        elif isinstance(data, list | tuple) and isinstance(part, int):
+        is_key = isinstance(data, Mapping) and part in data
+        if is_key or (isinstance(data, list | tuple) and isinstance(part, int)):
             data = data[part]
         elif not is_absent_key:
             continue

@@ -40,6 +40,7 @@ class Phases:
                 read[row] = max(read[row], phase)
             written[op.out] = phase
         else:
+            assert type(op) is Probe
             phase = 1 + max(written[row] for row in op.rows)
             for row in op.rows:
                 read[row] = max(read[row], phase)
@@ -71,7 +72,7 @@ class Batched:
 
     def _batches(self, ops: Sequence[Op]) -> list[list[Any]]:
         """`ops` in an order that keeps every read after its write, cut into batches of one shape."""
-        self._grow(1 + max((op.out for op in ops if type(op) is not Probe), default=0))
+        self._grow(1 + max((op.out for op in ops if not isinstance(op, Probe)), default=0))
         phases = Phases(len(self.bank))
         batches: dict[tuple[int, int], list[Op]] = defaultdict(list)
         for op in ops:

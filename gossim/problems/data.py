@@ -11,7 +11,7 @@ import numpy as np
 
 from ..errors import InputError
 from ..fields import Frozen, chosen_by_name
-from .partition import IID, NAMED, AnyPartition, Partition
+from .partition import IID, NAMED, AnyPartition
 
 TEST_SHARE = 0.2
 """Of the sets that come unsplit. The split is part of the data set: the same for every seed."""
@@ -75,7 +75,7 @@ class CIFAR10(DataSpec):
 
     Read from the binary files under `directory`, or fetched once into the user's cache. Each channel is shifted and
     scaled by its mean and standard deviation over the training set. Training draws random 28 × 28 crops, flipped or
-    not; testing uses the central crop. Source: Krizhevsky 2009, "Learning multiple layers of features from tiny images".
+    not; testing uses the central crop. Source: Krizhevsky 2009, "Learning multiple layers of features".
     """
 
     URL: ClassVar[str] = "https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz"
@@ -115,7 +115,10 @@ class CIFAR10(DataSpec):
         unpacked = "cifar-10-binary.unpacked"
         try:
             files = pooch.retrieve(
-                self.URL, f"md5:{self.MD5}", fname="cifar-10-binary.tar.gz", path=cache_folder,
+                self.URL,
+                f"md5:{self.MD5}",
+                fname="cifar-10-binary.tar.gz",
+                path=cache_folder,
                 processor=pooch.Untar(extract_dir=unpacked),
             )
         except (OSError, ValueError) as error:
@@ -146,7 +149,11 @@ def _split(images: np.ndarray, labels: np.ndarray) -> Dataset:
     from sklearn.model_selection import train_test_split
 
     train_x, test_x, train_y, test_y = train_test_split(
-        images.astype(np.float32), labels.astype(np.int64), test_size=TEST_SHARE, random_state=0, stratify=labels
+        images.astype(np.float32),
+        labels.astype(np.int64),
+        test_size=TEST_SHARE,
+        random_state=0,
+        stratify=labels,
     )
     return Dataset(train_x, train_y, test_x, test_y)
 
@@ -158,6 +165,7 @@ def loaded(spec: DataSpec) -> Dataset:
 
 
 DATA: dict[str, type[DataSpec]] = {"digits": Digits, "mnist5k": MNIST5k, "cifar10": CIFAR10}
-AnyData = DataSpec if TYPE_CHECKING else chosen_by_name(DATA)
-
-__all__ = ["DATA", "AnyData", "DataSpec", "Dataset", "Partition", "loaded", "read_cifar_binary"]
+if TYPE_CHECKING:
+    AnyData = DataSpec
+else:
+    AnyData = chosen_by_name(DATA)

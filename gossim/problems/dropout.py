@@ -45,8 +45,8 @@ def make_reproducible(network: nn.Module) -> MaskKey | None:
             raise InputError(f"problem.model: layer '{name}' is a {type(module).__name__}; use nn.Dropout instead")
         if getattr(module, "track_running_stats", False):
             raise InputError(
-                f"problem.model: layer '{name}' is a {type(module).__name__} that keeps running statistics, which belong "
-                f"to no parameter vector; use GroupNorm or track_running_stats=False"
+                f"problem.model: layer '{name}' is a {type(module).__name__} that keeps running statistics, which are "
+                f"no parameters; use GroupNorm or track_running_stats=False"
             )
         if type(module) is nn.Dropout and module.p > 0:
             parent, _, attribute = name.rpartition(".")

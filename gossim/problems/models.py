@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import itertools
 import math
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
@@ -50,7 +51,7 @@ class MLP(ModelSpec):
 
         widths = (math.prod(shape), *self.hidden)
         layers: list[nn.Module] = [nn.Flatten()]
-        for before, after in zip(widths, widths[1:], strict=False):
+        for before, after in itertools.pairwise(widths):
             layers += [nn.Linear(before, after), nn.ReLU()]
             layers += [nn.Dropout(self.dropout)] if self.dropout else []
         return nn.Sequential(*layers, nn.Linear(widths[-1], classes))
@@ -144,4 +145,7 @@ MODELS: dict[str, type[ModelSpec]] = {
     "quadratic": Quadratic,
     "noise": Noise,
 }
-AnyModel = ModelSpec if TYPE_CHECKING else chosen_by_name(MODELS, Factory)
+if TYPE_CHECKING:
+    AnyModel = ModelSpec
+else:
+    AnyModel = chosen_by_name(MODELS, Factory)

@@ -70,4 +70,7 @@ def _from_name(value: Any) -> Any:
 
 
 NAMED = BeforeValidator(_from_name)
-AnyPartition = Partition if TYPE_CHECKING else chosen_by_name(PARTITIONS)
+if TYPE_CHECKING:
+    AnyPartition = Partition
+else:
+    AnyPartition = chosen_by_name(PARTITIONS)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import torch
 
@@ -20,32 +21,36 @@ class Losses(NamedTuple):
     test_accuracy: float | None
 
 
-class Problem(Protocol):
+class Problem(ABC):
     """Parameters of shape `(dim,)`, and gradients that depend on nothing but (parameters, worker, step)."""
 
     dim: int
     dtype: torch.dtype
     device: torch.device
-    train_samples: int | None
+    train_samples: int | None = None
     """Samples in an epoch; None where there is no data."""
+    large_operations: bool = False
+    """Whether one operation is enough work for several cores."""
 
+    @abstractmethod
     def initial(self) -> torch.Tensor:
         """x⁰, `(dim,)`: the same for all workers."""
 
+    @abstractmethod
     def gradient(self, x: torch.Tensor, worker: int, step: int) -> torch.Tensor:
         """∇L at `x` on `worker`'s `step`-th minibatch, `(dim,)`: one at a time, as plainly as can be."""
 
+    @abstractmethod
     def gradients(self, x: torch.Tensor, workers: Sequence[int], steps: Sequence[int]) -> torch.Tensor:
         """The same for `x` of shape `(batch, dim)`, together: `(batch, dim)`."""
 
+    @abstractmethod
     def losses(self, x: torch.Tensor) -> Losses:
         """What `x` achieves."""
 
 
-class NoiseProblem:
+class NoiseProblem(Problem):
     """∇L = z, standard normal, anew for each (worker, step)."""
-
-    train_samples = None
 
     def __init__(self, spec: Noise, workers: int, seed: int, dtype: torch.dtype, device: torch.device):
         self.dim, self.dtype, self.device = spec.dim, dtype, device
@@ -65,13 +70,17 @@ class NoiseProblem:
         return Losses(None, None, None)
 
 
-class QuadraticProblem:
+class QuadraticProblem(Problem):
     """½ (x − x*)ᵀ A (x − x*) with A diagonal; `Quadratic` says with which numbers."""
 
-    train_samples = None
-
     def __init__(
-        self, spec: Quadratic, batch_size: int, workers: int, seed: int, dtype: torch.dtype, device: torch.device
+        self,
+        spec: Quadratic,
+        batch_size: int,
+        workers: int,
+        seed: int,
+        dtype: torch.dtype,
+        device: torch.device,
     ):
         self.dim, self.dtype, self.device = spec.dim, dtype, device
         self.curvatures = torch.logspace(0, 1, spec.dim, spec.condition_number, dtype=dtype, device=device)

@@ -16,18 +16,24 @@ from .dropout import make_reproducible
 from .keyed import StepKeys
 from .minibatches import Minibatches
 from .models import ModelSpec
-from .problem import Losses
+from .problem import Losses, Problem
 from .views import Samples
 
 EVALUATION_CHUNK = 1000
 """Samples that are evaluated at once."""
 
 
-class SupervisedProblem:
+class SupervisedProblem(Problem):
     """The mean cross-entropy of a network over a minibatch, as a function of its parameters in one vector."""
 
     def __init__(
-        self, spec: ModelSpec, samples: Samples, classes: int, assigned: list[np.ndarray], batch_size: int, seed: int
+        self,
+        spec: ModelSpec,
+        samples: Samples,
+        classes: int,
+        assigned: list[np.ndarray],
+        batch_size: int,
+        seed: int,
     ):
         self.samples = samples
         self.train_samples = len(samples.train_y)
@@ -39,9 +45,10 @@ class SupervisedProblem:
         self.dim = sum(self.sizes)
         self.minibatches = Minibatches(assigned, samples.views, batch_size, seed)
         self.keys = StepKeys(seed, Purpose.DROPOUT, len(assigned), self.device)
-        has_convolutions = any(isinstance(m, nn.Conv1d | nn.Conv2d | nn.Conv3d) for m in self.network.modules())
+        convolutions = nn.Conv1d | nn.Conv2d | nn.Conv3d
+        self.large_operations = any(isinstance(module, convolutions) for module in self.network.modules())
         # On a CPU a batched convolution is slower than one network after the other (docs/performance.md).
-        self.one_by_one = has_convolutions and self.device.type == "cpu"
+        self.one_by_one = self.large_operations and self.device.type == "cpu"
         self._check_output(classes)
 
     def initial(self) -> torch.Tensor:
@@ -64,9 +71,7 @@ class SupervisedProblem:
         test_loss, accuracy = self._evaluate(x, self.samples.test_x, self.samples.test_y)
         return Losses(train_loss, test_loss, accuracy)
 
-    def _batch(
-        self, workers: Sequence[int], steps: Sequence[int]
-    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    def _batch(self, workers: Sequence[int], steps: Sequence[int]) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         inputs, labels = self.samples.batch(*self.minibatches.indices(workers, steps))
         if self.mask is None:
             return inputs, labels, labels.new_zeros(len(workers))
@@ -80,7 +85,11 @@ class SupervisedProblem:
         return torch.cat([slope.flatten() for slope in slopes])
 
     def _loss(
-        self, parameters: dict[str, torch.Tensor], inputs: torch.Tensor, labels: torch.Tensor, mask_key: torch.Tensor
+        self,
+        parameters: dict[str, torch.Tensor],
+        inputs: torch.Tensor,
+        labels: torch.Tensor,
+        mask_key: torch.Tensor,
     ) -> torch.Tensor:
         if self.mask is not None:
             self.mask.key = mask_key

@@ -42,10 +42,8 @@ class Samples:
         flipped, offset = views % 2, views // 2
         steps = torch.arange(self.crop, device=inputs.device)
         rows = (offset // self.offsets[1])[..., None] + steps
-        columns = (offset % self.offsets[1])[..., None] + torch.where(
-            flipped[..., None].bool(), steps.flip(0), steps
-        )
-        height, width = inputs.shape[-2:]
+        columns = (offset % self.offsets[1])[..., None] + torch.where(flipped[..., None].bool(), steps.flip(0), steps)
+        width = inputs.shape[-1]
         positions = (rows[..., :, None] * width + columns[..., None, :]).flatten(-2)
         flat = inputs.flatten(-2)
         positions = positions.unsqueeze(-2).expand(*flat.shape[:-1], positions.shape[-1])

@@ -46,9 +46,7 @@ class AllReduceMean:
         workers = len(world.workers)
         network = world.network
         latency_s = max(network.latency_s(m, (m + 1) % workers) for m in range(workers)) if workers > 1 else 0.0
-        self.cost = COLLECTIVES[collective](
-            workers, world.message_bytes, latency_s, network.bandwidth_bytes_per_s
-        )
+        self.cost = COLLECTIVES[collective](workers, world.message_bytes, latency_s, network.bandwidth_bytes_per_s)
         self._begin_round()
 
     def arrive(self, worker: Worker, row: int) -> simpy.Event:

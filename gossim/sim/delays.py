@@ -11,8 +11,8 @@ from pydantic import ConfigDict, model_validator
 
 from ..errors import RunError, nearest
 from ..fields import AS_TUPLE, Frozen, Indices, NonNegative, Positive, number_or
-from ..validation import broken
 from ..rng import Purpose, in_blocks, stream
+from ..validation import broken
 
 POSITIVE_INSTEAD = "lognorm, gamma, expon, weibull_min or truncnorm"
 
@@ -21,9 +21,7 @@ def continuous_distributions() -> dict[str, Any]:
     """The continuous distributions of `scipy.stats`, by name."""
     import scipy.stats
 
-    return {
-        name: value for name, value in vars(scipy.stats).items() if isinstance(value, scipy.stats.rv_continuous)
-    }
+    return {name: value for name, value in vars(scipy.stats).items() if isinstance(value, scipy.stats.rv_continuous)}
 
 
 class Distribution(Frozen):

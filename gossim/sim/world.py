@@ -32,7 +32,6 @@ class AfterAll(simpy.Event):
         env.schedule(self, self.PRIORITY, max(0.0, time_s - env.now))  # type: ignore[arg-type]
 
 
-
 class WorkerFacts(NamedTuple):
     """What the timing plane knows of one worker at a probe; `busy_s` is computing, `waiting_s` all other time."""
 

@@ -1,0 +1,152 @@
+"""The command line."""
+
+from __future__ import annotations
+
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+import yaml
+from rich.console import Console
+from rich.markup import escape
+
+from .errors import InputError, RunError
+
+if TYPE_CHECKING:
+    from .scenario import Scenario
+
+app = typer.Typer(
+    help="Simulate distributed SGD: gossip against synchronous aggregation, when some workers are slow.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+ScenarioFile = Annotated[Path, typer.Argument(metavar="SCENARIO", help="A scenario file (YAML).")]
+
+
+class Topic(StrEnum):
+    ALGORITHMS = "algorithms"
+    MODELS = "models"
+    DATA = "data"
+    DISTRIBUTIONS = "distributions"
+    COLLECTIVES = "collectives"
+    TOPOLOGIES = "topologies"
+
+
+@app.command()
+def run(
+    scenario: ScenarioFile,
+    changes: Annotated[
+        list[str],
+        typer.Option("--set", metavar="KEY=VALUE", help="Change a value, e.g. --set optimizer.momentum=0.9"),
+    ] = [],  # noqa: B006 (typer reads it and never changes it)
+    out: Annotated[Path | None, typer.Option(metavar="DIR", help="Run directory  [default: runs/<scenario>]")] = None,
+    device: Annotated[
+        str | None, typer.Option(metavar="D", help="auto, cpu or cuda, instead of the scenario's")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace a complete run.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Print nothing but errors.")] = False,
+) -> None:
+    """Run every arm of a scenario with every seed; write tables and figures; compare the arms."""
+    settings = _changed(scenario, changes, {"device": device} if device else {})
+    from .results import RunDirectory
+
+    store = RunDirectory(out or Path("runs") / scenario.stem)
+    store.refuse_overwriting(force)
+    console = Console(quiet=quiet)
+    with console.status("Preparing torch and the data"):
+        from .experiment import Experiment
+        from .report import LiveProgress, comparison
+
+        experiment = Experiment(settings)
+    try:
+        with LiveProgress(settings, Console(stderr=True, quiet=quiet)) as progress:
+            results = experiment.run(store, progress)
+    except (RunError, KeyboardInterrupt):
+        # The run broke down or was stopped: show and draw what there is, and let the caller know all the same.
+        results = experiment.results()
+        if not results.probes.empty:
+            console.print(comparison(results))
+            store.write_figures(results.plot())
+        raise
+    console.print(comparison(results))
+    with console.status("Drawing"):
+        figures = store.write_figures(results.plot())
+    console.print(f"{len(figures)} figures in {store.figures}, tables in {store.path}", highlight=False)
+
+
+@app.command()
+def validate(scenario: ScenarioFile) -> None:
+    """Check a scenario file without running it."""
+    settings = _changed(scenario, [], {})
+    arms = ", ".join(settings.arms)
+    Console().print(f"{scenario}: valid; arms {arms}; {settings.repeats} seed(s) from {settings.seed}", highlight=False)
+
+
+@app.command("list")
+def list_(
+    topic: Annotated[Topic | None, typer.Argument(help="What to list  [default: everything but distributions]")] = None,
+) -> None:
+    """What a scenario can name, with its parameters."""
+    from .report import catalogue
+
+    topics = [topic] if topic else [each for each in Topic if each is not Topic.DISTRIBUTIONS]
+    for each in topics:
+        Console().print(catalogue(each.value))
+
+
+@app.command()
+def plot(directory: Annotated[Path, typer.Argument(metavar="RUN_DIR", help="A run directory.")]) -> None:
+    """Draw the figures of a run again."""
+    from .results import RunDirectory
+
+    store = RunDirectory(directory)
+    for path in store.write_figures(store.read().plot()):
+        print(path)
+
+
+def _changed(path: Path, changes: list[str], more: dict[str, Any]) -> Scenario:
+    """The scenario in `path` with the values of `--set`."""
+    from . import yaml12
+    from .scenario import load
+
+    wanted: dict[str, Any] = {}
+    for change in changes:
+        key, equals, value = change.partition("=")
+        if not equals or not all(key.split(".")):
+            raise InputError(f"--set {change}: must read KEY=VALUE, as in --set workers=16")
+        try:
+            wanted[key] = yaml12.read(value)
+        except yaml.YAMLError:
+            raise InputError(f"--set {change}: the value is not valid YAML") from None
+    scenario = load(path)
+    return (
+        scenario.override(wanted | more, source=f"{path} with {', '.join(wanted | more)}")
+        if wanted | more
+        else scenario
+    )
+
+
+def main() -> None:
+    """The `gossim` command. Status 0: done; 1: the run broke down; 2: bad input; 130: interrupted."""
+    # Models of one's own, `package.module:factory`, are looked for where one stands, as `python -m` does.
+    sys.path.insert(0, "")
+    errors = Console(stderr=True, soft_wrap=True, highlight=False)
+    try:
+        app()
+    except InputError as error:
+        errors.print(f"[bold red]error:[/] {escape(str(error))}")
+        sys.exit(2)
+    except RunError as error:
+        errors.print(f"[bold red]failed:[/] {escape(str(error))}")
+        sys.exit(1)
+    except (KeyboardInterrupt, typer.Abort):
+        errors.print("[bold]interrupted[/]")
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,201 @@
+"""What the terminal shows: progress, the table of arms, the catalogue of names."""
+
+from __future__ import annotations
+
+import inspect
+import time
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+from pydantic_core import PydanticUndefined
+from rich import box
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
+from rich.table import Table
+from rich.text import Text
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+    from .results import Results
+    from .scenario import Arm, Scenario
+
+
+class LiveProgress:
+    """A bar an arm: simulated time, gradient steps, steps per second, what remains. Off a terminal, a line an arm."""
+
+    def __init__(self, scenario: Scenario, console: Console):
+        self.console = console
+        self.live = console.is_terminal
+        self.bars = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TextColumn("{task.fields[time_s]:8.1f} s simulated"),
+            TextColumn("{task.fields[steps]:9,d} steps"),
+            _Rate(),
+            TimeRemainingColumn(),
+            console=console,
+            disable=not self.live,
+        )
+        self.tasks = {
+            name: self.bars.add_task(name, total=scenario.repeats, start=False, time_s=0.0, steps=0, rate=0.0)
+            for name in scenario.arms
+        }
+        self.finished = dict.fromkeys(scenario.arms, 0)
+
+    def __enter__(self) -> Self:
+        self.bars.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.bars.stop()
+
+    def arm(self, name: str, seed: int, settings: Arm, gradient_steps: int | None) -> None:
+        self.name, self.seed, self.settings, self.limit = name, seed, settings, gradient_steps
+        self.began = time.perf_counter()
+        self.time_s, self.steps = 0.0, 0
+        if not self.finished[name]:
+            self.bars.start_task(self.tasks[name])
+
+    def advance(self, time_s: float, gradient_steps: int) -> None:
+        self.time_s, self.steps = time_s, gradient_steps
+        until = self.settings.until.time_s
+        share = max(time_s / until if until else 0.0, gradient_steps / self.limit if self.limit else 0.0)
+        self._show(self.finished[self.name] + min(share, 1.0))
+
+    def done(self, message: str | None) -> None:
+        self.finished[self.name] += 1
+        self._show(self.finished[self.name])
+        if message:
+            self.console.print(f"[bold red]{self.name}, seed {self.seed}: {message}[/]", highlight=False)
+        elif not self.live:
+            self.console.print(
+                f"{self.name}, seed {self.seed}: {self.time_s:g} s simulated, {self.steps} steps, "
+                f"{self._rate():.0f} steps/s",
+                highlight=False,
+            )
+
+    def _rate(self) -> float:
+        return self.steps / max(time.perf_counter() - self.began, 1e-9)
+
+    def _show(self, completed: float) -> None:
+        self.bars.update(
+            self.tasks[self.name],
+            completed=completed,
+            time_s=self.time_s,
+            steps=self.steps,
+            rate=self._rate(),
+        )
+
+
+class _Rate(ProgressColumn):
+    def render(self, task: Task) -> Text:
+        return Text(f"{task.fields['rate']:7,.0f} steps/s")
+
+
+_MEASURES = {
+    "time_s": ("time\n[s]", "{:.4g}", 1),
+    "gradient_steps": ("gradient\nsteps", "{:,.0f}", 1),
+    "bytes_sent": ("sent\n[MB]", "{:,.1f}", 1e-6),
+    "train_loss": ("train\nloss", "{:.3f}", 1),
+    "test_loss": ("test\nloss", "{:.3f}", 1),
+    "test_accuracy": ("accur.\n[%]", "{:.1f}", 100),
+    "consensus_distance": ("consens.\ndistance", "{:.3g}", 1),
+}
+
+
+def comparison(results: Results) -> Table:
+    """The arms side by side, mean ± standard error over seeds."""
+    summary = results.summary()
+    scenario = results.scenario
+    with_error = " ± standard error" if scenario.repeats > 1 else ""
+    shown = Table(
+        title=scenario.title or None,
+        caption=f"at the end of each run; mean{with_error} over {scenario.repeats} seed(s)",
+        box=box.HORIZONTALS,
+        padding=(0, 1, 0, 0),
+        pad_edge=False,
+        show_lines=True,
+    )
+    shown.add_column("arm", no_wrap=True)
+    measures = {name: how for name, how in _MEASURES.items() if summary[name].notna().any()}
+    for heading, _, _ in measures.values():
+        shown.add_column(escape(heading), justify="right", no_wrap=True)
+    if scenario.target:
+        goal = next((name, value) for name, value in scenario.target.model_dump().items() if value is not None)
+        shown.add_column(f"seconds to\n{goal[0].replace('_', ' ')}\n{goal[1]:g}", justify="right", no_wrap=True)
+    for arm, row in summary.iterrows():
+        cells = [_cell(row, name, form, scale) for name, (_, form, scale) in measures.items()]
+        if scenario.target:
+            cells.append(_target_cell(row))
+        label = f"{arm}\n({row['diverged']:.0f} of {row['seeds']:.0f} diverged)" if row["diverged"] else str(arm)
+        shown.add_row(label, *cells)
+    return shown
+
+
+def _cell(row: Any, name: str, form: str, scale: float) -> str:
+    mean, error = row[name] * scale, row[f"{name}_se"] * scale
+    if mean != mean:
+        return "–"
+    return form.format(mean) + (f"\n±{form.format(error)}" if error == error else "")
+
+
+def _target_cell(row: Any) -> str:
+    if row["reached"] < row["seeds"]:
+        return f"{row['reached']:.0f} of {row['seeds']:.0f}\nreached it" if row["reached"] else "not\nreached"
+    return _cell(row, "time_to_target_s", "{:.1f}", 1)
+
+
+def catalogue(topic: str) -> Table:
+    """The names that a scenario can use for `topic`: each with its parameters and one line about it."""
+    shown = Table(title=topic, title_justify="left")
+    shown.add_column("name", no_wrap=True)
+    shown.add_column("parameters")
+    shown.add_column("what it is")
+    for name, parameters, meaning in _entries(topic):
+        shown.add_row(name, parameters, meaning)
+    return shown
+
+
+def _entries(topic: str) -> list[tuple[str, str, str]]:
+    if topic == "distributions":
+        from .sim.delays import continuous_distributions
+
+        known = sorted(continuous_distributions().items())
+        return [(name, ", ".join(filter(None, [law.shapes, "loc", "scale"])), _first_line(law)) for name, law in known]
+    if topic == "collectives":
+        from .sim.collectives import COLLECTIVES
+
+        return [(name, "", _first_line(cost)) for name, cost in COLLECTIVES.items()]
+    if topic == "topologies":
+        from .sim.topology import TOPOLOGIES
+
+        return [(name, "", _first_line(shape)) for name, shape in TOPOLOGIES.items()]
+    from .algorithms import ALGORITHMS
+    from .problems import DATA, MODELS
+    from .problems.models import Factory
+
+    entries: dict[str, dict[str, type[BaseModel]]] = {
+        "algorithms": dict(ALGORITHMS),
+        "models": {**MODELS, "package.module:factory": Factory},
+        "data": dict(DATA),
+    }
+    return [(name, _parameters(cls), _first_line(cls)) for name, cls in entries[topic].items()]
+
+
+def _parameters(cls: type[BaseModel]) -> str:
+    """`name (required)` or `name = default` for each field."""
+    told = []
+    for name, field in cls.model_fields.items():
+        if name != "name":
+            default = field.default.name if hasattr(field.default, "name") else field.default
+            told.append(f"{name} (required)" if default is PydanticUndefined else f"{name} = {default}")
+    return ", ".join(told)
+
+
+def _first_line(thing: Any) -> str:
+    paragraph = (inspect.getdoc(thing) or "").split("\n\n")[0]
+    return " ".join(paragraph.split())
