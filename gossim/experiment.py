@@ -14,15 +14,13 @@ from .errors import InputError, RunError
 from .execute.batched import Batched
 from .execute.reference import Reference
 from .execute.threads import threads_for
-from .problems.build import build, device_named
+from .problems.build import build, check_partitions, device_name, device_named
 from .record import Diverged, Recorder
 from .results import Results, RunDirectory, table
 from .scenario import Arm, Scenario
 from .sim.world import World
 
 if TYPE_CHECKING:
-    import torch
-
     from .problems.problem import Problem
 
 EXECUTORS: dict[str, type[Batched] | type[Reference]] = {"batched": Batched, "reference": Reference}
@@ -74,6 +72,7 @@ class Experiment:
         self.devices = {name: device_named(arm.device) for name, arm in self.scenario.arms.items()}
         for name, arm in self.scenario.arms.items():
             self._problem(name, arm, self.scenario.seed)
+            check_partitions(arm.problem, arm.workers, self.scenario.seeds)
         self.probes: list[dict[str, Any]] = []
         self.workers: list[dict[str, Any]] = []
         self.timeline: list[dict[str, Any]] = []
@@ -164,17 +163,6 @@ class Experiment:
             if store:
                 store.write_tables(self.results())
                 store.write_manifest(self.manifest)
-
-
-def device_name(device: torch.device) -> str:
-    """What the machine calls it."""
-    if device.type == "cuda":
-        import torch
-
-        return torch.cuda.get_device_name(device)
-    import platform
-
-    return platform.machine()
 
 
 def _told(diverged: dict[str, Any]) -> str:

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import platform
+
+
+from collections.abc import Iterable
+
 import torch
 
 from ..errors import InputError, nearest
@@ -24,6 +29,19 @@ def device_named(name: str) -> torch.device:
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
     return torch.device(name)
+
+
+def device_name(device: torch.device) -> str:
+    """What the machine calls it."""
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else platform.machine()
+
+
+def check_partitions(settings: ProblemSettings, workers: int, seeds: Iterable[int]) -> None:
+    """Raise InputError if the data cannot be shared out among the workers with one of the seeds."""
+    if settings.data is not None:
+        labels = loaded(settings.data).train_y
+        for seed in seeds:
+            settings.data.partition.assign(labels, workers, seed)
 
 
 def build(settings: ProblemSettings, workers: int, seed: int, dtype: str, device: torch.device) -> Problem:

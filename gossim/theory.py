@@ -1,0 +1,51 @@
+"""Closed forms that the simulator is tested against, each with its source."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from scipy.integrate import quad
+
+
+def harmonic(n: int) -> float:
+    """H_n = 1 + 1/2 + … + 1/n."""
+    return math.fsum(1 / k for k in range(1, n + 1))
+
+
+def expected_maximum_exponential(mean_s: float, workers: int) -> float:
+    """E[max of M] = mean · H_M for exponential times. Source: David and Nagaraja, Order Statistics, 3rd ed., ch. 4.6."""
+    return mean_s * harmonic(workers)
+
+
+def maximum_moments(law: Any, workers: int) -> tuple[float, float]:
+    """Mean and standard deviation of the largest of M independent draws from a scipy distribution on [0, ∞).
+
+    E[max] = ∫ (1 − F(t)^M) dt and E[max²] = ∫ 2t (1 − F(t)^M) dt. Source: David and Nagaraja, ch. 3.1.
+    """
+    # Beyond this quantile the integrand is below 1e-12, and quad needs to be told where the mass is.
+    end = float(law.isf(1e-13 / workers))
+    middle = [float(law.ppf(q)) for q in (0.5, 0.99, 1 - 1e-6)]
+
+    def survival(t: float) -> float:
+        return -math.expm1(workers * float(law.logcdf(t))) if t > 0 else 1.0
+
+    mean, _ = quad(survival, 0, end, points=middle, limit=500)
+    square, _ = quad(lambda t: 2 * t * survival(t), 0, end, points=middle, limit=500)
+    return mean, math.sqrt(square - mean**2)
+
+
+def ring_allreduce_s(workers: int, size_bytes: float, latency_s: float, bandwidth_bytes_per_s: float) -> float:
+    """2(M−1)·latency + 2(M−1)/M · bytes/bandwidth. Source: Thakur, Rabenseifner, Gropp 2005, section 4.4."""
+    return 2 * (workers - 1) * (latency_s + size_bytes / workers / bandwidth_bytes_per_s)
+
+
+def push_weights(mean_compute_s: np.ndarray) -> np.ndarray:
+    """Share of the workers' weight α that each holds in the long run under `gosgd_push`, `(workers,)`, summing to 1.
+
+    A worker gives away α/2 at the rate p/τ of its pushes, and each gets what the others give, evenly: so α_m/τ_m is
+    the same for all, and α_m is proportional to the mean time τ_m of a gradient. A slow worker holds more weight.
+    """
+    times = np.asarray(mean_compute_s, dtype=float)
+    return times / times.sum()

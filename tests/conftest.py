@@ -1,0 +1,95 @@
+"""Scenarios small enough to be run by the hundred, and the two planes joined by hand."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import pytest
+import torch
+
+from gossim.execute.batched import Batched
+from gossim.experiment import steps_limit
+from gossim.problems.build import build
+from gossim.scenario import Arm, Scenario
+from gossim.sim.world import World
+
+CPU = torch.device("cpu")
+
+BASE: dict[str, Any] = {
+    "until": {"gradient_steps": 40},
+    "workers": 4,
+    "problem": {"model": {"name": "quadratic", "dim": 5, "gradient_noise": 0.3}},
+    "optimizer": {"learning_rate": 0.05},
+    "compute": {"time_s": {"distribution": "lognorm", "s": 0.4, "scale": 0.1}},
+    "network": {"latency_s": 0.01, "bandwidth_bytes_per_s": 1e5},
+    "probe": {"every_s": 0.25},
+    "dtype": "float64",
+    "device": "cpu",
+    "arms": {"arm": {"algorithm": {"name": "gosgd_push", "push_probability": 0.5}}},
+}
+
+DIGITS = {"name": "digits"}
+
+ALGORITHMS = {
+    "sgd": {"name": "sgd"},
+    "allreduce": {"name": "allreduce"},
+    "gosgd_push": {"name": "gosgd_push", "push_probability": 0.4},
+    "gosgd_pull": {"name": "gosgd_pull", "pull_probability": 0.4},
+}
+"""Each registered algorithm with parameters under which it communicates; test_registry keeps it complete."""
+
+WEIGHTED = ["gosgd_push", "gosgd_pull"]
+
+PROBLEMS: dict[str, dict[str, Any]] = {
+    "quadratic": {"model": {"name": "quadratic", "dim": 5, "gradient_noise": 0.3}},
+    "noise": {"model": {"name": "noise", "dim": 7}},
+    "logistic": {"model": {"name": "logistic"}, "data": DIGITS, "batch_size": 5},
+    "mlp": {"model": {"name": "mlp", "hidden": [6, 5], "dropout": 0.3}, "data": DIGITS, "batch_size": 5},
+    "conv": {"model": {"name": "networks:small_cnn"}, "data": DIGITS, "batch_size": 3},
+}
+
+
+def scenario(**sections: Any) -> Scenario:
+    """BASE with other sections; `algorithm` is that of its one arm, `arm`."""
+    data = copy.deepcopy(BASE)
+    if "algorithm" in sections:
+        data["arms"] = {"arm": {"algorithm": sections.pop("algorithm")}}
+    return Scenario.parse({**data, **sections}, "test")
+
+
+def only_arm(**sections: Any) -> Arm:
+    return scenario(**sections).arms["arm"]
+
+
+def world_of(arm: Arm, seed: int = 0, message_bytes: int = 800, **more: Any) -> World:
+    """The timing plane alone."""
+    return World(arm, seed, message_bytes, gradient_steps=arm.until.gradient_steps, **more)
+
+
+def trajectory(
+    arm: Arm, executor: type = Batched, seed: int = 0, window: int = 50, problem: Any = None, **more: Any
+) -> tuple[World, list[Any], list[torch.Tensor]]:
+    """The world after its run, the facts of each probe, and the probed rows, `(workers, dim)` each."""
+    problem = problem or build(arm.problem, arm.workers, seed, arm.dtype, CPU)
+    facts, rows = [], []
+
+    def measure(probed: torch.Tensor, known: Any) -> None:
+        facts.append(known)
+        rows.append(probed.clone())
+
+    world = World(arm, seed, problem.dim * 8, steps_limit(arm, problem.train_samples), **more)
+    numeric = executor(problem, measure)
+    for ops in world.windows(window):
+        numeric.run(ops)
+    return world, facts, rows
+
+
+@pytest.fixture(params=sorted(ALGORITHMS))
+def algorithm(request: pytest.FixtureRequest) -> dict[str, Any]:
+    return ALGORITHMS[request.param]
+
+
+@pytest.fixture(params=WEIGHTED)
+def weighted(request: pytest.FixtureRequest) -> dict[str, Any]:
+    return ALGORITHMS[request.param]
