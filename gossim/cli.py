@@ -83,7 +83,7 @@ def validate(scenario: ScenarioFile) -> None:
     """Check a scenario file without running it."""
     settings = _changed(scenario, [], {})
     arms = ", ".join(settings.arms)
-    Console().print(f"{scenario}: valid; arms {arms}; {settings.repeats} seed(s) from {settings.seed}", highlight=False)
+    print(f"{scenario}: valid; arms {arms}; {settings.repeats} seed(s) from {settings.seed}")
 
 
 @app.command("list")

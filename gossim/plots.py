@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import matplotlib as mpl
@@ -49,6 +50,15 @@ def draw(results: Results) -> dict[str, Figure]:
     with _style():
         figures = {name: make(results) for name, make in FIGURES.items()}
     return {name: figure for name, figure in figures.items() if figure is not None}
+
+
+FORMATS = ("png", "svg")
+
+
+def save(figure: Figure, path: Path) -> None:
+    """Write `figure` in the format that the path's ending names; the same figure gives the same bytes."""
+    with _style():
+        figure.savefig(path, metadata={"Date": None} if path.suffix == ".svg" else {})
 
 
 def arm_colours(results: Results) -> dict[str, tuple[float, float, float]]:

@@ -92,13 +92,16 @@ class RunDirectory:
                 getattr(results, name).to_parquet(draft, engine="pyarrow", index=False)
 
     def write_figures(self, figures: Mapping[str, Figure]) -> list[Path]:
+        """Each as PNG and SVG. Returns the paths."""
+        from .plots import FORMATS, save
+
         self.figures.mkdir(exist_ok=True)
         written = []
         for name, figure in figures.items():
-            for suffix, metadata in (("png", {}), ("svg", {"Date": None})):
+            for suffix in FORMATS:
                 path = self.figures / f"{name}.{suffix}"
                 with whole(path) as draft:
-                    figure.savefig(draft, metadata=metadata)
+                    save(figure, draft)
                 written.append(path)
         return written
 

@@ -62,11 +62,13 @@ def summarise(results: Results) -> pd.DataFrame:
     lucky ones alone would flatter the arm.
     """
     runs = per_seed(results)
-    diverged = {(d["arm"], d["seed"]) for d in results.manifest.get("diverged", [])}
+    diverged = pd.MultiIndex.from_tuples(
+        [(entry["arm"], entry["seed"]) for entry in results.manifest["diverged"]], names=["arm", "seed"]
+    )
+    sound_runs = runs[~pd.MultiIndex.from_frame(runs[["arm", "seed"]]).isin(diverged)]
     rows = []
     for arm in results.scenario.arms:
-        own = runs[runs["arm"] == arm]
-        sound = own[[(arm, seed) not in diverged for seed in own["seed"]]]
+        own, sound = runs[runs["arm"] == arm], sound_runs[sound_runs["arm"] == arm]
         row = {"arm": arm, "seeds": len(own), "diverged": len(own) - len(sound)}
         for name in runs.columns[2:]:
             values = sound[name].astype(float)

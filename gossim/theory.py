@@ -15,7 +15,7 @@ def harmonic(n: int) -> float:
 
 
 def expected_maximum_exponential(mean_s: float, workers: int) -> float:
-    """E[max of M] = mean · H_M for exponential times. Source: David and Nagaraja, Order Statistics, 3rd ed., ch. 4.6."""
+    """E[max of M] = mean · H_M for exponential times. Source: David and Nagaraja 2003, Order Statistics, ch. 4.6."""
     return mean_s * harmonic(workers)
 
 

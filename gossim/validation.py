@@ -18,7 +18,6 @@ MISSING = "missing"
 RULE = "rule"
 
 _RULES = {
-    MISSING: "is required",
     "int_type": "must be a whole number",
     "int_from_float": "must be a whole number",
     "float_type": "must be a number",
@@ -62,6 +61,8 @@ def in_words(error: ValidationError, keys: Collection[str]) -> ValidationError:
 
 
 def _rule(kind: str, details: Any, keys: Collection[str]) -> str:
+    if kind == MISSING:
+        return "is required" if details["msg"] == "Field required" else details["msg"]
     if kind == "extra_forbidden":
         return f"unknown key{nearest(details['loc'][-1], keys)}"
     if kind == "union_tag_invalid":

@@ -11,6 +11,10 @@ from typing import Any
 import yaml
 
 
+def _error(message: str, node: yaml.Node) -> yaml.MarkedYAMLError:
+    return yaml.constructor.ConstructorError(None, None, message, node.start_mark)
+
+
 class _Loader(yaml.SafeLoader):
     yaml_implicit_resolvers = {  # noqa: RUF012 (the shape of this table is PyYAML's)
         first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:float"]
@@ -20,11 +24,11 @@ class _Loader(yaml.SafeLoader):
     def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
         seen: set[Any] = set()
         for key_node, _ in node.value:
-            key = self.construct_object(key_node, deep=True)
+            if not isinstance(key_node, yaml.ScalarNode):
+                raise _error("a key must be a word or a number", key_node)
+            key = self.construct_object(key_node)
             if key in seen:
-                raise yaml.constructor.ConstructorError(
-                    None, None, f"the key '{key}' stands here a second time", key_node.start_mark
-                )
+                raise _error(f"the key '{key}' stands here a second time", key_node)
             seen.add(key)
         return super().construct_mapping(node, deep)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from fractions import Fraction
 from typing import Any
 
@@ -168,7 +169,7 @@ def test_every_second_of_a_worker_is_accounted_for(
         own = [i for i in world.timeline.intervals if i.worker == worker.index and i.activity != "message"]
         assert own[0].start_s == 0
         assert own[-1].end_s == pytest.approx(facts[-1].time_s)
-        assert all(earlier.end_s == later.start_s for earlier, later in zip(own, own[1:], strict=False))
+        assert all(earlier.end_s == later.start_s for earlier, later in itertools.pairwise(own))
         computing = sum(i.end_s - i.start_s for i in own if i.activity == "computing")
         assert computing == pytest.approx(facts[-1].workers[worker.index].busy_s)
 

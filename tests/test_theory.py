@@ -64,7 +64,7 @@ def test_expected_maximum_of_exponentials(workers: int) -> None:
 @pytest.mark.parametrize("probability", [0.02, 0.5, 1.0])
 @pytest.mark.parametrize("seed", SEEDS)
 def test_messages_are_binomial(name: str, probability: float, seed: int) -> None:
-    """Each step sends with probability p: the count is Binomial(steps, p). Pulls still under way may be one a worker."""
+    """Each step sends with probability p: the count is Binomial(steps, p), but for pulls not yet answered."""
     algorithm = {"name": f"gosgd_{name}", f"{name}_probability": probability}
     world = finished(only_arm(algorithm=algorithm, until={"gradient_steps": 5000}), seed)
     deviation = math.sqrt(world.gradient_steps * probability * (1 - probability))

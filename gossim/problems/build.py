@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import platform
-
-
 from collections.abc import Iterable
 
 import torch

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import warnings
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -49,7 +50,12 @@ class Distribution(Frozen):
         missing = [shape for shape in shapes if shape not in given]
         if missing:
             raise broken(f"{self.distribution} needs {' and '.join(missing)}")
-        low, _ = family.support(**given)
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("error")
+                low, _ = family.support(**given)
+        except (Warning, ValueError) as error:
+            raise broken(f"scipy refuses these parameters of {self.distribution}: {error}") from None
         if math.isnan(low) or given.get("scale", 1.0) <= 0:
             raise broken(f"scipy refuses these parameters of {self.distribution}")
         if low < 0:

@@ -1,0 +1,277 @@
+"""Scenario files: what they may say, and how a mistake is told."""
+
+from __future__ import annotations
+
+import copy
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from conftest import BASE, scenario
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gossim import yaml12
+from gossim.algorithms import ALGORITHMS
+from gossim.errors import ScenarioError
+from gossim.scenario import Scenario, load
+from gossim.sim.delays import Distribution, continuous_distributions
+
+SHIPPED = sorted((Path(__file__).parent.parent / "scenarios").glob("*.yaml"))
+
+
+def changed(path: str, value: Any) -> dict[str, Any]:
+    """BASE with another value at the dotted path."""
+    data = copy.deepcopy(BASE)
+    *way, last = path.split(".")
+    here = data
+    for part in way:
+        here = here.setdefault(part, {})
+    here[last] = value
+    return data
+
+
+MISTAKES = [
+    ("workrs", 8, "workrs = 8: unknown key; did you mean 'workers'?"),
+    ("optimizer.momentun", 0.9, "optimizer.momentun = 0.9: unknown key; did you mean 'momentum'?"),
+    ("workers", 0, "workers = 0: must be a whole number >= 1"),
+    ("workers", 2.5, "workers = 2.5: must be a whole number"),
+    ("workers", True, "workers = true: must be a whole number"),
+    ("workers", "8", "workers = '8': must be a whole number"),
+    ("seed", -1, "seed = -1: must be a whole number >= 0"),
+    ("optimizer.learning_rate", float("nan"), "optimizer.learning_rate = .nan: must be finite"),
+    ("optimizer.learning_rate", "fast", "optimizer.learning_rate = fast: must be a number"),
+    ("optimizer.learning_rate", -0.1, "optimizer.learning_rate = -0.1: must be >= 0"),
+    ("optimizer.momentum", 1.0, "optimizer.momentum = 1.0: must be in [0, 1)"),
+    ("network.latency_s", -0.01, "network.latency_s = -0.01: must be >= 0"),
+    ("network.bandwidth_bytes_per_s", 0, "network.bandwidth_bytes_per_s = 0: must be > 0"),
+    ("network.bandwidth_bytes_per_s", float("inf"), "network.bandwidth_bytes_per_s = .inf: must be finite"),
+    ("network", None, "network: is required where there is more than one worker"),
+    ("network", {"latency_s": 0.1}, "network.bandwidth_bytes_per_s: is required"),
+    ("compute.time_s", 0, "compute.time_s = 0: must be > 0"),
+    ("compute.time_s", {"distribution": "lognrom", "s": 1}, "unknown distribution 'lognrom'; did you mean 'lognorm'?"),
+    ("compute.time_s", {"distribution": "lognorm", "scale": 1}, "lognorm needs s"),
+    ("compute.time_s", {"distribution": "expon", "s": 1}, "expon has no parameter 's'"),
+    ("compute.time_s", {"distribution": "expon", "scale": "x"}, "compute.time_s.scale = x: must be a number"),
+    ("compute.time_s", {"distribution": "expon", "scale": -1}, "scipy refuses these parameters of expon"),
+    (
+        "compute.time_s",
+        {"distribution": "norm", "loc": 1, "scale": 0.1},
+        "norm reaches down to -infinity, and a time cannot be negative; use lognorm, gamma",
+    ),
+    ("compute.time_s", {"distribution": "uniform", "loc": -0.5}, "uniform reaches down to -0.5"),
+    (
+        "compute.stragglers",
+        [{"workers": [4], "factor": 2}],
+        "compute.stragglers.0.workers.0 = 4: must be below 4: workers are numbered 0 to 3",
+    ),
+    ("compute.stragglers", [{"workers": [], "factor": 2}], "compute.stragglers.0.workers = []: must not be empty"),
+    ("compute.stragglers", {"workers": [1]}, "compute.stragglers = {workers: [1]}: must be a list"),
+    ("until", {}, "until = {}: must have at least one of time_s, gradient_steps, epochs"),
+    ("until.epochs", 2, "until.epochs = 2.0: the model 'quadratic' has no data, and so no epochs"),
+    ("target", {"test_loss": 1.0, "train_loss": 1.0}, "must have exactly one of train_loss, test_loss, test_accuracy"),
+    ("topology", "rnig", "topology = rnig: unknown topology; valid: complete"),
+    ("device", "gpu", "device = gpu: unknown device; "),
+    ("dtype", "float23", "dtype = float23: unknown dtype; did you mean 'float32'?"),
+    (
+        "problem.model",
+        {"name": "mpl", "hidden": [3]},
+        "problem.model = {name: mpl, hidden: [3]}: unknown name 'mpl'; did",
+    ),
+    ("problem.model", {"hidden": [3]}, "problem.model = {hidden: [3]}: must be a mapping with a `name`"),
+    ("problem.model", {"name": "mlp"}, "problem.model.hidden: is required"),
+    ("problem.model", {"name": "logistic"}, "problem.data: is required by the model 'logistic'"),
+    ("problem.data", {"name": "digits"}, "the model 'quadratic' has none; leave it out"),
+    ("arms.arm.algorithm.push_probability", 1.4, "arms.arm.algorithm.push_probability = 1.4: must be in [0, 1]"),
+    ("arms.arm.algorithm.name", "gosgd_psh", "unknown name 'gosgd_psh'; did you mean 'gosgd_push'?"),
+    ("arms.arm.algoritm", {}, "arms.arm.algoritm = {}: unknown key; did you mean 'algorithm'?"),
+    ("arms.other", {}, "arms.other.algorithm: is required"),
+    ("arms.other", 3, "arms.other = 3: must be a mapping with an `algorithm`"),
+    ("arms", {}, "arms = {}: must be a mapping with at least one arm"),
+    ("arms.arm.workers", 1.5, "arms.arm.workers = 1.5: must be a whole number"),
+    ("arms.arm.seed", 3, "arms.arm.seed = 3: unknown key"),
+]
+
+
+@pytest.mark.parametrize(("path", "value", "message"), MISTAKES, ids=[f"{p}={v}"[:50] for p, v, _ in MISTAKES])
+def test_a_mistake_is_told_with_path_value_and_rule(path: str, value: Any, message: str) -> None:
+    with pytest.raises(ScenarioError) as caught:
+        Scenario.parse(changed(path, value), "file.yaml")
+    assert len(caught.value.problems) == 1, caught.value
+    assert message in str(caught.value)
+    assert str(caught.value).startswith("file.yaml: 1 problem\n")
+
+
+@pytest.mark.parametrize("section", ["until", "workers", "problem", "optimizer", "compute", "probe", "arms"])
+def test_a_missing_section_is_told_once(section: str) -> None:
+    data = copy.deepcopy(BASE)
+    del data[section]
+    with pytest.raises(ScenarioError) as caught:
+        Scenario.parse(data, "file.yaml")
+    assert len(caught.value.problems) == 1
+    assert caught.value.problems[0].startswith(f"{section}: ")
+
+
+def test_all_mistakes_are_told_at_once() -> None:
+    data = changed("workrs", 8)
+    data["seed"] = "x"
+    data["arms"]["arm"]["algorithm"]["push_probability"] = -1
+    with pytest.raises(ScenarioError, match="3 problems"):
+        Scenario.parse(data)
+
+
+@pytest.mark.parametrize("data", [None, 3, "text", ["list"]])
+def test_a_scenario_is_a_mapping(data: Any) -> None:
+    with pytest.raises(ScenarioError, match="must be a mapping of keys to values"):
+        Scenario.parse(data)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("a: [1, 2", "line 1, column 9: not valid YAML: expected ',' or ']'"),
+        ("a: 1\na: 2\n", "line 2, column 1: not valid YAML: the key 'a' stands here a second time"),
+        ("a: \tb: c", "not valid YAML"),
+        ("", "must be a mapping"),
+        ("? [1, 2]\n: 3", "not valid YAML"),
+    ],
+)
+def test_broken_yaml(tmp_path: Path, text: str, message: str) -> None:
+    path = tmp_path / "broken.yaml"
+    path.write_text(text)
+    with pytest.raises(ScenarioError, match="broken.yaml: 1 problem") as caught:
+        load(path)
+    assert message in str(caught.value)
+
+
+def test_files_that_cannot_be_read(tmp_path: Path) -> None:
+    with pytest.raises(ScenarioError, match="cannot be read: No such file"):
+        load(tmp_path / "absent.yaml")
+    with pytest.raises(ScenarioError, match="cannot be read: Is a directory"):
+        load(tmp_path)
+    (tmp_path / "latin.yaml").write_bytes(b"title: \xe9t\xe9")
+    with pytest.raises(ScenarioError, match="is not a text in UTF-8"):
+        load(tmp_path / "latin.yaml")
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("1.25e8", 1.25e8), ("1e-3", 1e-3), ("1E5", 1e5), ("-2.5e+3", -2500.0), (".5", 0.5), ("3.", 3.0), ("7", 7),
+        ("0.1", 0.1), ("1e", "1e"), ("e5", "e5"), ("1.2.3", "1.2.3"), (".inf", float("inf")), ("'1e5'", "1e5"),
+        ("yes", True), ("null", None), ("12_000", 12000), ("0x1F", 31), ("-", None),
+    ],
+)  # fmt: skip
+def test_numbers_as_people_write_them(text: str, value: Any) -> None:
+    if text == "-":
+        assert yaml12.read(text) == [None]
+    else:
+        read = yaml12.read(text)
+        assert read == value
+        assert type(read) is type(value)
+
+
+@given(st.floats(allow_nan=False) | st.integers() | st.text(max_size=8))
+def test_yaml_gives_back_what_was_written(value: Any) -> None:
+    assert yaml12.read(yaml12.write({"key": value})) == {"key": value}
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.name)
+def test_the_resolved_file_is_the_same_scenario(path: Path, tmp_path: Path) -> None:
+    original = load(path)
+    again = tmp_path / "scenario.yaml"
+    again.write_text(original.to_yaml())
+    assert load(again) == original
+    assert yaml.safe_load(again.read_text())["dtype"] == "float32"
+
+
+SECTIONS = st.fixed_dictionaries(
+    {},
+    optional={
+        "workers": st.integers(1, 9),
+        "until": st.fixed_dictionaries({"time_s": st.floats(0.1, 10)}),
+        "optimizer": st.fixed_dictionaries({"learning_rate": st.floats(0, 1)}, optional={"momentum": st.just(0.5)}),
+        "compute": st.fixed_dictionaries(
+            {},
+            optional={
+                "time_s": st.sampled_from(
+                    [0.2, {"distribution": "expon", "scale": 0.3}, {"distribution": "gamma", "a": 2.0}]
+                ),
+                "stragglers": st.just([{"workers": [0], "factor": 2.0}]),
+            },
+        ),
+        "problem": st.sampled_from(
+            [{"model": {"name": "noise", "dim": 3}}, {"model": {"name": "quadratic", "dim": 8}}, {"batch_size": 7}]
+        ),
+    },
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(shared=SECTIONS, arms=st.lists(SECTIONS, min_size=1, max_size=3))
+def test_any_resolved_scenario_is_read_back(shared: dict[str, Any], arms: list[dict[str, Any]]) -> None:
+    base = {"workers": 4, **{key: value for key, value in shared.items() if key != "problem"}}
+    own = {f"arm{n}": {"algorithm": {"name": "sgd"}, **arm} for n, arm in enumerate(arms)}
+    base["compute"] = {**BASE["compute"], **base.get("compute", {})}
+    first = Scenario.parse({**copy.deepcopy(BASE), **base, "arms": own})
+    assert Scenario.parse(yaml12.read(first.to_yaml())) == first
+
+
+def test_arms_inherit_and_override() -> None:
+    data = changed("arms.other", {"algorithm": {"name": "sgd"}, "workers": 1, "optimizer": {"momentum": 0.5}})
+    data["compute"]["stragglers"] = [{"workers": [0, 3], "factor": 2}, {"workers": [2], "factor": 3}]
+    data["arms"]["noisy"] = {"algorithm": {"name": "sgd"}, "problem": {"model": {"name": "noise", "dim": 2}}}
+    data["arms"]["steady"] = {"algorithm": {"name": "sgd"}, "compute": {"time_s": 0.3, "stragglers": []}}
+    arms = Scenario.parse(data).arms
+    assert arms["arm"].workers == 4
+    assert arms["other"].workers == 1
+    assert arms["other"].optimizer.momentum == 0.5
+    assert arms["other"].optimizer.learning_rate == 0.05
+    assert [straggler.workers for straggler in arms["other"].compute.stragglers] == [(0,)]
+    assert [straggler.workers for straggler in arms["arm"].compute.stragglers] == [(0, 3), (2,)]
+    assert arms["noisy"].problem.model.name == "noise"
+    assert arms["steady"].compute.time_s == 0.3
+    assert not arms["steady"].compute.stragglers
+
+
+def test_override() -> None:
+    base = scenario(compute={"time_s": 0.1, "stragglers": [{"workers": [3], "factor": 2}]})
+    other = base.override(
+        {"workers": 16, "problem.batch_size": 3, "compute.stragglers.0.factor": 9, "arms.arm.workers": 8}
+    )
+    assert (other.workers, other.arms["arm"].workers) == (16, 8)
+    assert other.arms["arm"].problem.batch_size == 3
+    assert other.arms["arm"].compute.stragglers[0].factor == 9
+    assert base.workers == 4
+    for path, message in [
+        ("wrokers", "did you mean 'workers'"),
+        ("compute.stragglers.3.factor", "there is no '3' to change"),
+        ("compute.stragglers.7", "the list has no item '7'"),
+        ("arms.absent.workers", "arms.absent.algorithm: is required"),
+    ]:
+        with pytest.raises(ScenarioError, match=message):
+            base.override({path: 1})
+
+
+def test_nothing_can_be_changed() -> None:
+    with pytest.raises(ValueError, match="frozen"):
+        scenario().workers = 3
+
+
+def test_every_continuous_distribution_is_taken_or_refused_with_a_reason() -> None:
+    """The whole of scipy's registry: what is on the non-negative numbers without shapes is a delay."""
+    for name, law in continuous_distributions().items():
+        shapes = {shape.strip(): 0.5 for shape in (law.shapes or "").split(",") if shape.strip()}
+        try:
+            Distribution.model_validate({"distribution": name, **shapes})
+        except ValueError as error:
+            assert any(reason in str(error) for reason in ("reaches down to", "scipy refuses")), name
+        else:
+            assert law.support(**shapes)[0] >= 0
+
+
+def test_every_algorithm_is_documented() -> None:
+    for algorithm in ALGORITHMS.values():
+        assert "Source" in algorithm.__doc__ or "slides" in algorithm.__doc__
+        assert "Cost" in algorithm.__doc__
