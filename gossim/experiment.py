@@ -13,7 +13,7 @@ from . import provenance
 from .errors import InputError, RunError
 from .execute.batched import Batched
 from .execute.reference import Reference
-from .execute.threads import threads_for
+from .execute.runtime import tuned_for
 from .problems.build import build, check_partitions, device_name, device_named
 from .record import Diverged, Recorder
 from .results import Results, RunDirectory, table
@@ -121,7 +121,7 @@ class Experiment:
         progress.arm(name, seed, arm, limit)
         message = None
         try:
-            with threads_for(problem):
+            with tuned_for(problem):
                 for window in world.windows(WINDOW_PER_WORKER * arm.workers):
                     executor.run(window)
                     progress.advance(world.env.now, world.gradient_steps)

@@ -90,8 +90,8 @@ class Rows:
             raise RowError(f"row {row} was used after it was freed")
 
     def require_readable(self, row: int) -> None:
-        self.require_held(row)
-        if not self.written[row]:
+        if not (self.holders[row] and self.written[row]):
+            self.require_held(row)
             raise RowError(f"row {row} was read before it was written")
 
 
@@ -101,22 +101,19 @@ class Program:
     def __init__(self, slack: int = 0):
         self.rows = Rows(slack)
         self.ops: list[Op] = []
-        self.gradients = 0
         initial = self.rows.allocate()
         self.rows.written[initial] = True
 
     def grad(self, out: int, at: int, worker: int, step: int) -> None:
         self.rows.require_readable(at)
         self._write(out)
-        self.gradients += 1
         self.ops.append(Grad(out, at, worker, step))
 
-    def combine(self, out: int, terms: Sequence[tuple[Any, int]]) -> None:
-        """Coefficients may be any real numbers, exact fractions too; they enter the program as floats."""
+    def combine(self, out: int, terms: Sequence[tuple[float, int]]) -> None:
         for _, row in terms:
             self.rows.require_readable(row)
         self._write(out)
-        self.ops.append(Combine(out, tuple((float(c), row) for c, row in terms)))
+        self.ops.append(Combine(out, tuple(terms)))
 
     def probe(self, rows: Sequence[int], facts: Any) -> None:
         for row in rows:
@@ -125,7 +122,7 @@ class Program:
 
     def take(self) -> list[Op]:
         """All operations since the last call, to be executed in an order that keeps every read after its write."""
-        taken, self.ops, self.gradients = self.ops, [], 0
+        taken, self.ops = self.ops, []
         return taken
 
     def _write(self, row: int) -> None:

@@ -15,14 +15,14 @@ def harmonic(n: int) -> float:
 
 
 def expected_maximum_exponential(mean_s: float, workers: int) -> float:
-    """E[max of M] = mean · H_M for exponential times. Source: David and Nagaraja 2003, Order Statistics, ch. 4.6."""
+    """E[max of M] = mean · H_M for exponential times. Source: David and Nagaraja 2003, Order Statistics."""
     return mean_s * harmonic(workers)
 
 
 def maximum_moments(law: Any, workers: int) -> tuple[float, float]:
     """Mean and standard deviation of the largest of M independent draws from a scipy distribution on [0, ∞).
 
-    E[max] = ∫ (1 − F(t)^M) dt and E[max²] = ∫ 2t (1 − F(t)^M) dt. Source: David and Nagaraja, ch. 3.1.
+    E[max] = ∫ (1 − F(t)^M) dt and E[max²] = ∫ 2t (1 − F(t)^M) dt. Source: David and Nagaraja 2003, Order Statistics.
     """
     # Beyond this quantile the integrand is below 1e-12, and quad needs to be told where the mass is.
     end = float(law.isf(1e-13 / workers))
@@ -37,7 +37,7 @@ def maximum_moments(law: Any, workers: int) -> tuple[float, float]:
 
 
 def ring_allreduce_s(workers: int, size_bytes: float, latency_s: float, bandwidth_bytes_per_s: float) -> float:
-    """2(M−1)·latency + 2(M−1)/M · bytes/bandwidth. Source: Thakur, Rabenseifner, Gropp 2005, section 4.4."""
+    """2(M−1)·latency + 2(M−1)/M · bytes/bandwidth. Source: Patarasuk and Yuan 2009."""
     return 2 * (workers - 1) * (latency_s + size_bytes / workers / bandwidth_bytes_per_s)
 
 

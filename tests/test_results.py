@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import math
 from pathlib import Path
@@ -16,7 +17,7 @@ from conftest import BASE, DIGITS, WEIGHTED, scenario
 import gossim
 from gossim.columns import TABLES
 from gossim.errors import InputError, RunError
-from gossim.execute.threads import threads_for
+from gossim.execute.runtime import tuned_for
 from gossim.experiment import Experiment
 from gossim.files import whole
 from gossim.plots import FIGURES
@@ -157,7 +158,7 @@ def test_a_run_directory_is_opened_again(run: tuple[Results, Path], small: Scena
     assert manifest["versions"]["torch"].startswith(torch.__version__.split("+")[0])
     assert manifest["started"] <= manifest["ended"]
     assert {path.name for path in (out / "figures").iterdir()} == {f"{n}.{s}" for n in FIGURES for s in ("png", "svg")}
-    assert not [path for path in out.rglob(".*")]
+    assert not list(out.rglob(".*"))
 
 
 @pytest.mark.parametrize("content", [None, "{", "[]", "{}"])
@@ -323,13 +324,15 @@ def test_figures_without_data_are_left_out() -> None:
     assert set(WEIGHTED) == {"gosgd_push", "gosgd_pull"}
 
 
-def test_the_number_of_threads_is_put_back() -> None:
+def test_the_process_is_left_as_it_was() -> None:
     before = torch.get_num_threads()
 
     class Small:
         large_operations = False
 
-    with pytest.raises(KeyboardInterrupt), threads_for(Small()):
+    with pytest.raises(KeyboardInterrupt), tuned_for(Small()):
         assert torch.get_num_threads() == 1
+        assert not gc.isenabled()
         raise KeyboardInterrupt
     assert torch.get_num_threads() == before
+    assert gc.isenabled()

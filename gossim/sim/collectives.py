@@ -24,7 +24,7 @@ def ring(workers: int, size_bytes: int, latency_s: float, bandwidth_bytes_per_s:
     """Ring all-reduce: 2(M−1) rounds, in each of which every worker passes on one M-th of the vector.
 
     Time 2(M−1)·latency + 2(M−1)/M · bytes/bandwidth; every worker sends 2(M−1)/M of the vector.
-    Source: Thakur, Rabenseifner, Gropp 2005 (doi:10.1177/1094342005051521), without the cost of the additions.
+    Source: Patarasuk and Yuan 2009 (doi:10.1016/j.jpdc.2008.09.002), without the cost of the additions.
     """
     rounds = 2 * (workers - 1)
     seconds = rounds * latency_s + rounds / workers * size_bytes / bandwidth_bytes_per_s

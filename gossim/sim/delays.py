@@ -6,6 +6,7 @@ import itertools
 import math
 import warnings
 from collections.abc import Iterator
+from functools import cache
 from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import ConfigDict, model_validator
@@ -18,6 +19,7 @@ from ..validation import broken
 POSITIVE_INSTEAD = "lognorm, gamma, expon, weibull_min or truncnorm"
 
 
+@cache
 def continuous_distributions() -> dict[str, Any]:
     """The continuous distributions of `scipy.stats`, by name."""
     import scipy.stats
@@ -64,17 +66,14 @@ class Distribution(Frozen):
             raise broken(f"{self.distribution} reaches down to {reach}, and a time cannot be negative; {advice}")
         return self
 
-    def frozen(self) -> Any:
-        """The scipy distribution itself."""
-        return continuous_distributions()[self.distribution](**self.__pydantic_extra__)
-
     def draws(self, seed: int, purpose: Purpose, *index: int) -> Iterator[float]:
         """Endless draws in seconds from the stream of that name.
 
         Raises RunError where the distribution yields a number that is no duration (heavy tails overflow).
         """
-        law, generator = self.frozen(), stream(seed, purpose, *index)
-        for seconds in in_blocks(lambda count: law.rvs(size=count, random_state=generator)):
+        law, generator = continuous_distributions()[self.distribution], stream(seed, purpose, *index)
+        parameters = self.__pydantic_extra__
+        for seconds in in_blocks(lambda count: law.rvs(**parameters, size=count, random_state=generator)):
             if not 0 <= seconds < math.inf:
                 raise RunError(f"{self.distribution} drew {seconds}, which is not a duration in seconds")
             yield seconds

@@ -69,9 +69,14 @@ class Worker:
             rows.release(row)
 
     @property
+    def workers(self) -> int:
+        """How many workers there are, this one included."""
+        return len(self.world.workers)
+
+    @property
     def alone(self) -> bool:
         """Whether there is nobody to talk to."""
-        return len(self.world.workers) == 1
+        return self.workers == 1
 
     def random_peer(self) -> int:
         """One of the other workers, by this worker's own random numbers."""
@@ -109,7 +114,9 @@ class Worker:
         program, total = self.world.program, self.alpha + message.alpha
         if not total:
             raise RunError(f"worker {self.index} and a message to it were halved until both weights were 0")
-        program.combine(self.row, [(self.alpha / total, self.row), (message.alpha / total, message.row)])
+        # Exact fractions stay with the weights; the program's coefficients are floats.
+        mine, theirs = float(self.alpha / total), float(message.alpha / total)
+        program.combine(self.row, [(mine, self.row), (theirs, message.row)])
         self.alpha = total
         program.rows.release(message.row)
         self.world.network.merged(message)

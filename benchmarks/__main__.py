@@ -1,0 +1,160 @@
+"""The whole simulator against bare loops over the same gradients: `make benchmark`, or `python -m benchmarks`.
+
+Each repetition runs one after the other, and the ratio is the median over repetitions of simulator over bare loop, so
+that whatever else the machine is doing hits both. One thread.
+"""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import simpy
+import torch
+from rich.console import Console
+from rich.progress import track
+from rich.table import Table
+
+from gossim.execute.batched import Batched
+from gossim.execute.runtime import tuned_for
+from gossim.experiment import WINDOW_PER_WORKER
+from gossim.problems.build import build
+from gossim.problems.problem import Problem
+from gossim.scenario import Arm, Scenario
+from gossim.sim.world import World
+
+REPETITIONS = 5
+RATE = 0.1
+
+DIGITS = {"data": {"name": "digits"}, "batch_size": 20}
+CNN = {"model": {"name": "gosgd_cnn"}, "data": {"name": "mnist5k"}, "batch_size": 20}
+WORK: list[tuple[str, dict[str, Any], int, int]] = [
+    ("logistic", {"model": {"name": "logistic"}, **DIGITS}, 8, 8_000),
+    ("logistic", {"model": {"name": "logistic"}, **DIGITS}, 100, 30_000),
+    ("logistic", {"model": {"name": "logistic"}, **DIGITS}, 1000, 60_000),
+    ("mlp 64-128-10", {"model": {"name": "mlp", "hidden": [128]}, **DIGITS}, 8, 6_000),
+    ("mlp 64-128-10", {"model": {"name": "mlp", "hidden": [128]}, **DIGITS}, 1000, 20_000),
+    ("gosgd_cnn", CNN, 8, 400),
+]
+"""Name, problem, workers, gradient steps."""
+
+
+def arm_of(problem: dict[str, Any], workers: int, steps: int) -> Arm:
+    """GoSGD push with p = 0.02, lognormal times, a probe every 100 steps of a worker."""
+    scenario = {
+        "until": {"gradient_steps": steps},
+        "workers": workers,
+        "problem": problem,
+        "optimizer": {"learning_rate": RATE},
+        "compute": {"time_s": {"distribution": "lognorm", "s": 0.25, "scale": 0.1}},
+        "network": {"latency_s": 0.005, "bandwidth_bytes_per_s": 1.25e8},
+        "probe": {"every_s": 10.0},
+        "device": "cpu",
+        "arms": {"gossip": {"algorithm": {"name": "gosgd_push", "push_probability": 0.02}}},
+    }
+    return Scenario.parse(scenario, "benchmark").arms["gossip"]
+
+
+def simulate(problem: Problem, arm: Arm) -> int:
+    """The simulator with everything it does but writing files. Returns gradient steps."""
+    from gossim.record import Recorder
+
+    world = World(arm, 0, problem.dim * 4, arm.until.gradient_steps)
+    executor = Batched(problem, Recorder(problem, "gossip", 0).measure)
+    with tuned_for(problem):
+        for window in world.windows(WINDOW_PER_WORKER * arm.workers):
+            executor.run(window)
+    return world.gradient_steps
+
+
+def bare_gradients(problem: Problem, arm: Arm) -> int:
+    """The same batched gradient call and x ← x − ηg in a loop, all workers in step: no clock, no messages."""
+    x = problem.initial().repeat(arm.workers, 1)
+    rounds = (arm.until.gradient_steps or 0) // arm.workers
+    for step in range(rounds):
+        x -= RATE * problem.gradients(x, range(arm.workers), [step] * arm.workers)
+    return rounds * arm.workers
+
+
+def hand_batched_logistic(problem: Any, arm: Arm) -> int:
+    """Softmax regression by hand: two batched matrix products a step, the batches cut from one shuffled tensor."""
+    workers, batch_size = arm.workers, arm.problem.batch_size or 1
+    inputs, labels = problem.samples.train_x.flatten(1), problem.samples.train_y
+    matrix = torch.zeros(workers, 10, inputs.shape[1])
+    bias = torch.zeros(workers, 1, 10)
+    index = np.random.default_rng(0)
+    rounds = (arm.until.gradient_steps or 0) // workers
+    for _ in range(rounds):
+        chosen = torch.from_numpy(index.integers(len(inputs), size=(workers, batch_size)))
+        x = inputs[chosen]
+        error = torch.softmax(torch.baddbmm(bias, x, matrix.transpose(1, 2)), dim=2)
+        error.scatter_add_(2, labels[chosen].unsqueeze(2), torch.full((workers, batch_size, 1), -1.0))
+        matrix.baddbmm_(error.transpose(1, 2), x, alpha=-RATE / batch_size)
+        bias -= RATE / batch_size * error.sum(dim=1, keepdim=True)
+    return rounds * workers
+
+
+def rate(work: Callable[[], int]) -> float:
+    """Units of work a second."""
+    began = time.perf_counter()
+    done = work()
+    return done / (time.perf_counter() - began)
+
+
+def compare(ours: Callable[[], int], theirs: Callable[[], int]) -> tuple[float, float, float]:
+    """Median rates of both, and the median of their ratio, over interleaved repetitions."""
+    pairs = [(rate(ours), rate(theirs)) for _ in range(REPETITIONS)]
+    return (
+        statistics.median(a for a, _ in pairs),
+        statistics.median(b for _, b in pairs),
+        statistics.median(a / b for a, b in pairs),
+    )
+
+
+def bare_timeouts(workers: int, events: int) -> int:
+    """SimPy alone: that many timeouts in all, by as many processes as there are workers."""
+    env = simpy.Environment()
+
+    def process() -> Any:
+        while True:
+            yield env.timeout(0.1)
+
+    for _ in range(workers):
+        env.process(process())
+    for _ in range(events):
+        env.step()
+    return events
+
+
+def clock_alone(arm: Arm) -> int:
+    """The timing plane without gradients. Returns gradient steps."""
+    world = World(arm, 0, 2600, arm.until.gradient_steps)
+    for _ in world.windows(WINDOW_PER_WORKER * arm.workers):
+        pass
+    return world.gradient_steps
+
+
+def main() -> None:
+    torch.set_num_threads(1)
+    table = Table("work", "workers", "simulator\n[steps/s]", "compared with", "it\n[per s]", "ratio")
+    for name, settings, workers, steps in track(WORK, "measuring"):
+        arm = arm_of(settings, workers, steps)
+        problem = build(arm.problem, workers, 0, "float32", torch.device("cpu"))
+        others: dict[str, Callable[[Any, Arm], int]] = {"the same gradient calls, bare": bare_gradients}
+        if name == "logistic":
+            others["matrix products by hand"] = hand_batched_logistic
+        for what, other in others.items():
+            ours, theirs, ratio = compare(lambda: simulate(problem, arm), lambda: other(problem, arm))  # noqa: B023
+            table.add_row(name, f"{workers}", f"{ours:,.0f}", what, f"{theirs:,.0f}", f"{ratio:.2f}")
+    for workers in (100, 1000):
+        arm = arm_of({"model": {"name": "noise", "dim": 650}}, workers, 100_000)
+        ours, theirs, ratio = compare(lambda: clock_alone(arm), lambda: bare_timeouts(workers, 300_000))  # noqa: B023
+        table.add_row("clock alone", f"{workers}", f"{ours:,.0f}", "SimPy timeouts", f"{theirs:,.0f}", f"{ratio:.2f}")
+    Console(width=110).print(table)
+
+
+if __name__ == "__main__":
+    main()

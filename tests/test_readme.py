@@ -1,0 +1,108 @@
+"""What the README shows, run."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+import pytest
+from conftest import only_arm, trajectory, world_of
+from test_cli import ROOT, gossim_command
+
+import gossim
+from gossim import yaml12
+from gossim.columns import TABLES
+from gossim.execute.reference import Reference
+from gossim.scenario import Scenario, load
+
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
+
+
+@pytest.fixture(scope="module")
+def straggler(tmp_path_factory: pytest.TempPathFactory) -> tuple[gossim.Results, str, Path]:
+    """`gossim run scenarios/straggler.yaml`, as `make run` does it."""
+    out = tmp_path_factory.mktemp("runs") / "straggler"
+    done = gossim_command("run", "scenarios/straggler.yaml", "--out", out)
+    assert done.returncode == 0, done.stderr
+    return gossim.Results.open(out), done.stdout, out
+
+
+def test_the_scenario_that_is_explained_is_the_one_that_is_shipped() -> None:
+    (explained,) = blocks("yaml")
+    assert Scenario.parse(yaml12.read(explained)) == load(ROOT / "scenarios" / "straggler.yaml")
+
+
+def test_the_straggler_scenario_says_what_the_readme_says(straggler: tuple[gossim.Results, str, Path]) -> None:
+    results, _, _ = straggler
+    summary = results.summary()
+    to_target = summary["time_to_target_s"]
+    assert 3 < to_target["allreduce"] / to_target["gosgd_push"] < 6
+    assert (summary["time_to_target_s_se"] < 0.1 * to_target).all()
+    assert summary.loc["gosgd_pull", "test_loss"] < summary.loc["sgd", "test_loss"]
+    waiting = results.workers.groupby(["arm", "worker"])["waiting_s"].max() / 60
+    assert (waiting["allreduce"][:7] > 0.7).all()
+    assert waiting["allreduce"][7] < 0.2
+    assert (waiting["gosgd_push"] == 0).all()
+    weight = results.workers.query("time_s > 20").groupby(["arm", "worker"])["alpha"].mean()
+    assert weight["gosgd_push"].idxmax() == 7
+    assert weight["gosgd_pull"].idxmin() == 7
+
+
+def test_the_straggler_scenario_ends_with_a_table_and_figures(straggler: tuple[gossim.Results, str, Path]) -> None:
+    results, printed, out = straggler
+    for arm in results.scenario.arms:
+        assert f" {arm} " in printed
+        assert f" {arm} " in README
+    for name in ("loss", "consensus_distance", "alpha", "timeline"):
+        picture = matplotlib.image.imread(out / "figures" / f"{name}.png")
+        assert picture.shape[0] > 500
+        assert picture[..., :3].std() > 0.05  # something is drawn on it
+
+
+def test_the_python_example(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    names: dict[str, Any] = {}
+    exec(blocks("python")[0], names)
+    printed = capsys.readouterr().out
+    assert "gosgd_push" in printed
+    assert "consensus_distance" in printed
+    assert set(names["figures"]) == {"loss", "consensus_distance", "alpha", "timeline"}
+
+
+def test_the_example_of_an_algorithm() -> None:
+    names: dict[str, Any] = {"__name__": "example"}
+    exec(blocks("python")[1], names)
+    ring = names["RingPull"](pull_probability=0.5)
+    arm = only_arm().model_copy(update={"algorithm": ring})
+    _, facts, rows = trajectory(arm)
+    _, same_facts, same_rows = trajectory(arm, Reference)
+    assert facts == same_facts
+    assert (rows[-1] - same_rows[-1]).abs().max() < 1e-12
+    assert facts[-1].messages_sent > 10
+    world = world_of(arm)
+    for _ in world.windows(1000):
+        assert sum(worker.alpha for worker in world.workers) + world.alpha_in_flight() == pytest.approx(1)
+
+
+@pytest.mark.parametrize("table", sorted(TABLES))
+def test_every_column_is_explained(table: str) -> None:
+    for column in TABLES[table]:
+        assert f"`{column.name}`" in README
+        assert column.meaning
+
+
+def test_the_commands_are_the_contracts() -> None:
+    assert "gossim run SCENARIO [--set KEY=VALUE]… [--out DIR] [--device D] [--force] [--quiet]" in README
+    for option in ("--set", "--out", "--device", "--force", "--quiet"):
+        assert option in gossim_command("run", "--help").stdout
+
+
+def test_pictures_and_files_that_are_named_are_there() -> None:
+    for path in re.findall(r"\]\((docs/[^)]+)\)", README) + re.findall(r"`(docs/[\w/.]+)`", README):
+        assert (ROOT / path).is_file(), path
