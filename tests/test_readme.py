@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-import matplotlib
+import matplotlib.image
 import pytest
 from conftest import only_arm, trajectory, world_of
 from test_cli import ROOT, gossim_command
@@ -68,7 +68,7 @@ def test_the_straggler_scenario_ends_with_a_table_and_figures(straggler: tuple[g
 def test_the_python_example(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
     names: dict[str, Any] = {}
-    exec(blocks("python")[0], names)
+    exec(compile(blocks("python")[0], "README.md", "exec", dont_inherit=True), names)
     printed = capsys.readouterr().out
     assert "gosgd_push" in printed
     assert "consensus_distance" in printed
@@ -77,7 +77,7 @@ def test_the_python_example(capsys: pytest.CaptureFixture[str], monkeypatch: pyt
 
 def test_the_example_of_an_algorithm() -> None:
     names: dict[str, Any] = {"__name__": "example"}
-    exec(blocks("python")[1], names)
+    exec(compile(blocks("python")[1], "README.md", "exec", dont_inherit=True), names)
     ring = names["RingPull"](pull_probability=0.5)
     arm = only_arm().model_copy(update={"algorithm": ring})
     _, facts, rows = trajectory(arm)
