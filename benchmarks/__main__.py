@@ -20,7 +20,7 @@ from rich.table import Table
 
 from gossim.execute.batched import Batched
 from gossim.execute.runtime import tuned_for
-from gossim.experiment import WINDOW_PER_WORKER
+from gossim.experiment import window_size
 from gossim.problems.build import build
 from gossim.problems.problem import Problem
 from gossim.scenario import Arm, Scenario
@@ -65,7 +65,7 @@ def simulate(problem: Problem, arm: Arm) -> int:
     world = World(arm, 0, problem.dim * 4, arm.until.gradient_steps)
     executor = Batched(problem, Recorder(problem, "gossip", 0).measure)
     with tuned_for(problem):
-        for window in world.windows(WINDOW_PER_WORKER * arm.workers):
+        for window in world.windows(*window_size(arm.workers, world.message_bytes)):
             executor.run(window)
     return world.gradient_steps
 
@@ -132,7 +132,7 @@ def bare_timeouts(workers: int, events: int) -> int:
 def clock_alone(arm: Arm) -> int:
     """The timing plane without gradients. Returns gradient steps."""
     world = World(arm, 0, 2600, arm.until.gradient_steps)
-    for _ in world.windows(WINDOW_PER_WORKER * arm.workers):
+    for _ in world.windows(*window_size(arm.workers, world.message_bytes)):
         pass
     return world.gradient_steps
 

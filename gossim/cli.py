@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from enum import StrEnum
 from pathlib import Path
@@ -21,8 +22,12 @@ app = typer.Typer(
     help="Simulate distributed SGD: gossip against synchronous aggregation, when some workers are slow.",
     no_args_is_help=True,
     add_completion=False,
+    rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
+
+INTERRUPTED = 130
+"""The status of a process that Ctrl-C ended, as shells have it."""
 
 ScenarioFile = Annotated[Path, typer.Argument(metavar="SCENARIO", help="A scenario file (YAML).")]
 
@@ -51,36 +56,43 @@ def run(
     quiet: Annotated[bool, typer.Option("--quiet", help="Print nothing but errors.")] = False,
 ) -> None:
     """Run every arm of a scenario with every seed; write tables and figures; compare the arms."""
-    settings = _changed(scenario, changes, {"device": device} if device else {})
+    settings = _changed(scenario, changes, {} if device is None else {"device": device})
     from .results import RunDirectory
 
     store = RunDirectory(out or Path("runs") / scenario.stem)
     store.refuse_overwriting(force)
-    console = Console(quiet=quiet)
+    console, notes = Console(quiet=quiet, emoji=False), Console(stderr=True, quiet=quiet, emoji=False)
     with console.status("Preparing torch and the data"):
         from .experiment import Experiment
         from .report import LiveProgress, comparison
 
-        experiment = Experiment(settings)
+        try:
+            experiment = Experiment(settings)
+        except InputError as error:
+            raise InputError(f"{scenario}: {error}") from None
+    broken: RunError | KeyboardInterrupt | None = None
     try:
-        with LiveProgress(settings, Console(stderr=True, quiet=quiet)) as progress:
-            results = experiment.run(store, progress)
-    except (RunError, KeyboardInterrupt):
-        # The run broke down or was stopped: show and draw what there is, and let the caller know all the same.
-        results = experiment.results()
-        if not results.probes.empty:
-            console.print(comparison(results))
-            store.write_figures(results.plot())
-        raise
-    console.print(comparison(results))
+        with LiveProgress(settings, notes) as progress:
+            experiment.run(store, progress)
+    except (RunError, KeyboardInterrupt) as error:
+        broken = error  # what there is is shown and drawn all the same
+        if isinstance(error, KeyboardInterrupt):
+            notes.print(f"interrupted; what was recorded is in {store.path}", highlight=False, markup=False)
+    results = experiment.results()
     with console.status("Drawing"):
         figures = store.write_figures(results.plot())
-    console.print(f"{len(figures)} figures in {store.figures}, tables in {store.path}", highlight=False)
+    if not results.probes.empty:
+        console.print(comparison(results))
+    console.print(f"{len(figures)} figures in {store.figures}, tables in {store.path}", highlight=False, markup=False)
+    if isinstance(broken, KeyboardInterrupt):
+        raise typer.Exit(INTERRUPTED)
+    if broken:
+        raise broken
 
 
 @app.command()
 def validate(scenario: ScenarioFile) -> None:
-    """Check a scenario file without running it."""
+    """Check a scenario file. Whether its model and data can be had is seen when it is run."""
     settings = _changed(scenario, [], {})
     arms = ", ".join(settings.arms)
     print(f"{scenario}: valid; arms {arms}; {settings.repeats} seed(s) from {settings.seed}")
@@ -104,7 +116,10 @@ def plot(directory: Annotated[Path, typer.Argument(metavar="RUN_DIR", help="A ru
     from .results import RunDirectory
 
     store = RunDirectory(directory)
-    for path in store.write_figures(store.read().plot()):
+    results = store.read()
+    if results.probes.empty:
+        raise InputError(f"{directory}: the run was stopped before it recorded anything")
+    for path in store.write_figures(results.plot()):
         print(path)
 
 
@@ -134,7 +149,7 @@ def main() -> None:
     """The `gossim` command. Status 0: done; 1: the run broke down; 2: bad input; 130: interrupted."""
     # Models of one's own, `package.module:factory`, are looked for where one stands, as `python -m` does.
     sys.path.insert(0, "")
-    errors = Console(stderr=True, soft_wrap=True, highlight=False)
+    errors = Console(stderr=True, soft_wrap=True, highlight=False, emoji=False)
     try:
         app()
     except InputError as error:
@@ -145,7 +160,14 @@ def main() -> None:
         sys.exit(1)
     except (KeyboardInterrupt, typer.Abort):
         errors.print("[bold]interrupted[/]")
-        sys.exit(130)
+        sys.exit(INTERRUPTED)
+    except BrokenPipeError:
+        # Whoever read our output has gone, as `head` does; nothing may be written when Python closes it.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+    except OSError as error:
+        errors.print(f"[bold red]failed:[/] {escape(str(error))}")
+        sys.exit(1)
 
 
 if __name__ == "__main__":

@@ -24,10 +24,21 @@ class RunError(RuntimeError):
     """A run could not be carried to its end. The command line prints it and exits with status 1."""
 
 
+def told(error: BaseException) -> str:
+    """An error of somebody else's code on one line."""
+    return f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
+
+
+MANY = 20
+"""Names that are too many for a line."""
+
+
 def nearest(name: object, valid: Iterable[str]) -> str:
-    """`; did you mean 'x'?` for the closest valid name, else `; valid: a, b, c`."""
+    """`; did you mean 'x'?` for the closest valid name, else `; valid: a, b, c` unless these are too many."""
     names = sorted(valid)
     close = difflib.get_close_matches(str(name), names, n=1, cutoff=0.6)
     if close:
         return f"; did you mean '{close[0]}'?"
+    if len(names) > MANY:
+        return f"; `gossim list` shows the {len(names)} valid ones"
     return f"; valid: {', '.join(names)}" if names else ""

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import math
+import signal
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from . import provenance
-from .errors import InputError, RunError
+from .errors import InputError, RunError, told
 from .execute.batched import Batched
 from .execute.reference import Reference
 from .execute.runtime import tuned_for
-from .problems.build import build, check_partitions, device_name, device_named
+from .problems.build import build, check_gradients, check_partitions, device_name, device_named
 from .record import Diverged, Recorder
 from .results import Results, RunDirectory, table
 from .scenario import Arm, Scenario
@@ -28,8 +30,20 @@ EXECUTORS: dict[str, type[Batched] | type[Reference]] = {"batched": Batched, "re
 TIMELINE_INTERVALS = 20_000
 """Of each arm's first seed that are kept for the timeline."""
 
-WINDOW_PER_WORKER = 64
-"""Operations by which the clock runs ahead of the arithmetic: some 30 gradients a worker."""
+WINDOW_GRADIENTS = 32
+"""Of each worker, by which the clock runs ahead of the arithmetic, unless this takes more than WINDOW_BYTES of rows."""
+
+WINDOW_BYTES = 2**26
+
+
+def window_size(workers: int, row_bytes: int) -> tuple[int, int]:
+    """Gradients in a window, all workers together, and rows that may be freed in one.
+
+    The second is out of the way of all but probes that come more often than gradients; the first decides what is
+    computed together, and a run with more probes is to compute the same.
+    """
+    each = max(1, min(WINDOW_GRADIENTS, WINDOW_BYTES // (workers * row_bytes)))
+    return each * workers, 8 * max(workers, WINDOW_BYTES // row_bytes)
 
 
 class Progress(Protocol):
@@ -71,8 +85,9 @@ class Experiment:
         self.executor = EXECUTORS[executor]
         self.devices = {name: device_named(arm.device) for name, arm in self.scenario.arms.items()}
         for name, arm in self.scenario.arms.items():
-            self._problem(name, arm, self.scenario.seed)
-            check_partitions(arm.problem, arm.workers, self.scenario.seeds)
+            with _naming(name):
+                check_partitions(arm.problem, arm.workers, self.scenario.seeds)
+                check_gradients(self._problem(name, arm, self.scenario.seed))
         self.probes: list[dict[str, Any]] = []
         self.workers: list[dict[str, Any]] = []
         self.timeline: list[dict[str, Any]] = []
@@ -82,19 +97,23 @@ class Experiment:
         )
 
     def run(self, store: RunDirectory | None = None, progress: Progress | None = None) -> Results:
-        """Run everything, writing to `store` after each arm. Raises RunError if an arm broke down (the others are
-        run all the same); however it ends, what was recorded is in `store` and its manifest says how it ended."""
+        """Run everything, writing to `store` after each arm. Raises RunError at the end if an arm diverged or broke.
+
+        However it ends, what was recorded is in `store`, and its manifest says how each arm and seed ended.
+        """
         progress = progress or Silent()
         if store:
-            store.begin(self.scenario, self.manifest)
+            with _undisturbed():
+                store.begin(self.scenario, self.manifest, self.results())
         with self._ending(store):
             for seed in self.scenario.seeds:
                 for name, arm in self.scenario.arms.items():
                     self._run_arm(name, arm, seed, progress)
                     if store:
                         store.write_tables(self.results())
-            if self.manifest["diverged"]:
-                raise RunError("\n".join(map(_told, self.manifest["diverged"])))
+            errors = [entry["error"] for entry in self.manifest["runs"] if "error" in entry]
+            if errors:
+                raise RunError("\n".join(errors))
         return self.results()
 
     def results(self) -> Results:
@@ -119,31 +138,30 @@ class Experiment:
         recorder = Recorder(problem, name, seed)
         executor = self.executor(problem, recorder.measure)
         progress.arm(name, seed, arm, limit)
-        message = None
+        entry: dict[str, Any] = {"arm": name, "seed": seed, "status": "failed"}
+        self.manifest["runs"].append(entry)
         try:
             with tuned_for(problem):
-                for window in world.windows(WINDOW_PER_WORKER * arm.workers):
+                for window in world.windows(*window_size(arm.workers, world.message_bytes)):
                     executor.run(window)
-                    progress.advance(world.env.now, world.gradient_steps)
+                    progress.advance(world.clock.now_s, world.gradient_steps)
+            entry["status"] = "complete"
+        except KeyboardInterrupt:
+            entry["status"] = "interrupted"
+            raise
         except Diverged as error:
-            self.manifest["diverged"].append(
-                {"arm": name, "seed": seed, "time_s": error.time_s, "gradient_steps": error.gradient_steps}
-            )
-            message = str(error)
+            entry |= {"status": "diverged", "error": f"arm '{name}', seed {seed}: {error}; what came before is kept"}
         except RunError as error:
-            raise RunError(f"arm '{name}', seed {seed}: {error}") from None
+            entry["error"] = f"arm '{name}', seed {seed}: {error}"
         finally:
             self.probes += recorder.probes
             self.workers += recorder.workers
             label = {"arm": name, "seed": seed}
             self.timeline += [{**label, **interval._asdict()} for interval in world.timeline.intervals]
-            progress.done(message)
+            progress.done(entry.get("error"))
 
     def _problem(self, name: str, arm: Arm, seed: int) -> Problem:
-        try:
-            return build(arm.problem, arm.workers, seed, arm.dtype, self.devices[name])
-        except InputError as error:
-            raise InputError(f"arm '{name}': {error}") from None
+        return build(arm.problem, arm.workers, seed, arm.dtype, self.devices[name])
 
     @contextmanager
     def _ending(self, store: RunDirectory | None) -> Iterator[None]:
@@ -161,15 +179,33 @@ class Experiment:
         finally:
             self.manifest["ended"] = provenance.now()
             if store:
-                store.write_tables(self.results())
-                store.write_manifest(self.manifest)
+                with _undisturbed():
+                    store.write_tables(self.results())
+                    store.write_manifest(self.manifest)
 
 
-def _told(diverged: dict[str, Any]) -> str:
-    return (
-        f"arm '{diverged['arm']}', seed {diverged['seed']}: diverged, no longer finite at {diverged['time_s']:g} s "
-        f"after {diverged['gradient_steps']} gradient steps; what came before is kept"
-    )
+@contextmanager
+def _naming(arm: str) -> Iterator[None]:
+    """Whatever is wrong inside the block is wrong with that arm."""
+    try:
+        yield
+    except InputError as error:
+        raise InputError(f"arm '{arm}': {error}") from None
+    except (MemoryError, RuntimeError) as error:
+        raise InputError(f"arm '{arm}': problem: cannot be set up: {told(error)}") from None
+
+
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Ctrl-C waits until the block is over: it is short, and leaves files that fit together."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def run(
@@ -188,10 +224,10 @@ def run(
     """
     from .scenario import load
 
-    ready = Experiment(scenario if isinstance(scenario, Scenario) else load(scenario), device, executor)
     store = None if out is None else RunDirectory(Path(out))
     if store:
         store.refuse_overwriting(force)
+    ready = Experiment(scenario if isinstance(scenario, Scenario) else load(scenario), device, executor)
     results = ready.run(store, progress)
     if store:
         store.write_figures(results.plot())

@@ -74,7 +74,8 @@ def loss(results: Results) -> Figure | None:
         return None
     figure, axes = _wide()
     _lines(results, axes, measure)
-    axes.set(ylabel=f"{measure.replace('_', ' ')} of the mean model [nats]", yscale="log")
+    unit = " [nats]" if all(arm.problem.data for arm in results.scenario.arms.values()) else ""
+    axes.set(ylabel=f"{measure.replace('_', ' ')} of the mean model{unit}", yscale="log")
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axes.yaxis.set_minor_formatter(FuncFormatter(lambda value, _: f"{value:g}" if f"{value:.0e}"[0] in "25" else ""))
     target = results.scenario.target
@@ -123,8 +124,10 @@ def weights(results: Results) -> Figure | None:
             step="post",
         )
         axes.plot(probes["time_s"], probes["alpha_sum"], color="black", linewidth=3, label=r"$\Sigma\alpha$")
-        axes.set(title=arm, xlabel="", ylabel=r"weight $\alpha$", ylim=(0, 1.1), xlim=(0, probes["time_s"].max()))
-    figure.suptitle(results.scenario.title)
+        axes.set(title=arm, xlabel="", ylabel=r"weight $\alpha$", ylim=(0, 1.1))
+        if probes["time_s"].max() > 0:
+            axes.set_xlim(0, probes["time_s"].max())
+    figure.suptitle(_title(results))
     handles, labels = grid[0].get_legend_handles_labels()
     figure.legend(handles[::-1], labels[::-1], loc="outside right center", fontsize="small")
     grid[-1].set_xlabel("simulated time [s]")
@@ -148,7 +151,7 @@ def timeline(results: Results) -> Figure | None:
         axes.set_ylim(len(shown) - 0.4, -0.6)
         axes.grid(axis="y", visible=False)
     grid[-1].set_xlabel("simulated time [s]")
-    figure.suptitle(results.scenario.title)
+    figure.suptitle(_title(results))
     patches = [mpl.patches.Patch(color=colour, label=name) for name, colour in ACTIVITIES.items()]
     arrow = mpl.lines.Line2D([], [], color=MESSAGE, linewidth=4, label="message under way")
     figure.legend(handles=[*patches, arrow], loc="outside lower center", ncols=4)
@@ -166,15 +169,18 @@ FIGURES: dict[str, Callable[[Results], Figure | None]] = {
 def _lines(
     results: Results, axes: Axes, measure: str, leave_out: list[str] | None = None, positive: bool = False
 ) -> None:
-    """`measure` against simulated time by arm, over the instants at which every seed of the arm was probed."""
-    probes = results.probes[~results.probes["arm"].isin(leave_out or [])]
+    """`measure` against simulated time by arm; seeds that diverged are left out."""
+    broken = [(entry["arm"], entry["seed"]) for entry in results.manifest["runs"] if entry["status"] == "diverged"]
+    is_broken = pd.MultiIndex.from_frame(results.probes[["arm", "seed"]]).isin(broken)
+    probes = results.probes[~is_broken & ~results.probes["arm"].isin(leave_out or [])]
     if positive:
         probes = probes[probes[measure] > 0]
-    seeds = probes.groupby("arm")["seed"].transform("nunique")
-    common = probes[probes.groupby(["arm", "time_s"])["seed"].transform("nunique") == seeds]
-    arms = [arm for arm in results.scenario.arms if arm in set(common["arm"])]
+    together = pd.concat(
+        [probes.iloc[:0], *(_together(own, measure) for _, own in probes.groupby("arm"))], ignore_index=True
+    )
+    arms = [arm for arm in results.scenario.arms if arm in set(together["arm"])]
     sns.lineplot(
-        common,
+        together,
         x="time_s",
         y=measure,
         hue="arm",
@@ -185,7 +191,28 @@ def _lines(
         ax=axes,
     )
     band = f"; band: lowest to highest of {results.scenario.repeats} seeds" if results.scenario.repeats > 1 else ""
-    axes.set(xlabel=f"simulated time [s]{band}", title=results.scenario.title, xlim=(0, common["time_s"].max()))
+    axes.set(xlabel=f"simulated time [s]{band}", title=_title(results))
+    if together["time_s"].max() > 0:
+        axes.set_xlim(0, together["time_s"].max())
+
+
+def _together(own: pd.DataFrame, measure: str) -> pd.DataFrame:
+    """One arm's `measure` for every seed at every instant at which any was probed, as last seen, until the first seed
+    ends (each ends at a time of its own when its steps are counted)."""
+    seen = own.pivot(index="time_s", columns="seed", values=measure)
+    until = min(seen[seed].last_valid_index() for seed in seen)
+    return (
+        seen.ffill()
+        .loc[:until]
+        .melt(ignore_index=False, value_name=measure)
+        .reset_index()
+        .assign(arm=own["arm"].iloc[0])
+    )
+
+
+def _title(results: Results) -> str:
+    """The scenario's title, in which no dollar begins a formula."""
+    return results.scenario.title.replace("$", r"\$")
 
 
 def _of_first_seed(results: Results, table: str, arm: str) -> pd.DataFrame:

@@ -6,7 +6,6 @@ ever handles row *numbers*; it never sees a tensor.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -47,25 +46,29 @@ class RowError(RuntimeError):
 class Rows:
     """Hands out row numbers and takes them back, counting how many hold each.
 
-    A freed row waits at the end of a queue that is kept about as long as `slack`, so that it is not reused at once:
-    reuse would make two unrelated operations depend on each other and so split a batch. Rows are therefore bounded by
-    those in use plus `slack`, however long the run.
+    A freed row is used again only in a later window: within one, reuse would make unrelated operations wait for each
+    other and so split a batch. Rows are bounded by those in use plus those that one window frees, however long the run.
     """
 
-    def __init__(self, slack: int):
-        self.slack = slack
+    def __init__(self) -> None:
         self.holders: list[int] = []
         self.written: list[bool] = []
-        self._free: deque[int] = deque()
+        self.freed: list[int] = []
+        self._free: list[int] = []
 
     def __len__(self) -> int:
         """Rows ever needed: the height of the bank."""
         return len(self.holders)
 
+    def begin_window(self) -> None:
+        """What was freed until now may be used again."""
+        self._free += reversed(self.freed)
+        self.freed = []
+
     def allocate(self) -> int:
         """A row held once, with nothing written to it yet."""
-        if len(self._free) > self.slack:
-            row = self._free.popleft()
+        if self._free:
+            row = self._free.pop()
             self.holders[row] = 1
             self.written[row] = False
             return row
@@ -83,7 +86,7 @@ class Rows:
         self.require_held(row)
         self.holders[row] -= 1
         if not self.holders[row]:
-            self._free.append(row)
+            self.freed.append(row)
 
     def require_held(self, row: int) -> None:
         if not self.holders[row]:
@@ -98,15 +101,17 @@ class Rows:
 class Program:
     """The operations emitted since the last `take`, checked as they come: no row is read after it was freed."""
 
-    def __init__(self, slack: int = 0):
-        self.rows = Rows(slack)
+    def __init__(self) -> None:
+        self.rows = Rows()
         self.ops: list[Op] = []
+        self.gradients = 0
         initial = self.rows.allocate()
         self.rows.written[initial] = True
 
     def grad(self, out: int, at: int, worker: int, step: int) -> None:
         self.rows.require_readable(at)
         self._write(out)
+        self.gradients += 1
         self.ops.append(Grad(out, at, worker, step))
 
     def combine(self, out: int, terms: Sequence[tuple[float, int]]) -> None:
@@ -115,6 +120,12 @@ class Program:
         self._write(out)
         self.ops.append(Combine(out, tuple(terms)))
 
+    def copy(self, row: int) -> int:
+        """A new row with what `row` holds now."""
+        out = self.rows.allocate()
+        self.combine(out, ((1.0, row),))
+        return out
+
     def probe(self, rows: Sequence[int], facts: Any) -> None:
         for row in rows:
             self.rows.require_readable(row)
@@ -122,7 +133,8 @@ class Program:
 
     def take(self) -> list[Op]:
         """All operations since the last call, to be executed in an order that keeps every read after its write."""
-        taken, self.ops = self.ops, []
+        taken, self.ops, self.gradients = self.ops, [], 0
+        self.rows.begin_window()
         return taken
 
     def _write(self, row: int) -> None:

@@ -28,7 +28,7 @@ def manifest(command: list[str], device: str, device_name: str, seed: int, repea
         "started": now(),
         "ended": None,
         "error": None,
-        "diverged": [],
+        "runs": [],
         "versions": {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}},
         "platform": platform.platform(),
     }

@@ -32,10 +32,11 @@ class Recorder:
 
     def measure(self, rows: torch.Tensor, facts: Facts) -> None:
         """Record a probe of `rows`, `(workers, dim)`. Raises Diverged, and records nothing, if it is not finite."""
-        # In double precision: the mean of equal rows is then exactly that row, and its consensus distance exactly 0.
-        precise = rows.double()
-        mean = precise.mean(dim=0)
-        distances = torch.linalg.vector_norm(precise - mean, dim=1).tolist()
+        # As offsets from the first: equal rows are then at a distance of exactly 0, whatever their number.
+        offsets = rows.double() - rows[0].double()
+        drift = offsets.mean(dim=0)
+        mean = rows[0].double() + drift
+        distances = torch.linalg.vector_norm(offsets - drift, dim=1).tolist()
         losses = self.problem.losses(mean.to(rows.dtype))
         numbers = [*distances, *(value for value in losses if value is not None)]
         if not all(math.isfinite(number) for number in numbers):

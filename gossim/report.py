@@ -113,8 +113,8 @@ def comparison(results: Results) -> Table:
     scenario = results.scenario
     with_error = " ± standard error" if scenario.repeats > 1 else ""
     shown = Table(
-        title=scenario.title or None,
-        caption=f"at the end of each run; mean{with_error} over {scenario.repeats} seed(s)",
+        title=escape(scenario.title) or None,
+        caption=f"at the end; mean{with_error} over the seeds that finished, of {scenario.repeats}",
         box=box.HORIZONTALS,
         padding=(0, 1, 0, 0),
         pad_edge=False,
@@ -131,7 +131,11 @@ def comparison(results: Results) -> Table:
         cells = [_cell(row, name, form, scale) for name, (_, form, scale) in measures.items()]
         if scenario.target:
             cells.append(_target_cell(row))
-        label = f"{arm}\n({row['diverged']:.0f} of {row['seeds']:.0f} diverged)" if row["diverged"] else str(arm)
+        label = escape(str(arm))
+        if row["finished"] < row["seeds"]:
+            label += f"\n{row['finished']:.0f} of {row['seeds']:.0f} seeds"
+        if row["diverged"]:
+            label += f"\n{row['diverged']:.0f} diverged"
         shown.add_row(label, *cells)
     return shown
 

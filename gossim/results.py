@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -61,7 +63,11 @@ class RunDirectory:
         self.path = path
 
     def refuse_overwriting(self, force: bool) -> None:
-        """Raise InputError if there is something here that a new run must not replace."""
+        """Raise InputError if a run cannot be written here, or would replace what it must not."""
+        with self._telling():
+            folder = next(folder for folder in [self.path, *self.path.absolute().parents] if folder.exists())
+        if folder != self.path and not (folder.is_dir() and os.access(folder, os.W_OK)):
+            raise InputError(f"{self.path}: cannot be made, for {folder} is no directory one may write to")
         if not self.path.exists():
             return
         if not self.path.is_dir():
@@ -73,15 +79,15 @@ class RunDirectory:
             what = "a complete run" if status == "complete" else "a run that is under way or was cut off"
             raise InputError(f"{self.path}: holds {what}; replace it with --force or choose another with --out")
 
-    def begin(self, scenario: Scenario, manifest: Mapping[str, Any]) -> None:
-        """Make the directory ready for a new run: what an earlier one left here goes."""
-        self.path.mkdir(parents=True, exist_ok=True)
-        self.write_manifest(manifest)
-        for name in TABLES:
-            (self.path / f"{name}.parquet").unlink(missing_ok=True)
-        for figure in [*self.figures.glob("*.png"), *self.figures.glob("*.svg")]:
-            figure.unlink()
-        write_text(self.path / "scenario.yaml", scenario.to_yaml())
+    def begin(self, scenario: Scenario, manifest: Mapping[str, Any], empty: Results) -> None:
+        """Make the directory ready for a new run: what an earlier one left here goes. Raises InputError."""
+        with self._telling():
+            self.figures.mkdir(parents=True, exist_ok=True)
+            self.write_manifest(manifest)
+            for figure in [*self.figures.glob("*.png"), *self.figures.glob("*.svg")]:
+                figure.unlink()
+            write_text(self.path / "scenario.yaml", scenario.to_yaml())
+            self.write_tables(empty)
 
     def write_manifest(self, manifest: Mapping[str, Any]) -> None:
         write_text(self.path / "manifest.json", json.dumps(manifest, indent=2, ensure_ascii=False) + "\n")
@@ -95,7 +101,8 @@ class RunDirectory:
         """Each as PNG and SVG. Returns the paths."""
         from .plots import FORMATS, save
 
-        self.figures.mkdir(exist_ok=True)
+        with self._telling():
+            self.figures.mkdir(exist_ok=True)
         written = []
         for name, figure in figures.items():
             for suffix in FORMATS:
@@ -117,7 +124,18 @@ class RunDirectory:
             tables = {name: pd.read_parquet(self.path / f"{name}.parquet", engine="pyarrow") for name in TABLES}
         except (OSError, ValueError) as error:
             raise InputError(f"{self.path}: the run's tables cannot be read: {error}") from None
+        for name, columns in TABLES.items():
+            if list(tables[name].columns) != [column.name for column in columns]:
+                raise InputError(f"{self.path}: {name}.parquet does not have the columns that this gossim writes")
         return Results(scenario=load(self.path / "scenario.yaml"), manifest=manifest, **tables)
+
+    @contextmanager
+    def _telling(self) -> Iterator[None]:
+        """What the operating system refuses is told as a mistake in the path."""
+        try:
+            yield
+        except OSError as error:
+            raise InputError(f"{self.path}: cannot be used: {error.strerror}") from None
 
     def _status(self) -> str | None:
         try:

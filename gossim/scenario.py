@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Self
 
 import yaml
-from pydantic import model_validator
+from pydantic import PrivateAttr, model_validator
 
 from . import yaml12
 from .algorithms import ALGORITHMS, Algorithm
 from .errors import ScenarioError
-from .fields import Count, Frozen, Index, Positive, Probability, chosen_by_name, named
+from .fields import Count, Frozen, Positive, Probability, chosen_by_name, must, named
 from .optimizer import OptimizerSettings
 from .problems import ProblemSettings
 from .sim.delays import ComputeSettings
@@ -24,6 +25,10 @@ if TYPE_CHECKING:
     AnyAlgorithm = Algorithm
 else:
     AnyAlgorithm = chosen_by_name(ALGORITHMS)
+
+
+LARGEST_SEED = 2**62
+"""The tables hold seeds in 64 bits with a sign."""
 
 
 class Until(Frozen):
@@ -100,15 +105,29 @@ class Shared(Settings):
     """A scenario without its arms."""
 
     title: str = ""
-    seed: Index = 0
-    repeats: Count = 1
+    seed: Annotated[int, must(f"a whole number from 0 to {LARGEST_SEED}", lambda n: 0 <= n <= LARGEST_SEED)] = 0
+    repeats: Annotated[int, must(f"a whole number from 1 to {LARGEST_SEED}", lambda n: 1 <= n <= LARGEST_SEED)] = 1
     target: Target | None = None
+
+    @model_validator(mode="after")
+    def _target_is_measured(self) -> Self:
+        for measure, goal in self.target or ():
+            if goal is not None and measure not in self.problem.model.measures:
+                raise broken_at(("target", measure), goal, f"the model '{self.problem.model.name}' has none")
+        return self
 
 
 class Scenario(Shared):
     """What to compare: shared settings, arms, and the seeds `seed`, `seed + 1`, … that every arm sees."""
 
     arms: dict[str, Arm]
+    _written: dict[str, Any] = PrivateAttr(default_factory=dict)
+
+    def __eq__(self, other: object) -> bool:
+        """Whether both describe the same runs, however they were written."""
+        return isinstance(other, Scenario) and self.to_data() == other.to_data()
+
+    __hash__ = None  # type: ignore[assignment]
 
     @property
     def seeds(self) -> range:
@@ -129,6 +148,10 @@ class Scenario(Shared):
             arms = {}
         merged = {}
         for name, own in arms.items():
+            if not isinstance(name, str) or not name.strip() or set(name) & set("$[]\\\n"):
+                rule = "must be a text without $, [, ], \\ and line breaks, to stand in tables and figures"
+                wrong.append(Problem(("arms", f"{name}"), None, rule))
+                continue
             if not isinstance(own, Mapping):
                 wrong.append(Problem(("arms", str(name)), own, "must be a mapping with an `algorithm`"))
                 continue
@@ -141,7 +164,9 @@ class Scenario(Shared):
             ]
         if wrong:
             raise ScenarioError(source, [str(problem) for problem in wrong])
-        return cls.model_validate({**shared, "arms": merged})
+        scenario = cls.model_validate({**shared, "arms": merged})
+        scenario._written = copy.deepcopy(dict(data))
+        return scenario
 
     def to_data(self) -> dict[str, Any]:
         """The mapping that `parse` reads back as this scenario: every default, and in each arm what differs."""
@@ -157,8 +182,11 @@ class Scenario(Shared):
         return yaml12.write(self.to_data())
 
     def override(self, changes: Mapping[str, Any], source: str = "override") -> Scenario:
-        """This scenario with other values, `{"workers": 16, "problem.batch_size": 32}`. Raises ScenarioError."""
-        data = self.to_data()
+        """This scenario with other values, `{"workers": 16, "problem.batch_size": 32}`. Raises ScenarioError.
+
+        As if they stood in the file: what an arm says itself it keeps, and what it inherits changes with the source.
+        """
+        data = copy.deepcopy(self._written)
         for path, value in changes.items():
             _set(data, path, value, source)
         return Scenario.parse(data, source)
@@ -242,7 +270,7 @@ def _set(data: Any, path: str, value: Any, source: str) -> None:
     *way, last = path.split(".")
     here = data
     for part in way:
-        if isinstance(here, list) and part.isdigit() and int(part) < len(here):
+        if isinstance(here, list) and part.isdecimal() and int(part) < len(here):
             here = here[int(part)]
         elif isinstance(here, dict):
             if not isinstance(here.get(part), dict | list):
@@ -251,7 +279,7 @@ def _set(data: Any, path: str, value: Any, source: str) -> None:
         else:
             raise ScenarioError(source, [f"{path}: there is no '{part}' to change"])
     if isinstance(here, list):
-        if not (last.isdigit() and int(last) < len(here)):
+        if not (last.isdecimal() and int(last) < len(here)):
             raise ScenarioError(source, [f"{path}: the list has no item '{last}'"])
         here[int(last)] = value
     else:

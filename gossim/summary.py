@@ -55,26 +55,24 @@ def per_seed(results: Results) -> pd.DataFrame:
 
 
 def summarise(results: Results) -> pd.DataFrame:
-    """One row an arm, indexed by its name: `seeds`, `diverged` (how many of them), and for each measure its mean over
-    seeds and its standard error (`_se`, empty with one seed). Means leave out the seeds that diverged.
+    """One row an arm, indexed by its name: how many `seeds` there are to run, how many `finished`, how many `diverged`,
+    and for each measure its mean over the finished ones and its standard error (`_se`, empty with one seed).
 
     The time to the target is empty unless every seed reached it, with `reached` saying how many did: a mean over the
     lucky ones alone would flatter the arm.
     """
-    runs = per_seed(results)
-    diverged = pd.MultiIndex.from_tuples(
-        [(entry["arm"], entry["seed"]) for entry in results.manifest["diverged"]], names=["arm", "seed"]
-    )
-    sound_runs = runs[~pd.MultiIndex.from_frame(runs[["arm", "seed"]]).isin(diverged)]
+    runs, status = per_seed(results), pd.DataFrame(results.manifest["runs"], columns=["arm", "seed", "status"])
+    finished = runs.merge(status[status["status"] == "complete"], on=["arm", "seed"])
     rows = []
     for arm in results.scenario.arms:
-        own, sound = runs[runs["arm"] == arm], sound_runs[sound_runs["arm"] == arm]
-        row = {"arm": arm, "seeds": len(own), "diverged": len(own) - len(sound)}
+        own = finished[finished["arm"] == arm]
+        diverged = ((status["arm"] == arm) & (status["status"] == "diverged")).sum()
+        row = {"arm": arm, "seeds": results.scenario.repeats, "finished": len(own), "diverged": int(diverged)}
         for name in runs.columns[2:]:
-            values = sound[name].astype(float)
+            values = own[name].astype(float)
             if name == TIME_TO_TARGET:
                 row["reached"] = int(values.notna().sum())
-                values = values if row["reached"] == len(own) else values.iloc[:0]
+                values = values if row["reached"] == row["seeds"] else values.iloc[:0]
             row[name] = values.mean()
             row[f"{name}_se"] = values.sem()
         rows.append(row)

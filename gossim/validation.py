@@ -28,6 +28,7 @@ _RULES = {
     "dict_type": "must be a mapping of keys to values",
     "model_type": "must be a mapping of keys to values",
     "model_attributes_type": "must be a mapping of keys to values",
+    "invalid_key": "must be a text: put it in quotes",
     "union_tag_not_found": "must be a mapping with a `name`",
 }
 
@@ -48,13 +49,15 @@ def in_words(error: ValidationError, keys: Collection[str]) -> ValidationError:
     """The same error with its rules told in words, in a section whose valid keys are `keys`."""
     lines = []
     for details in error.errors(include_url=False):
-        kind = details["type"]
+        kind, path, value = details["type"], details["loc"], details["input"]
         rule = _rule(kind, details, keys)
+        if kind == "union_tag_invalid":
+            path, value = (*path, "name"), details["ctx"]["tag"]
         lines.append(
             InitErrorDetails(
                 type=broken(rule, MISSING if kind == MISSING else RULE),
-                loc=details["loc"],
-                input=details["input"],
+                loc=path,
+                input=value,
             )
         )
     return ValidationError.from_exception_data(error.title, lines)
@@ -67,7 +70,7 @@ def _rule(kind: str, details: Any, keys: Collection[str]) -> str:
         return f"unknown key{nearest(details['loc'][-1], keys)}"
     if kind == "union_tag_invalid":
         tag, valid = details["ctx"]["tag"], re.findall(r"'([^']+)'", details["ctx"]["expected_tags"])
-        return f"unknown name '{tag}'{nearest(tag, [name for name in valid if name != 'path'])}"
+        return f"unknown name{nearest(tag, [name for name in valid if name != 'path'])}"
     return _RULES.get(kind, details["msg"])
 
 

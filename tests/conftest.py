@@ -80,7 +80,7 @@ def trajectory(
 
     world = World(arm, seed, problem.dim * 8, steps_limit(arm, problem.train_samples), **more)
     numeric = executor(problem, measure)
-    for ops in world.windows(window):
+    for ops in world.windows(window, 10**9):
         numeric.run(ops)
     return world, facts, rows
 

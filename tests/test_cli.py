@@ -105,7 +105,7 @@ def test_divergence_ends_with_status_1_and_keeps_the_rest(small: Path) -> None:
     done = gossim_command("run", small, "--set", "optimizer.learning_rate=1e300", "--out", "out", cwd=small.parent)
     assert done.returncode == 1
     assert re.search(
-        r"arm 'arm', seed 0: diverged, no longer finite at [0-9.]+ s after \d+ gradient steps", done.stderr
+        r"arm 'arm', seed 0: diverged: no longer finite at [0-9.]+ s, after \d+ gradient steps", done.stderr
     )
     assert "Traceback" not in done.stderr
     results = gossim.Results.open(small.parent / "out")

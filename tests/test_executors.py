@@ -6,12 +6,13 @@ from typing import Any
 
 import pytest
 import torch
-from conftest import ALGORITHMS, PROBLEMS, only_arm, trajectory
+from conftest import ALGORITHMS, CPU, PROBLEMS, only_arm, trajectory
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from gossim.execute.batched import Batched
 from gossim.execute.reference import Reference
+from gossim.problems.build import build
 from gossim.program import Program
 
 TIMES = st.sampled_from(
@@ -105,3 +106,69 @@ def test_combinations_of_any_length(executor: type) -> None:
     expected.append(0.0)
     assert seen[0][:, 0].tolist() == expected
     assert seen[0][:, 1].tolist() == [-3 * value for value in expected]
+
+
+@st.composite
+def programs(draw: st.DrawFn) -> list[list[Any]]:
+    """Any valid program, algorithms apart: rows read, overwritten, freed and used again in every order; in windows."""
+    program = Program()
+    held, windows = [0], []
+    for _ in range(draw(st.integers(1, 40))):
+        action = draw(st.sampled_from(["combine", "combine", "grad", "grad", "free", "probe", "window"]))
+        readable = [row for row in held if program.rows.written[row]]
+        fresh = draw(st.booleans()) or not held
+        if action in ("combine", "grad"):
+            out = program.rows.allocate() if fresh else draw(st.sampled_from(held))
+            held += [out] if fresh else []
+            if action == "grad" and readable:
+                program.grad(out, draw(st.sampled_from(readable)), worker=0, step=draw(st.integers(0, 9)))
+            else:
+                rows = draw(st.lists(st.sampled_from(readable), max_size=6)) if readable else []
+                program.combine(out, [(draw(st.sampled_from([-0.5, 0.25, 1.0])), row) for row in rows])
+        elif action == "free" and len(held) > 1:
+            program.rows.release(held.pop(draw(st.integers(0, len(held) - 1))))
+        elif action == "probe" and readable:
+            program.probe(draw(st.lists(st.sampled_from(readable), min_size=1, max_size=4)), len(program.ops))
+        elif action == "window":
+            windows.append(program.take())
+    program.probe([row for row in held if program.rows.written[row]] or [program.copy(0)], "end")
+    return [*windows, program.take()]
+
+
+class Curved:
+    """Gradients that are told apart by row, and by step."""
+
+    def initial(self) -> torch.Tensor:
+        return torch.tensor([1.0, -2.0], dtype=torch.float64)
+
+    def gradient(self, x: torch.Tensor, worker: int, step: int) -> torch.Tensor:
+        return torch.sin(x) + step
+
+    def gradients(self, x: torch.Tensor, workers: Any, steps: Any) -> torch.Tensor:
+        return torch.sin(x) + torch.tensor(steps, dtype=x.dtype).unsqueeze(1)
+
+
+@settings(max_examples=1000, deadline=None)
+@given(windows=programs())
+def test_any_program_in_any_windows(windows: list[list[Any]]) -> None:
+    seen: dict[type, list[Any]] = {}
+    for executor in (Reference, Batched):
+        seen[executor] = []
+        numeric = executor(Curved(), lambda rows, facts, kind=executor: seen[kind].append((facts, rows.clone())))
+        for ops in windows:
+            numeric.run(ops)
+    assert [facts for facts, _ in seen[Batched]] == [facts for facts, _ in seen[Reference]]
+    for (_, fast), (_, plain) in zip(seen[Batched], seen[Reference], strict=True):
+        torch.testing.assert_close(fast, plain, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("name", sorted(ALGORITHMS))
+def test_convolutions_batched_as_on_a_gpu(name: str) -> None:
+    """On a CPU networks with convolutions go one by one; here they are made to go together."""
+    arm = only_arm(algorithm=ALGORITHMS[name], problem=PROBLEMS["conv"])
+    problem = build(arm.problem, arm.workers, 0, "float64", CPU)
+    assert problem.one_by_one
+    problem.one_by_one = False
+    _, _, together = trajectory(arm, problem=problem)
+    _, _, plain = trajectory(arm, Reference)
+    torch.testing.assert_close(together[-1], plain[-1], rtol=1e-10, atol=1e-12)

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import scipy.special
 import scipy.stats
 import torch
 from conftest import CPU, PROBLEMS, only_arm
@@ -14,7 +15,7 @@ from torch import nn
 
 from gossim.errors import InputError
 from gossim.problems import MODELS
-from gossim.problems.build import build, device_named
+from gossim.problems.build import build, check_gradients, device_named
 from gossim.problems.data import CIFAR10, DATA, Dataset, loaded, read_cifar_binary
 from gossim.problems.dropout import make_reproducible
 from gossim.problems.partition import IID, Dirichlet
@@ -100,14 +101,14 @@ def test_dropout_keeps_the_right_share_and_scales_it() -> None:
     network = nn.Sequential(nn.Dropout(0.3), nn.Linear(1000, 1), nn.Dropout(0.3))
     source = make_reproducible(network)
     assert source is not None
-    source.key = torch.tensor(12345)
+    source.begin(torch.tensor(12345))
     ones = torch.ones(50, 1000)
     first, second = network[0](ones), network[2](ones)
     share = float((first != 0).double().mean())
     assert share == pytest.approx(0.7, abs=5 * (0.21 / ones.numel()) ** 0.5)
     assert first.unique().tolist() == pytest.approx([0.0, 1 / 0.7])
     assert not torch.equal(first, second)
-    source.key = torch.tensor(12346)
+    source.begin(torch.tensor(12346))
     assert not torch.equal(network[0](ones), first)
     assert torch.equal(network.eval()[0](ones), ones)
 
@@ -115,10 +116,10 @@ def test_dropout_keeps_the_right_share_and_scales_it() -> None:
 @pytest.mark.parametrize(
     ("factory", "message"),
     [
-        ("with_batch_norm", "BatchNorm1d that keeps running statistics"),
-        ("too_few_logits", r"gives shape \(2, 3\) for 2 samples, not \(2, 10\)"),
+        ("with_batch_norm", "BatchNorm1d, keeps running statistics"),
+        ("too_few_logits", r"gives torch.float64 of shape \(2, 3\) for 2 samples, not \(2, 10\)"),
         ("not_a_module", "returned a int, not a torch.nn.Module"),
-        ("absent", "cannot be imported: module 'networks' has no attribute 'absent'"),
+        ("absent", "cannot be imported: AttributeError: module 'networks' has no attribute 'absent'"),
     ],
 )
 def test_unfit_models_are_refused(factory: str, message: str) -> None:
@@ -131,7 +132,7 @@ def test_a_factory_gets_its_arguments_and_the_shapes_it_asks_for() -> None:
     assert problem_of("conv", model={"name": "networks:told_shape", "width": 2}).dim == 64 * 2 + 2 + 20 + 10
     with pytest.raises(InputError, match="cannot be called: .*unexpected keyword argument 'wdith'"):
         problem_of("conv", model={"name": "networks:told_shape", "wdith": 2})
-    with pytest.raises(InputError, match="cannot be imported: No module named 'no_such_module'"):
+    with pytest.raises(InputError, match="cannot be imported: ModuleNotFoundError: No module named 'no_such_module'"):
         problem_of("conv", model={"name": "no_such_module:factory"})
 
 
@@ -267,8 +268,10 @@ def test_small_alpha_makes_workers_unlike() -> None:
 
 
 def test_an_impossible_partition_is_refused() -> None:
-    with pytest.raises(InputError, match=r"partition.alpha = 0.001: 1000 draws each left one of 50 workers without"):
+    with pytest.raises(InputError, match=r"partition.alpha = 0.001: 200 draws each left one of 50 workers without"):
         Dirichlet(alpha=0.001).assign(np.arange(100) % 10, 50, seed=0)
+    with pytest.raises(InputError, match="100 samples are too few for 101 workers"):
+        Dirichlet(alpha=1.0).assign(np.arange(100) % 10, 101, seed=0)
 
 
 def test_unknown_and_absent_devices_are_refused() -> None:
@@ -277,3 +280,64 @@ def test_unknown_and_absent_devices_are_refused() -> None:
     if not torch.cuda.is_available():
         with pytest.raises(InputError, match="torch finds no CUDA device"):
             device_named("cuda")
+
+
+def test_losses_are_those_of_the_whole_sets_without_dropout() -> None:
+    """Against scipy's softmax on the data as they are loaded."""
+    problem = problem_of("mlp", model={"name": "mlp", "hidden": [6], "dropout": 0.5})
+    x = torch.randn(problem.dim, dtype=torch.float64, generator=torch.Generator().manual_seed(5))
+    first, bias, second, last = (part.numpy() for part in x.split([64 * 6, 6, 60, 10]))
+    data = loaded(DATA["digits"]())
+    expected = []
+    for images, labels in ((data.train_x, data.train_y), (data.test_x, data.test_y)):
+        hidden = np.maximum(images.reshape(-1, 64).astype(float) @ first.reshape(6, 64).T + bias, 0)
+        logits = hidden @ second.reshape(10, 6).T + last
+        chosen = scipy.special.log_softmax(logits, axis=1)[np.arange(len(labels)), labels]
+        expected += [-chosen.mean(), (logits.argmax(axis=1) == labels).mean()]
+    assert problem.losses(x) == pytest.approx((expected[0], expected[2], expected[3]), rel=1e-12)
+
+
+@pytest.mark.parametrize("batch_size", [1, 16])
+def test_gradient_noise_falls_with_the_root_of_the_batch(batch_size: int) -> None:
+    problem = problem_of(
+        "quadratic", model={"name": "quadratic", "dim": 50, "gradient_noise": 0.8}, batch_size=batch_size
+    )
+    drawn = problem.gradients(problem.optimum.expand(200, -1), [0] * 200, list(range(200))).numpy()
+    assert scipy.stats.kstest(drawn.ravel() / (0.8 / batch_size**0.5), "norm").pvalue > 1e-6
+
+
+@pytest.mark.parametrize(
+    ("factory", "message"),
+    [
+        ("functional_dropout", "no gradient can be taken|changes from call to call"),
+        ("functional_dropout_conv", "changes from call to call"),
+        ("randomised_relu", "layer '1', RReLU, draws random numbers"),
+        ("gives_a_tuple", "gives a tuple, not a tensor of logits"),
+        ("frozen", "'1.weight' has requires_grad=False"),
+        ("raises", "cannot be called: KeyError: 'width'"),
+        ("leaves", "cannot be called: SystemExit: 3"),
+        ("decides_by_data", "no gradient can be taken"),
+    ],
+)
+def test_networks_whose_gradient_would_not_be_one(factory: str, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        check_gradients(problem_of("conv", model={"name": f"networks:{factory}"}))
+
+
+@pytest.mark.parametrize("factory", ["shared_dropout", "subclassed_dropout", "small_cnn", "scaled", "unused_layer"])
+def test_networks_that_are_reproducible_after_all(factory: str) -> None:
+    problem = problem_of("conv", model={"name": f"networks:{factory}"})
+    check_gradients(problem)
+    together = problem.gradients(problem.initial().expand(2, -1), [0, 1], [0, 0])
+    assert together.shape == (2, problem.dim)
+
+
+def test_dropout_used_twice_draws_twice() -> None:
+    network = nn.Sequential(nn.Dropout(0.5), nn.Identity())
+    network[1] = network[0]
+    masks = make_reproducible(network)
+    assert masks is not None
+    assert network[0] is network[1]
+    masks.begin(torch.tensor(3))
+    ones = torch.ones(1, 1000)
+    assert float((network(ones) != 0).double().mean()) == pytest.approx(0.25, abs=5 * (0.1875 / 1000) ** 0.5)

@@ -86,7 +86,7 @@ def test_the_example_of_an_algorithm() -> None:
     assert (rows[-1] - same_rows[-1]).abs().max() < 1e-12
     assert facts[-1].messages_sent > 10
     world = world_of(arm)
-    for _ in world.windows(1000):
+    for _ in world.windows(1000, 10**9):
         assert sum(worker.alpha for worker in world.workers) + world.alpha_in_flight() == pytest.approx(1)
 
 

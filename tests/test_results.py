@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import gc
+import io
 import json
 import math
+import random
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +24,7 @@ from gossim.execute.runtime import tuned_for
 from gossim.experiment import Experiment
 from gossim.files import whole
 from gossim.plots import FIGURES
+from gossim.report import comparison
 from gossim.results import Results, RunDirectory
 from gossim.scenario import Scenario
 
@@ -228,12 +232,15 @@ def test_divergence_is_told_and_what_came_before_is_kept(tmp_path: Path) -> None
         **DIVERGING,
         "arms": {**SMALL["arms"], "calm": {**SMALL["arms"]["push"], "optimizer": {"learning_rate": 0.01}}},
     }
-    with pytest.raises(RunError, match=r"arm 'push', seed 0: diverged, no longer finite at 0.[0-9]+ s after") as caught:
+    with pytest.raises(
+        RunError, match=r"arm 'push', seed 0: diverged: no longer finite at 0.[0-9]+ s, after"
+    ) as caught:
         gossim.run(Scenario.parse(data), out=tmp_path / "out")
     assert "'calm'" not in str(caught.value)
     kept = Results.open(tmp_path / "out")
     assert kept.manifest["status"] == "failed"
-    assert {entry["arm"] for entry in kept.manifest["diverged"]} == set(SMALL["arms"])
+    status = {entry["arm"]: entry["status"] for entry in kept.manifest["runs"]}
+    assert status == {**dict.fromkeys(SMALL["arms"], "diverged"), "calm": "complete"}
     assert np.isfinite(kept.probes["test_loss"]).all()
     lengths = kept.probes.groupby("arm").size()
     assert lengths["calm"] == 7
@@ -265,7 +272,9 @@ def test_an_interrupted_run_is_readable(tmp_path: Path) -> None:
     assert kept.manifest["status"] == "interrupted"
     assert set(kept.probes["arm"]) == {"push", "pull"}
     assert kept.probes.groupby("arm")["time_s"].max()["push"] == 60
-    kept.summary()
+    summary = kept.summary()
+    assert summary["finished"].to_dict() == {"push": 1, "pull": 0, "together": 0, "alone": 0}
+    assert summary["test_loss"].notna().to_dict() == {"push": True, "pull": False, "together": False, "alone": False}
     kept.plot()
     store.refuse_overwriting(force=False)  # an interrupted run may simply be run again
 
@@ -336,3 +345,54 @@ def test_the_process_is_left_as_it_was() -> None:
         raise KeyboardInterrupt
     assert torch.get_num_threads() == before
     assert gc.isenabled()
+
+
+def test_a_seed_that_diverges_at_once_is_counted(tmp_path: Path) -> None:
+    problem = {"model": {"name": "quadratic", "dim": 3, "condition_number": 1e200}}
+    data = {**DIVERGING, "problem": problem, "repeats": 2, "target": {"test_loss": 1e-3}, "dtype": "float32"}
+    with pytest.raises(RunError, match="no longer finite at 0 s, after 0 gradient steps"):
+        gossim.run(Scenario.parse(data), out=tmp_path / "out")
+    kept = Results.open(tmp_path / "out")
+    assert kept.probes.empty
+    summary = kept.summary()
+    assert (summary[["seeds", "finished", "diverged", "reached"]] == [2, 0, 2, 0]).all(axis=None)
+    assert summary["test_loss"].isna().all()
+    assert set(kept.plot()) <= {"timeline"}
+
+
+def test_figures_of_runs_shorter_than_a_probe_interval() -> None:
+    data = {**SMALL, "until": {"gradient_steps": 30}, "probe": {"every_s": 100.0}, "title": r"$\\frac{$ [/x] :smile:"}
+    results = gossim.run(Scenario.parse(data))
+    figures = results.plot()
+    assert set(figures) == set(FIGURES)
+    for figure in figures.values():
+        figure.savefig(io.BytesIO())
+    comparison(results)
+
+
+def test_a_run_leaves_the_global_generators_alone(small: Scenario) -> None:
+    before = random.getstate(), np.random.get_state()[1].tolist(), torch.random.get_rng_state()  # noqa: NPY002
+    gossim.run(small.override({"problem.model": {"name": "mlp", "hidden": [4], "dropout": 0.5}, "until.time_s": 0.5}))
+    after = random.getstate(), np.random.get_state()[1].tolist(), torch.random.get_rng_state()  # noqa: NPY002
+    assert before[:2] == after[:2]
+    assert torch.equal(before[2], after[2])
+
+
+def test_workers_in_step_are_at_distance_zero_whatever_their_number() -> None:
+    for workers in (3, 6, 7):
+        probes = gossim.run(scenario(algorithm={"name": "allreduce"}, workers=workers)).probes
+        assert (probes["consensus_distance"] == 0).all()
+        assert (probes["consensus_max"] == 0).all()
+
+
+def test_an_out_that_cannot_be_is_refused_before_anything_runs(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    (tmp_path / "link").symlink_to(tmp_path / "nowhere" / "at" / "all")
+    (tmp_path / "taken").mkdir()
+    gossim.run(scenario(), out=tmp_path / "taken" / "run")
+    shutil.rmtree(tmp_path / "taken" / "run" / "figures")
+    (tmp_path / "taken" / "run" / "figures").write_text("")
+    for out in ("file/x", "link", "x" * 300, "taken/run"):
+        with pytest.raises(InputError, match="cannot be|holds"):
+            gossim.run(scenario(), out=tmp_path / out, force=True)
+    assert Results.open(tmp_path / "taken" / "run").manifest["status"] == "complete"

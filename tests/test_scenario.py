@@ -39,7 +39,7 @@ MISTAKES = [
     ("workers", 2.5, "workers = 2.5: must be a whole number"),
     ("workers", True, "workers = true: must be a whole number"),
     ("workers", "8", "workers = '8': must be a whole number"),
-    ("seed", -1, "seed = -1: must be a whole number >= 0"),
+    ("seed", -1, "seed = -1: must be a whole number from 0 to"),
     ("optimizer.learning_rate", float("nan"), "optimizer.learning_rate = .nan: must be finite"),
     ("optimizer.learning_rate", "fast", "optimizer.learning_rate = fast: must be a number"),
     ("optimizer.learning_rate", -0.1, "optimizer.learning_rate = -0.1: must be >= 0"),
@@ -77,14 +77,18 @@ MISTAKES = [
     (
         "problem.model",
         {"name": "mpl", "hidden": [3]},
-        "problem.model = {name: mpl, hidden: [3]}: unknown name 'mpl'; did",
+        "problem.model.name = mpl: unknown name; did you mean 'mlp'?",
     ),
     ("problem.model", {"hidden": [3]}, "problem.model = {hidden: [3]}: must be a mapping with a `name`"),
     ("problem.model", {"name": "mlp"}, "problem.model.hidden: is required"),
     ("problem.model", {"name": "logistic"}, "problem.data: is required by the model 'logistic'"),
     ("problem.data", {"name": "digits"}, "the model 'quadratic' has none; leave it out"),
     ("arms.arm.algorithm.push_probability", 1.4, "arms.arm.algorithm.push_probability = 1.4: must be in [0, 1]"),
-    ("arms.arm.algorithm.name", "gosgd_psh", "unknown name 'gosgd_psh'; did you mean 'gosgd_push'?"),
+    (
+        "arms.arm.algorithm.name",
+        "gosgd_psh",
+        "arms.arm.algorithm.name = gosgd_psh: unknown name; did you mean 'gosgd_push'?",
+    ),
     ("arms.arm.algoritm", {}, "arms.arm.algoritm = {}: unknown key; did you mean 'algorithm'?"),
     ("arms.other", {}, "arms.other.algorithm: is required"),
     ("arms.other", 3, "arms.other = 3: must be a mapping with an `algorithm`"),
@@ -134,7 +138,11 @@ def test_a_scenario_is_a_mapping(data: Any) -> None:
         ("a: 1\na: 2\n", "line 2, column 1: not valid YAML: the key 'a' stands here a second time"),
         ("a: \tb: c", "not valid YAML"),
         ("", "must be a mapping"),
-        ("? [1, 2]\n: 3", "not valid YAML"),
+        ("? [1, 2]\n: 3", "not valid YAML: a key must be a word or a number"),
+        ("seed: !!int abc", "not valid YAML"),
+        ("seed: " + "9" * 5000, "not valid YAML"),
+        ("seed: " + "[" * 5000, "not valid YAML"),
+        ("!!python/object:os.system {}", "not valid YAML: could not determine a constructor"),
     ],
 )
 def test_broken_yaml(tmp_path: Path, text: str, message: str) -> None:
@@ -160,7 +168,9 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
     [
         ("1.25e8", 1.25e8), ("1e-3", 1e-3), ("1E5", 1e5), ("-2.5e+3", -2500.0), (".5", 0.5), ("3.", 3.0), ("7", 7),
         ("0.1", 0.1), ("1e", "1e"), ("e5", "e5"), ("1.2.3", "1.2.3"), (".inf", float("inf")), ("'1e5'", "1e5"),
-        ("yes", True), ("null", None), ("12_000", 12000), ("0x1F", 31), ("-", None),
+        ("yes", "yes"), ("true", True), ("010", 10),
+        ("1:30", "1:30"), ("2020-13-45", "2020-13-45"), ("~", None), ("null", None), ("12_000", "12_000"), ("0o17", 15),
+        ("0x1F", 31), ("-", None),
     ],
 )  # fmt: skip
 def test_numbers_as_people_write_them(text: str, value: Any) -> None:
@@ -275,3 +285,55 @@ def test_every_algorithm_is_documented() -> None:
     for algorithm in ALGORITHMS.values():
         assert "Source" in algorithm.__doc__ or "slides" in algorithm.__doc__
         assert "Cost" in algorithm.__doc__
+
+
+def test_an_override_is_a_change_of_the_file(tmp_path: Path) -> None:
+    """Also where an arm has less than the shared section, or says the same: then the override knows no better."""
+    data = changed("arms.alone", {"algorithm": {"name": "sgd"}, "workers": 1})
+    data["arms"]["pinned"] = {"algorithm": {"name": "sgd"}, "workers": 4, "optimizer": {"learning_rate": 0.05}}
+    data["compute"]["stragglers"] = [{"workers": [3], "factor": 2}]
+    base = Scenario.parse(data)
+    for path, value in [
+        ("compute.stragglers", [{"workers": [0], "factor": 9}]),
+        ("arms.alone.workers", 4),
+        ("workers", 16),
+        ("optimizer.learning_rate", 0.5),
+    ]:
+        edited = copy.deepcopy(data)
+        *way, last = path.split(".")
+        here = edited
+        for part in way:
+            here = here[part]
+        here[last] = value
+        assert base.override({path: value}) == Scenario.parse(edited), path
+    assert base.override({"workers": 16}).arms["pinned"].workers == 4
+    assert base.override({"compute.stragglers.0.workers": [0]}).arms["alone"].compute.stragglers[0].workers == (0,)
+
+
+@pytest.mark.parametrize("title", ["1e3", "yes", "010", "null", "a: b", "# no", "[x]", "1:30", "", "- 1", "\u00e9"])
+def test_titles_and_arms_that_look_like_something_else(title: str) -> None:
+    data = changed("title", title)
+    if title and "[" not in title:
+        data["arms"][title] = {"algorithm": {"name": "sgd"}}
+    first = Scenario.parse(data)
+    again = Scenario.parse(yaml12.read(first.to_yaml()))
+    assert again == first
+    assert again.title == title
+    assert set(again.arms) == set(first.arms)
+
+
+def test_arm_names_that_could_not_be_shown() -> None:
+    for name in ("a$b", "[bold]x", "", 3, True):
+        with pytest.raises(ScenarioError, match="must be a text without"):
+            Scenario.parse({**copy.deepcopy(BASE), "arms": {name: {"algorithm": {"name": "sgd"}}}})
+
+
+def test_targets_that_are_not_measured() -> None:
+    with pytest.raises(ScenarioError, match="target.test_accuracy = 0.9: the model 'quadratic' has none"):
+        scenario(target={"test_accuracy": 0.9})
+    with pytest.raises(ScenarioError, match="target.test_loss = 0.9: the model 'noise' has none"):
+        scenario(target={"test_loss": 0.9}, problem={"model": {"name": "noise", "dim": 3}})
+
+
+def test_merge_keys_of_yaml() -> None:
+    assert yaml12.read("a: &x {b: 1}\nc: {<<: *x, d: 2}") == {"a": {"b": 1}, "c": {"b": 1, "d": 2}}

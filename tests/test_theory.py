@@ -24,7 +24,7 @@ LAWS = {
 def finished(arm: Any, seed: int) -> Any:
     """The world after its run, the timing plane alone."""
     world = world_of(arm, seed)
-    for _ in world.windows(10_000):
+    for _ in world.windows(10_000, 10**9):
         pass
     return world
 
@@ -43,12 +43,12 @@ def test_a_synchronous_round_lasts_as_long_as_its_slowest_gradient(law: str, wor
         probe={"every_s": 1e6},
     )
     world = world_of(arm, seed, message_bytes=size_bytes)
-    for _ in world.windows(10_000):
+    for _ in world.windows(10_000, 10**9):
         pass
     parameters = {key: value for key, value in LAWS[law].items() if key != "distribution"}
     slowest, deviation = theory.maximum_moments(getattr(scipy.stats, law)(**parameters), workers)
     expected = slowest + theory.ring_allreduce_s(workers, size_bytes, 0.004, 1e6)
-    assert world.env.now / rounds == pytest.approx(expected, abs=5 * deviation / math.sqrt(rounds))
+    assert world.clock.now_s / rounds == pytest.approx(expected, abs=5 * deviation / math.sqrt(rounds))
     assert world.network.bytes_sent == rounds * 2 * (workers - 1) * size_bytes
 
 
@@ -99,7 +99,7 @@ def test_a_slow_worker_holds_more_weight_under_push(factor: float) -> None:
     for seed in range(60):
         world = world_of(arm, seed)
         held = []
-        for ops in world.windows(10_000):
+        for ops in world.windows(10_000, 10**9):
             held += [[w.alpha for w in op.facts.workers] for op in ops if hasattr(op, "facts") and op.facts.time_s > 15]
         mean = np.mean(held, axis=0)
         excess.append(mean[3] - shares[3] / shares[0] * mean[:3].mean())

@@ -11,7 +11,9 @@ if TYPE_CHECKING:
 
 
 class GoSGDPull(Algorithm):
-    """GoSGD as in the authors' slides (March 2017): after a step, with probability p, worker i draws j and asks it:
+    """GoSGD as in the slides: with probability p a worker asks a random other for its x and half its weight.
+
+    After a step, worker i draws j (authors' slides of March 2017):
 
     α_j ← α_j/2;  x_i ← (α_i x_i + α_j x_j) / (α_i + α_j);  α_i ← α_i + α_j.
 

@@ -11,7 +11,9 @@ if TYPE_CHECKING:
 
 
 class GoSGDPush(Algorithm):
-    """GoSGD as in the papers: after a step, with probability p, worker s halves α_s and sends (x_s, α_s) to a random r:
+    """GoSGD as in the papers: with probability p a worker sends half its weight and its x to a random other.
+
+    After a step, worker s halves α_s and sends (x_s, α_s) to r:
 
     x_r ← (α_r x_r + α_s x_s) / (α_r + α_s);  α_r ← α_r + α_s, before r's next gradient. Nobody waits.
 

@@ -26,6 +26,7 @@ class Phases:
     def __init__(self, rows: int):
         self.written = [0] * rows
         self.read = [0] * rows
+        self.last_probe = 0
 
     def of(self, op: Op) -> int:
         written, read = self.written, self.read
@@ -41,7 +42,7 @@ class Phases:
             written[op.out] = phase
         else:
             assert type(op) is Probe
-            phase = 1 + max(written[row] for row in op.rows)
+            phase = self.last_probe = max(self.last_probe, 1 + max(written[row] for row in op.rows))
             for row in op.rows:
                 read[row] = max(read[row], phase)
         return phase

@@ -9,50 +9,61 @@ from ..errors import InputError
 from .keyed import mix, uniforms
 
 
-class MaskKey:
-    """Where the dropout layers of one network find the key of the gradient in progress."""
+class Masks:
+    """Where the dropout layers of one network find the key of the gradient in progress, and count what they draw."""
 
-    key: torch.Tensor | None = None
+    def __init__(self) -> None:
+        self.key: torch.Tensor | None = None
+        self.drawn = 0
+
+    def begin(self, key: torch.Tensor) -> None:
+        """A forward pass begins; its masks follow from `key` and their order in it."""
+        self.key, self.drawn = key, 0
+
+    def next_key(self) -> torch.Tensor:
+        assert self.key is not None
+        self.drawn += 1
+        return mix(self.key + self.drawn)
 
 
 class KeyedDropout(nn.Module):
-    """`nn.Dropout` with the mask drawn from `MaskKey`'s key and the layer's own number; shape `(batch, ...)`."""
+    """`nn.Dropout` with masks from `Masks`; shape `(batch, ...)`. Used twice in a pass, it draws two masks."""
 
-    def __init__(self, probability: float, layer: int, source: MaskKey):
+    def __init__(self, probability: float, masks: Masks):
         super().__init__()
-        self.probability, self.layer, self.source = probability, layer, source
+        self.probability, self.masks = probability, masks
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         if not self.training:
             return x
-        assert self.source.key is not None
-        kept = uniforms(mix(self.source.key + self.layer), x.numel()).reshape(x.shape) >= self.probability
+        kept = uniforms(self.masks.next_key(), x.numel()).reshape(x.shape) >= self.probability
         return torch.where(kept, x / (1 - self.probability), torch.zeros_like(x))
 
 
-_OTHER_DROPOUT = (nn.Dropout1d, nn.Dropout2d, nn.Dropout3d, nn.AlphaDropout, nn.FeatureAlphaDropout)
+_OTHER_DROPOUT = (nn.Dropout1d, nn.Dropout2d, nn.Dropout3d, nn.AlphaDropout, nn.FeatureAlphaDropout, nn.RReLU)
 
 
-def make_reproducible(network: nn.Module) -> MaskKey | None:
-    """Replace every `nn.Dropout` in `network`; None if it has none. A network whose layers keep state is refused.
+def make_reproducible(network: nn.Module) -> Masks | None:
+    """Replace every `nn.Dropout` in `network`, wherever it is registered; None if it has none.
 
     Raises InputError for layers that draw from torch's global generator, or change as they are used.
     """
-    source = MaskKey()
-    found = 0
-    for name, module in list(network.named_modules()):
+    masks = Masks()
+    replaced: dict[nn.Module, KeyedDropout] = {}
+    for name, module in list(network.named_modules(remove_duplicate=False)):
+        kind = type(module).__name__
         if isinstance(module, _OTHER_DROPOUT) or (isinstance(module, nn.RNNBase) and module.dropout):
-            raise InputError(f"problem.model: layer '{name}' is a {type(module).__name__}; use nn.Dropout instead")
+            raise InputError(f"problem.model: layer '{name}', {kind}, draws random numbers; use nn.Dropout instead")
         if getattr(module, "track_running_stats", False):
             raise InputError(
-                f"problem.model: layer '{name}' is a {type(module).__name__} that keeps running statistics, which are "
-                f"no parameters; use GroupNorm or track_running_stats=False"
+                f"problem.model: layer '{name}', {kind}, keeps running statistics, which are no parameters; "
+                f"use GroupNorm or track_running_stats=False"
             )
-        if type(module) is nn.Dropout and module.p > 0:
-            parent, _, attribute = name.rpartition(".")
-            keyed = KeyedDropout(module.p, found, source)
+        if isinstance(module, nn.Dropout) and module.p > 0:
             if not name:
                 raise InputError("problem.model: a network of nothing but dropout has no parameters")
-            setattr(network.get_submodule(parent), attribute, keyed)
-            found += 1
-    return source if found else None
+            parent, _, attribute = name.rpartition(".")
+            setattr(
+                network.get_submodule(parent), attribute, replaced.setdefault(module, KeyedDropout(module.p, masks))
+            )
+    return masks if replaced else None

@@ -40,7 +40,7 @@ def uniforms(keys: torch.Tensor, count: int) -> torch.Tensor:
     """`(..., count)` numbers in (0, 1), float64, for keys of shape `(...)`."""
     positions = torch.arange(1, count + 1, device=keys.device)
     words = mix(keys.unsqueeze(-1) + positions * GAMMA)
-    return (_shift_right(words, 11).double() + 0.5) / 2**53
+    return (_shift_right(words, 12).double() + 0.5) / 2**52
 
 
 def normals(keys: torch.Tensor, count: int) -> torch.Tensor:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import ConfigDict
 
-from ..errors import InputError
+from ..errors import InputError, told
 from ..fields import Count, Counts, Fraction01, Frozen, NonNegative, chosen_by_name, must
 
 if TYPE_CHECKING:
@@ -18,9 +18,11 @@ if TYPE_CHECKING:
 
 
 class ModelSpec(Frozen):
-    """A model and its parameters. `needs_data`: whether it is a network that learns from a data set."""
+    """A model and its parameters. `needs_data`: whether it is a network that learns from a data set; `measures`: what
+    there is to tell of its parameters."""
 
     needs_data: ClassVar[bool] = True
+    measures: ClassVar[tuple[str, ...]] = ("train_loss", "test_loss", "test_accuracy")
     name: str
 
     def network(self, shape: tuple[int, ...], classes: int) -> nn.Module:
@@ -91,6 +93,7 @@ class Quadratic(ModelSpec):
     """
 
     needs_data: ClassVar[bool] = False
+    measures: ClassVar[tuple[str, ...]] = ("train_loss", "test_loss")
     name: Literal["quadratic"] = "quadratic"
     dim: Count = 10
     condition_number: Annotated[float, must(">= 1", lambda c: c >= 1)] = 10.0
@@ -104,6 +107,7 @@ class Noise(ModelSpec):
     """
 
     needs_data: ClassVar[bool] = False
+    measures: ClassVar[tuple[str, ...]] = ()
     name: Literal["noise"] = "noise"
     dim: Count
 
@@ -123,15 +127,15 @@ class Factory(ModelSpec):
         module_name, _, attribute = self.name.partition(":")
         try:
             factory = getattr(importlib.import_module(module_name), attribute)
-        except (ImportError, AttributeError, ValueError) as error:
-            raise InputError(f"problem.model.name = {self.name!r}: cannot be imported: {error}") from None
+        except (Exception, SystemExit) as error:  # a user's module may do anything
+            raise InputError(f"problem.model.name = {self.name!r}: cannot be imported: {told(error)}") from None
         offered = {"input_shape": shape, "classes": classes}
         try:
             wanted = inspect.signature(factory).parameters
             arguments = {name: value for name, value in offered.items() if name in wanted}
             network = factory(**(arguments | self.__pydantic_extra__))
-        except TypeError as error:
-            raise InputError(f"problem.model.name = {self.name!r}: cannot be called: {error}") from None
+        except (Exception, SystemExit) as error:
+            raise InputError(f"problem.model.name = {self.name!r}: cannot be called: {told(error)}") from None
         if not isinstance(network, nn.Module):
             kind = type(network).__name__
             raise InputError(f"problem.model.name = {self.name!r}: returned a {kind}, not a torch.nn.Module")

@@ -41,9 +41,11 @@ class Dirichlet(Partition):
     name: Literal["dirichlet"] = "dirichlet"
     alpha: Positive
 
-    ATTEMPTS: ClassVar[int] = 1000
+    ATTEMPTS: ClassVar[int] = 200
 
     def assign(self, labels: np.ndarray, workers: int, seed: int) -> list[np.ndarray]:
+        if workers > len(labels):
+            raise InputError(f"problem.data.partition: {len(labels)} samples are too few for {workers} workers")
         random = stream(seed, Purpose.PARTITION)
         for _ in range(self.ATTEMPTS):
             shares: list[list[np.ndarray]] = [[] for _ in range(workers)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal, NamedTuple
 
-import simpy
+from .clock import PER_SECOND, Clock
 
 Kind = Literal["computing", "waiting", "sending", "message"]
 
@@ -29,32 +29,41 @@ class Timeline:
         self.limit = limit
         self.intervals: list[Interval] = []
 
-    def add(self, worker: int, activity: Kind, start_s: float, end_s: float) -> None:
-        if end_s > start_s and len(self.intervals) < self.limit:
-            self.intervals.append(Interval(worker, activity, start_s, end_s))
+    def add(self, worker: int, activity: Kind, start: int, end: int) -> None:
+        """From `start` to `end` in ticks of the clock."""
+        if end > start and len(self.intervals) < self.limit:
+            self.intervals.append(Interval(worker, activity, start / PER_SECOND, end / PER_SECOND))
 
 
 class Activity:
-    """One worker's present occupation, and the seconds spent on each so far."""
+    """One worker's present occupation, and the time spent computing so far."""
 
-    def __init__(self, env: simpy.Environment, timeline: Timeline, worker: int):
-        self.env = env
+    def __init__(self, clock: Clock, timeline: Timeline, worker: int):
+        self.clock = clock
         self.timeline = timeline
         self.worker = worker
         self.kind: Kind = "waiting"
-        self.since_s = env.now
-        self._spent_s: dict[Kind, float] = {}
+        self.since = clock.now
+        self._computed = 0
 
     def enter(self, kind: Kind) -> None:
         """From now on the worker does `kind`."""
-        now = self.env.now
-        if now > self.since_s:
-            self._spent_s[self.kind] = self.spent_s(self.kind)
-            self.timeline.add(self.worker, self.kind, self.since_s, now)
-            self.since_s = now
+        now = self.clock.now
+        if now > self.since:
+            if self.kind == "computing":
+                self._computed += now - self.since
+            self.timeline.add(self.worker, self.kind, self.since, now)
+            self.since = now
         self.kind = kind
 
-    def spent_s(self, kind: Kind) -> float:
-        """Seconds spent on `kind` until now, the present spell included."""
-        present = self.env.now - self.since_s if kind == self.kind else 0.0
-        return self._spent_s.get(kind, 0.0) + present
+    @property
+    def busy_s(self) -> float:
+        """Seconds spent computing until now, the present spell included."""
+        present = self.clock.now - self.since if self.kind == "computing" else 0
+        return (self._computed + present) / PER_SECOND
+
+    @property
+    def waiting_s(self) -> float:
+        """Seconds spent on anything else until now."""
+        present = self.clock.now - self.since if self.kind == "computing" else 0
+        return (self.clock.now - self._computed - present) / PER_SECOND

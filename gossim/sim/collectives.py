@@ -61,7 +61,7 @@ class AllReduceMean:
 
     def _begin_round(self) -> None:
         self.arrived: list[tuple[Worker, int]] = []
-        self.done = self.world.env.event()
+        self.done = self.world.clock.event()
 
     def _reduce(self) -> None:
         program, share = self.world.program, 1 / len(self.arrived)
@@ -75,4 +75,4 @@ class AllReduceMean:
             worker.give_back(row)
         self.world.network.count(self.cost.messages, self.cost.size_bytes)
         done = self.done
-        self.world.network.after(self.cost.seconds, lambda: done.succeed(mean))
+        self.world.clock.after(self.cost.seconds, lambda: done.succeed(mean))

@@ -69,12 +69,13 @@ class Distribution(Frozen):
     def draws(self, seed: int, purpose: Purpose, *index: int) -> Iterator[float]:
         """Endless draws in seconds from the stream of that name.
 
-        Raises RunError where the distribution yields a number that is no duration (heavy tails overflow).
+        Raises RunError where the distribution yields a number that is no duration: heavy tails overflow, and times
+        of 0, for ever, would let the clock stand still.
         """
         law, generator = continuous_distributions()[self.distribution], stream(seed, purpose, *index)
         parameters = self.__pydantic_extra__
         for seconds in in_blocks(lambda count: law.rvs(**parameters, size=count, random_state=generator)):
-            if not 0 <= seconds < math.inf:
+            if not 0 < seconds < math.inf:
                 raise RunError(f"{self.distribution} drew {seconds}, which is not a duration in seconds")
             yield seconds
 

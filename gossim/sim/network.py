@@ -6,11 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-import simpy
-
 from ..fields import Frozen, Positive
 from ..rng import Purpose
 from .activity import Timeline
+from .clock import Clock
 from .delays import Delay, Distribution
 
 
@@ -30,7 +29,7 @@ class Message:
     receiver: int
     row: int
     alpha: Any
-    sent_s: float
+    sent: int  # by the clock, in ticks
 
 
 class Network:
@@ -39,8 +38,8 @@ class Network:
     Bytes and messages count parameter vectors only; a request that carries none costs its latency and no bytes.
     """
 
-    def __init__(self, env: simpy.Environment, settings: NetworkSettings, seed: int, timeline: Timeline):
-        self.env = env
+    def __init__(self, clock: Clock, settings: NetworkSettings, seed: int, timeline: Timeline):
+        self.clock = clock
         self.timeline = timeline
         self.settings = settings
         self.seed = seed
@@ -74,18 +73,12 @@ class Network:
         self.in_flight[message] = None
 
         def arrive() -> None:
-            self.timeline.add(message.sender, "message", message.sent_s, self.env.now)
+            self.timeline.add(message.sender, "message", message.sent, self.clock.now)
             deliver(message)
 
         latency_s = self.latency_s(message.sender, message.receiver)
-        self.after(latency_s + size_bytes / self.bandwidth_bytes_per_s, arrive)
+        self.clock.after(latency_s + size_bytes / self.bandwidth_bytes_per_s, arrive)
 
     def merged(self, message: Message) -> None:
         """`message` has done its work: its weight is its receiver's now."""
         del self.in_flight[message]
-
-    def after(self, delay_s: float, act: Callable[[], Any]) -> None:
-        """Call `act` in `delay_s` simulated seconds."""
-        timeout = self.env.timeout(delay_s)
-        assert timeout.callbacks is not None
-        timeout.callbacks.append(lambda _: act())

@@ -28,14 +28,13 @@ class Worker:
         self.world = world
         self.index = index
         self.alpha = alpha  # None for algorithms without weights
-        self.row = program.rows.allocate()
-        program.combine(self.row, [(1.0, INITIAL_ROW)])
+        self.row = program.copy(INITIAL_ROW)
         self.optimizer = SGD(settings.optimizer, program, self.row)
         self.rng = PeerRandom(world.seed, index)
         self.steps = 0
         self.gradients = 0
         self.mailbox: list[Message] = []
-        self.activity = Activity(world.env, world.timeline, index)
+        self.activity = Activity(world.clock, world.timeline, index)
         self._compute_s = settings.compute.times_s(world.seed, index)
         # Its own, not the common pool's: rows that change hands would tie the workers' gradients to each other.
         self._spare_rows: list[int] = []
@@ -50,7 +49,7 @@ class Worker:
     def compute(self) -> simpy.Event:
         """The time that one gradient takes this worker."""
         self.activity.enter("computing")
-        return self.world.env.timeout(next(self._compute_s))
+        return self.world.clock.wait(next(self._compute_s))
 
     def step(self, gradient: int) -> None:
         """One step of the optimizer along `gradient`, whose row is given back."""
@@ -100,13 +99,13 @@ class Worker:
         The request takes the link's latency; `peer` answers the moment it arrives, whatever it is doing then.
         """
         self.activity.enter("waiting")
-        network, answered = self.world.network, self.world.env.event()
+        network, answered = self.world.network, self.world.clock.event()
 
         def answer() -> None:
             message = self.world.workers[peer]._halve(self.index)
             network.send(message, self.world.message_bytes, answered.succeed)
 
-        network.after(network.latency_s(self.index, peer), answer)
+        self.world.clock.after(network.latency_s(self.index, peer), answer)
         return answered
 
     def merge(self, message: Message) -> None:
@@ -128,6 +127,4 @@ class Worker:
     def _halve(self, receiver: int) -> Message:
         program = self.world.program
         self.alpha = self.alpha / 2
-        snapshot = program.rows.allocate()
-        program.combine(snapshot, [(1.0, self.row)])
-        return Message(self.index, receiver, snapshot, self.alpha, self.world.env.now)
+        return Message(self.index, receiver, program.copy(self.row), self.alpha, self.world.clock.now)

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
-
-import simpy
 
 from ..errors import RunError
 from ..program import INITIAL_ROW, Op, Program
 from .activity import Timeline
+from .clock import Clock, ticks
 from .collectives import AllReduceMean
 from .network import Network, NetworkSettings
 from .topology import TOPOLOGIES
@@ -18,18 +17,6 @@ from .worker import Worker
 
 if TYPE_CHECKING:
     from ..scenario import Arm
-
-
-class AfterAll(simpy.Event):
-    """Calls `act` at `time_s`, when everything else of that instant is over."""
-
-    PRIORITY = 2  # SimPy's own events have 0 (urgent) and 1 (normal)
-
-    def __init__(self, env: simpy.Environment, time_s: float, act: Callable[[], Any]):
-        super().__init__(env)
-        self._ok, self._value = True, None
-        self.callbacks = [lambda _: act()]
-        env.schedule(self, self.PRIORITY, max(0.0, time_s - env.now))  # type: ignore[arg-type]
 
 
 class WorkerFacts(NamedTuple):
@@ -74,31 +61,33 @@ class World:
         self.gradient_steps_limit = math.inf if gradient_steps is None else gradient_steps
         self.gradient_steps = 0
         self.finished = False
-        self.env = simpy.Environment()
+        self.clock = Clock()
         self.timeline = Timeline(timeline_limit)
-        self.program = Program(slack=settings.workers)
+        self.program = Program()
         self.topology = TOPOLOGIES[settings.topology](settings.workers)
         # A worker that is alone has no network, and sends nothing through this one.
         links = settings.network or NetworkSettings(latency_s=0.0, bandwidth_bytes_per_s=None)
-        self.network = Network(self.env, links, seed, self.timeline)
+        self.network = Network(self.clock, links, seed, self.timeline)
         self._collectives: dict[str, AllReduceMean] = {}
         algorithm = settings.algorithm
         alpha = one / settings.workers if algorithm.weighted else None
         self.workers = [Worker(self, index, alpha) for index in range(settings.workers)]
         self.program.rows.release(INITIAL_ROW)
         for worker in self.workers:
-            self.env.process(algorithm.worker(worker))
+            self.clock.process(algorithm.worker(worker))
         self._probe_number = 0
-        self._probed_at = -math.inf  # by the clock, which may miss the probe's nominal time by a rounding
+        self._probed_at = -1  # by the clock, in ticks
         self._schedule_probe()
 
-    def windows(self, operations: int) -> Iterator[list[Op]]:
-        """Run the clock, pausing with the program so far whenever it holds that many operations."""
+    def windows(self, gradients: int, freed_rows: int) -> Iterator[list[Op]]:
+        """Run the clock, pausing with the program so far whenever it holds that many gradients, or has freed that many
+        rows, which are not used again before the pause."""
+        program = self.program
         while not self.finished:
-            self.env.step()
-            if len(self.program.ops) >= operations:
-                yield self.program.take()
-        yield self.program.take()
+            self.clock.step()
+            if program.gradients >= gradients or len(program.rows.freed) >= freed_rows:
+                yield program.take()
+        yield program.take()
 
     def stepped(self) -> None:
         """A worker has taken a step; the last one that was asked for ends the run once this instant is over.
@@ -107,7 +96,7 @@ class World:
         """
         self.gradient_steps += 1
         if self.gradient_steps == self.gradient_steps_limit:
-            AfterAll(self.env, self.env.now, lambda: self._finish(self.env.now))
+            self.clock.after_all(self.clock.now_s, lambda: self._finish(self.clock.now_s))
 
     def allreduce(self, collective: str) -> AllReduceMean:
         if collective not in self._collectives:
@@ -125,14 +114,14 @@ class World:
         time_s = self._probe_number * self.settings.probe.every_s
         end_s = math.inf if self.settings.until.time_s is None else self.settings.until.time_s
         self._probe_number += 1
-        if time_s < end_s and not math.isclose(time_s, end_s, rel_tol=1e-9):
-            AfterAll(self.env, time_s, lambda: self._probe_and_go_on(time_s))
+        if ticks(time_s) < (math.inf if end_s == math.inf else ticks(end_s)):
+            self.clock.after_all(time_s, lambda: self._probe_and_go_on(time_s))
         else:
-            AfterAll(self.env, end_s, lambda: self._finish(end_s))
+            self.clock.after_all(end_s, lambda: self._finish(end_s))
 
     def _probe_and_go_on(self, time_s: float) -> None:
         self._probe(time_s)
-        if self.env.peek() == math.inf:
+        if self.clock.peek() == math.inf:
             raise RunError(
                 f"at {time_s:g} s every worker waits and nothing is left to happen: the algorithm "
                 f"'{self.settings.algorithm.name}' is deadlocked"
@@ -143,24 +132,23 @@ class World:
         if self.finished:
             return
         self.finished = True
-        if self.env.now > self._probed_at:
+        if self.clock.now > self._probed_at:
             self._probe(time_s)
         for worker in self.workers:
             worker.activity.enter("waiting")
 
     def _probe(self, time_s: float) -> None:
-        self._probed_at = self.env.now
+        self._probed_at = self.clock.now
         facts = Facts(
             time_s,
             self.gradient_steps,
             self.network.bytes_sent,
             self.network.messages_sent,
             self.alpha_in_flight(),
-            tuple(self._worker_facts(worker, time_s) for worker in self.workers),
+            tuple(WorkerFacts(w.steps, w.alpha, w.activity.busy_s, w.activity.waiting_s) for w in self.workers),
         )
-        self.program.probe([worker.row for worker in self.workers], facts)
-
-    @staticmethod
-    def _worker_facts(worker: Worker, time_s: float) -> WorkerFacts:
-        busy_s = worker.activity.spent_s("computing")
-        return WorkerFacts(worker.steps, worker.alpha, busy_s, max(0.0, time_s - busy_s))
+        # Of copies: a worker's own row may then be overwritten without waiting for the others to come this far.
+        copies = [self.program.copy(worker.row) for worker in self.workers]
+        self.program.probe(copies, facts)
+        for copy in copies:
+            self.program.rows.release(copy)

@@ -1,0 +1,62 @@
+"""The clock: SimPy's, counting whole picoseconds.
+
+Sums of seconds in floating point depend on their order: three times 0.1 s is not 0.3 s, and a step that ends with the
+run, or two workers that finish together, would miss each other by a rounding. Whole numbers do not.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import simpy
+
+from ..errors import RunError
+
+PER_SECOND = 10**12
+"""Ticks of the clock in a second."""
+
+
+def ticks(seconds: float) -> int:
+    """The nearest whole number of picoseconds. Raises RunError for what is no duration."""
+    if not 0 <= seconds < math.inf:
+        raise RunError(f"{seconds} s is not a duration")
+    return round(seconds * PER_SECOND)
+
+
+class Clock(simpy.Environment):
+    """SimPy's environment, whose time is in ticks; everything here but `now` is in seconds."""
+
+    @property
+    def now(self) -> int:
+        """In ticks."""
+        return int(self._now)
+
+    @property
+    def now_s(self) -> float:
+        return self._now / PER_SECOND
+
+    def wait(self, seconds: float) -> simpy.Timeout:
+        """An event so many seconds from now."""
+        return simpy.Timeout(self, ticks(seconds))
+
+    def after(self, seconds: float, act: Callable[[], Any]) -> None:
+        """Call `act` so many seconds from now."""
+        timeout = self.wait(seconds)
+        assert timeout.callbacks is not None
+        timeout.callbacks.append(lambda _: act())
+
+    def after_all(self, time_s: float, act: Callable[[], Any]) -> None:
+        """Call `act` at `time_s`, when everything else of that instant is over; now, if `time_s` is past."""
+        _AfterAll(self, max(0, ticks(time_s) - self.now), act)
+
+
+class _AfterAll(simpy.Event):
+    PRIORITY = 2  # SimPy's own events have 0 (urgent) and 1 (normal)
+
+    def __init__(self, clock: Clock, delay: int, act: Callable[[], Any]):
+        super().__init__(clock)
+        self._ok, self._value = True, None
+        self.callbacks = [lambda _: act()]
+        clock.schedule(self, self.PRIORITY, delay)  # type: ignore[arg-type]
