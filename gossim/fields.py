@@ -11,7 +11,6 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Discriminator,
-    Field,
     ModelWrapValidatorHandler,
     Tag,
     ValidationError,
@@ -19,7 +18,7 @@ from pydantic import (
 )
 
 from .errors import nearest
-from .validation import broken, in_words
+from .validation import OTHERWISE, broken, in_words
 
 
 class Frozen(BaseModel):
@@ -56,26 +55,32 @@ def named(kind: str, names: Collection[str]) -> AfterValidator:
     return AfterValidator(check)
 
 
-def chosen_by_name(classes: Mapping[str, type[BaseModel]], path_class: type[BaseModel] | None = None) -> Any:
-    """The type of a mapping whose key `name` picks one of `classes`; `package.module:thing` picks `path_class`."""
+def chosen_by(
+    key: str,
+    classes: Mapping[str, type[BaseModel]],
+    otherwise: type[BaseModel] | None = None,
+    when: Callable[[str], bool] = lambda name: True,
+) -> Any:
+    """The type of a mapping whose `key` picks one of `classes`, or `otherwise` for other names that `when` accepts."""
 
     def tag(value: Any) -> str | None:
-        name = value.get("name") if isinstance(value, dict) else getattr(value, "name", None)
-        return "path" if path_class is not None and isinstance(name, str) and ":" in name else name
+        name = value.get(key) if isinstance(value, dict) else getattr(value, key, None)
+        is_other = otherwise is not None and isinstance(name, str) and name not in classes and when(name)
+        return OTHERWISE if is_other else name
 
     members: list[Any] = [Annotated[cls, Tag(name)] for name, cls in classes.items()]
-    if path_class is not None:
-        members.append(Annotated[path_class, Tag("path")])
+    if otherwise is not None:
+        members.append(Annotated[otherwise, Tag(OTHERWISE)])
     if len(members) == 1:
         return members[0]
     return Annotated[Union[tuple(members)], Discriminator(tag)]  # noqa: UP007 (members are known at run time only)
 
 
-def number_or(number: Any, mapping: type[BaseModel]) -> Any:
+def number_or(number: Any, mapping: Any) -> Any:
     """The type of a value that is a plain `number` or, as a mapping, a `mapping` model."""
 
     def tag(value: Any) -> str:
-        return "mapping" if isinstance(value, dict | mapping) else "number"
+        return "mapping" if isinstance(value, dict | BaseModel) else "number"
 
     return Annotated[
         Union[Annotated[number, Tag("number")], Annotated[mapping, Tag("mapping")]],  # noqa: UP007
@@ -93,4 +98,4 @@ Index = Annotated[int, must("a whole number >= 0", lambda n: n >= 0)]
 # Strict pydantic refuses a list where a tuple is wanted; YAML has only lists, and only a tuple is frozen.
 AS_TUPLE = BeforeValidator(lambda value: tuple(value) if isinstance(value, list) else value)
 Counts = Annotated[tuple[Count, ...], AS_TUPLE]
-Indices = Annotated[tuple[Index, ...], AS_TUPLE, Field(min_length=1)]
+Indices = Annotated[tuple[Index, ...], AS_TUPLE]

@@ -13,6 +13,8 @@ import seaborn as sns
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
+from .sim.stragglers import Persistent
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
@@ -250,8 +252,8 @@ def _worker_row(axes: Axes, place: int, own: pd.DataFrame) -> None:
 
 def _slow(results: Results, arm: str) -> set[int]:
     """The workers that the scenario makes slower than the others."""
-    stragglers = results.scenario.arms[arm].compute.stragglers
-    return {worker for straggler in stragglers if straggler.factor > 1 for worker in straggler.workers}
+    rules = [rule for rule in results.scenario.arms[arm].compute.stragglers if isinstance(rule, Persistent)]
+    return {worker for rule in rules if rule.factor > 1 for worker in rule.workers or ()}
 
 
 def _band_colours(results: Results, arm: str, columns: list[int | str]) -> list[tuple[float, float, float]]:

@@ -166,10 +166,11 @@ def catalogue(topic: str) -> Table:
 
 def _entries(topic: str) -> list[tuple[str, str, str]]:
     if topic == "distributions":
-        from .sim.delays import continuous_distributions
+        from .sim.delays import LAWS, continuous_distributions
 
         known = sorted(continuous_distributions().items())
-        return [(name, ", ".join(filter(None, [law.shapes, "loc", "scale"])), _first_line(law)) for name, law in known]
+        scipys = [(n, ", ".join(filter(None, [law.shapes, "loc", "scale"])), _first_line(law)) for n, law in known]
+        return [(name, _parameters(law), _first_line(law)) for name, law in LAWS.items()] + scipys
     if topic == "collectives":
         from .sim.collectives import COLLECTIVES
 
@@ -194,7 +195,7 @@ def _parameters(cls: type[BaseModel]) -> str:
     """`name (required)` or `name = default` for each field."""
     told = []
     for name, field in cls.model_fields.items():
-        if name != "name":
+        if name not in ("name", "distribution"):
             default = field.default.name if hasattr(field.default, "name") else field.default
             told.append(f"{name} (required)" if default is PydanticUndefined else f"{name} = {default}")
     return ", ".join(told)

@@ -24,6 +24,7 @@ class Purpose(StrEnum):
     DATA = "data"
     PARTITION = "partition"
     INITIALISATION = "initialisation"
+    STRAGGLERS = "stragglers"
     DROPOUT = "dropout"
     GRADIENT_NOISE = "gradient_noise"
 

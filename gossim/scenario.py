@@ -13,10 +13,10 @@ from pydantic import PrivateAttr, model_validator
 from . import yaml12
 from .algorithms import ALGORITHMS, Algorithm
 from .errors import ScenarioError
-from .fields import Count, Frozen, Positive, Probability, chosen_by_name, must, named
+from .fields import Count, Frozen, Positive, Probability, chosen_by, must, named
 from .optimizer import OptimizerSettings
 from .problems import ProblemSettings
-from .sim.delays import ComputeSettings
+from .sim.compute import ComputeSettings
 from .sim.network import NetworkSettings
 from .sim.topology import TOPOLOGIES
 from .validation import MISSING, Problem, broken, broken_at, problems
@@ -24,7 +24,7 @@ from .validation import MISSING, Problem, broken, broken_at, problems
 if TYPE_CHECKING:
     AnyAlgorithm = Algorithm
 else:
-    AnyAlgorithm = chosen_by_name(ALGORITHMS)
+    AnyAlgorithm = chosen_by("name", ALGORITHMS)
 
 
 LARGEST_SEED = 2**62
@@ -84,7 +84,7 @@ class Settings(Frozen):
         if self.workers > 1 and self.network is None:
             raise broken_at(("network",), None, "is required where there is more than one worker", MISSING)
         for number, straggler in enumerate(self.compute.stragglers):
-            for place, worker in enumerate(straggler.workers):
+            for place, worker in enumerate(straggler.workers or ()):
                 if worker >= self.workers:
                     path = ("compute", "stragglers", number, "workers", place)
                     rule = f"must be below {self.workers}: workers are numbered 0 to {self.workers - 1}"
@@ -232,8 +232,7 @@ def _present(stragglers: list[Any], workers: int) -> list[Any]:
     for straggler in stragglers:
         if isinstance(straggler, Mapping) and isinstance(straggler.get("workers"), list):
             left = [worker for worker in straggler["workers"] if not (type(worker) is int and worker >= workers)]
-            if left or not straggler["workers"]:
-                present.append({**straggler, "workers": left})
+            present.append({**straggler, "workers": left})  # kept even if empty: its place names its random numbers
         else:
             present.append(straggler)
     return present

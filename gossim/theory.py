@@ -19,6 +19,35 @@ def expected_maximum_exponential(mean_s: float, workers: int) -> float:
     return mean_s * harmonic(workers)
 
 
+def expected_order_statistic_exponential(mean_s: float, workers: int, rank: int) -> float:
+    """E[k-th smallest of M] = mean · (H_M − H_{M−k}) for exponential times. Source: David and Nagaraja 2003."""
+    return mean_s * (harmonic(workers) - harmonic(workers - rank))
+
+
+def expected_maximum_pareto(shape: float, scale_s: float, workers: int) -> float:
+    """E[max of M] = scale · Γ(M+1) Γ(1 − 1/b) / Γ(M + 1 − 1/b) for Pareto times with shape b > 1.
+
+    Source: David and Nagaraja 2003, Order Statistics.
+    """
+    return scale_s * math.exp(
+        math.lgamma(workers + 1) + math.lgamma(1 - 1 / shape) - math.lgamma(workers + 1 - 1 / shape)
+    )
+
+
+def slow_share(mean_between_s: float, mean_length_s: float) -> float:
+    """Share of time in a slow spell: L/(L + B), the stationary law of a two-state Markov process."""
+    return mean_length_s / (mean_length_s + mean_between_s)
+
+
+def slow_share_deviation(mean_between_s: float, mean_length_s: float, time_s: float) -> float:
+    """Standard deviation of the share of a long `time_s` spent in slow spells: √(2 B² L² / ((B + L)³ T)).
+
+    From the autocovariance π(1 − π) exp(−t(1/B + 1/L)) of the state, integrated twice. Source: Cox 1962, Renewal theory.
+    """
+    between, length = mean_between_s, mean_length_s
+    return math.sqrt(2 * between**2 * length**2 / ((between + length) ** 3 * time_s))
+
+
 def maximum_moments(law: Any, workers: int) -> tuple[float, float]:
     """Mean and standard deviation of the largest of M independent draws from a scipy distribution on [0, ∞).
 

@@ -17,6 +17,9 @@ MISSING = "missing"
 
 RULE = "rule"
 
+OTHERWISE = "otherwise"
+"""Stands, where a name picks one of several kinds, for the kind that takes any other name."""
+
 _RULES = {
     "int_type": "must be a whole number",
     "int_from_float": "must be a whole number",
@@ -70,7 +73,7 @@ def _rule(kind: str, details: Any, keys: Collection[str]) -> str:
         return f"unknown key{nearest(details['loc'][-1], keys)}"
     if kind == "union_tag_invalid":
         tag, valid = details["ctx"]["tag"], re.findall(r"'([^']+)'", details["ctx"]["expected_tags"])
-        return f"unknown name{nearest(tag, [name for name in valid if name != 'path'])}"
+        return f"unknown name{nearest(tag, [name for name in valid if name != OTHERWISE])}"
     return _RULES.get(kind, details["msg"])
 
 

@@ -66,7 +66,41 @@ MISTAKES = [
         [{"workers": [4], "factor": 2}],
         "compute.stragglers.0.workers.0 = 4: must be below 4: workers are numbered 0 to 3",
     ),
-    ("compute.stragglers", [{"workers": [], "factor": 2}], "compute.stragglers.0.workers = []: must not be empty"),
+    (
+        "compute.stragglers",
+        [{"factor": 2}],
+        "compute.stragglers.0 = {name: persistent, factor: 2}: must have workers or",
+    ),
+    (
+        "compute.stragglers",
+        [{"name": "burst"}],
+        "compute.stragglers.0.name = burst: unknown name; did you mean 'bursty'?",
+    ),
+    (
+        "compute.stragglers",
+        [{"name": "random_slowdown", "probability": 1.5, "factor": 3}],
+        "compute.stragglers.0.probability = 1.5: must be in [0, 1]",
+    ),
+    (
+        "compute.stragglers",
+        [{"name": "bursty", "mean_between_s": 0, "mean_length_s": 1, "factor": 3}],
+        "compute.stragglers.0.mean_between_s = 0: must be > 0",
+    ),
+    (
+        "compute.time_s",
+        {"distribution": "shifted_exponential", "shift_s": -1, "rate_per_s": 2},
+        "compute.time_s.shift_s = -1: must be >= 0",
+    ),
+    (
+        "compute.time_s",
+        {"distribution": "shifted_exponental", "shift_s": 1},
+        "did you mean 'shifted_exponential'?",
+    ),
+    (
+        "compute.time_s",
+        {"distribution": "empirical", "file": "absent.csv", "column": "a"},
+        "absent.csv: cannot be read: No such file or directory",
+    ),
     ("compute.stragglers", {"workers": [1]}, "compute.stragglers = {workers: [1]}: must be a list"),
     ("until", {}, "until = {}: must have at least one of time_s, gradient_steps, epochs"),
     ("until.epochs", 2, "until.epochs = 2.0: the model 'quadratic' has no data, and so no epochs"),
@@ -238,7 +272,7 @@ def test_arms_inherit_and_override() -> None:
     assert arms["other"].workers == 1
     assert arms["other"].optimizer.momentum == 0.5
     assert arms["other"].optimizer.learning_rate == 0.05
-    assert [straggler.workers for straggler in arms["other"].compute.stragglers] == [(0,)]
+    assert [straggler.workers for straggler in arms["other"].compute.stragglers] == [(0,), ()]
     assert [straggler.workers for straggler in arms["arm"].compute.stragglers] == [(0, 3), (2,)]
     assert arms["noisy"].problem.model.name == "noise"
     assert arms["steady"].compute.time_s == 0.3

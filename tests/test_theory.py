@@ -130,8 +130,8 @@ def test_compute_times_follow_their_distribution(name: str, parameters: dict[str
     )
     law = getattr(scipy.stats, name)(**parameters)
     for worker, factor in enumerate([1.0, 1.5, 0.5, 1.0]):
-        times = arm.compute.times_s(seed, worker)
-        drawn = np.array([next(times) for _ in range(3000)]) / factor
+        pace = arm.compute.pace(seed, worker, 4)
+        drawn = np.array([pace(0.0) for _ in range(3000)]) / factor
         assert scipy.stats.kstest(drawn, law.cdf).pvalue > 1e-6
         assert drawn.mean() == pytest.approx(law.mean(), abs=5 * law.std() / math.sqrt(len(drawn)))
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 import numpy as np
 
 from ..errors import InputError
-from ..fields import Frozen, chosen_by_name
+from ..fields import Frozen, chosen_by
 from .partition import IID, NAMED, AnyPartition
 
 TEST_SHARE = 0.2
@@ -165,4 +165,4 @@ DATA: dict[str, type[DataSpec]] = {"digits": Digits, "mnist5k": MNIST5k, "cifar1
 if TYPE_CHECKING:
     AnyData = DataSpec
 else:
-    AnyData = chosen_by_name(DATA)
+    AnyData = chosen_by("name", DATA)

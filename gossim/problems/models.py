@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 from pydantic import ConfigDict
 
 from ..errors import InputError, told
-from ..fields import Count, Counts, Fraction01, Frozen, NonNegative, chosen_by_name, must
+from ..fields import Count, Counts, Fraction01, Frozen, NonNegative, chosen_by, must
 
 if TYPE_CHECKING:
     from torch import nn
@@ -152,4 +152,4 @@ MODELS: dict[str, type[ModelSpec]] = {
 if TYPE_CHECKING:
     AnyModel = ModelSpec
 else:
-    AnyModel = chosen_by_name(MODELS, Factory)
+    AnyModel = chosen_by("name", MODELS, Factory, when=lambda name: ":" in name)

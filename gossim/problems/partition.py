@@ -8,7 +8,7 @@ import numpy as np
 from pydantic import BeforeValidator
 
 from ..errors import InputError
-from ..fields import Frozen, Positive, chosen_by_name
+from ..fields import Frozen, Positive, chosen_by
 from ..rng import Purpose, stream
 
 
@@ -75,4 +75,4 @@ NAMED = BeforeValidator(_from_name)
 if TYPE_CHECKING:
     AnyPartition = Partition
 else:
-    AnyPartition = chosen_by_name(PARTITIONS)
+    AnyPartition = chosen_by("name", PARTITIONS)

@@ -1,22 +1,43 @@
-"""How long things take: distributions by their scipy name, and the compute time of each worker's gradients."""
+"""How long things take: constants and probability laws of durations."""
 
 from __future__ import annotations
 
-import itertools
+import csv
 import math
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cache
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any, Literal
 
+import numpy as np
 from pydantic import ConfigDict, model_validator
 
-from ..errors import RunError, nearest
-from ..fields import AS_TUPLE, Frozen, Indices, NonNegative, Positive, number_or
+from ..errors import InputError, RunError, nearest
+from ..fields import Frozen, NonNegative, Positive, chosen_by, number_or
 from ..rng import Purpose, in_blocks, stream
 from ..validation import broken
 
 POSITIVE_INSTEAD = "lognorm, gamma, expon, weibull_min or truncnorm"
+
+
+class Law(Frozen):
+    """A probability law of durations in seconds. `sampler` gives a function that draws so many at once."""
+
+    distribution: str
+
+    def sampler(self, generator: np.random.Generator) -> Callable[[int], np.ndarray]:
+        raise NotImplementedError
+
+    def draws(self, seed: int, purpose: Purpose, *index: int) -> Iterator[float]:
+        """Endless draws in seconds from the stream of that name.
+
+        Raises RunError where the law yields a number that is no duration: heavy tails overflow, and times of 0, for
+        ever, would let the clock stand still.
+        """
+        for seconds in in_blocks(self.sampler(stream(seed, purpose, *index))):
+            if not 0 < seconds < math.inf:
+                raise RunError(f"{self.distribution} drew {seconds}, which is not a duration in seconds")
+            yield seconds
 
 
 @cache
@@ -27,7 +48,7 @@ def continuous_distributions() -> dict[str, Any]:
     return {name: value for name, value in vars(scipy.stats).items() if isinstance(value, scipy.stats.rv_continuous)}
 
 
-class Distribution(Frozen):
+class Distribution(Law):
     """Any continuous distribution of `scipy.stats` on the non-negative numbers, in seconds.
 
     `{distribution: lognorm, s: 0.25, scale: 0.1}`: scipy's name, its shape parameters, and `loc` and `scale`.
@@ -36,13 +57,11 @@ class Distribution(Frozen):
     model_config = ConfigDict(extra="allow")
     __pydantic_extra__: dict[str, float]
 
-    distribution: str
-
     @model_validator(mode="after")
     def _is_a_delay(self) -> Distribution:
         known = continuous_distributions()
         if self.distribution not in known:
-            raise broken(f"unknown distribution '{self.distribution}'{nearest(self.distribution, known)}")
+            raise broken(f"unknown distribution '{self.distribution}'{nearest(self.distribution, [*LAWS, *known])}")
         family, given = known[self.distribution], self.__pydantic_extra__
         shapes = [shape.strip() for shape in (family.shapes or "").split(",") if shape.strip()]
         for parameter in given:
@@ -66,44 +85,78 @@ class Distribution(Frozen):
             raise broken(f"{self.distribution} reaches down to {reach}, and a time cannot be negative; {advice}")
         return self
 
-    def draws(self, seed: int, purpose: Purpose, *index: int) -> Iterator[float]:
-        """Endless draws in seconds from the stream of that name.
+    def sampler(self, generator: np.random.Generator) -> Callable[[int], np.ndarray]:
+        law, parameters = continuous_distributions()[self.distribution], self.__pydantic_extra__
+        return lambda count: law.rvs(**parameters, size=count, random_state=generator)
 
-        Raises RunError where the distribution yields a number that is no duration: heavy tails overflow, and times
-        of 0, for ever, would let the clock stand still.
-        """
-        law, generator = continuous_distributions()[self.distribution], stream(seed, purpose, *index)
-        parameters = self.__pydantic_extra__
-        for seconds in in_blocks(lambda count: law.rvs(**parameters, size=count, random_state=generator)):
-            if not 0 < seconds < math.inf:
-                raise RunError(f"{self.distribution} drew {seconds}, which is not a duration in seconds")
-            yield seconds
 
+class ShiftedExponential(Law):
+    """X = Δ + Exp(μ): at least `shift_s`, and an exponential of rate `rate_per_s` on top; mean Δ + 1/μ.
+
+    The usual model of a worker with a fixed amount of work and a random delay.
+    Source: Lee et al. 2018, "Speeding up distributed machine learning using codes", arXiv:1512.02673.
+    """
+
+    distribution: Literal["shifted_exponential"] = "shifted_exponential"
+    shift_s: NonNegative
+    rate_per_s: Positive
+
+    def sampler(self, generator: np.random.Generator) -> Callable[[int], np.ndarray]:
+        return lambda count: self.shift_s + generator.exponential(1 / self.rate_per_s, size=count)
+
+
+class Empirical(Law):
+    """Measured durations: the numbers of one column of a CSV file, in seconds, drawn with replacement."""
+
+    distribution: Literal["empirical"] = "empirical"
+    file: str
+    column: str
+
+    @model_validator(mode="after")
+    def _holds_durations(self) -> Empirical:
+        try:
+            read_column(self.file, self.column)
+        except InputError as error:
+            raise broken(str(error)) from None
+        return self
+
+    def sampler(self, generator: np.random.Generator) -> Callable[[int], np.ndarray]:
+        measured = np.array(read_column(self.file, self.column))
+        return lambda count: generator.choice(measured, size=count)
+
+
+@cache
+def read_column(file: str, column: str) -> tuple[float, ...]:
+    """The positive numbers in that column of a CSV file with a header. Raises InputError, naming file and line."""
+    try:
+        with open(file, encoding="utf-8-sig", newline="") as lines:
+            rows = list(csv.DictReader(lines))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise InputError(f"{file}: cannot be read: {getattr(error, 'strerror', None) or error}") from None
+    if not rows:
+        raise InputError(f"{file}: has no rows under its header")
+    if column not in rows[0]:
+        raise InputError(f"{file}: has no column '{column}'{nearest(column, [name for name in rows[0] if name])}")
+    numbers = []
+    for line, row in enumerate(rows, start=2):
+        try:
+            number = float(row[column])
+        except (TypeError, ValueError):
+            number = math.nan
+        if not 0 < number < math.inf:
+            raise InputError(f"{file}, line {line}: {column} = {row[column]!r}: must be a number > 0")
+        numbers.append(number)
+    return tuple(numbers)
+
+
+LAWS: dict[str, type[Law]] = {"shifted_exponential": ShiftedExponential, "empirical": Empirical}
+"""Laws that scipy does not have; any other name is looked up in `scipy.stats`."""
 
 if TYPE_CHECKING:
-    Delay = float | Distribution
-    PositiveDelay = float | Distribution
+    AnyLaw = Law
+    Delay = float | Law
+    PositiveDelay = float | Law
 else:
-    Delay = number_or(NonNegative, Distribution)
-    PositiveDelay = number_or(Positive, Distribution)
-
-
-class Straggler(Frozen):
-    """Chosen workers whose every gradient takes `factor` times as long."""
-
-    workers: Indices
-    factor: Positive
-
-
-class ComputeSettings(Frozen):
-    """`time_s`: seconds that one gradient takes, a constant or a distribution; `stragglers`: factors on top of it."""
-
-    time_s: PositiveDelay
-    stragglers: Annotated[tuple[Straggler, ...], AS_TUPLE] = ()
-
-    def times_s(self, seed: int, worker: int) -> Iterator[float]:
-        """Endless compute times of `worker`'s gradients; the k-th is the same under every algorithm."""
-        factor = math.prod(s.factor for s in self.stragglers if worker in s.workers)
-        if not isinstance(self.time_s, Distribution):
-            return itertools.repeat(self.time_s * factor)
-        return (seconds * factor for seconds in self.time_s.draws(seed, Purpose.COMPUTE, worker))
+    AnyLaw = chosen_by("distribution", LAWS, Distribution)
+    Delay = number_or(NonNegative, AnyLaw)
+    PositiveDelay = number_or(Positive, AnyLaw)

@@ -10,7 +10,7 @@ from ..fields import Frozen, Positive
 from ..rng import Purpose
 from .activity import Timeline
 from .clock import Clock
-from .delays import Delay, Distribution
+from .delays import Delay, Law
 
 
 class NetworkSettings(Frozen):
@@ -55,7 +55,7 @@ class Network:
     def latency_s(self, sender: int, receiver: int) -> float:
         """Latency of the directed link, in seconds: the link's own, whatever was sent before and by whom."""
         law = self.settings.latency_s
-        if not isinstance(law, Distribution):
+        if not isinstance(law, Law):
             return law
         link = (sender, receiver)
         if link not in self._latency_s:

@@ -35,7 +35,7 @@ class Worker:
         self.gradients = 0
         self.mailbox: list[Message] = []
         self.activity = Activity(world.clock, world.timeline, index)
-        self._compute_s = settings.compute.times_s(world.seed, index)
+        self._compute_s = settings.compute.pace(world.seed, index, settings.workers)
         # Its own, not the common pool's: rows that change hands would tie the workers' gradients to each other.
         self._spare_rows: list[int] = []
 
@@ -49,7 +49,8 @@ class Worker:
     def compute(self) -> simpy.Event:
         """The time that one gradient takes this worker."""
         self.activity.enter("computing")
-        return self.world.clock.wait(next(self._compute_s))
+        clock = self.world.clock
+        return clock.wait(self._compute_s(clock.now_s))
 
     def step(self, gradient: int) -> None:
         """One step of the optimizer along `gradient`, whose row is given back."""

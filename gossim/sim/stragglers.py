@@ -1,0 +1,143 @@
+"""Why a gradient takes longer than it should: each a rule that lengthens chosen workers' compute times."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+
+from pydantic import BeforeValidator, model_validator
+
+from ..fields import Frozen, Indices, Positive, Probability, chosen_by
+from ..rng import Purpose, in_blocks, stream
+from ..validation import broken
+from .delays import AnyLaw
+
+Lengthen = Callable[[float, float], float]
+"""From the seconds of work and the time at which it begins to the seconds that it takes."""
+
+
+class Straggler(Frozen):
+    """Who is slow: `workers` by their numbers, or a `fraction` of all, drawn anew for each seed; all, if neither."""
+
+    name: str
+    workers: Indices | None = None
+    fraction: Probability | None = None
+    everyone: ClassVar[bool] = True
+    """Whether leaving out both means all workers; where it does not, one must be given."""
+
+    @model_validator(mode="after")
+    def _who(self) -> Straggler:
+        if self.workers is not None and self.fraction is not None:
+            raise broken("must have workers or fraction, not both")
+        if self.workers is None and self.fraction is None and not self.everyone:
+            raise broken("must have workers or fraction")
+        return self
+
+    def concerns(self, worker: int, workers: int, seed: int, number: int) -> bool:
+        """Whether `worker`, of so many, is one of those that are slow; `number` counts the rules of the scenario."""
+        if self.workers is not None:
+            return worker in self.workers
+        if self.fraction is None:
+            return True
+        drawn = stream(seed, Purpose.STRAGGLERS, number).permutation(workers)
+        return worker in drawn[: round(self.fraction * workers)]
+
+    def lengthen(self, seed: int, number: int, worker: int) -> Lengthen:
+        """The rule for one worker that it concerns."""
+        raise NotImplementedError
+
+
+class Persistent(Straggler):
+    """Chosen workers whose every gradient takes `factor` times as long."""
+
+    everyone: ClassVar[bool] = False
+    name: Literal["persistent"] = "persistent"
+    factor: Positive
+
+    def lengthen(self, seed: int, number: int, worker: int) -> Lengthen:
+        return lambda work_s, now_s: work_s * self.factor
+
+
+class RandomSlowdown(Straggler):
+    """Each gradient takes `factor` times as long with `probability`, independently: mean 1 + q(f − 1) times as long.
+
+    Source: Luo et al. 2019 (Hop), arXiv:1902.01064.
+    """
+
+    name: Literal["random_slowdown"] = "random_slowdown"
+    probability: Probability
+    factor: Positive
+
+    def lengthen(self, seed: int, number: int, worker: int) -> Lengthen:
+        uniform = in_blocks(stream(seed, Purpose.STRAGGLERS, number, worker).random).__next__
+        return lambda work_s, now_s: work_s * self.factor if uniform() < self.probability else work_s
+
+
+class Bursty(Straggler):
+    """Slow spells: exponential of mean `mean_length_s`, between them exponential of mean `mean_between_s` (a two-state
+    Markov process, begun in its stationary state). In a spell, work goes on `factor` times as slowly.
+
+    A worker is slow for a share L/(L + B) of the time. The spells are in time, whatever is computed in them.
+    """
+
+    name: Literal["bursty"] = "bursty"
+    mean_between_s: Positive
+    mean_length_s: Positive
+    factor: Positive
+
+    def lengthen(self, seed: int, number: int, worker: int) -> Lengthen:
+        spells = self.spells(seed, number, worker)
+        slow, end_s = next(spells)
+
+        def finish(work_s: float, now_s: float) -> float:
+            nonlocal slow, end_s
+            at_s = now_s
+            while True:
+                while end_s <= at_s:
+                    slow, end_s = next(spells)
+                pace = self.factor if slow else 1.0
+                if at_s + work_s * pace <= end_s:
+                    return at_s + work_s * pace - now_s
+                work_s -= (end_s - at_s) / pace
+                at_s = end_s
+
+        return finish
+
+    def spells(self, seed: int, number: int, worker: int) -> Iterator[tuple[bool, float]]:
+        """Endless spells in turn: whether slow, and until when in seconds."""
+        random = stream(seed, Purpose.STRAGGLERS, number, worker)
+        slow = random.random() < self.mean_length_s / (self.mean_length_s + self.mean_between_s)
+        end_s = 0.0
+        while True:
+            end_s += random.exponential(self.mean_length_s if slow else self.mean_between_s)
+            yield slow, end_s
+            slow = not slow
+
+
+class Heterogeneous(Straggler):
+    """Each worker has a factor of its own, drawn once from the law `factor` (of pure numbers, not seconds)."""
+
+    name: Literal["heterogeneous"] = "heterogeneous"
+    factor: AnyLaw
+
+    def lengthen(self, seed: int, number: int, worker: int) -> Lengthen:
+        factor = next(self.factor.draws(seed, Purpose.STRAGGLERS, number, worker))
+        return lambda work_s, now_s: work_s * factor
+
+
+STRAGGLERS: dict[str, type[Straggler]] = {
+    "persistent": Persistent,
+    "random_slowdown": RandomSlowdown,
+    "bursty": Bursty,
+    "heterogeneous": Heterogeneous,
+}
+
+
+def _persistent_unless_named(value: Any) -> Any:
+    return {"name": "persistent", **value} if isinstance(value, dict) and "name" not in value else value
+
+
+if TYPE_CHECKING:
+    AnyStraggler = Straggler
+else:
+    AnyStraggler = Annotated[chosen_by("name", STRAGGLERS), BeforeValidator(_persistent_unless_named)]
