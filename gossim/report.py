@@ -174,7 +174,7 @@ def _entries(topic: str) -> list[tuple[str, str, str]]:
     if topic == "collectives":
         from .sim.collectives import COLLECTIVES
 
-        return [(name, "", _first_line(cost)) for name, cost in COLLECTIVES.items()]
+        return [(name, _parameters(collective), _first_line(collective)) for name, collective in COLLECTIVES.items()]
     if topic == "topologies":
         from .sim.topology import TOPOLOGIES
 

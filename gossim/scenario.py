@@ -100,6 +100,13 @@ class Arm(Settings):
 
     algorithm: AnyAlgorithm
 
+    @model_validator(mode="after")
+    def _algorithm_fits(self) -> Self:
+        unfit = self.algorithm.unfit(self.workers)
+        if unfit:
+            raise broken_at(("algorithm",), self.algorithm.model_dump(mode="json"), unfit)
+        return self
+
 
 class Shared(Settings):
     """A scenario without its arms."""

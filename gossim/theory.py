@@ -42,7 +42,7 @@ def slow_share(mean_between_s: float, mean_length_s: float) -> float:
 def slow_share_deviation(mean_between_s: float, mean_length_s: float, time_s: float) -> float:
     """Standard deviation of the share of a long `time_s` spent in slow spells: √(2 B² L² / ((B + L)³ T)).
 
-    From the autocovariance π(1 − π) exp(−t(1/B + 1/L)) of the state, integrated twice. Source: Cox 1962, Renewal theory.
+    From the autocovariance π(1 − π) exp(−t(1/B + 1/L)) of the state, integrated twice. Source: Cox 1962.
     """
     between, length = mean_between_s, mean_length_s
     return math.sqrt(2 * between**2 * length**2 / ((between + length) ** 3 * time_s))

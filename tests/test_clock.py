@@ -95,19 +95,35 @@ def test_the_way_there_and_back_have_latencies_of_their_own() -> None:
             assert interval.end_s - interval.start_s == pytest.approx(expected, abs=1e-11)
 
 
-def test_the_slowest_link_sets_the_pace_of_a_ring() -> None:
-    arm = only_arm(
-        workers=5,
-        algorithm={"name": "allreduce"},
-        network={"latency_s": {"distribution": "expon", "scale": 0.1}, "bandwidth_bytes_per_s": 1e6},
+def sending_s(collective: str, **network: Any) -> tuple[World, float]:
+    """The world and how long its collectives lasted, all alike."""
+    network = {"latency_s": {"distribution": "expon", "scale": 0.1}, "bandwidth_bytes_per_s": 1e6, **network}
+    world = only_messages(
+        only_arm(workers=5, algorithm={"name": "allreduce", "collective": collective}, network=network), 5000
     )
-    world = only_messages(arm, 5000)
+    sending = [i.end_s - i.start_s for i in world.timeline.intervals if i.activity == "sending" and i.end_s < 15]
+    assert len(sending) > 30
+    assert sending == pytest.approx([sending[0]] * len(sending), abs=1e-10)
+    return world, sending[0]
+
+
+def test_a_ring_pays_for_the_mean_of_its_links() -> None:
+    world, lasted_s = sending_s("ring")
     latencies = [world.network.latency_s(m, (m + 1) % 5) for m in range(5)]
     assert len(set(latencies)) == 5
-    expected = 8 * max(latencies) + 8 / 5 * 5000 / 1e6
-    sending = [i.end_s - i.start_s for i in world.timeline.intervals if i.activity == "sending" and i.end_s < 20]
-    assert len(sending) > 30
-    assert sending == pytest.approx([expected] * len(sending), abs=1e-11)
+    assert lasted_s == pytest.approx(8 * sum(latencies) / 5 + 8 / 5 * 5000 / 1e6, abs=1e-10)
+
+
+def test_a_ring_of_events_is_as_slow_as_its_longest_chain() -> None:
+    """A chunk waits for the one before: 2p − 2 links in a row, every link twice but for two neighbours, once each."""
+    world, lasted_s = sending_s("ring_events")
+    links = [world.network.latency_s(m, (m + 1) % 5) + 1000 / 1e6 for m in range(5)]
+    longest = 2 * sum(links) - min(links[m] + links[(m + 1) % 5] for m in range(5))
+    assert lasted_s == pytest.approx(longest, abs=1e-10)
+
+
+def test_on_a_uniform_network_the_events_cost_what_the_formula_says() -> None:
+    assert sending_s("ring_events", latency_s=0.01)[1] == pytest.approx(sending_s("ring", latency_s=0.01)[1], abs=1e-10)
 
 
 def test_probes_at_the_end_and_between() -> None:

@@ -1,16 +1,14 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Literal
 
-from ..fields import named
-from ..sim.collectives import COLLECTIVES
+from ..fields import Index, NonNegative
+from ..sim.collectives import AnyCollective, Ring
 from .base import Algorithm
 
 if TYPE_CHECKING:
     from ..sim.worker import Worker
     from .base import Process
-
-Collective = Annotated[str, named("collective", COLLECTIVES)]
 
 
 class AllReduce(Algorithm):
@@ -18,15 +16,31 @@ class AllReduce(Algorithm):
 
     Invariant: all x_m are equal, so the consensus distance is 0. A round lasts as long as its slowest gradient, then
     the collective. Cost per round: that of the collective, for `ring` 2(M−1) times the parameters over all workers.
-    Source: the "map-reduce" aggregation that GoSGD (arXiv:1611.09726) is compared with; Chen et al., arXiv:1604.00981.
+    With `backup: k` a round closes when M − k gradients have come: their mean is applied by all, and the k workers that
+    are late drop what they compute and go on with the others. `reduction_s_per_byte` is the time to add up a byte.
+    Source: the "map-reduce" aggregation that GoSGD (arXiv:1611.09726) is compared with; backup workers: Chen et al.,
+    arXiv:1604.00981.
     """
 
     name: Literal["allreduce"] = "allreduce"
-    collective: Collective = "ring"
+    collective: AnyCollective = Ring()
+    backup: Index = 0
+    reduction_s_per_byte: NonNegative = 0.0
+
+    def unfit(self, workers: int) -> str | None:
+        return (
+            f"backup = {self.backup}: must be below the number of workers, {workers}"
+            if self.backup >= workers
+            else None
+        )
 
     def worker(self, w: Worker) -> Process:
+        group = w.allreduce(self.collective, self.backup, self.reduction_s_per_byte)
         while True:
+            now = group.round
             gradient = w.gradient()
-            yield w.compute()
-            mean = yield w.allreduce(gradient, self.collective)
-            w.step(mean)
+            computed = w.compute()
+            yield computed | now.closed if self.backup else computed
+            in_time = not now.closed.triggered
+            mean = yield group.arrive(now, w, gradient)
+            w.step(mean, own=in_time)

@@ -24,6 +24,10 @@ class Algorithm(Frozen):
     weighted: ClassVar[bool] = False
     name: str
 
+    def unfit(self, workers: int) -> str | None:
+        """Why so many workers cannot run this, as a rule for the scenario; None if they can."""
+        return None
+
     def worker(self, w: Worker) -> Process:
         """The life of worker `w`, told with the verbs of `gossim.sim.worker.Worker`."""
         raise NotImplementedError

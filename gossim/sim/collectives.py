@@ -1,15 +1,25 @@
-"""Collective operations: all workers take part, nobody leaves before everybody has come."""
+"""Collective operations: what an all-reduce costs, and the barrier in front of it.
+
+Costs are in the α–β–γ model: p workers, n bytes, latency a, b seconds per byte sent, g seconds per byte added up.
+Source, unless another is named: Thakur, Rabenseifner, Gropp 2005 (doi:10.1177/1094342005051521).
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, NamedTuple
+import math
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
 
-import simpy
+from pydantic import BeforeValidator
 
-if TYPE_CHECKING:
-    from .worker import Worker
-    from .world import World
+from ..fields import Count, Frozen, chosen_by
+
+
+class Link(NamedTuple):
+    """`latency_s` a, `s_per_byte` b, `reduction_s_per_byte` g."""
+
+    latency_s: float
+    s_per_byte: float
+    reduction_s_per_byte: float
 
 
 class Cost(NamedTuple):
@@ -19,60 +29,145 @@ class Cost(NamedTuple):
     messages: int
     size_bytes: int
 
+    def __add__(self, other: Any) -> Cost:
+        """One after the other."""
+        return Cost(*(mine + theirs for mine, theirs in zip(self, other, strict=True)))
 
-def ring(workers: int, size_bytes: int, latency_s: float, bandwidth_bytes_per_s: float) -> Cost:
-    """Ring all-reduce: 2(M−1) rounds, in each of which every worker passes on one M-th of the vector.
 
-    Time 2(M−1)·latency + 2(M−1)/M · bytes/bandwidth; every worker sends 2(M−1)/M of the vector.
-    Source: Patarasuk and Yuan 2009 (doi:10.1016/j.jpdc.2008.09.002), without the cost of the additions.
+NOTHING = Cost(0.0, 0, 0)
+
+
+class Collective(Frozen):
+    """A way to give every worker the sum of all vectors."""
+
+    name: str
+
+    def cost(self, workers: int, size_bytes: int, link: Link) -> Cost:
+        """Of one operation on a vector of `size_bytes`; nothing where there is one worker."""
+        return self.among_several(workers, size_bytes, link) if workers > 1 else NOTHING
+
+    def among_several(self, p: int, n: int, link: Link) -> Cost:
+        raise NotImplementedError
+
+
+class Ring(Collective):
+    """Ring: 2(p−1)a + 2((p−1)/p)nb + ((p−1)/p)ng.
+
+    2(p−1) rounds, in each of which every worker passes on one p-th of the vector.
+    Source: Patarasuk and Yuan 2009 (doi:10.1016/j.jpdc.2008.09.002).
     """
-    rounds = 2 * (workers - 1)
-    seconds = rounds * latency_s + rounds / workers * size_bytes / bandwidth_bytes_per_s
-    return Cost(seconds, rounds * workers, rounds * size_bytes)
+
+    name: Literal["ring"] = "ring"
+
+    def among_several(self, p: int, n: int, link: Link) -> Cost:
+        a, b, g = link
+        seconds = 2 * (p - 1) * a + (p - 1) / p * n * (2 * b + g)
+        return Cost(seconds, 2 * (p - 1) * p, 2 * (p - 1) * n)
 
 
-COLLECTIVES: dict[str, Callable[[int, int, float, float], Cost]] = {"ring": ring}
+class RingEvents(Ring):
+    """The same ring, each of its 2(p−1) rounds of messages really sent over the network's own links.
 
-
-class AllReduceMean:
-    """A barrier, then the collective: every worker brings a row and gets the row of their mean.
-
-    The round lasts from the last arrival until the collective's time has passed. Where links differ in latency the
-    slowest link between neighbours sets the pace, as it does in a ring whose rounds wait for each other.
+    On a uniform network it costs what `ring` says. Where links differ, a worker waits for its neighbour only.
     """
 
-    def __init__(self, world: World, collective: str):
-        self.world = world
-        workers = len(world.workers)
-        network = world.network
-        latency_s = max(network.latency_s(m, (m + 1) % workers) for m in range(workers)) if workers > 1 else 0.0
-        self.cost = COLLECTIVES[collective](workers, world.message_bytes, latency_s, network.bandwidth_bytes_per_s)
-        self._begin_round()
+    name: Literal["ring_events"] = "ring_events"  # type: ignore[assignment]
 
-    def arrive(self, worker: Worker, row: int) -> simpy.Event:
-        """`worker` brings `row` and gives it up. The event's value is the row of the mean, held once by each."""
-        worker.activity.enter("waiting")
-        self.arrived.append((worker, row))
-        done = self.done
-        if len(self.arrived) == len(self.world.workers):
-            self._reduce()
-            self._begin_round()
-        return done
 
-    def _begin_round(self) -> None:
-        self.arrived: list[tuple[Worker, int]] = []
-        self.done = self.world.clock.event()
+class Tree(Collective):
+    """Binomial tree, a reduction and a broadcast: ⌈lg p⌉(2a + 2nb + ng)."""
 
-    def _reduce(self) -> None:
-        program, share = self.world.program, 1 / len(self.arrived)
-        mean = program.rows.allocate()
-        # In the order of the workers, not of their arrival: the sum's rounding must not depend on who was late.
-        self.arrived.sort(key=lambda arrival: arrival[0].index)
-        program.combine(mean, [(share, row) for _, row in self.arrived])
-        program.rows.hold(mean, len(self.arrived) - 1)
-        for worker, row in self.arrived:
-            worker.activity.enter("sending")
-            worker.give_back(row)
-        self.world.network.count(self.cost.messages, self.cost.size_bytes)
-        done = self.done
-        self.world.clock.after(self.cost.seconds, lambda: done.succeed(mean))
+    name: Literal["tree"] = "tree"
+
+    def among_several(self, p: int, n: int, link: Link) -> Cost:
+        a, b, g = link
+        return Cost(math.ceil(math.log2(p)) * (2 * a + 2 * n * b + n * g), 2 * (p - 1), 2 * (p - 1) * n)
+
+
+def _folded(p: int, n: int, link: Link) -> Cost:
+    """What the p − p' workers beyond the last power of two p' cost: a partner adds their vector, and answers."""
+    surplus = p - 2 ** int(math.log2(p))
+    if not surplus:
+        return NOTHING
+    a, b, g = link
+    return Cost(2 * a + 2 * n * b + n * g, 2 * surplus, 2 * surplus * n)
+
+
+class RecursiveDoubling(Collective):
+    """Recursive doubling: lg p (a + nb + ng); for p' < p < 2p', p' a power of two, 2a + 2nb + ng more than for p'."""
+
+    name: Literal["recursive_doubling"] = "recursive_doubling"
+
+    def among_several(self, p: int, n: int, link: Link) -> Cost:
+        a, b, g = link
+        rounds = int(math.log2(p))
+        return Cost(rounds * (a + n * b + n * g), rounds * 2**rounds, rounds * 2**rounds * n) + _folded(p, n, link)
+
+
+class Rabenseifner(Collective):
+    """Reduce-scatter by halving, gather by doubling: 2 lg p a + 2((p−1)/p)nb + ((p−1)/p)ng; for p' < p < 2p', p' a
+    power of two, 2a + 2nb + ng more than for p'."""
+
+    name: Literal["rabenseifner"] = "rabenseifner"
+
+    def among_several(self, p: int, n: int, link: Link) -> Cost:
+        a, b, g = link
+        rounds = int(math.log2(p))
+        q = 2**rounds
+        seconds = 2 * rounds * a + (q - 1) / q * n * (2 * b + g)
+        return Cost(seconds, 2 * rounds * q, 2 * (q - 1) * n) + _folded(p, n, link)
+
+
+class ParameterServer(Collective):
+    """A server of its own, whose one link carries everything: 2a + 2pnb + png.
+
+    Source: Li et al. 2014 ("Scaling distributed machine learning with the parameter server"), by counting.
+    """
+
+    name: Literal["parameter_server"] = "parameter_server"
+
+    def among_several(self, p: int, n: int, link: Link) -> Cost:
+        a, b, g = link
+        return Cost(2 * a + p * n * (2 * b + g), 2 * p, 2 * p * n)
+
+
+class Hierarchical(Collective):
+    """A ring inside each group of `group_size`, a ring of one worker of each group, and a broadcast inside the groups.
+
+    The sum of `ring` for the largest group, `ring` for the groups, and ⌈lg s⌉(a + nb) for s workers in a group.
+    """
+
+    name: Literal["hierarchical"] = "hierarchical"
+    group_size: Count
+
+    def among_several(self, p: int, n: int, link: Link) -> Cost:
+        size, groups = min(self.group_size, p), math.ceil(p / self.group_size)
+        members = [size] * (p // size) + ([p % size] if p % size else [])
+        inside = [Ring().cost(count, n, link) for count in members]
+        rounds = math.ceil(math.log2(size))
+        return Cost(
+            max(cost.seconds for cost in inside) + rounds * (link.latency_s + n * link.s_per_byte),
+            sum(cost.messages for cost in inside) + p - groups,
+            sum(cost.size_bytes for cost in inside) + (p - groups) * n,
+        ) + Ring().cost(groups, n, link)
+
+
+COLLECTIVES: dict[str, type[Collective]] = {
+    "ring": Ring,
+    "ring_events": RingEvents,
+    "tree": Tree,
+    "recursive_doubling": RecursiveDoubling,
+    "rabenseifner": Rabenseifner,
+    "parameter_server": ParameterServer,
+    "hierarchical": Hierarchical,
+}
+
+
+def _from_name(value: Any) -> Any:
+    return {"name": value} if isinstance(value, str) else value
+
+
+if TYPE_CHECKING:
+    AnyCollective = Collective
+else:
+    AnyCollective = Annotated[chosen_by("name", COLLECTIVES), BeforeValidator(_from_name)]

@@ -14,6 +14,8 @@ from .activity import Activity
 from .network import Message
 
 if TYPE_CHECKING:
+    from .allreduce import AllReduceMean
+    from .collectives import Collective
     from .world import World
 
 
@@ -52,12 +54,14 @@ class Worker:
         clock = self.world.clock
         return clock.wait(self._compute_s(clock.now_s))
 
-    def step(self, gradient: int) -> None:
-        """One step of the optimizer along `gradient`, whose row is given back."""
+    def step(self, gradient: int, own: bool = True) -> None:
+        """One step of the optimizer along `gradient`, whose row is given back. Counted where the gradient is this
+        worker's `own`, or has it as a part: a gradient that was computed and dropped is no gradient step."""
         self.optimizer.step(gradient)
         self.give_back(gradient)
-        self.steps += 1
-        self.world.stepped()
+        if own:
+            self.steps += 1
+            self.world.stepped()
 
     def give_back(self, row: int) -> None:
         """Give up `row`: kept for this worker's next gradient if nobody else holds it."""
@@ -121,9 +125,9 @@ class Worker:
         program.rows.release(message.row)
         self.world.network.merged(message)
 
-    def allreduce(self, row: int, collective: str) -> simpy.Event:
-        """Bring `row` to all the others and wait; the event's value is the row of the mean."""
-        return self.world.allreduce(collective).arrive(self, row)
+    def allreduce(self, collective: Collective, backup: int = 0, reduction_s_per_byte: float = 0.0) -> AllReduceMean:
+        """The all-reduce of all workers, the same for each: `yield` what its `arrive` returns."""
+        return self.world.allreduce(collective, backup, reduction_s_per_byte)
 
     def _halve(self, receiver: int) -> Message:
         program = self.world.program

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from ..errors import RunError
 from ..program import INITIAL_ROW, Op, Program
 from .activity import Timeline
+from .allreduce import AllReduceMean
 from .clock import Clock, ticks
-from .collectives import AllReduceMean
+from .collectives import Collective
 from .network import Network, NetworkSettings
 from .topology import TOPOLOGIES
 from .worker import Worker
@@ -68,7 +69,7 @@ class World:
         # A worker that is alone has no network, and sends nothing through this one.
         links = settings.network or NetworkSettings(latency_s=0.0, bandwidth_bytes_per_s=None)
         self.network = Network(self.clock, links, seed, self.timeline)
-        self._collectives: dict[str, AllReduceMean] = {}
+        self._allreduce: AllReduceMean | None = None
         algorithm = settings.algorithm
         alpha = one / settings.workers if algorithm.weighted else None
         self.workers = [Worker(self, index, alpha) for index in range(settings.workers)]
@@ -98,10 +99,11 @@ class World:
         if self.gradient_steps == self.gradient_steps_limit:
             self.clock.after_all(self.clock.now_s, lambda: self._finish(self.clock.now_s))
 
-    def allreduce(self, collective: str) -> AllReduceMean:
-        if collective not in self._collectives:
-            self._collectives[collective] = AllReduceMean(self, collective)
-        return self._collectives[collective]
+    def allreduce(self, collective: Collective, backup: int, reduction_s_per_byte: float) -> AllReduceMean:
+        """The one in which all workers take part."""
+        if self._allreduce is None:
+            self._allreduce = AllReduceMean(self, collective, backup, reduction_s_per_byte)
+        return self._allreduce
 
     def alpha_in_flight(self) -> Any:
         """The weight inside messages that are not merged yet; None where there are no weights."""
