@@ -19,10 +19,12 @@ from rich.progress import track
 from rich.table import Table
 
 from gossim.execute.batched import Batched
-from gossim.execute.runtime import tuned_for
 from gossim.experiment import window_size
+from gossim.numeric import Executed, Nothing
+from gossim.observed import Observations
 from gossim.problems.build import build
 from gossim.problems.problem import Problem
+from gossim.record import Recorder
 from gossim.scenario import Arm, Scenario
 from gossim.sim.world import World
 
@@ -60,13 +62,11 @@ def arm_of(problem: dict[str, Any], workers: int, steps: int) -> Arm:
 
 def simulate(problem: Problem, arm: Arm) -> int:
     """The simulator with everything it does but writing files. Returns gradient steps."""
-    from gossim.record import Recorder
-
     world = World(arm, 0, problem.dim * 4, arm.until.gradient_steps)
-    executor = Batched(problem, Recorder(problem, "gossip", 0).measure)
-    with tuned_for(problem):
+    plane = Executed(problem, Batched(problem, Recorder(problem, Observations("gossip", 0)).measure))
+    with plane.tuned():
         for window in world.windows(*window_size(arm.workers, world.message_bytes)):
-            executor.run(window)
+            plane.run(window)
     return world.gradient_steps
 
 
@@ -130,10 +130,12 @@ def bare_timeouts(workers: int, events: int) -> int:
 
 
 def clock_alone(arm: Arm) -> int:
-    """The timing plane without gradients. Returns gradient steps."""
-    world = World(arm, 0, 2600, arm.until.gradient_steps)
-    for _ in world.windows(*window_size(arm.workers, world.message_bytes)):
-        pass
+    """The timing plane, as without gradients. Returns gradient steps."""
+    world = World(arm, 0, 2600, arm.until.gradient_steps, learns=False)
+    plane = Nothing().plane(arm, 0, Observations("gossip", 0))
+    with plane.tuned():
+        for window in world.windows(*window_size(arm.workers, world.message_bytes)):
+            plane.run(window)
     return world.gradient_steps
 
 

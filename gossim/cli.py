@@ -52,6 +52,9 @@ def run(
     device: Annotated[
         str | None, typer.Option(metavar="D", help="auto, cpu or cuda, instead of the scenario's")
     ] = None,
+    no_gradients: Annotated[
+        bool, typer.Option("--no-gradients", help="Run the clock alone: no parameters, no losses, no torch.")
+    ] = False,
     force: Annotated[bool, typer.Option("--force", help="Replace a complete run.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="Print nothing but errors.")] = False,
 ) -> None:
@@ -62,12 +65,12 @@ def run(
     store = RunDirectory(out or Path("runs") / scenario.stem)
     store.refuse_overwriting(force)
     console, notes = Console(quiet=quiet, emoji=False), Console(stderr=True, quiet=quiet, emoji=False)
-    with console.status("Preparing torch and the data"):
+    with console.status("Preparing"):
         from .experiment import Experiment
         from .report import LiveProgress, comparison
 
         try:
-            experiment = Experiment(settings)
+            experiment = Experiment(settings, gradients=not no_gradients)
         except InputError as error:
             raise InputError(f"{scenario}: {error}") from None
     broken: RunError | KeyboardInterrupt | None = None

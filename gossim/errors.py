@@ -24,6 +24,15 @@ class RunError(RuntimeError):
     """A run could not be carried to its end. The command line prints it and exits with status 1."""
 
 
+class Diverged(RunError):
+    """The parameters or the losses are no longer finite numbers."""
+
+    def __init__(self, time_s: float, gradient_steps: int):
+        self.time_s = time_s
+        self.gradient_steps = gradient_steps
+        super().__init__(f"diverged: no longer finite at {time_s:g} s, after {gradient_steps} gradient steps")
+
+
 def told(error: BaseException) -> str:
     """An error of somebody else's code on one line."""
     return f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"

@@ -9,23 +9,15 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 from . import provenance
-from .errors import InputError, RunError, told
-from .execute.batched import Batched
-from .execute.reference import Reference
-from .execute.runtime import tuned_for
-from .problems.build import build, check_gradients, check_partitions, device_name, device_named
-from .record import Diverged, Recorder
+from .errors import Diverged, InputError, RunError, told
+from .numeric import Gradients, Nothing
+from .observed import Observations
 from .results import Results, RunDirectory, table
 from .scenario import Arm, Scenario
 from .sim.world import World
-
-if TYPE_CHECKING:
-    from .problems.problem import Problem
-
-EXECUTORS: dict[str, type[Batched] | type[Reference]] = {"batched": Batched, "reference": Reference}
 
 TIMELINE_INTERVALS = 20_000
 """Of each arm's first seed that are kept for the timeline."""
@@ -59,6 +51,21 @@ class Progress(Protocol):
         """The present arm with this seed has ended, well or with `message`."""
 
 
+def message_bytes(arm: Arm) -> int:
+    """Size of one parameter vector on the network: what the scenario says, or what the model's parameters take.
+
+    Raises InputError where neither is known without building the model.
+    """
+    if arm.network is not None and arm.network.message_bytes is not None:
+        return arm.network.message_bytes
+    if arm.problem is None:
+        return 0  # one worker alone: others need network.message_bytes
+    dim = arm.problem.parameters()
+    if dim is None:
+        dim = arm.problem.built_parameters()
+    return dim * (8 if arm.dtype == "float64" else 4)
+
+
 class Silent:
     """No progress shown."""
 
@@ -67,33 +74,39 @@ class Silent:
     def done(self, message: str | None) -> None: ...
 
 
-def steps_limit(settings: Arm, train_samples: int | None) -> int | None:
+def steps_limit(settings: Arm) -> int | None:
     """Gradient steps, of all workers together, that end a run; None if only time does."""
     limits = [settings.until.gradient_steps] if settings.until.gradient_steps else []
-    if settings.until.epochs is not None and train_samples and settings.problem.batch_size:
-        limits.append(math.ceil(settings.until.epochs * train_samples / settings.problem.batch_size))
+    problem = settings.problem
+    if settings.until.epochs is not None and problem is not None and problem.data and problem.batch_size:
+        limits.append(math.ceil(settings.until.epochs * problem.data.train_samples / problem.batch_size))
     return min(limits, default=None)
 
 
 class Experiment:
-    """A scenario made ready: all that can be refused has been refused once this exists, and nothing was written."""
+    """A scenario made ready: all that can be refused has been refused once this exists, and nothing was written.
 
-    def __init__(self, scenario: Scenario, device: str | None = None, executor: str = "batched"):
-        if executor not in EXECUTORS:
-            raise InputError(f"executor = {executor!r}: must be one of {', '.join(EXECUTORS)}")
+    Without `gradients`, or where the scenario says `problem: none`, the clock runs alone.
+    """
+
+    def __init__(
+        self, scenario: Scenario, device: str | None = None, executor: str = "batched", gradients: bool = True
+    ):
         self.scenario = scenario if device is None else scenario.override({"device": device})
-        self.executor = EXECUTORS[executor]
-        self.devices = {name: device_named(arm.device) for name, arm in self.scenario.arms.items()}
-        for name, arm in self.scenario.arms.items():
+        arms = self.scenario.arms
+        learning = {name: arm for name, arm in arms.items() if gradients and arm.problem is not None}
+        nothing = Nothing()
+        numeric = Gradients(learning, executor) if learning else nothing
+        self.planes: dict[str, Gradients | Nothing] = {name: numeric if name in learning else nothing for name in arms}
+        for name, arm in arms.items():
             with _naming(name):
-                check_partitions(arm.problem, arm.workers, self.scenario.seeds)
-                check_gradients(self._problem(name, arm, self.scenario.seed))
+                self.planes[name].check(arm, self.scenario.seeds)
+                message_bytes(arm)
         self.probes: list[dict[str, Any]] = []
         self.workers: list[dict[str, Any]] = []
         self.timeline: list[dict[str, Any]] = []
-        first = next(iter(self.devices.values()))
         self.manifest = provenance.manifest(
-            sys.argv, first.type, device_name(first), self.scenario.seed, self.scenario.repeats
+            sys.argv, numeric.device, numeric.device_name, self.scenario.seed, self.scenario.repeats
         )
 
     def run(self, store: RunDirectory | None = None, progress: Progress | None = None) -> Results:
@@ -126,24 +139,25 @@ class Experiment:
         return Results(scenario=self.scenario, manifest=self.manifest, **tables)
 
     def _run_arm(self, name: str, arm: Arm, seed: int, progress: Progress) -> None:
-        problem = self._problem(name, arm, seed)
-        limit = steps_limit(arm, problem.train_samples)
+        limit = steps_limit(arm)
+        learns = isinstance(self.planes[name], Gradients)
         world = World(
             arm,
             seed,
-            message_bytes=problem.dim * problem.dtype.itemsize,
+            message_bytes(arm),
             gradient_steps=limit,
             timeline_limit=TIMELINE_INTERVALS if seed == self.scenario.seed else 0,
+            learns=learns,
         )
-        recorder = Recorder(problem, name, seed)
-        executor = self.executor(problem, recorder.measure)
+        observed = Observations(name, seed)
+        plane = self.planes[name].plane(arm, seed, observed)
         progress.arm(name, seed, arm, limit)
         entry: dict[str, Any] = {"arm": name, "seed": seed, "status": "failed"}
         self.manifest["runs"].append(entry)
         try:
-            with tuned_for(problem):
+            with plane.tuned():
                 for window in world.windows(*window_size(arm.workers, world.message_bytes)):
-                    executor.run(window)
+                    plane.run(window)
                     progress.advance(world.clock.now_s, world.gradient_steps)
             entry["status"] = "complete"
         except KeyboardInterrupt:
@@ -154,14 +168,12 @@ class Experiment:
         except RunError as error:
             entry["error"] = f"arm '{name}', seed {seed}: {error}"
         finally:
-            self.probes += recorder.probes
-            self.workers += recorder.workers
+            self.probes += observed.probes
+            self.workers += observed.workers
+            entry["staleness_steps"], entry["staleness_s"] = world.staleness()
             label = {"arm": name, "seed": seed}
             self.timeline += [{**label, **interval._asdict()} for interval in world.timeline.intervals]
             progress.done(entry.get("error"))
-
-    def _problem(self, name: str, arm: Arm, seed: int) -> Problem:
-        return build(arm.problem, arm.workers, seed, arm.dtype, self.devices[name])
 
     @contextmanager
     def _ending(self, store: RunDirectory | None) -> Iterator[None]:
@@ -215,6 +227,7 @@ def run(
     device: str | None = None,
     force: bool = False,
     executor: str = "batched",
+    gradients: bool = True,
     progress: Progress | None = None,
 ) -> Results:
     """Run a scenario, or the scenario in that file. With `out`, also write the run directory, figures included.
@@ -227,7 +240,7 @@ def run(
     store = None if out is None else RunDirectory(Path(out))
     if store:
         store.refuse_overwriting(force)
-    ready = Experiment(scenario if isinstance(scenario, Scenario) else load(scenario), device, executor)
+    ready = Experiment(scenario if isinstance(scenario, Scenario) else load(scenario), device, executor, gradients)
     results = ready.run(store, progress)
     if store:
         store.write_figures(results.plot())

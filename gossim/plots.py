@@ -76,7 +76,7 @@ def loss(results: Results) -> Figure | None:
         return None
     figure, axes = _wide()
     _lines(results, axes, measure)
-    unit = " [nats]" if all(arm.problem.data for arm in results.scenario.arms.values()) else ""
+    unit = " [nats]" if all(arm.problem and arm.problem.data for arm in results.scenario.arms.values()) else ""
     axes.set(ylabel=f"{measure.replace('_', ' ')} of the mean model{unit}", yscale="log")
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axes.yaxis.set_minor_formatter(FuncFormatter(lambda value, _: f"{value:g}" if f"{value:.0e}"[0] in "25" else ""))
@@ -91,7 +91,7 @@ def loss(results: Results) -> Figure | None:
 
 def consensus(results: Results) -> Figure | None:
     """Consensus distance against simulated time; arms whose workers always agree have no place on a log scale."""
-    largest = results.probes.groupby("arm")["consensus_distance"].max()
+    largest = results.probes.groupby("arm")["consensus_distance"].max().dropna()
     agreeing = [arm for arm in results.scenario.arms if largest.get(arm, 0.0) == 0.0]
     if len(agreeing) == len(results.scenario.arms):
         return None

@@ -88,6 +88,13 @@ class Rows:
         if not self.holders[row]:
             self.freed.append(row)
 
+    def give_back(self, row: int) -> bool:
+        """Whether the caller holds `row` alone, and so may keep it for another use; what it held is read no more."""
+        if self.holders[row] != 1:
+            return False
+        self.written[row] = False
+        return True
+
     def require_held(self, row: int) -> None:
         if not self.holders[row]:
             raise RowError(f"row {row} was used after it was freed")
@@ -96,6 +103,18 @@ class Rows:
         if not (self.holders[row] and self.written[row]):
             self.require_held(row)
             raise RowError(f"row {row} was read before it was written")
+
+
+class NoRows(Rows):
+    """For a clock that runs alone: there are no rows."""
+
+    def allocate(self) -> int:
+        return 0
+
+    def hold(self, row: int, holders: int = 1) -> None: ...
+    def release(self, row: int) -> None: ...
+    def give_back(self, row: int) -> bool:
+        return False
 
 
 class Program:
@@ -140,3 +159,23 @@ class Program:
     def _write(self, row: int) -> None:
         self.rows.require_held(row)
         self.rows.written[row] = True
+
+
+class NoProgram(Program):
+    """For a clock that runs alone: gradients are counted, probes kept, and nothing else."""
+
+    def __init__(self) -> None:
+        self.rows = NoRows()
+        self.ops: list[Op] = []
+        self.gradients = 0
+
+    def grad(self, out: int, at: int, worker: int, step: int) -> None:
+        self.gradients += 1
+
+    def combine(self, out: int, terms: Sequence[tuple[float, int]]) -> None: ...
+
+    def copy(self, row: int) -> int:
+        return row
+
+    def probe(self, rows: Sequence[int], facts: Any) -> None:
+        self.ops.append(Probe((), facts))

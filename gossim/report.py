@@ -106,6 +106,13 @@ _MEASURES = {
     "consensus_distance": ("consens.\ndistance", "{:.3g}", 1),
 }
 
+_CLOCK_MEASURES = {
+    **{name: _MEASURES[name] for name in ("time_s", "gradient_steps", "bytes_sent")},
+    "steps_per_s": ("steps\nper s", "{:,.1f}", 1),
+    "idle_share": ("idle\n[%]", "{:.1f}", 100),
+}
+"""Where nothing is learned."""
+
 
 def comparison(results: Results) -> Table:
     """The arms side by side, mean ± standard error over seeds."""
@@ -121,7 +128,9 @@ def comparison(results: Results) -> Table:
         show_lines=True,
     )
     shown.add_column("arm", no_wrap=True)
-    measures = {name: how for name, how in _MEASURES.items() if summary[name].notna().any()}
+    learned = summary["consensus_distance"].notna().any()
+    measures = _MEASURES if learned else _CLOCK_MEASURES
+    measures = {name: how for name, how in measures.items() if summary[name].notna().any()}
     for heading, _, _ in measures.values():
         shown.add_column(escape(heading), justify="right", no_wrap=True)
     if scenario.target:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Self
 
 import yaml
-from pydantic import PrivateAttr, model_validator
+from pydantic import BeforeValidator, PrivateAttr, model_validator
 
 from . import yaml12
 from .algorithms import ALGORITHMS, Algorithm
@@ -70,8 +70,8 @@ class Settings(Frozen):
 
     until: Until
     workers: Count
-    problem: ProblemSettings
-    optimizer: OptimizerSettings
+    problem: Annotated[ProblemSettings | None, BeforeValidator(lambda value: None if value == "none" else value)]
+    optimizer: OptimizerSettings | None = None
     compute: ComputeSettings
     network: NetworkSettings | None = None
     topology: Annotated[str, named("topology", TOPOLOGIES)] = "complete"
@@ -81,6 +81,10 @@ class Settings(Frozen):
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
+        if self.problem is not None and self.optimizer is None:
+            raise broken_at(("optimizer",), None, "is required where there is a problem", MISSING)
+        if self.problem is None and self.network is not None and self.network.message_bytes is None:
+            raise broken_at(("network", "message_bytes"), None, "is required where there is no problem", MISSING)
         if self.workers > 1 and self.network is None:
             raise broken_at(("network",), None, "is required where there is more than one worker", MISSING)
         for number, straggler in enumerate(self.compute.stragglers):
@@ -89,8 +93,9 @@ class Settings(Frozen):
                     path = ("compute", "stragglers", number, "workers", place)
                     rule = f"must be below {self.workers}: workers are numbered 0 to {self.workers - 1}"
                     raise broken_at(path, worker, rule)
-        if self.until.epochs is not None and self.problem.data is None:
-            rule = f"the model '{self.problem.model.name}' has no data, and so no epochs"
+        if self.until.epochs is not None and (self.problem is None or self.problem.data is None):
+            what = f"the model '{self.problem.model.name}'" if self.problem else "no problem"
+            rule = f"{what} has no data, and so no epochs"
             raise broken_at(("until", "epochs"), self.until.epochs, rule)
         return self
 
@@ -119,8 +124,9 @@ class Shared(Settings):
     @model_validator(mode="after")
     def _target_is_measured(self) -> Self:
         for measure, goal in self.target or ():
-            if goal is not None and measure not in self.problem.model.measures:
-                raise broken_at(("target", measure), goal, f"the model '{self.problem.model.name}' has none")
+            if goal is not None and (self.problem is None or measure not in self.problem.model.measures):
+                whose = f"the model '{self.problem.model.name}'" if self.problem else "no problem"
+                raise broken_at(("target", measure), goal, f"{whose} has none")
         return self
 
 

@@ -37,18 +37,27 @@ def time_to_target(probes: pd.DataFrame, target: Target) -> float:
     return float(probes.loc[met, "time_s"].min()) if met.any() else math.nan
 
 
+def _idle_share(workers: pd.DataFrame) -> pd.Series:
+    """Share of the workers' time that was not spent computing, by arm and seed."""
+    last = workers.groupby(["arm", "seed", "worker"])[["busy_s", "waiting_s"]].last().groupby(["arm", "seed"]).sum()
+    return last["waiting_s"] / (last["busy_s"] + last["waiting_s"])
+
+
 def per_seed(results: Results) -> pd.DataFrame:
-    """One row an arm and seed, in the order of the scenario: `arm, seed`, the FINAL columns and, with a target,
+    """One row an arm and seed, in the order of the scenario: `arm, seed`, the FINAL columns, gradient steps per
+    simulated second, the share of time that workers did not compute and, with a target,
     `time_to_target_s`."""
     target = results.scenario.target
-    rows = []
+    rows, idle = [], _idle_share(results.workers)
     for (arm, seed), probes in results.probes.groupby(["arm", "seed"], sort=False):
         last = probes.iloc[-1]
         row = {"arm": arm, "seed": seed, **{name: last[name] for name in FINAL}}
+        row["steps_per_s"] = last["gradient_steps"] / last["time_s"] if last["time_s"] else math.nan
+        row["idle_share"] = idle[arm, seed]
         if target is not None:
             row[TIME_TO_TARGET] = time_to_target(probes, target)
         rows.append(row)
-    columns = ["arm", "seed", *FINAL, *([TIME_TO_TARGET] if target else [])]
+    columns = ["arm", "seed", *FINAL, "steps_per_s", "idle_share", *([TIME_TO_TARGET] if target else [])]
     frame = pd.DataFrame(rows, columns=columns)
     order = {name: position for position, name in enumerate(results.scenario.arms)}
     return frame.sort_values(["arm", "seed"], key=lambda c: c.map(order) if c.name == "arm" else c, ignore_index=True)

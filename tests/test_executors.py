@@ -148,7 +148,7 @@ class Curved:
         return torch.sin(x) + torch.tensor(steps, dtype=x.dtype).unsqueeze(1)
 
 
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=500, deadline=None)
 @given(windows=programs())
 def test_any_program_in_any_windows(windows: list[list[Any]]) -> None:
     seen: dict[type, list[Any]] = {}

@@ -20,9 +20,10 @@ from conftest import BASE, DIGITS, WEIGHTED, scenario
 import gossim
 from gossim.columns import TABLES
 from gossim.errors import InputError, RunError
-from gossim.execute.runtime import tuned_for
 from gossim.experiment import Experiment
 from gossim.files import whole
+from gossim.numeric import Gradients
+from gossim.observed import Observations
 from gossim.plots import FIGURES
 from gossim.report import comparison
 from gossim.results import Results, RunDirectory
@@ -333,13 +334,10 @@ def test_figures_without_data_are_left_out() -> None:
     assert set(WEIGHTED) == {"gosgd_push", "gosgd_pull"}
 
 
-def test_the_process_is_left_as_it_was() -> None:
+def test_the_process_is_left_as_it_was(small: Scenario) -> None:
     before = torch.get_num_threads()
-
-    class Small:
-        large_operations = False
-
-    with pytest.raises(KeyboardInterrupt), tuned_for(Small()):
+    plane = Gradients(small.arms, "batched").plane(small.arms["push"], 0, Observations("push", 0))
+    with pytest.raises(KeyboardInterrupt), plane.tuned():
         assert torch.get_num_threads() == 1
         assert not gc.isenabled()
         raise KeyboardInterrupt

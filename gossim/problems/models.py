@@ -25,6 +25,10 @@ class ModelSpec(Frozen):
     measures: ClassVar[tuple[str, ...]] = ("train_loss", "test_loss", "test_accuracy")
     name: str
 
+    def parameters(self, shape: tuple[int, ...], classes: int) -> int | None:
+        """How many there are, where that is known without building the network."""
+        return None
+
     def network(self, shape: tuple[int, ...], classes: int) -> nn.Module:
         """The network for samples of `shape` (channels, height, width); its output is one logit per class."""
         raise NotImplementedError
@@ -34,6 +38,9 @@ class Logistic(ModelSpec):
     """Multinomial logistic regression: one linear layer on the flattened sample."""
 
     name: Literal["logistic"] = "logistic"
+
+    def parameters(self, shape: tuple[int, ...], classes: int) -> int:
+        return (math.prod(shape) + 1) * classes
 
     def network(self, shape: tuple[int, ...], classes: int) -> nn.Module:
         from torch import nn
@@ -47,6 +54,10 @@ class MLP(ModelSpec):
     name: Literal["mlp"] = "mlp"
     hidden: Counts
     dropout: Fraction01 = 0.0
+
+    def parameters(self, shape: tuple[int, ...], classes: int) -> int:
+        widths = (math.prod(shape), *self.hidden, classes)
+        return sum((before + 1) * after for before, after in itertools.pairwise(widths))
 
     def network(self, shape: tuple[int, ...], classes: int) -> nn.Module:
         from torch import nn
@@ -69,6 +80,10 @@ class GoSGDCNN(ModelSpec):
 
     name: Literal["gosgd_cnn"] = "gosgd_cnn"
     dropout: Fraction01 = 0.5
+
+    def parameters(self, shape: tuple[int, ...], classes: int) -> int:
+        filters = (shape[0] * 25 + 1) * 64 + (64 * 25 + 1) * 128 + (128 * 9 + 1) * 64
+        return filters + (256 + 1) * classes
 
     def network(self, shape: tuple[int, ...], classes: int) -> nn.Module:
         from torch import nn
@@ -99,6 +114,9 @@ class Quadratic(ModelSpec):
     condition_number: Annotated[float, must(">= 1", lambda c: c >= 1)] = 10.0
     gradient_noise: NonNegative = 0.0
 
+    def parameters(self, shape: tuple[int, ...], classes: int) -> int:
+        return self.dim
+
 
 class Noise(ModelSpec):
     """No loss: every gradient is a standard normal vector of size `dim`, whatever the batch size; x⁰ = 0.
@@ -110,6 +128,9 @@ class Noise(ModelSpec):
     measures: ClassVar[tuple[str, ...]] = ()
     name: Literal["noise"] = "noise"
     dim: Count
+
+    def parameters(self, shape: tuple[int, ...], classes: int) -> int:
+        return self.dim
 
 
 class Factory(ModelSpec):

@@ -27,8 +27,6 @@ class Problem(ABC):
     dim: int
     dtype: torch.dtype
     device: torch.device
-    train_samples: int | None = None
-    """Samples in an epoch; None where there is no data."""
     large_operations: bool = False
     """Whether one operation is enough work for several cores."""
 

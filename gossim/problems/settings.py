@@ -6,7 +6,7 @@ from pydantic import model_validator
 
 from ..fields import Count, Frozen
 from ..validation import MISSING, broken_at
-from .data import AnyData
+from .data import CLASSES, AnyData
 from .models import AnyModel
 
 
@@ -26,3 +26,12 @@ class ProblemSettings(Frozen):
             if self.model.needs_data and getattr(self, key) is None:
                 raise broken_at((key,), None, f"is required by the model '{name}'", MISSING)
         return self
+
+    def parameters(self) -> int | None:
+        """How many the model has, where that is known without building it."""
+        return self.model.parameters(self.data.shape if self.data else (), CLASSES)
+
+    def built_parameters(self) -> int:
+        """The same, counted in a model that is built."""
+        assert self.data is not None
+        return sum(p.numel() for p in self.model.network(self.data.shape, CLASSES).parameters())

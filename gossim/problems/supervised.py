@@ -36,7 +36,6 @@ class SupervisedProblem(Problem):
         seed: int,
     ):
         self.samples = samples
-        self.train_samples = len(samples.train_y)
         self.dtype, self.device = samples.train_x.dtype, samples.train_x.device
         self.network = initialised(spec, samples.shape, classes, seed).to(self.device, self.dtype)
         self.mask = make_reproducible(self.network)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from ..fields import Frozen, Positive
+from ..fields import Count, Frozen, Positive
 from ..rng import Purpose
 from .activity import Timeline
 from .clock import Clock
@@ -15,10 +15,12 @@ from .delays import Delay, Law
 
 class NetworkSettings(Frozen):
     """`latency_s`: seconds, or a distribution from which each directed link draws its own latency once.
-    `bandwidth_bytes_per_s`: of each link; null means unlimited, which has to be said."""
+    `bandwidth_bytes_per_s`: of each link; null means unlimited, which has to be said.
+    `message_bytes`: size of one parameter vector; null means what the model's parameters take."""
 
     latency_s: Delay
     bandwidth_bytes_per_s: Positive | None
+    message_bytes: Count | None = None
 
 
 @dataclass(eq=False, slots=True)
@@ -30,6 +32,7 @@ class Message:
     row: int
     alpha: Any
     sent: int  # by the clock, in ticks
+    sent_steps: int  # gradient steps of all workers together by then
 
 
 class Network:
@@ -46,6 +49,7 @@ class Network:
         self.bytes_sent = 0
         self.messages_sent = 0
         self.in_flight: dict[Message, None] = {}  # in order of sending, from sending until merged
+        self.merges = self.merged_steps = self.merged_ticks = 0
         self._latency_s: dict[tuple[int, int], float] = {}
 
     @property
@@ -79,6 +83,9 @@ class Network:
         latency_s = self.latency_s(message.sender, message.receiver)
         self.clock.after(latency_s + size_bytes / self.bandwidth_bytes_per_s, arrive)
 
-    def merged(self, message: Message) -> None:
-        """`message` has done its work: its weight is its receiver's now."""
+    def merged(self, message: Message, steps: int) -> None:
+        """`message` has done its work, after so many steps of all workers: its weight is its receiver's now."""
         del self.in_flight[message]
+        self.merges += 1
+        self.merged_steps += steps - message.sent_steps
+        self.merged_ticks += self.clock.now - message.sent

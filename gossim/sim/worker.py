@@ -31,7 +31,7 @@ class Worker:
         self.index = index
         self.alpha = alpha  # None for algorithms without weights
         self.row = program.copy(INITIAL_ROW)
-        self.optimizer = SGD(settings.optimizer, program, self.row)
+        self.optimizer = SGD(settings.optimizer, program, self.row) if world.learns and settings.optimizer else None
         self.rng = PeerRandom(world.seed, index)
         self.steps = 0
         self.gradients = 0
@@ -57,7 +57,8 @@ class Worker:
     def step(self, gradient: int, own: bool = True) -> None:
         """One step of the optimizer along `gradient`, whose row is given back. Counted where the gradient is this
         worker's `own`, or has it as a part: a gradient that was computed and dropped is no gradient step."""
-        self.optimizer.step(gradient)
+        if self.optimizer:
+            self.optimizer.step(gradient)
         self.give_back(gradient)
         if own:
             self.steps += 1
@@ -66,8 +67,7 @@ class Worker:
     def give_back(self, row: int) -> None:
         """Give up `row`: kept for this worker's next gradient if nobody else holds it."""
         rows = self.world.program.rows
-        if rows.holders[row] == 1 and not self._spare_rows:
-            rows.written[row] = False
+        if not self._spare_rows and rows.give_back(row):
             self._spare_rows.append(row)
         else:
             rows.release(row)
@@ -123,7 +123,7 @@ class Worker:
         program.combine(self.row, [(mine, self.row), (theirs, message.row)])
         self.alpha = total
         program.rows.release(message.row)
-        self.world.network.merged(message)
+        self.world.network.merged(message, self.world.gradient_steps)
 
     def allreduce(self, collective: Collective, backup: int = 0, reduction_s_per_byte: float = 0.0) -> AllReduceMean:
         """The all-reduce of all workers, the same for each: `yield` what its `arrive` returns."""
@@ -132,4 +132,6 @@ class Worker:
     def _halve(self, receiver: int) -> Message:
         program = self.world.program
         self.alpha = self.alpha / 2
-        return Message(self.index, receiver, program.copy(self.row), self.alpha, self.world.clock.now)
+        return Message(
+            self.index, receiver, program.copy(self.row), self.alpha, self.world.clock.now, self.world.gradient_steps
+        )

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..errors import RunError
-from ..program import INITIAL_ROW, Op, Program
+from ..program import INITIAL_ROW, NoProgram, Op, Program
 from .activity import Timeline
 from .allreduce import AllReduceMean
-from .clock import Clock, ticks
+from .clock import PER_SECOND, Clock, ticks
 from .collectives import Collective
 from .network import Network, NetworkSettings
 from .topology import TOPOLOGIES
@@ -45,6 +45,7 @@ class World:
 
     `message_bytes` is the size of one parameter vector; `gradient_steps` ends the run at the first instant at which
     the workers have taken that many together; `one` is the unit of weight, which a test may set to `Fraction(1)`.
+    Where nothing `learns`, the program holds probes only.
     """
 
     def __init__(
@@ -55,6 +56,7 @@ class World:
         gradient_steps: int | None = None,
         timeline_limit: int = 0,
         one: Any = 1.0,
+        learns: bool = True,
     ):
         self.settings = settings
         self.seed = seed
@@ -64,7 +66,8 @@ class World:
         self.finished = False
         self.clock = Clock()
         self.timeline = Timeline(timeline_limit)
-        self.program = Program()
+        self.learns = learns
+        self.program = Program() if learns else NoProgram()
         self.topology = TOPOLOGIES[settings.topology](settings.workers)
         # A worker that is alone has no network, and sends nothing through this one.
         links = settings.network or NetworkSettings(latency_s=0.0, bandwidth_bytes_per_s=None)
@@ -104,6 +107,14 @@ class World:
         if self._allreduce is None:
             self._allreduce = AllReduceMean(self, collective, backup, reduction_s_per_byte)
         return self._allreduce
+
+    def staleness(self) -> tuple[float | None, float | None]:
+        """Mean age of the parameters in merged messages: gradient steps that all workers together have taken since they
+        were sent, and seconds. None where nothing was merged."""
+        network = self.network
+        if not network.merges:
+            return None, None
+        return network.merged_steps / network.merges, network.merged_ticks / network.merges / PER_SECOND
 
     def alpha_in_flight(self) -> Any:
         """The weight inside messages that are not merged yet; None where there are no weights."""

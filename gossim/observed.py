@@ -1,0 +1,58 @@
+"""From what was seen at a probe to rows of the tables `probes` and `workers` (`gossim.columns` says what they mean)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from .sim.world import Facts
+
+
+class Observations:
+    """The rows of one arm with one seed, in the order of the probes."""
+
+    def __init__(self, arm: str, seed: int):
+        self.label = {"arm": arm, "seed": seed}
+        self.probes: list[dict[str, Any]] = []
+        self.workers: list[dict[str, Any]] = []
+
+    def add(
+        self, facts: Facts, distances: Sequence[float] | None = None, losses: Mapping[str, Any] | None = None
+    ) -> None:
+        """A probe: what the timing plane knows and, where parameters are computed, each worker's distance from their
+        mean and what the mean achieves."""
+        self.probes.append(
+            {
+                **self.label,
+                "time_s": facts.time_s,
+                "gradient_steps": facts.gradient_steps,
+                "bytes_sent": facts.bytes_sent,
+                "messages_sent": facts.messages_sent,
+                "consensus_distance": math.fsum(distances) / len(distances) if distances else None,
+                "consensus_max": max(distances) if distances else None,
+                **_weights(facts),
+                **(losses or {}),
+            }
+        )
+        for index, worker in enumerate(facts.workers):
+            self.workers.append(
+                {
+                    **self.label,
+                    "time_s": facts.time_s,
+                    "worker": index,
+                    "steps": worker.steps,
+                    "alpha": None if worker.alpha is None else float(worker.alpha),
+                    "distance": distances[index] if distances else None,
+                    "busy_s": worker.busy_s,
+                    "waiting_s": worker.waiting_s,
+                }
+            )
+
+
+def _weights(facts: Facts) -> dict[str, float | None]:
+    if facts.alpha_in_flight is None:
+        return {"alpha_sum": None, "alpha_in_flight": None, "alpha_lost": None}
+    total = math.fsum([*(float(worker.alpha) for worker in facts.workers), float(facts.alpha_in_flight)])
+    # Nothing in this network loses a message.
+    return {"alpha_sum": total, "alpha_in_flight": float(facts.alpha_in_flight), "alpha_lost": 0.0}
