@@ -67,7 +67,7 @@ def run(
     console, notes = Console(quiet=quiet, emoji=False), Console(stderr=True, quiet=quiet, emoji=False)
     with console.status("Preparing"):
         from .experiment import Experiment
-        from .report import LiveProgress, comparison
+        from .report import LiveProgress, comparison, show
 
         try:
             experiment = Experiment(settings, gradients=not no_gradients)
@@ -85,7 +85,7 @@ def run(
     with console.status("Drawing"):
         figures = store.write_figures(results.plot())
     if not results.probes.empty:
-        console.print(comparison(results))
+        show(console, comparison(results))
     console.print(f"{len(figures)} figures in {store.figures}, tables in {store.path}", highlight=False, markup=False)
     if isinstance(broken, KeyboardInterrupt):
         raise typer.Exit(INTERRUPTED)

@@ -223,11 +223,11 @@ def _of_first_seed(results: Results, table: str, arm: str) -> pd.DataFrame:
 
 
 def _timeline_end_s(results: Results) -> float:
-    """Four steps of whoever takes longest, so that single steps are seen; no further than all arms were recorded."""
-    intervals = results.timeline
-    longest_s = (intervals["end_s"] - intervals["start_s"])[intervals["activity"] == "computing"].max()
+    """Four steps of whoever takes longest, and two collectives; no further than all arms were recorded."""
+    intervals = results.timeline.assign(length_s=results.timeline["end_s"] - results.timeline["start_s"])
+    longest_s = intervals.groupby("activity")["length_s"].max()
     recorded_s = intervals.groupby("arm")["end_s"].max().min()
-    return float(min(4 * longest_s, recorded_s))
+    return float(min(4 * longest_s["computing"] + 2 * longest_s.get("sending", 0.0), recorded_s))
 
 
 def _slowest(intervals: pd.DataFrame, workers: int) -> list[int]:

@@ -11,6 +11,7 @@ from pydantic_core import PydanticUndefined
 from rich import box
 from rich.console import Console
 from rich.markup import escape
+from rich.measure import Measurement
 from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
@@ -135,7 +136,7 @@ def comparison(results: Results) -> Table:
         shown.add_column(escape(heading), justify="right", no_wrap=True)
     if scenario.target:
         goal = next((name, value) for name, value in scenario.target.model_dump().items() if value is not None)
-        shown.add_column(f"seconds to\n{goal[0].replace('_', ' ')}\n{goal[1]:g}", justify="right", no_wrap=True)
+        shown.add_column(f"seconds\nto {goal[0].replace('_', chr(10))} {goal[1]:g}", justify="right", no_wrap=True)
     for arm, row in summary.iterrows():
         cells = [_cell(row, name, form, scale) for name, (_, form, scale) in measures.items()]
         if scenario.target:
@@ -147,6 +148,15 @@ def comparison(results: Results) -> Table:
             label += f"\n{row['diverged']:.0f} diverged"
         shown.add_row(label, *cells)
     return shown
+
+
+def show(console: Console, shown: Table) -> None:
+    """Print a table in full: on a narrow terminal its lines may break, but no digit is cut off."""
+    options = console.options.update(width=500, max_width=500)
+    natural = Measurement.get(console, options, shown).maximum
+    if natural > console.width:
+        console = Console(file=console.file, width=natural, quiet=console.quiet, emoji=False)
+    console.print(shown)
 
 
 def _cell(row: Any, name: str, form: str, scale: float) -> str:

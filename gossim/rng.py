@@ -50,7 +50,7 @@ def in_blocks(draw: Callable[[int], np.ndarray]) -> Iterator[float]:
     size = FIRST_BLOCK
     while True:
         # A view yields Python floats without a list of them all.
-        yield from memoryview(np.ascontiguousarray(draw(size), dtype=np.float64))
+        yield from memoryview(np.ascontiguousarray(draw(size), dtype=np.float64))  # type: ignore[arg-type]
         size = min(2 * size, LARGEST_BLOCK)
 
 

@@ -17,6 +17,7 @@ from .fields import Count, Frozen, Positive, Probability, chosen_by, must, named
 from .optimizer import OptimizerSettings
 from .problems import ProblemSettings
 from .sim.compute import ComputeSettings
+from .sim.latency import LatencyMatrix, Regions
 from .sim.network import NetworkSettings
 from .sim.topology import TOPOLOGIES
 from .validation import MISSING, Problem, broken, broken_at, problems
@@ -87,6 +88,10 @@ class Settings(Frozen):
             raise broken_at(("network", "message_bytes"), None, "is required where there is no problem", MISSING)
         if self.workers > 1 and self.network is None:
             raise broken_at(("network",), None, "is required where there is more than one worker", MISSING)
+        if self.network is not None and isinstance(self.network.latency_s, LatencyMatrix | Regions):
+            unfit = self.network.latency_s.unfit(self.workers)
+            if unfit:
+                raise broken_at(("network", "latency_s"), self.network.latency_s.model_dump(mode="json"), unfit)
         for number, straggler in enumerate(self.compute.stragglers):
             for place, worker in enumerate(straggler.workers or ()):
                 if worker >= self.workers:
@@ -252,7 +257,10 @@ def _present(stragglers: list[Any], workers: int) -> list[Any]:
 
 
 _KIND = ("name", "distribution")
-"""The keys that say what a mapping describes."""
+"""The keys whose value says what a mapping describes."""
+
+_MEMBERS = ("distribution", "matrix", "regions")
+"""The keys that say it by being there."""
 
 
 def _merge(base: Any, own: Any) -> Any:
@@ -260,6 +268,8 @@ def _merge(base: Any, own: Any) -> Any:
     if not (isinstance(base, Mapping) and isinstance(own, Mapping)):
         return own
     if any(key in own and own[key] != base.get(key) for key in _KIND):
+        return own
+    if any((key in own) != (key in base) for key in _MEMBERS) and any(key in own for key in _MEMBERS):
         return own
     return {**base, **{key: _merge(base.get(key), value) for key, value in own.items()}}
 

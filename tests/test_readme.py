@@ -34,7 +34,14 @@ def straggler(tmp_path_factory: pytest.TempPathFactory) -> tuple[gossim.Results,
 
 
 def test_the_scenario_that_is_explained_is_the_one_that_is_shipped() -> None:
-    (explained,) = blocks("yaml")
+    explained, stragglers = blocks("yaml")
+    assert len(yaml12.read(stragglers)["stragglers"]) == 4
+    with_all = load(ROOT / "scenarios" / "straggler.yaml").override(
+        {"compute": {"time_s": 0.1, **yaml12.read(stragglers)}}
+    )
+    assert [type(rule).__name__ for rule in with_all.arms["allreduce"].compute.stragglers] == [
+        "Persistent", "RandomSlowdown", "Bursty", "Heterogeneous",
+    ]  # fmt: skip
     assert Scenario.parse(yaml12.read(explained)) == load(ROOT / "scenarios" / "straggler.yaml")
 
 
@@ -99,10 +106,21 @@ def test_every_column_is_explained(table: str) -> None:
 
 def test_the_commands_are_the_contracts() -> None:
     assert "gossim run SCENARIO [--set KEY=VALUE]… [--out DIR] [--device D] [--force] [--quiet]" in README
-    for option in ("--set", "--out", "--device", "--force", "--quiet"):
+    for option in ("--set", "--out", "--device", "--force", "--quiet", "--no-gradients"):
         assert option in gossim_command("run", "--help").stdout
 
 
 def test_pictures_and_files_that_are_named_are_there() -> None:
     for path in re.findall(r"\]\((docs/[^)]+)\)", README) + re.findall(r"`(docs/[\w/.]+)`", README):
         assert (ROOT / path).is_file(), path
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "scenarios").glob("*.yaml")), ids=lambda path: path.stem)
+def test_every_scenario_says_what_to_look_at_and_runs(path: Path) -> None:
+    comment = [line for line in path.read_text(encoding="utf-8").splitlines() if line.startswith("#")]
+    assert 2 <= len(comment) <= 6
+    assert "Look at" in " ".join(comment)
+    short = load(path).override({"until": {"time_s": 2.0}, "repeats": 1})
+    results = gossim.run(short)
+    assert (results.probes.groupby("arm")["time_s"].max() == 2.0).all()
+    assert path.stem in README

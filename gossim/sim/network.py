@@ -7,18 +7,18 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..fields import Count, Frozen, Positive
-from ..rng import Purpose
 from .activity import Timeline
 from .clock import Clock
-from .delays import Delay, Law
+from .latency import Latency, latency_s
 
 
 class NetworkSettings(Frozen):
-    """`latency_s`: seconds, or a distribution from which each directed link draws its own latency once.
+    """`latency_s`: seconds, a distribution from which each directed link draws its own latency once, a matrix from a
+    file, or regions.
     `bandwidth_bytes_per_s`: of each link; null means unlimited, which has to be said.
     `message_bytes`: size of one parameter vector; null means what the model's parameters take."""
 
-    latency_s: Delay
+    latency_s: Latency
     bandwidth_bytes_per_s: Positive | None
     message_bytes: Count | None = None
 
@@ -58,12 +58,9 @@ class Network:
 
     def latency_s(self, sender: int, receiver: int) -> float:
         """Latency of the directed link, in seconds: the link's own, whatever was sent before and by whom."""
-        law = self.settings.latency_s
-        if not isinstance(law, Law):
-            return law
         link = (sender, receiver)
         if link not in self._latency_s:
-            self._latency_s[link] = next(law.draws(self.seed, Purpose.NETWORK, *link))
+            self._latency_s[link] = latency_s(self.settings.latency_s, sender, receiver, self.seed)
         return self._latency_s[link]
 
     def count(self, messages: int, size_bytes: int) -> None:
