@@ -14,6 +14,7 @@ from . import yaml12
 from .algorithms import ALGORITHMS, Algorithm
 from .errors import ScenarioError
 from .fields import Count, Frozen, Positive, Probability, chosen_by, must, named
+from .merging import difference, merged_arm, put
 from .optimizer import OptimizerSettings
 from .problems import ProblemSettings
 from .sim.compute import ComputeSettings
@@ -164,6 +165,7 @@ class Scenario(Shared):
             shown = arms if "arms" in data else None
             wrong.append(Problem(("arms",), shown, "must be a mapping with at least one arm, `name: {algorithm: ...}`"))
             arms = {}
+        sections = {key: value for key, value in shared.items() if key in Settings.model_fields}
         merged = {}
         for name, own in arms.items():
             if not isinstance(name, str) or not name.strip() or set(name) & set("$[]\\\n"):
@@ -173,7 +175,7 @@ class Scenario(Shared):
             if not isinstance(own, Mapping):
                 wrong.append(Problem(("arms", str(name)), own, "must be a mapping with an `algorithm`"))
                 continue
-            merged[str(name)] = arm = _merged_arm(shared, own)
+            merged[str(name)] = arm = merged_arm(sections, own)
             # What an arm inherits was judged above, and is told once, where it stands.
             wrong += [
                 problem._replace(path=("arms", str(name), *problem.path))
@@ -192,7 +194,7 @@ class Scenario(Shared):
         arms = dumped.pop("arms")
         data = {key: dumped.pop(key) for key in Shared.__annotations__} | dumped
         data["arms"] = {
-            name: {"algorithm": arm.pop("algorithm"), **_difference(arm, data)} for name, arm in arms.items()
+            name: {"algorithm": arm.pop("algorithm"), **difference(arm, data)} for name, arm in arms.items()
         }
         return data
 
@@ -206,7 +208,7 @@ class Scenario(Shared):
         """
         data = copy.deepcopy(self._written)
         for path, value in changes.items():
-            _set(data, path, value, source)
+            put(data, path, value, source)
         return Scenario.parse(data, source)
 
 
@@ -225,84 +227,3 @@ def load(path: str | Path) -> Scenario:
     except yaml.YAMLError as error:
         raise ScenarioError(str(path), [f"not valid YAML: {' '.join(str(error).split())}"]) from None
     return Scenario.parse(data, str(path))
-
-
-def _merged_arm(shared: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
-    """The sections of an arm: what is shared, changed by what is the arm's own.
-
-    An arm with fewer workers keeps the first of them, and of the shared stragglers those that are among these.
-    """
-    sections = {key: value for key, value in shared.items() if key in Settings.model_fields}
-    arm = _merge(sections, own)
-    own_compute = own.get("compute")
-    inherits = not (isinstance(own_compute, Mapping) and "stragglers" in own_compute)
-    compute, workers = arm.get("compute"), arm.get("workers")
-    if inherits and "workers" in own and isinstance(compute, Mapping) and type(workers) is int:
-        stragglers = compute.get("stragglers")
-        if isinstance(stragglers, list):
-            arm["compute"] = {**compute, "stragglers": _present(stragglers, workers)}
-    return arm
-
-
-def _present(stragglers: list[Any], workers: int) -> list[Any]:
-    """`stragglers` without the workers that are not there; what is malformed is left for validation to refuse."""
-    present = []
-    for straggler in stragglers:
-        if isinstance(straggler, Mapping) and isinstance(straggler.get("workers"), list):
-            left = [worker for worker in straggler["workers"] if not (type(worker) is int and worker >= workers)]
-            present.append({**straggler, "workers": left})  # kept even if empty: its place names its random numbers
-        else:
-            present.append(straggler)
-    return present
-
-
-_KIND = ("name", "distribution")
-"""The keys whose value says what a mapping describes."""
-
-_MEMBERS = ("distribution", "matrix", "regions")
-"""The keys that say it by being there."""
-
-
-def _merge(base: Any, own: Any) -> Any:
-    """`own` laid over `base`, mapping by mapping; a mapping that describes another thing replaces the old one."""
-    if not (isinstance(base, Mapping) and isinstance(own, Mapping)):
-        return own
-    if any(key in own and own[key] != base.get(key) for key in _KIND):
-        return own
-    if any((key in own) != (key in base) for key in _MEMBERS) and any(key in own for key in _MEMBERS):
-        return own
-    return {**base, **{key: _merge(base.get(key), value) for key, value in own.items()}}
-
-
-def _difference(arm: Mapping[str, Any], base: Mapping[str, Any]) -> dict[str, Any]:
-    """The smallest mapping that `_merge` turns from `base` into `arm`."""
-    changed = {}
-    for key, value in arm.items():
-        old = base.get(key)
-        if value == old:
-            continue
-        if isinstance(value, Mapping) and isinstance(old, Mapping) and _merge(old, _difference(value, old)) == value:
-            value = _difference(value, old)
-        changed[key] = value
-    return changed
-
-
-def _set(data: Any, path: str, value: Any, source: str) -> None:
-    """Put `value` at the dotted `path`, whose numbers count list items."""
-    *way, last = path.split(".")
-    here = data
-    for part in way:
-        if isinstance(here, list) and part.isdecimal() and int(part) < len(here):
-            here = here[int(part)]
-        elif isinstance(here, dict):
-            if not isinstance(here.get(part), dict | list):
-                here[part] = {}
-            here = here[part]
-        else:
-            raise ScenarioError(source, [f"{path}: there is no '{part}' to change"])
-    if isinstance(here, list):
-        if not (last.isdecimal() and int(last) < len(here)):
-            raise ScenarioError(source, [f"{path}: the list has no item '{last}'"])
-        here[int(last)] = value
-    else:
-        here[last] = value

@@ -1,0 +1,88 @@
+"""Scenarios as the mappings that files hold: arms laid over what they share, and changes by dotted path."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from .errors import ScenarioError
+
+
+def merged_arm(shared: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
+    """The sections of an arm: what is `shared`, changed by what is the arm's own.
+
+    An arm with fewer workers keeps the first of them, and of the shared stragglers those that are among these.
+    """
+    arm = _merge(shared, own)
+    own_compute = own.get("compute")
+    inherits = not (isinstance(own_compute, Mapping) and "stragglers" in own_compute)
+    compute, workers = arm.get("compute"), arm.get("workers")
+    if inherits and "workers" in own and isinstance(compute, Mapping) and type(workers) is int:
+        stragglers = compute.get("stragglers")
+        if isinstance(stragglers, list):
+            arm["compute"] = {**compute, "stragglers": _present(stragglers, workers)}
+    return arm
+
+
+def _present(stragglers: list[Any], workers: int) -> list[Any]:
+    """`stragglers` without the workers that are not there; what is malformed is left for validation to refuse."""
+    present = []
+    for straggler in stragglers:
+        if isinstance(straggler, Mapping) and isinstance(straggler.get("workers"), list):
+            left = [worker for worker in straggler["workers"] if not (type(worker) is int and worker >= workers)]
+            present.append({**straggler, "workers": left})  # kept even if empty: its place names its random numbers
+        else:
+            present.append(straggler)
+    return present
+
+
+_KIND = ("name", "distribution")
+"""The keys whose value says what a mapping describes."""
+
+_MEMBERS = ("distribution", "matrix", "regions")
+"""The keys that say it by being there."""
+
+
+def _merge(base: Any, own: Any) -> Any:
+    """`own` laid over `base`, mapping by mapping; a mapping that describes another thing replaces the old one."""
+    if not (isinstance(base, Mapping) and isinstance(own, Mapping)):
+        return own
+    if any(key in own and own[key] != base.get(key) for key in _KIND):
+        return own
+    if any((key in own) != (key in base) for key in _MEMBERS) and any(key in own for key in _MEMBERS):
+        return own
+    return {**base, **{key: _merge(base.get(key), value) for key, value in own.items()}}
+
+
+def difference(arm: Mapping[str, Any], base: Mapping[str, Any]) -> dict[str, Any]:
+    """The smallest mapping that `_merge` turns from `base` into `arm`."""
+    changed = {}
+    for key, value in arm.items():
+        old = base.get(key)
+        if value == old:
+            continue
+        if isinstance(value, Mapping) and isinstance(old, Mapping) and _merge(old, difference(value, old)) == value:
+            value = difference(value, old)
+        changed[key] = value
+    return changed
+
+
+def put(data: Any, path: str, value: Any, source: str) -> None:
+    """Put `value` at the dotted `path`, whose numbers count list items."""
+    *way, last = path.split(".")
+    here = data
+    for part in way:
+        if isinstance(here, list) and part.isdecimal() and int(part) < len(here):
+            here = here[int(part)]
+        elif isinstance(here, dict):
+            if not isinstance(here.get(part), dict | list):
+                here[part] = {}
+            here = here[part]
+        else:
+            raise ScenarioError(source, [f"{path}: there is no '{part}' to change"])
+    if isinstance(here, list):
+        if not (last.isdecimal() and int(last) < len(here)):
+            raise ScenarioError(source, [f"{path}: the list has no item '{last}'"])
+        here[int(last)] = value
+    else:
+        here[last] = value

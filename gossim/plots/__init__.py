@@ -1,0 +1,39 @@
+"""The figures of a run, by seaborn, one kind a file: one look at each should say what it shows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from .curves import consensus, loss
+from .style import style
+from .timeline import timeline
+from .weights import weights
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from ..results import Results
+
+FIGURES: dict[str, Callable[[Results], Figure | None]] = {
+    "loss": loss,
+    "consensus_distance": consensus,
+    "alpha": weights,
+    "timeline": timeline,
+}
+
+FORMATS = ("png", "svg")
+
+
+def draw(results: Results) -> dict[str, Figure]:
+    """The figures by name; a figure that the run has no data for is left out."""
+    with style():
+        figures = {name: make(results) for name, make in FIGURES.items()}
+    return {name: figure for name, figure in figures.items() if figure is not None}
+
+
+def save(figure: Figure, path: Path) -> None:
+    """Write `figure` in the format that the path's ending names; the same figure gives the same bytes."""
+    with style():
+        figure.savefig(path, metadata={"Date": None} if path.suffix == ".svg" else {})

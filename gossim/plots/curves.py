@@ -1,0 +1,96 @@
+"""Loss and consensus distance against simulated time."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pandas as pd
+import seaborn as sns
+from matplotlib.ticker import FuncFormatter
+
+from .style import arm_colours, title, wide
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from ..results import Results
+
+
+def loss(results: Results) -> Figure | None:
+    """Loss of the mean parameters against simulated time: mean over seeds, and a band from the best to the worst."""
+    measure = "test_loss" if results.probes["test_loss"].notna().any() else "train_loss"
+    if not results.probes[measure].notna().any():
+        return None
+    figure, axes = wide()
+    _lines(results, axes, measure)
+    unit = " [nats]" if all(arm.problem and arm.problem.data for arm in results.scenario.arms.values()) else ""
+    axes.set(ylabel=f"{measure.replace('_', ' ')} of the mean model{unit}", yscale="log")
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.yaxis.set_minor_formatter(FuncFormatter(lambda value, _: f"{value:g}" if f"{value:.0e}"[0] in "25" else ""))
+    target = results.scenario.target
+    goal = getattr(target, measure) if target else None
+    if goal:
+        axes.axhline(goal, color="0.35", linestyle=":", linewidth=2)
+        axes.annotate(f"target {goal:g}", (0.01, goal), xycoords=("axes fraction", "data"), ha="left", va="bottom")
+    axes.legend(title=None)
+    return figure
+
+
+def consensus(results: Results) -> Figure | None:
+    """Consensus distance against simulated time; arms whose workers always agree have no place on a log scale."""
+    largest = results.probes.groupby("arm")["consensus_distance"].max().dropna()
+    agreeing = [arm for arm in results.scenario.arms if largest.get(arm, 0.0) == 0.0]
+    if len(agreeing) == len(results.scenario.arms):
+        return None
+    figure, axes = wide()
+    _lines(results, axes, "consensus_distance", leave_out=agreeing, positive=True)
+    axes.set(ylabel=r"consensus distance, mean of $\|x_m - \bar{x}\|$", yscale="log")
+    for arm in agreeing:
+        axes.plot([], [], color=arm_colours(results)[arm], label=f"{arm}: exactly 0 throughout")
+    axes.legend(title=None)
+    return figure
+
+
+def _lines(
+    results: Results, axes: Axes, measure: str, leave_out: list[str] | None = None, positive: bool = False
+) -> None:
+    """`measure` against simulated time by arm; seeds that diverged are left out."""
+    broken = [(entry["arm"], entry["seed"]) for entry in results.manifest["runs"] if entry["status"] == "diverged"]
+    is_broken = pd.MultiIndex.from_frame(results.probes[["arm", "seed"]]).isin(broken)
+    probes = results.probes[~is_broken & ~results.probes["arm"].isin(leave_out or [])]
+    if positive:
+        probes = probes[probes[measure] > 0]
+    together = pd.concat(
+        [probes.iloc[:0], *(_together(own, measure) for _, own in probes.groupby("arm"))], ignore_index=True
+    )
+    arms = [arm for arm in results.scenario.arms if arm in set(together["arm"])]
+    sns.lineplot(
+        together,
+        x="time_s",
+        y=measure,
+        hue="arm",
+        hue_order=arms,
+        palette={arm: arm_colours(results)[arm] for arm in arms},
+        errorbar=("pi", 100),
+        linewidth=3,
+        ax=axes,
+    )
+    band = f"; band: lowest to highest of {results.scenario.repeats} seeds" if results.scenario.repeats > 1 else ""
+    axes.set(xlabel=f"simulated time [s]{band}", title=title(results))
+    if together["time_s"].max() > 0:
+        axes.set_xlim(0, together["time_s"].max())
+
+
+def _together(own: pd.DataFrame, measure: str) -> pd.DataFrame:
+    """One arm's `measure` for every seed at every instant at which any was probed, as last seen, until the first seed
+    ends (each ends at a time of its own when its steps are counted)."""
+    seen = own.pivot(index="time_s", columns="seed", values=measure)
+    until = min(seen[seed].last_valid_index() for seed in seen)
+    return (
+        seen.ffill()
+        .loc[:until]
+        .melt(ignore_index=False, value_name=measure)
+        .reset_index()
+        .assign(arm=own["arm"].iloc[0])
+    )

@@ -1,0 +1,73 @@
+"""What each worker spends its time on."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import matplotlib as mpl
+import pandas as pd
+
+from .style import SHOWN_WORKERS, of_first_seed, panels, title
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from ..results import Results
+
+ACTIVITIES = {"computing": "#b3cde3", "waiting": "#8c2d4e", "sending": "#f2b701"}
+"""Told apart by their lightness alone, and by none of the colours that stand for arms."""
+
+MESSAGE = "#9a7400"
+
+
+def timeline(results: Results) -> Figure | None:
+    """What each worker does in the first few steps of the slowest: where the time goes."""
+    if results.timeline.empty:
+        return None
+    arms = [arm for arm in results.scenario.arms if (results.timeline["arm"] == arm).any()]
+    end_s = _timeline_end_s(results)
+    rows = [min(results.scenario.arms[arm].workers, SHOWN_WORKERS) for arm in arms]
+    figure, grid = panels(len(arms), width=14, height=None, ratios=[max(count, 2) + 1.5 for count in rows])
+    for axes, arm in zip(grid, arms, strict=True):
+        own = of_first_seed(results, "timeline", arm)
+        shown = _slowest(own, results.scenario.arms[arm].workers)
+        for place, worker in enumerate(shown):
+            _worker_row(axes, place, own[(own["worker"] == worker) & (own["start_s"] < end_s)])
+        axes.set(title=arm, ylabel="worker", xlim=(0, end_s), yticks=range(len(shown)), yticklabels=shown)
+        axes.set_ylim(len(shown) - 0.4, -0.6)
+        axes.grid(axis="y", visible=False)
+    grid[-1].set_xlabel("simulated time [s]")
+    figure.suptitle(title(results))
+    patches = [mpl.patches.Patch(color=colour, label=name) for name, colour in ACTIVITIES.items()]
+    arrow = mpl.lines.Line2D([], [], color=MESSAGE, linewidth=4, label="message under way")
+    figure.legend(handles=[*patches, arrow], loc="outside lower center", ncols=4)
+    return figure
+
+
+def _timeline_end_s(results: Results) -> float:
+    """Four steps of whoever takes longest, and two collectives; no further than all arms were recorded."""
+    intervals = results.timeline.assign(length_s=results.timeline["end_s"] - results.timeline["start_s"])
+    longest_s = intervals.groupby("activity")["length_s"].max()
+    recorded_s = intervals.groupby("arm")["end_s"].max().min()
+    return float(min(4 * longest_s["computing"] + 2 * longest_s.get("sending", 0.0), recorded_s))
+
+
+def _slowest(intervals: pd.DataFrame, workers: int) -> list[int]:
+    """The workers to show, in order: all, or those with the longest steps and the first of the others."""
+    if workers <= SHOWN_WORKERS:
+        return list(range(workers))
+    computing = intervals[intervals["activity"] == "computing"]
+    mean_s = (computing["end_s"] - computing["start_s"]).groupby(computing["worker"]).mean()
+    slowest = set(mean_s.nlargest(SHOWN_WORKERS // 2).index)
+    others = [worker for worker in range(workers) if worker not in slowest]
+    return sorted([*slowest, *others[: SHOWN_WORKERS - len(slowest)]])
+
+
+def _worker_row(axes: Axes, place: int, own: pd.DataFrame) -> None:
+    spans = own.assign(length_s=own["end_s"] - own["start_s"])
+    for activity, colour in ACTIVITIES.items():
+        bars = spans.loc[spans["activity"] == activity, ["start_s", "length_s"]].to_numpy()
+        axes.broken_barh(bars, (place - 0.4, 0.62), facecolor=colour, edgecolor="white", linewidth=0.8)
+    bars = spans.loc[spans["activity"] == "message", ["start_s", "length_s"]].to_numpy()
+    axes.broken_barh(bars, (place + 0.25, 0.2), facecolor=MESSAGE, edgecolor=MESSAGE, linewidth=1.5)
