@@ -60,6 +60,12 @@ def message_bytes(arm: Arm) -> int:
         return arm.network.message_bytes
     if arm.problem is None:
         return 0  # one worker alone: others need network.message_bytes
+    return parameter_bytes(arm)
+
+
+def parameter_bytes(arm: Arm) -> int:
+    """Size of one parameter vector in memory. Raises InputError where a model has to be built to know, and cannot."""
+    assert arm.problem is not None
     dim = arm.problem.parameters()
     if dim is None:
         dim = arm.problem.built_parameters()
@@ -79,7 +85,8 @@ def steps_limit(settings: Arm) -> int | None:
     limits = [settings.until.gradient_steps] if settings.until.gradient_steps else []
     problem = settings.problem
     if settings.until.epochs is not None and problem is not None and problem.data and problem.batch_size:
-        limits.append(math.ceil(settings.until.epochs * problem.data.train_samples / problem.batch_size))
+        steps = settings.until.epochs * problem.data.train_samples / problem.batch_size
+        limits.append(math.ceil(min(steps, 2.0**62)))
     return min(limits, default=None)
 
 
@@ -141,22 +148,22 @@ class Experiment:
     def _run_arm(self, name: str, arm: Arm, seed: int, progress: Progress) -> None:
         limit = steps_limit(arm)
         learns = isinstance(self.planes[name], Gradients)
-        world = World(
-            arm,
-            seed,
-            message_bytes(arm),
-            gradient_steps=limit,
-            timeline_limit=TIMELINE_INTERVALS if seed == self.scenario.seed else 0,
-            learns=learns,
-        )
-        observed = Observations(name, seed)
-        plane = self.planes[name].plane(arm, seed, observed)
+        observed, world = Observations(name, seed), None
         progress.arm(name, seed, arm, limit)
         entry: dict[str, Any] = {"arm": name, "seed": seed, "status": "failed"}
         self.manifest["runs"].append(entry)
         try:
+            world = World(
+                arm,
+                seed,
+                message_bytes(arm),
+                gradient_steps=limit,
+                timeline_limit=TIMELINE_INTERVALS if seed == self.scenario.seed else 0,
+                learns=learns,
+            )
+            plane = self.planes[name].plane(arm, seed, observed)
             with plane.tuned():
-                for window in world.windows(*window_size(arm.workers, world.message_bytes)):
+                for window in world.windows(*window_size(arm.workers, parameter_bytes(arm) if learns else 1)):
                     plane.run(window)
                     progress.advance(world.clock.now_s, world.gradient_steps)
             entry["status"] = "complete"
@@ -170,9 +177,10 @@ class Experiment:
         finally:
             self.probes += observed.probes
             self.workers += observed.workers
-            entry["staleness_steps"], entry["staleness_s"] = world.staleness()
-            label = {"arm": name, "seed": seed}
-            self.timeline += [{**label, **interval._asdict()} for interval in world.timeline.intervals]
+            if world:
+                entry["staleness_steps"], entry["staleness_s"] = world.staleness()
+                label = {"arm": name, "seed": seed}
+                self.timeline += [{**label, **interval._asdict()} for interval in world.timeline.intervals]
             progress.done(entry.get("error"))
 
     @contextmanager
@@ -192,8 +200,8 @@ class Experiment:
             self.manifest["ended"] = provenance.now()
             if store:
                 with _undisturbed():
-                    store.write_tables(self.results())
                     store.write_manifest(self.manifest)
+                    store.write_tables(self.results())
 
 
 @contextmanager
@@ -209,7 +217,7 @@ def _naming(arm: str) -> Iterator[None]:
 
 @contextmanager
 def _undisturbed() -> Iterator[None]:
-    """Ctrl-C waits until the block is over: it is short, and leaves files that fit together."""
+    """Ctrl-C does nothing inside the block: it is short, and leaves files that fit together."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return

@@ -91,6 +91,7 @@ def number_or(number: Any, mapping: Any) -> Any:
 Probability = Annotated[float, must("in [0, 1]", lambda p: 0 <= p <= 1)]
 Positive = Annotated[float, must("> 0", lambda x: x > 0)]
 NonNegative = Annotated[float, must(">= 0", lambda x: x >= 0)]
+Lasting = Annotated[float, must(">= 1e-9, a nanosecond", lambda x: x >= 1e-9)]
 Fraction01 = Annotated[float, must("in [0, 1)", lambda x: 0 <= x < 1)]
 Count = Annotated[int, must("a whole number >= 1", lambda n: n >= 1)]
 Index = Annotated[int, must("a whole number >= 0", lambda n: n >= 0)]

@@ -134,12 +134,12 @@ def comparison(results: Results) -> Table:
     measures = {name: how for name, how in measures.items() if summary[name].notna().any()}
     for heading, _, _ in measures.values():
         shown.add_column(escape(heading), justify="right", no_wrap=True)
-    if scenario.target:
+    if scenario.target and learned:
         goal = next((name, value) for name, value in scenario.target.model_dump().items() if value is not None)
         shown.add_column(f"seconds\nto {goal[0].replace('_', chr(10))} {goal[1]:g}", justify="right", no_wrap=True)
     for arm, row in summary.iterrows():
         cells = [_cell(row, name, form, scale) for name, (_, form, scale) in measures.items()]
-        if scenario.target:
+        if scenario.target and learned:
             cells.append(_target_cell(row))
         label = escape(str(arm))
         if row["finished"] < row["seeds"]:

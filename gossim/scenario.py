@@ -13,7 +13,7 @@ from pydantic import BeforeValidator, PrivateAttr, model_validator
 from . import yaml12
 from .algorithms import ALGORITHMS, Algorithm
 from .errors import ScenarioError
-from .fields import Count, Frozen, Positive, Probability, chosen_by, must, named
+from .fields import Count, Frozen, Lasting, Positive, Probability, chosen_by, must, named
 from .merging import difference, merged_arm, put
 from .optimizer import OptimizerSettings
 from .problems import ProblemSettings
@@ -50,7 +50,7 @@ class Until(Frozen):
 class ProbeSettings(Frozen):
     """When to measure: every so many simulated seconds, and always at the start and at the end."""
 
-    every_s: Positive
+    every_s: Lasting
 
 
 class Target(Frozen):

@@ -32,7 +32,7 @@ _RULES = {
     "model_type": "must be a mapping of keys to values",
     "model_attributes_type": "must be a mapping of keys to values",
     "invalid_key": "must be a text: put it in quotes",
-    "union_tag_not_found": "must be a mapping with a `name`",
+    "union_tag_not_found": "must be a mapping that says by its `name` (or `distribution`) what it is",
 }
 
 

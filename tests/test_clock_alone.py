@@ -160,3 +160,21 @@ def test_many_workers_are_practical() -> None:
         pass
     assert world.gradient_steps == 60_000
     assert sum(worker.alpha for worker in world.workers) + world.alpha_in_flight() == pytest.approx(1)
+
+
+def test_one_worker_without_problem_or_network() -> None:
+    alone = scenario(algorithm={"name": "sgd"}, problem="none", network=None, workers=1)
+    assert gossim.run(alone).probes["gradient_steps"].iloc[-1] == 40
+
+
+def test_the_size_of_messages_is_no_matter_of_arithmetic() -> None:
+    """Nor is the memory that a window may take."""
+    losses = []
+    for size in (1, None, 10**9):
+        network = {"latency_s": 0.01, "bandwidth_bytes_per_s": None, "message_bytes": size}
+        problem = PROBLEMS["mlp"]
+        losses.append(
+            gossim.run(scenario(network=network, problem=problem, dtype="float32", workers=9)).probes["train_loss"]
+        )
+    assert losses[0].equals(losses[1])
+    assert losses[1].equals(losses[2])

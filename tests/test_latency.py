@@ -18,7 +18,7 @@ def network(latency_s: Any) -> dict[str, Any]:
 
 def test_a_matrix_gives_each_directed_link_its_latency(tmp_path: Path) -> None:
     path = tmp_path / "latency.csv"
-    path.write_text("0,0.1,0.2,0.3\n0.4,0,0.5,0.6\n0.7,0.8,0,0.9\n1.0,1.1,1.2,0\n")
+    path.write_text("-,0.1,0.2,0.3\n0.4,0,0.5,0.6\n0.7,0.8,0,0.9\n1.0,1.1,1.2,0\n")
     arm = only_arm(algorithm={"name": "gosgd_push", "push_probability": 1.0}, network=network({"matrix": str(path)}))
     world = world_of(arm, timeline_limit=10**6)
     assert [world.network.latency_s(1, r) for r in (0, 2, 3)] == [0.4, 0.5, 0.6]

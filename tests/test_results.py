@@ -394,3 +394,22 @@ def test_an_out_that_cannot_be_is_refused_before_anything_runs(tmp_path: Path) -
         with pytest.raises(InputError, match="cannot be|holds"):
             gossim.run(scenario(), out=tmp_path / out, force=True)
     assert Results.open(tmp_path / "taken" / "run").manifest["status"] == "complete"
+
+
+def test_an_arm_that_cannot_begin_does_not_stop_the_others(tmp_path: Path) -> None:
+    broken = {"distribution": "gamma", "a": 1e-9}
+    arms = {"broken": {**SMALL["arms"]["push"], "compute": {"time_s": broken}}, "sound": SMALL["arms"]["pull"]}
+    with pytest.raises(RunError, match="arm 'broken', seed 0: gamma drew 0.0, which is not a duration"):
+        gossim.run(Scenario.parse({**SMALL, "arms": arms, "repeats": 1}), out=tmp_path / "out")
+    kept = Results.open(tmp_path / "out")
+    assert [entry["status"] for entry in kept.manifest["runs"]] == ["failed", "complete"]
+    assert kept.probes.groupby("arm")["time_s"].max()["sound"] == 1.5
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"compute.time_s": 1e300}, {"network.latency_s": 1e300}, {"compute.time_s": 1e-13}, {"until.time_s": 1e300}],
+)
+def test_times_beyond_the_clock_are_told(changes: dict[str, Any]) -> None:
+    with pytest.raises(RunError, match=r"arm 'arm', seed 0: .*(is not a duration|shorter than a picosecond)"):
+        gossim.run(scenario(until={"time_s": 1.0}).override(changes), gradients=False)

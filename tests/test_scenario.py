@@ -84,7 +84,7 @@ MISTAKES = [
     (
         "compute.stragglers",
         [{"name": "bursty", "mean_between_s": 0, "mean_length_s": 1, "factor": 3}],
-        "compute.stragglers.0.mean_between_s = 0: must be > 0",
+        "compute.stragglers.0.mean_between_s = 0: must be >= 1e-9, a nanosecond",
     ),
     (
         "compute.time_s",
@@ -113,7 +113,7 @@ MISTAKES = [
         {"name": "mpl", "hidden": [3]},
         "problem.model.name = mpl: unknown name; did you mean 'mlp'?",
     ),
-    ("problem.model", {"hidden": [3]}, "problem.model = {hidden: [3]}: must be a mapping with a `name`"),
+    ("problem.model", {"hidden": [3]}, "problem.model = {hidden: [3]}: must be a mapping that says by its `name`"),
     ("problem.model", {"name": "mlp"}, "problem.model.hidden: is required"),
     ("problem.model", {"name": "logistic"}, "problem.data: is required by the model 'logistic'"),
     ("problem.data", {"name": "digits"}, "the model 'quadratic' has none; leave it out"),

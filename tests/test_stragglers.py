@@ -202,3 +202,26 @@ def test_a_rule_for_others_leaves_a_workers_draws_alone() -> None:
 def test_every_rule_is_documented_and_named(name: str) -> None:
     assert STRAGGLERS[name].model_fields["name"].default == name
     assert STRAGGLERS[name].__doc__
+
+
+def test_a_spell_is_still_there_for_work_that_begins_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Slow (10 times) until 1 s: 0.2 s of work from 0 on take 1.1 s; dropped and begun again at 0.2 s, 0.92 s."""
+    monkeypatch.setattr(Bursty, "spells", lambda *_: iter([(True, 1.0), (False, 50.0), (True, 99.0)]))
+    pace = compute(0.2, {"name": "bursty", "mean_between_s": 1, "mean_length_s": 1, "factor": 10.0}).pace(0, 0, 1)
+    assert pace(0.0) == pytest.approx(1.1)
+    assert pace(0.2) == pytest.approx(0.8 + 0.12)
+    assert pace(0.999) == pytest.approx(0.001 + 0.1999)
+    assert pace(3.0) == pytest.approx(0.2)
+
+
+def test_spells_are_in_time_whatever_is_dropped_in_them() -> None:
+    """Long work is begun ten times a second and dropped each time: it is slow exactly when the spells say so."""
+    rule = Bursty(mean_between_s=10.0, mean_length_s=5.0, factor=60.0)
+    lengthen, spells = rule.lengthen(1, 0, 0), rule.spells(1, 0, 0)
+    slow, end_s = next(spells)
+    for tenth in range(10_000):
+        now_s = tenth / 10
+        while end_s <= now_s:
+            slow, end_s = next(spells)
+        lengthen(30.0, now_s)  # walks through several spells to its end
+        assert lengthen(1e-9, now_s) == pytest.approx(60e-9 if slow else 1e-9, rel=0.01)

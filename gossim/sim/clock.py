@@ -20,7 +20,7 @@ PER_SECOND = 10**12
 
 def ticks(seconds: float) -> int:
     """The nearest whole number of picoseconds. Raises RunError for what is no duration."""
-    if not 0 <= seconds < math.inf:
+    if not 0 <= seconds * PER_SECOND < math.inf:
         raise RunError(f"{seconds} s is not a duration")
     return round(seconds * PER_SECOND)
 

@@ -134,7 +134,8 @@ class ParameterServer(Collective):
 class Hierarchical(Collective):
     """A ring inside each group of `group_size`, a ring of one worker of each group, and a broadcast inside the groups.
 
-    The sum of `ring` for the largest group, `ring` for the groups, and ⌈lg s⌉(a + nb) for s workers in a group.
+    The sum of `ring` for the largest group, `ring` for the groups, and ⌈lg s⌉(a + nb) for s workers in a group;
+    with one latency for all links, as every formula here, so that it gains nothing from groups that are close.
     """
 
     name: Literal["hierarchical"] = "hierarchical"
@@ -144,6 +145,8 @@ class Hierarchical(Collective):
         size, groups = min(self.group_size, p), math.ceil(p / self.group_size)
         members = [size] * (p // size) + ([p % size] if p % size else [])
         inside = [Ring().cost(count, n, link) for count in members]
+        if groups == 1:
+            return inside[0]
         rounds = math.ceil(math.log2(size))
         return Cost(
             max(cost.seconds for cost in inside) + rounds * (link.latency_s + n * link.s_per_byte),

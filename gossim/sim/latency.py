@@ -89,7 +89,12 @@ def read_matrix(file: str) -> tuple[tuple[float, ...], ...]:
     for line, row in enumerate(rows, start=1):
         if len(row) != len(rows):
             raise InputError(f"{file}, line {line}: has {len(row)} columns, and the file has {len(rows)} rows")
-        matrix.append(tuple(_seconds(text, f"{file}, line {line}, column {n}") for n, text in enumerate(row, start=1)))
+        matrix.append(
+            tuple(
+                0.0 if n == line else _seconds(text, f"{file}, line {line}, column {n}")
+                for n, text in enumerate(row, start=1)
+            )
+        )
     if not matrix:
         raise InputError(f"{file}: is empty")
     return tuple(matrix)

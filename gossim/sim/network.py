@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
-from ..fields import Count, Frozen, Positive
+from ..fields import Frozen, Positive, must
 from .activity import Timeline
 from .clock import Clock
 from .latency import Latency, latency_s
@@ -20,7 +20,7 @@ class NetworkSettings(Frozen):
 
     latency_s: Latency
     bandwidth_bytes_per_s: Positive | None
-    message_bytes: Count | None = None
+    message_bytes: Annotated[int, must("from 1 to 2**40", lambda n: 1 <= n <= 2**40)] | None = None
 
 
 @dataclass(eq=False, slots=True)

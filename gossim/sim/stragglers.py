@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
+from collections import deque
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import BeforeValidator, model_validator
 
-from ..fields import Frozen, Indices, Positive, Probability, chosen_by
+from ..fields import Frozen, Indices, Lasting, Positive, Probability, chosen_by
 from ..rng import Purpose, in_blocks, stream
 from ..validation import broken
 from .delays import AnyLaw
@@ -17,7 +19,8 @@ Lengthen = Callable[[float, float], float]
 
 
 class Straggler(Frozen):
-    """Who is slow: `workers` by their numbers, or a `fraction` of all, drawn anew for each seed; all, if neither."""
+    """Who is slow: `workers` by their numbers, or a `fraction` of the arm's workers, drawn anew for each seed; all, if
+    neither."""
 
     name: str
     workers: Indices | None = None
@@ -81,25 +84,31 @@ class Bursty(Straggler):
     """
 
     name: Literal["bursty"] = "bursty"
-    mean_between_s: Positive
-    mean_length_s: Positive
+    mean_between_s: Lasting
+    mean_length_s: Lasting
     factor: Positive
 
     def lengthen(self, seed: int, number: int, worker: int) -> Lengthen:
         spells = self.spells(seed, number, worker)
-        slow, end_s = next(spells)
+        # Those that end after the latest beginning: work may be dropped, and begin again where it was.
+        ahead: deque[tuple[bool, float]] = deque()
 
         def finish(work_s: float, now_s: float) -> float:
-            nonlocal slow, end_s
+            while ahead and ahead[0][1] <= now_s:
+                ahead.popleft()
             at_s = now_s
-            while True:
-                while end_s <= at_s:
-                    slow, end_s = next(spells)
+            for place in itertools.count():
+                if place == len(ahead):
+                    ahead.append(next(spells))
+                slow, end_s = ahead[place]
+                if end_s <= at_s:
+                    continue
                 pace = self.factor if slow else 1.0
                 if at_s + work_s * pace <= end_s:
-                    return at_s + work_s * pace - now_s
+                    break
                 work_s -= (end_s - at_s) / pace
                 at_s = end_s
+            return at_s + work_s * pace - now_s
 
         return finish
 

@@ -11,6 +11,7 @@ from ..optimizer import SGD
 from ..program import INITIAL_ROW
 from ..rng import PeerRandom
 from .activity import Activity
+from .clock import ticks
 from .network import Message
 
 if TYPE_CHECKING:
@@ -52,7 +53,10 @@ class Worker:
         """The time that one gradient takes this worker."""
         self.activity.enter("computing")
         clock = self.world.clock
-        return clock.wait(self._compute_s(clock.now_s))
+        seconds = self._compute_s(clock.now_s)
+        if not ticks(seconds):
+            raise RunError(f"a gradient of {seconds} s is shorter than a picosecond, by which the clock counts")
+        return clock.wait(seconds)
 
     def step(self, gradient: int, own: bool = True) -> None:
         """One step of the optimizer along `gradient`, whose row is given back. Counted where the gradient is this
