@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
+import torch
 import yaml
 from conftest import ALGORITHMS, BASE, CPU, DIGITS, PROBLEMS, scenario, world_of
 from test_cli import gossim_command
@@ -132,7 +133,9 @@ def test_message_bytes() -> None:
     assert message_bytes(scenario(dtype="float32").arms["arm"]) == 5 * 4
     assert message_bytes(scenario(network={**NETWORK, "message_bytes": 123}).arms["arm"]) == 123
     own = scenario(problem={"model": {"name": "networks:told_shape"}, "data": DIGITS, "batch_size": 2})
+    drawn = torch.random.get_rng_state()
     assert message_bytes(own.arms["arm"]) == (64 * 4 + 4 + 40 + 10) * 8
+    assert torch.equal(torch.random.get_rng_state(), drawn)
     probes = gossim.run(scenario(network={**NETWORK, "message_bytes": 123})).probes
     assert (probes["bytes_sent"] == 123 * probes["messages_sent"]).all()
 

@@ -33,5 +33,7 @@ class ProblemSettings(Frozen):
 
     def built_parameters(self) -> int:
         """The same, counted in a model that is built."""
+        from .supervised import initialised
+
         assert self.data is not None
-        return sum(p.numel() for p in self.model.network(self.data.shape, CLASSES).parameters())
+        return sum(p.numel() for p in initialised(self.model, self.data.shape, CLASSES, seed=0).parameters())
