@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import math
-import signal
 import sys
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +11,7 @@ from typing import Any, Protocol
 
 from . import provenance
 from .errors import Diverged, InputError, RunError, told
+from .files import undisturbed
 from .numeric import Gradients, Nothing
 from .observed import Observations
 from .results import Results, RunDirectory, table
@@ -123,7 +122,7 @@ class Experiment:
         """
         progress = progress or Silent()
         if store:
-            with _undisturbed():
+            with undisturbed():
                 store.begin(self.scenario, self.manifest, self.results())
         with self._ending(store):
             for seed in self.scenario.seeds:
@@ -199,7 +198,7 @@ class Experiment:
         finally:
             self.manifest["ended"] = provenance.now()
             if store:
-                with _undisturbed():
+                with undisturbed():
                     store.write_manifest(self.manifest)
                     store.write_tables(self.results())
 
@@ -213,19 +212,6 @@ def _naming(arm: str) -> Iterator[None]:
         raise InputError(f"arm '{arm}': {error}") from None
     except (MemoryError, RuntimeError) as error:
         raise InputError(f"arm '{arm}': problem: cannot be set up: {told(error)}") from None
-
-
-@contextmanager
-def _undisturbed() -> Iterator[None]:
-    """Ctrl-C does nothing inside the block: it is short, and leaves files that fit together."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
 
 
 def run(

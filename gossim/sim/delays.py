@@ -154,9 +154,7 @@ LAWS: dict[str, type[Law]] = {"shifted_exponential": ShiftedExponential, "empiri
 
 if TYPE_CHECKING:
     AnyLaw = Law
-    Delay = float | Law
     PositiveDelay = float | Law
 else:
     AnyLaw = chosen_by("distribution", LAWS, Distribution)
-    Delay = number_or(NonNegative, AnyLaw)
     PositiveDelay = number_or(Positive, AnyLaw)
