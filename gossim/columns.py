@@ -34,17 +34,17 @@ PROBES = (
         "consensus_distance",
         "float64",
         "parameters",
-        "mean over workers of the Euclidean norm of x_m - mean(x)",
+        "mean of the Euclidean norm of x_m - mean(x) over workers that are not down, as is mean(x) itself",
     ),
     Column("consensus_max", "float64", "parameters", "the largest of these norms"),
     Column(
         "alpha_sum",
         "float64",
         "",
-        "sum of the weights alpha, those in flight included; empty without weights",
+        "sum of the weights alpha, those in flight included; alpha_sum + alpha_lost = 1; empty without weights",
     ),
     Column("alpha_in_flight", "float64", "", "the part of it inside messages that are not merged yet"),
-    Column("alpha_lost", "float64", "", "weight lost with messages and workers"),
+    Column("alpha_lost", "float64", "", "weight lost with messages and crashed workers"),
     Column(
         "train_loss",
         "float64",
@@ -62,16 +62,21 @@ WORKERS = (
     Column("worker", "int64", "", "number of the worker, from 0"),
     Column("steps", "int64", "steps", "gradient steps that this worker has taken"),
     Column("alpha", "float64", "", "its weight; empty without weights"),
-    Column("distance", "float64", "parameters", "Euclidean norm of x_m - mean(x)"),
+    Column(
+        "distance",
+        "float64",
+        "parameters",
+        "Euclidean norm of x_m - mean(x); empty while it is down or on its way back",
+    ),
     Column("busy_s", "float64", "s", "time spent computing gradients so far"),
-    Column("waiting_s", "float64", "s", "all other time so far: busy_s + waiting_s = time_s"),
+    Column("waiting_s", "float64", "s", "all other time so far, down or not: busy_s + waiting_s = time_s"),
 )
 
 TIMELINE = (
     _ARM,
     _SEED,
     Column("worker", "int64", "", "number of the worker, from 0; of a message, its sender"),
-    Column("activity", "str", "", "computing, waiting, sending (a collective), or message (under way meanwhile)"),
+    Column("activity", "str", "", "computing, waiting, sending (a collective), down, or message (under way meanwhile)"),
     Column("start_s", "float64", "s", "simulated time at which it began"),
     Column("end_s", "float64", "s", "simulated time at which it ended"),
 )

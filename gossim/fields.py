@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from typing import Annotated, Any, Self, Union
+from typing import Annotated, Any, Literal, Self, Union
 
 from pydantic import (
     AfterValidator,
@@ -76,16 +76,19 @@ def chosen_by(
     return Annotated[Union[tuple(members)], Discriminator(tag)]  # noqa: UP007 (members are known at run time only)
 
 
-def number_or(number: Any, mapping: Any) -> Any:
-    """The type of a value that is a plain `number` or, as a mapping, a `mapping` model."""
+def number_or(number: Any, mapping: Any, word: str | None = None) -> Any:
+    """The type of a value that is a plain `number` or, as a mapping, a `mapping` model, or this one `word`."""
 
     def tag(value: Any) -> str:
-        return "mapping" if isinstance(value, dict | BaseModel) else "number"
+        # These names stand in pydantic's error paths: they must not be keys that can stand in the data.
+        if isinstance(value, dict | BaseModel):
+            return "a mapping"
+        return "a word" if word is not None and value == word else "a number"
 
-    return Annotated[
-        Union[Annotated[number, Tag("number")], Annotated[mapping, Tag("mapping")]],  # noqa: UP007
-        Discriminator(tag),
-    ]
+    kinds: list[Any] = [Annotated[number, Tag("a number")], Annotated[mapping, Tag("a mapping")]]
+    if word is not None:
+        kinds.append(Annotated[Literal[word], Tag("a word")])
+    return Annotated[Union[tuple(kinds)], Discriminator(tag)]  # noqa: UP007 (members are known at run time only)
 
 
 Probability = Annotated[float, must("in [0, 1]", lambda p: 0 <= p <= 1)]

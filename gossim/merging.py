@@ -11,28 +11,32 @@ from .errors import ScenarioError
 def merged_arm(shared: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
     """The sections of an arm: what is `shared`, changed by what is the arm's own.
 
-    An arm with fewer workers keeps the first of them, and of the shared stragglers those that are among these.
+    An arm with fewer workers keeps the first of them, and of the shared stragglers and faults those among these.
     """
     arm = _merge(shared, own)
-    own_compute = own.get("compute")
+    workers = arm.get("workers")
+    if "workers" not in own or type(workers) is not int:
+        return arm
+    compute, own_compute = arm.get("compute"), own.get("compute")
     inherits = not (isinstance(own_compute, Mapping) and "stragglers" in own_compute)
-    compute, workers = arm.get("compute"), arm.get("workers")
-    if inherits and "workers" in own and isinstance(compute, Mapping) and type(workers) is int:
-        stragglers = compute.get("stragglers")
-        if isinstance(stragglers, list):
-            arm["compute"] = {**compute, "stragglers": _present(stragglers, workers)}
+    if inherits and isinstance(compute, Mapping) and "stragglers" in compute:
+        arm["compute"] = {**compute, "stragglers": _present(compute["stragglers"], workers)}
+    if "faults" in arm and "faults" not in own:
+        arm["faults"] = _present(arm["faults"], workers)
     return arm
 
 
-def _present(stragglers: list[Any], workers: int) -> list[Any]:
-    """`stragglers` without the workers that are not there; what is malformed is left for validation to refuse."""
+def _present(rules: Any, workers: int) -> Any:
+    """`rules` without the workers that are not there; what is malformed is left for validation to refuse."""
+    if not isinstance(rules, list):
+        return rules
     present = []
-    for straggler in stragglers:
-        if isinstance(straggler, Mapping) and isinstance(straggler.get("workers"), list):
-            left = [worker for worker in straggler["workers"] if not (type(worker) is int and worker >= workers)]
-            present.append({**straggler, "workers": left})  # kept even if empty: its place names its random numbers
+    for rule in rules:
+        if isinstance(rule, Mapping) and isinstance(rule.get("workers"), list):
+            left = [worker for worker in rule["workers"] if not (type(worker) is int and worker >= workers)]
+            present.append({**rule, "workers": left})  # kept even if empty: its place names its random numbers
         else:
-            present.append(straggler)
+            present.append(rule)
     return present
 
 

@@ -21,7 +21,9 @@ class Observations:
         self, facts: Facts, distances: Sequence[float] | None = None, losses: Mapping[str, Any] | None = None
     ) -> None:
         """A probe: what the timing plane knows and, where parameters are computed, each worker's distance from their
-        mean and what the mean achieves."""
+        mean and what the mean achieves. Workers that are down or on their way back have no part in it."""
+        present = dict.fromkeys(facts.participants)
+        away = [distances[worker] for worker in present] if distances else None
         self.probes.append(
             {
                 **self.label,
@@ -29,8 +31,8 @@ class Observations:
                 "gradient_steps": facts.gradient_steps,
                 "bytes_sent": facts.bytes_sent,
                 "messages_sent": facts.messages_sent,
-                "consensus_distance": math.fsum(distances) / len(distances) if distances else None,
-                "consensus_max": max(distances) if distances else None,
+                "consensus_distance": math.fsum(away) / len(away) if away else None,
+                "consensus_max": max(away) if away else None,
                 **_weights(facts),
                 **(losses or {}),
             }
@@ -43,7 +45,7 @@ class Observations:
                     "worker": index,
                     "steps": worker.steps,
                     "alpha": None if worker.alpha is None else float(worker.alpha),
-                    "distance": distances[index] if distances else None,
+                    "distance": distances[index] if distances and index in present else None,
                     "busy_s": worker.busy_s,
                     "waiting_s": worker.waiting_s,
                 }
@@ -54,5 +56,8 @@ def _weights(facts: Facts) -> dict[str, float | None]:
     if facts.alpha_in_flight is None:
         return {"alpha_sum": None, "alpha_in_flight": None, "alpha_lost": None}
     total = math.fsum([*(float(worker.alpha) for worker in facts.workers), float(facts.alpha_in_flight)])
-    # Nothing in this network loses a message.
-    return {"alpha_sum": total, "alpha_in_flight": float(facts.alpha_in_flight), "alpha_lost": 0.0}
+    return {
+        "alpha_sum": total,
+        "alpha_in_flight": float(facts.alpha_in_flight),
+        "alpha_lost": float(facts.alpha_lost),
+    }

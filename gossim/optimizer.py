@@ -29,6 +29,16 @@ class SGD:
             self.velocity = program.rows.allocate()
             program.combine(self.velocity, [])
 
+    def restart(self) -> None:
+        """Begin anew, without a velocity."""
+        if self.velocity is not None:
+            self.program.combine(self.velocity, [])
+
+    def take_over(self, other: SGD) -> None:
+        """Go on with the velocity of another worker."""
+        if self.velocity is not None and other.velocity is not None:
+            self.program.combine(self.velocity, [(1.0, other.velocity)])
+
     def step(self, gradient: int) -> None:
         """Move the parameters row along the gradient row."""
         x, eta, decay = self.parameters, self.settings.learning_rate, self.settings.weight_decay

@@ -20,11 +20,15 @@ class Recorder:
         self.observed = observed
 
     def measure(self, rows: torch.Tensor, facts: Facts) -> None:
-        """Record a probe of `rows`, `(workers, dim)`. Raises Diverged, and records nothing, if it is not finite."""
+        """Record a probe of `rows`, `(workers, dim)`, around the mean of those that take part.
+
+        Raises Diverged, and records nothing, if it is not finite."""
+        present = facts.participants
         # As offsets from the first: equal rows are then at a distance of exactly 0, whatever their number.
-        offsets = rows.double() - rows[0].double()
-        drift = offsets.mean(dim=0)
-        mean = rows[0].double() + drift
+        first = rows[present[0]].double()
+        offsets = rows.double() - first
+        drift = (offsets if len(present) == len(rows) else offsets[present]).mean(dim=0)
+        mean = first + drift
         distances = torch.linalg.vector_norm(offsets - drift, dim=1).tolist()
         losses = self.problem.losses(mean.to(rows.dtype))
         numbers = [*distances, *(value for value in losses if value is not None)]

@@ -21,6 +21,10 @@ time. Constants: for rejection samplers the sizes are part of what the stream is
 class Purpose(StrEnum):
     COMPUTE = "compute"
     NETWORK = "network"
+    JITTER = "jitter"
+    BANDWIDTH = "bandwidth"
+    LOSS = "loss"
+    FAULTS = "faults"
     PEERS = "peers"
     DATA = "data"
     PARTITION = "partition"

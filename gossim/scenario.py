@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Self
 
@@ -13,14 +13,16 @@ from pydantic import BeforeValidator, PrivateAttr, model_validator
 from . import yaml12
 from .algorithms import ALGORITHMS, Algorithm
 from .errors import ScenarioError
-from .fields import Count, Frozen, Lasting, Positive, Probability, chosen_by, must, named
+from .fields import AS_TUPLE, Count, Frozen, Lasting, Positive, Probability, chosen_by, must, named
 from .merging import difference, merged_arm, put
 from .optimizer import OptimizerSettings
 from .problems import ProblemSettings
+from .sim.chosen import Chosen
 from .sim.compute import ComputeSettings
-from .sim.latency import LatencyMatrix, Regions
+from .sim.faults import AnyFault
 from .sim.network import NetworkSettings
 from .sim.topology import TOPOLOGIES
+from .sim.trace import Trace
 from .validation import MISSING, Problem, broken, broken_at, problems
 
 if TYPE_CHECKING:
@@ -76,6 +78,8 @@ class Settings(Frozen):
     optimizer: OptimizerSettings | None = None
     compute: ComputeSettings
     network: NetworkSettings | None = None
+    trace: Trace | None = None
+    faults: Annotated[tuple[AnyFault, ...], AS_TUPLE] = ()
     topology: Annotated[str, named("topology", TOPOLOGIES)] = "complete"
     probe: ProbeSettings
     dtype: Annotated[str, named("dtype", ("float32", "float64"))] = "float32"
@@ -89,21 +93,58 @@ class Settings(Frozen):
             raise broken_at(("network", "message_bytes"), None, "is required where there is no problem", MISSING)
         if self.workers > 1 and self.network is None:
             raise broken_at(("network",), None, "is required where there is more than one worker", MISSING)
-        if self.network is not None and isinstance(self.network.latency_s, LatencyMatrix | Regions):
-            unfit = self.network.latency_s.unfit(self.workers)
+        if self.network is not None:
+            unfit = self.network.unfit(self.workers)
             if unfit:
-                raise broken_at(("network", "latency_s"), self.network.latency_s.model_dump(mode="json"), unfit)
-        for number, straggler in enumerate(self.compute.stragglers):
-            for place, worker in enumerate(straggler.workers or ()):
-                if worker >= self.workers:
-                    path = ("compute", "stragglers", number, "workers", place)
-                    rule = f"must be below {self.workers}: workers are numbered 0 to {self.workers - 1}"
-                    raise broken_at(path, worker, rule)
+                key, rule = unfit
+                raise broken_at(("network", key), self.network.model_dump(mode="json")[key], rule)
+        self._numbers_are_workers(("compute", "stragglers"), self.compute.stragglers)
+        self._numbers_are_workers(("faults",), self.faults)
+        self._trace_fits()
         if self.until.epochs is not None and (self.problem is None or self.problem.data is None):
             what = f"the model '{self.problem.model.name}'" if self.problem else "no problem"
             rule = f"{what} has no data, and so no epochs"
             raise broken_at(("until", "epochs"), self.until.epochs, rule)
         return self
+
+    def _numbers_are_workers(self, path: tuple[str, ...], rules: Sequence[Chosen]) -> None:
+        for number, rule in enumerate(rules):
+            for place, worker in enumerate(rule.workers or ()):
+                if worker >= self.workers:
+                    words = f"must be below {self.workers}: workers are numbered 0 to {self.workers - 1}"
+                    raise broken_at((*path, number, "workers", place), worker, words)
+
+    def _trace_fits(self) -> None:
+        timed = self.compute.time_s == "trace"
+        limited = self.network is not None and self.network.bandwidth_bytes_per_s == "trace"
+        if self.trace is None:
+            for path, used in ((("compute", "time_s"), timed), (("network", "bandwidth_bytes_per_s"), limited)):
+                if used:
+                    raise broken_at(path, "trace", "there is no `trace: {file: ...}` in the scenario")
+            return
+        if not (timed or limited):
+            words = "is not used: write `trace` for compute.time_s, network.bandwidth_bytes_per_s or both"
+            raise broken_at(("trace",), self.trace.file, words)
+        unfit = self.trace.unfit(self.workers)
+        if unfit:
+            raise broken_at(("trace",), self.trace.file, unfit)
+        if timed and self.samples_per_gradient is None:
+            raise broken_at(
+                ("trace", "samples_per_gradient"), None, "is required where there is no batch_size", MISSING
+            )
+
+    @property
+    def samples_per_gradient(self) -> int | None:
+        """Samples that a worker of the trace computes on for one gradient; None where nothing says so."""
+        own = self.trace.samples_per_gradient if self.trace else None
+        return own or (self.problem.batch_size if self.problem else None)
+
+    def gradient_s(self, seed: int, worker: int) -> Callable[[float], float]:
+        """From the time at which a gradient of `worker` begins to the seconds that it takes, one call a gradient."""
+        traced_s = None
+        if self.trace is not None and self.samples_per_gradient is not None:
+            traced_s = self.trace.devices()[worker].s_per_sample * self.samples_per_gradient
+        return self.compute.pace(seed, worker, self.workers, traced_s)
 
 
 class Arm(Settings):
@@ -113,7 +154,7 @@ class Arm(Settings):
 
     @model_validator(mode="after")
     def _algorithm_fits(self) -> Self:
-        unfit = self.algorithm.unfit(self.workers)
+        unfit = self.algorithm.unfit(self)
         if unfit:
             raise broken_at(("algorithm",), self.algorithm.model_dump(mode="json"), unfit)
         return self

@@ -78,3 +78,35 @@ def push_weights(mean_compute_s: np.ndarray) -> np.ndarray:
     """
     times = np.asarray(mean_compute_s, dtype=float)
     return times / times.sum()
+
+
+def md1_waiting_s(arrivals_per_s: float, service_s: float) -> float:
+    """Mean time in the queue, service not included, of an M/D/1 queue: ρ s/(2(1 − ρ)) with ρ = λs < 1.
+
+    Source: Pollaczek and Khinchine; Kleinrock 1975, Queueing Systems 1, 5.6.
+    """
+    load = arrivals_per_s * service_s
+    return load * service_s / (2 * (1 - load))
+
+
+def gilbert_elliott_loss(good_to_bad: float, bad_to_good: float, loss_good: float, loss_bad: float) -> float:
+    """Share of messages lost: π_B h_B + (1 − π_B) h_G with π_B = g/(g + b). Source: Elliott 1963."""
+    bad = good_to_bad / (good_to_bad + bad_to_good)
+    return bad * loss_bad + (1 - bad) * loss_good
+
+
+def gilbert_elliott_loss_spread(good_to_bad: float, bad_to_good: float, loss_good: float, loss_bad: float) -> float:
+    """n times the variance of the share lost of n messages, for large n: σ²/n with this σ².
+
+    The losses' own variance p(1 − p) and twice the sum of their autocovariances π_B π_G (h_B − h_G)² λ^k, k ≥ 1, with
+    λ = 1 − g − b the chain's second eigenvalue.
+    """
+    share = gilbert_elliott_loss(good_to_bad, bad_to_good, loss_good, loss_bad)
+    bad, eigenvalue = good_to_bad / (good_to_bad + bad_to_good), 1 - good_to_bad - bad_to_good
+    covariance = bad * (1 - bad) * (loss_bad - loss_good) ** 2 * eigenvalue / (1 - eigenvalue)
+    return share * (1 - share) + 2 * covariance
+
+
+def down_share(mean_up_s: float, mean_down_s: float) -> float:
+    """Share of time that a worker under churn is down: D/(U + D), the stationary law of a two-state Markov process."""
+    return slow_share(mean_up_s, mean_down_s)

@@ -46,6 +46,12 @@ ALGORITHMS = {
 }
 """Each registered algorithm with parameters under which it communicates; test_registry keeps it complete."""
 
+UNRELIABLE = ALGORITHMS | {
+    "allreduce": {"name": "allreduce", "collective": "ring_events", "timeout_s": 0.4},
+    "gosgd_pull": {"name": "gosgd_pull", "pull_probability": 0.4, "timeout_s": 0.3},
+}
+"""The same as they must be set where workers fail and messages are lost."""
+
 WEIGHTED = ["gosgd_push", "gosgd_pull"]
 
 PROBLEMS: dict[str, dict[str, Any]] = {

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import torch
+from clusters import clusters
 from conftest import ALGORITHMS, CPU, PROBLEMS, only_arm, trajectory
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -14,38 +15,6 @@ from gossim.execute.batched import Batched
 from gossim.execute.reference import Reference
 from gossim.problems.build import build
 from gossim.program import Program
-
-TIMES = st.sampled_from(
-    [
-        0.1,
-        {"distribution": "expon", "scale": 0.1},
-        {"distribution": "lognorm", "s": 1.0, "scale": 0.1},
-        {"distribution": "uniform", "loc": 0.05, "scale": 0.1},
-        {"distribution": "pareto", "b": 1.5, "scale": 0.05},
-    ]
-)
-LATENCIES = st.sampled_from([0.0, 0.02, 0.5, {"distribution": "gamma", "a": 2.0, "scale": 0.02}])
-
-
-@st.composite
-def clusters(draw: st.DrawFn) -> dict[str, Any]:
-    workers = draw(st.integers(1, 5))
-    slow = draw(st.lists(st.integers(0, workers - 1), max_size=2))
-    return {
-        "workers": workers,
-        "until": {"gradient_steps": draw(st.integers(1, 30))},
-        "compute": {"time_s": draw(TIMES), "stragglers": [{"workers": [w], "factor": 4} for w in slow]},
-        "network": {
-            "latency_s": draw(LATENCIES),
-            "bandwidth_bytes_per_s": draw(st.sampled_from([None, 1e4])),
-        },
-        "probe": {"every_s": draw(st.sampled_from([0.07, 0.4, 1000.0]))},
-        "optimizer": {
-            "learning_rate": 0.1,
-            "momentum": draw(st.sampled_from([0.0, 0.9])),
-            "weight_decay": draw(st.sampled_from([0.0, 0.01])),
-        },
-    }
 
 
 @pytest.mark.parametrize("problem", sorted(PROBLEMS))

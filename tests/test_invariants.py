@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 import torch
+from clusters import clusters
 from conftest import CPU, DIGITS, only_arm, trajectory, world_of
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from test_executors import clusters
 
 from gossim.execute.batched import Batched
 from gossim.execute.reference import Reference

@@ -57,7 +57,7 @@ def test_empirical(tmp_path: Path, seed: int) -> None:
         ("a,b\n1,2\n", "c", "has no column 'c'; valid: a, b"),
         ("a,b\n1,2\n1,-2\n", "b", r"line 3: b = '-2': must be a number > 0"),
         ("a,b\n1,x\n", "b", r"line 2: b = 'x': must be a number > 0"),
-        ("a,b\n1\n", "b", r"line 2: b = None: must be a number > 0"),
+        ("a,b\n1\n", "b", r"line 2: b = '': must be a number > 0"),
         ("a,b\n1,inf\n", "b", r"line 2: b = 'inf': must be a number > 0"),
         ("a,b\n", "b", "has no rows under its header"),
         ("", "b", "has no rows under its header"),

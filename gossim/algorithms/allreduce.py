@@ -1,12 +1,13 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
-from ..fields import Index, NonNegative
-from ..sim.collectives import AnyCollective, Ring
+from ..fields import Index, NonNegative, Positive
+from ..sim.collectives import AnyCollective, Ring, RingEvents
 from .base import Algorithm
 
 if TYPE_CHECKING:
+    from ..scenario import Settings
     from ..sim.worker import Worker
     from .base import Process
 
@@ -18,29 +19,36 @@ class AllReduce(Algorithm):
     the collective. Cost per round: that of the collective, for `ring` 2(M−1) times the parameters over all workers.
     With `backup: k` a round closes when M − k gradients have come: their mean is applied by all, and the k workers that
     are late drop what they compute and go on with the others. `reduction_s_per_byte` is the time to add up a byte.
+    With `timeout_s` a round also closes that long after its first gradient came; without, it waits for workers that are
+    down, and the run stops if one is down for good. A worker that comes back gets the common x at the end of a round.
     Source: the "map-reduce" aggregation that GoSGD (arXiv:1611.09726) is compared with; backup workers: Chen et al.,
     arXiv:1604.00981.
     """
 
+    brings_back: ClassVar[bool] = True
     name: Literal["allreduce"] = "allreduce"
     collective: AnyCollective = Ring()
     backup: Index = 0
     reduction_s_per_byte: NonNegative = 0.0
+    timeout_s: Positive | None = None
 
-    def unfit(self, workers: int) -> str | None:
-        return (
-            f"backup = {self.backup}: must be below the number of workers, {workers}"
-            if self.backup >= workers
-            else None
-        )
+    def unfit(self, settings: Settings) -> str | None:
+        if self.backup >= settings.workers:
+            return f"backup = {self.backup}: must be below the number of workers, {settings.workers}"
+        if settings.network and settings.network.uneven and not isinstance(self.collective, RingEvents):
+            name = self.collective.name
+            return f"collective = {name}: is a formula, which knows no jitter, loss or partitions; use ring_events"
+        return None
 
     def worker(self, w: Worker) -> Process:
-        group = w.allreduce(self.collective, self.backup, self.reduction_s_per_byte)
+        group = w.allreduce(self.collective, self.backup, self.reduction_s_per_byte, self.timeout_s)
+        if not group.includes(w):
+            yield group.join(w)
         while True:
             now = group.round
             gradient = w.gradient()
             computed = w.compute()
-            yield computed | now.closed if self.backup else computed
+            yield computed | now.closed if self.backup or self.timeout_s else computed
             in_time = not now.closed.triggered
             mean = yield group.arrive(now, w, gradient)
             w.step(mean, own=in_time)

@@ -10,6 +10,7 @@ from ..fields import Frozen
 if TYPE_CHECKING:
     import simpy
 
+    from ..scenario import Settings
     from ..sim.worker import Worker
 
     Process = Generator[simpy.Event, Any, None]
@@ -18,14 +19,17 @@ if TYPE_CHECKING:
 class Algorithm(Frozen):
     """A way to train together. Fields are the parameters that a scenario sets; `name` is a `Literal` with a default.
 
-    `weighted`: whether workers carry weights α that start at 1/M and always sum to 1, in flight included.
+    `weighted`: whether workers carry weights α that start at 1/M and always sum to 1, in flight and lost included.
+
+    `brings_back`: whether it gives a worker that comes back the parameters that it needs, whatever the fault says.
     """
 
     weighted: ClassVar[bool] = False
+    brings_back: ClassVar[bool] = False
     name: str
 
-    def unfit(self, workers: int) -> str | None:
-        """Why so many workers cannot run this, as a rule for the scenario; None if they can."""
+    def unfit(self, settings: Settings) -> str | None:
+        """Why these settings cannot run this, as a rule for the scenario; None if they can."""
         return None
 
     def worker(self, w: Worker) -> Process:

@@ -2,10 +2,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar, Literal
 
-from ..fields import Probability
+from ..fields import Positive, Probability
 from .base import Algorithm
 
 if TYPE_CHECKING:
+    from ..scenario import Settings
     from ..sim.worker import Worker
     from .base import Process
 
@@ -19,18 +20,29 @@ class GoSGDPull(Algorithm):
 
     j answers the moment the request arrives, while it computes; i waits for the answer.
     Invariant: Σα = 1, counting the α in flight; communication leaves Σ α_m x_m (in flight included) as it was.
+    With `timeout_s` it waits no longer than that, and merges an answer that comes later before its next gradient.
     Cost: p answers of one parameter vector per gradient step, and two latencies plus a transfer of waiting for each.
     """
 
     weighted: ClassVar[bool] = True
     name: Literal["gosgd_pull"] = "gosgd_pull"
     pull_probability: Probability
+    timeout_s: Positive | None = None
+
+    def unfit(self, settings: Settings) -> str | None:
+        unreliable = settings.faults or (settings.network and settings.network.loses)
+        if unreliable and settings.workers > 1 and self.timeout_s is None:
+            return "must have a timeout_s where workers fail or messages are lost: an answer may never come"
+        return None
 
     def worker(self, w: Worker) -> Process:
         while True:
+            for message in w.receive():
+                w.merge(message)
             gradient = w.gradient()
             yield w.compute()
             w.step(gradient)
             if not w.alone and w.rng.random() < self.pull_probability:
-                answer = yield w.pull(w.random_peer())
-                w.merge(answer)
+                answer = yield w.pull(w.random_peer(), self.timeout_s)
+                if answer:
+                    w.merge(answer)

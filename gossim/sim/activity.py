@@ -6,14 +6,14 @@ from typing import Literal, NamedTuple
 
 from .clock import PER_SECOND, Clock
 
-Kind = Literal["computing", "waiting", "sending", "message"]
+Kind = Literal["computing", "waiting", "sending", "down", "message"]
 
 
 class Interval(NamedTuple):
     """Worker `worker` did `activity` from `start_s` to `end_s`.
 
-    `computing`, `waiting` and `sending` follow each other without gap; `sending` is a collective in progress, during
-    which the worker can do nothing else. `message` is a message of that worker's on its way while the worker goes on.
+    `computing`, `waiting`, `sending` and `down` follow each other without gap; `sending` is a collective in progress,
+    during which the worker can do nothing else. `message` is a message of that worker's on its way while it goes on.
     """
 
     worker: int

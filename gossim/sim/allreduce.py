@@ -1,4 +1,4 @@
-"""All-reduce as it happens: a barrier, then the collective."""
+"""All-reduce as it happens: a barrier, then the collective; and what becomes of it when workers fail."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import simpy
 
-from .collectives import Collective, Link, RingEvents
+from ..errors import RunError
+from .collectives import Collective, Cost, Link, RingEvents
+from .sharing import NEVER
 
 if TYPE_CHECKING:
     from .worker import Worker
@@ -18,27 +20,40 @@ class Round:
     """One all-reduce: who has come with which row, whether it is `closed` to those who come later, whether `done`."""
 
     def __init__(self, world: World):
-        self.arrived: list[tuple[Worker, int]] = []
+        self.arrived: dict[Worker, int] = {}
         self.closed, self.done = world.clock.event(), world.clock.event()
+        self.timed = False
 
 
 class AllReduceMean:
     """Every worker brings a row and gets the row of the mean of those that were brought in time; `round` is the one for
     workers that begin a gradient now.
 
-    A round closes when all workers but `backup` have come; it is over when the collective's time has passed since.
-    A formula takes one latency: the mean over the links of the ring, for what is sent passes every one of them.
+    A round closes when all workers but `backup` have come, or `timeout_s` after the first has; it is over when the
+    collective's time has passed since. Who is down when a round runs out of time is not waited for any more. Who comes
+    back `join`s: at the end of a round it gets the others' parameters, for which all wait one message.
+    A collective that has begun goes on, whoever fails; it runs among the workers that are up when the round closes.
+    A formula takes one latency, the mean over the links of the ring, for what is sent passes every one of them; and one
+    bandwidth, the smallest of any worker.
     """
 
-    def __init__(self, world: World, collective: Collective, backup: int, reduction_s_per_byte: float):
+    def __init__(
+        self,
+        world: World,
+        collective: Collective,
+        backup: int,
+        reduction_s_per_byte: float,
+        timeout_s: float | None,
+    ):
         self.world = world
         self.collective = collective
-        self.needed = len(world.workers) - backup
-        network, workers = world.network, len(world.workers)
-        latencies = [network.latency_s(m, (m + 1) % workers) for m in range(workers)] if workers > 1 else [0.0]
-        link = Link(sum(latencies) / len(latencies), 1 / network.bandwidth_bytes_per_s, reduction_s_per_byte)
-        self.cost = collective.cost(workers, world.message_bytes, link)
-        self.reduction_s = (workers - 1) / workers * world.message_bytes * reduction_s_per_byte
+        self.backup = backup
+        self.reduction_s_per_byte = reduction_s_per_byte
+        self.timeout_s = timeout_s
+        self.awaited = dict.fromkeys(world.workers)  # in order, as a set
+        self.settled = dict.fromkeys(world.workers)  # those that are up and at the common x
+        self.joining: dict[Worker, simpy.Event] = {}
+        self._costs: dict[tuple[int, ...], Cost] = {}
         self.round = Round(world)
 
     def arrive(self, now: Round, worker: Worker, row: int) -> simpy.Event:
@@ -50,46 +65,165 @@ class AllReduceMean:
             worker.activity.enter("sending")
             return now.done
         worker.activity.enter("waiting")
-        now.arrived.append((worker, row))
-        if len(now.arrived) == self.needed:
-            self._close(now)
+        worker.drafts.discard(row)
+        now.arrived[worker] = row
+        if self.timeout_s is not None and not now.timed:
+            now.timed = True
+            self.world.clock.after(self.timeout_s, lambda: self._time_is_up(now))
+        self._close_if_complete()
         return now.done
+
+    def includes(self, worker: Worker) -> bool:
+        """Whether `worker` takes part without having to `join`."""
+        return worker in self.settled
+
+    def join(self, worker: Worker) -> simpy.Event:
+        """`worker` comes back: an event that happens when it is at the x of the others. Where there are none, its own x
+        is the common one."""
+        worker.activity.enter("waiting")
+        self.awaited[worker] = None
+        event = self.world.clock.event()
+        if self.settled:
+            self.joining[worker] = event
+            self._close_if_complete()
+        else:
+            self._settle(worker, event)
+        return event
+
+    def crashed(self, worker: Worker) -> None:
+        """`worker` is down: what it brought to an open round is lost."""
+        self.settled.pop(worker, None)
+        self.joining.pop(worker, None)
+        row = None if self.round.closed.triggered else self.round.arrived.pop(worker, None)
+        if row is not None:
+            self.world.program.rows.release(row)
+        if not self.settled and self.joining:
+            # Whom they would have asked is gone: the first goes on with what it has, and the others ask it.
+            first = next(iter(self.joining))
+            self._settle(first, self.joining.pop(first))
+        self._close_if_complete()
+
+    def _settle(self, worker: Worker, joined: simpy.Event) -> None:
+        self.settled[worker] = None
+        worker.takes_part = True
+        joined.succeed()
+
+    def _close_if_complete(self) -> None:
+        now, needed = self.round, len(self.awaited) - self.backup
+        if now.closed.triggered:
+            return
+        if now.arrived and len(now.arrived) + len(self.joining) >= needed:
+            self._close(now)
+        elif self.timeout_s is None:
+            gone = [worker for worker in self.awaited if worker.gone]
+            if gone and now.arrived and len(now.arrived) + len(self.joining) + len(gone) == len(self.awaited):
+                waiting, missing = _named(list(now.arrived)), _named(gone)
+                raise RunError(
+                    f"at {self.world.clock.now_s:g} s {waiting} wait{'s' * (len(now.arrived) == 1)} for {missing}, "
+                    "down for good: give the algorithm a timeout_s after which a round goes on without"
+                )
+
+    def _time_is_up(self, now: Round) -> None:
+        if now.closed.triggered:
+            return
+        if not now.arrived:  # those that had come have failed since: the next one to come starts the clock again
+            now.timed = False
+            return
+        for worker in [worker for worker in self.awaited if not worker.up]:
+            del self.awaited[worker]
+        self._close(now)
 
     def _close(self, now: Round) -> None:
         program, share = self.world.program, 1 / len(now.arrived)
         mean = program.rows.allocate()
         # In the order of the workers, not of their arrival: the sum's rounding must not depend on who was late.
-        now.arrived.sort(key=lambda arrival: arrival[0].index)
-        program.combine(mean, [(share, row) for _, row in now.arrived])
-        program.rows.hold(mean, len(self.world.workers) - 1)
-        for worker, row in now.arrived:
+        arrived = sorted(now.arrived, key=lambda worker: worker.index)
+        program.combine(mean, [(share, now.arrived[worker]) for worker in arrived])
+        for worker in arrived:
             worker.activity.enter("sending")
-            worker.give_back(row)
+            worker.give_back(now.arrived[worker])
         now.closed.succeed()
-        self.world.network.count(self.cost.messages, self.cost.size_bytes)
-        if isinstance(self.collective, RingEvents) and len(self.world.workers) > 1:
-            self.world.clock.process(self._round_of_messages(mean))
+        joining, self.joining = self.joining, {}
+        members = sorted(worker.index for worker in (*self.settled, *joining))
+        after_s = self._bring_in(list(joining), arrived[0])
+        if isinstance(self.collective, RingEvents) and len(members) > 1:
+            self.world.clock.process(self._ring_of_messages(members, mean, joining, after_s))
         else:
-            self.world.clock.after(self.cost.seconds, lambda: self._finish(mean))
+            cost = self._cost(tuple(members))
+            self.world.network.count(cost.messages, cost.size_bytes)
+            self.world.clock.after(cost.seconds + after_s, lambda: self._finish(mean, joining))
 
-    def _finish(self, mean: int) -> None:
+    def _bring_in(self, joining: list[Worker], donor: Worker) -> float:
+        """How long it takes to send the parameters to those that come back."""
+        network, size_bytes = self.world.network, self.world.message_bytes
+        network.count(len(joining), size_bytes * len(joining))
+        up = network.rates(donor.index).up
+        return max(
+            (
+                network.latency_s(donor.index, worker.index) + size_bytes / min(up, network.rates(worker.index).down)
+                for worker in joining
+            ),
+            default=0.0,
+        )
+
+    def _finish(self, mean: int, joining: dict[Worker, simpy.Event]) -> None:
         now, self.round = self.round, Round(self.world)
+        rows, donor = self.world.program.rows, next(iter(self.settled), None)
+        present = [worker for worker in joining if worker.up and not joining[worker].triggered]
+        rows.hold(mean, len(self.settled) + len(present))
+        for worker in self.settled:
+            worker.drafts.add(mean)
+        for worker in present:
+            if donor is not None:
+                worker.take_over(donor)
+            worker.drafts.add(mean)
+            worker.step(mean, own=False)
+            self._settle(worker, joining[worker])
+        rows.release(mean)
         now.done.succeed(mean)
 
-    def _round_of_messages(self, mean: int) -> Generator[simpy.Event, Any, None]:
-        clock, workers = self.world.clock, len(self.world.workers)
-        rounds = 2 * (workers - 1)
-        came = [[clock.event() for _ in range(rounds)] for _ in range(workers)]
-        yield clock.all_of([clock.process(self._passing_on(m, came)) for m in range(workers)])
-        yield clock.wait(self.reduction_s)
-        self._finish(mean)
+    def _cost(self, members: tuple[int, ...]) -> Cost:
+        if members not in self._costs:
+            network, count = self.world.network, len(members)
+            following = (*members[1:], members[0])
+            ring_s = [network.latency_s(m, n) for m, n in zip(members, following, strict=True)] if count > 1 else [0.0]
+            slowest = min(min(network.rates(m)) for m in members)
+            link = Link(sum(ring_s) / count, 1 / slowest, self.reduction_s_per_byte)
+            self._costs = {members: self.collective.cost(count, self.world.message_bytes, link)}
+        return self._costs[members]
 
-    def _passing_on(self, member: int, came: list[list[simpy.Event]]) -> Generator[simpy.Event, Any, None]:
-        """Each round: send a chunk on, and wait for the one from behind."""
-        network, workers = self.world.network, len(self.world.workers)
-        chunk_s = self.world.message_bytes / workers / network.bandwidth_bytes_per_s
-        following = (member + 1) % workers
-        for number, event in enumerate(came[member]):
+    def _ring_of_messages(
+        self, members: list[int], mean: int, joining: dict[Worker, simpy.Event], after_s: float
+    ) -> Generator[simpy.Event, Any, None]:
+        clock, count = self.world.clock, len(members)
+        cost = self._cost(tuple(members))
+        self.world.network.count(cost.messages, cost.size_bytes)
+        came = [[clock.event() for _ in range(2 * (count - 1))] for _ in members]
+        yield clock.all_of([clock.process(self._passing_on(members, place, came)) for place in range(count)])
+        reduction_s = (count - 1) / count * self.world.message_bytes * self.reduction_s_per_byte
+        yield clock.wait(reduction_s + after_s)
+        self._finish(mean, joining)
+
+    def _passing_on(
+        self, members: list[int], place: int, came: list[list[simpy.Event]]
+    ) -> Generator[simpy.Event, Any, None]:
+        """Each round: send a chunk on, and wait until the one from behind has come and the own one is out."""
+        network, count = self.world.network, len(members)
+        following = (place + 1) % count
+        for number, event in enumerate(came[place]):
             arrives = came[following][number]
-            self.world.clock.after(network.latency_s(member, following) + chunk_s, arrives.succeed)
+            sent = network.transfer(
+                members[place], members[following], self.world.message_bytes / count, arrives.succeed, None
+            )
             yield event
+            # Where transfers share a link, what is not out yet slows down the next chunk without this.
+            if self.world.clock.now < sent.leaves < NEVER:
+                yield self.world.clock.until(sent.leaves)
+
+
+def _named(workers: list[Worker]) -> str:
+    numbers = sorted(worker.index for worker in workers)
+    if len(numbers) == 1:
+        return f"worker {numbers[0]}"
+    shown = ", ".join(map(str, numbers[:8])) + (" and others" if len(numbers) > 8 else "")
+    return f"workers {shown}"

@@ -41,9 +41,17 @@ class Clock(simpy.Environment):
         """An event so many seconds from now."""
         return simpy.Timeout(self, ticks(seconds))
 
+    def until(self, tick: int) -> simpy.Timeout:
+        """An event at that tick, which is not past."""
+        return simpy.Timeout(self, tick - self.now)
+
     def after(self, seconds: float, act: Callable[[], Any]) -> None:
         """Call `act` so many seconds from now."""
-        timeout = self.wait(seconds)
+        self.at(self.now + ticks(seconds), act)
+
+    def at(self, tick: int, act: Callable[[], Any]) -> None:
+        """Call `act` at that tick, which is not past."""
+        timeout = self.until(tick)
         assert timeout.callbacks is not None
         timeout.callbacks.append(lambda _: act())
 

@@ -8,22 +8,24 @@ from typing import Annotated
 
 from ..fields import AS_TUPLE, Frozen
 from ..rng import Purpose
-from .delays import Law, PositiveDelay
+from .delays import ComputeTime, Law
 from .stragglers import AnyStraggler, Lengthen
 
 
 class ComputeSettings(Frozen):
-    """`time_s`: seconds that one gradient takes, a constant or a law; `stragglers` lengthen it, one after the other."""
+    """`time_s`: seconds that one gradient takes, a constant, a law, or `trace`: what the trace says of each worker;
+    `stragglers` lengthen it, one after the other."""
 
-    time_s: PositiveDelay
+    time_s: ComputeTime
     stragglers: Annotated[tuple[AnyStraggler, ...], AS_TUPLE] = ()
 
-    def pace(self, seed: int, worker: int, workers: int) -> Callable[[float], float]:
+    def pace(self, seed: int, worker: int, workers: int, traced_s: float | None = None) -> Callable[[float], float]:
         """From the time at which a gradient of `worker` begins to the seconds that it takes, one call a gradient.
 
-        What is drawn for the k-th gradient is the same under every algorithm.
+        What is drawn for the k-th gradient is the same under every algorithm. `traced_s` is what the trace says.
         """
-        law = self.time_s
+        law = traced_s if isinstance(self.time_s, str) else self.time_s
+        assert law is not None
         drawn = law.draws(seed, Purpose.COMPUTE, worker) if isinstance(law, Law) else itertools.repeat(law)
         rules = [
             rule.lengthen(seed, number, worker)

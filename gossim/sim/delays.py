@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import math
 import warnings
 from collections.abc import Callable, Iterator
@@ -15,6 +14,7 @@ from pydantic import ConfigDict, model_validator
 from ..errors import InputError, RunError, nearest
 from ..fields import Frozen, NonNegative, Positive, chosen_by, number_or
 from ..rng import Purpose, in_blocks, stream
+from ..tabular import POSITIVE, read_numbers
 from ..validation import broken
 
 POSITIVE_INSTEAD = "lognorm, gamma, expon, weibull_min or truncnorm"
@@ -128,25 +128,7 @@ class Empirical(Law):
 @cache
 def read_column(file: str, column: str) -> tuple[float, ...]:
     """The positive numbers in that column of a CSV file with a header. Raises InputError, naming file and line."""
-    try:
-        with open(file, encoding="utf-8-sig", newline="") as lines:
-            rows = list(csv.DictReader(lines))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"{file}: cannot be read: {getattr(error, 'strerror', None) or error}") from None
-    if not rows:
-        raise InputError(f"{file}: has no rows under its header")
-    if column not in rows[0]:
-        raise InputError(f"{file}: has no column '{column}'{nearest(column, [name for name in rows[0] if name])}")
-    numbers = []
-    for line, row in enumerate(rows, start=2):
-        try:
-            number = float(row[column])
-        except (TypeError, ValueError):
-            number = math.nan
-        if not 0 < number < math.inf:
-            raise InputError(f"{file}, line {line}: {column} = {row[column]!r}: must be a number > 0")
-        numbers.append(number)
-    return tuple(numbers)
+    return tuple(value for (value,) in read_numbers(file, (column,), POSITIVE))
 
 
 LAWS: dict[str, type[Law]] = {"shifted_exponential": ShiftedExponential, "empirical": Empirical}
@@ -154,7 +136,7 @@ LAWS: dict[str, type[Law]] = {"shifted_exponential": ShiftedExponential, "empiri
 
 if TYPE_CHECKING:
     AnyLaw = Law
-    PositiveDelay = float | Law
+    ComputeTime = float | Law | str
 else:
     AnyLaw = chosen_by("distribution", LAWS, Distribution)
-    PositiveDelay = number_or(Positive, AnyLaw)
+    ComputeTime = number_or(Positive, AnyLaw, word="trace")

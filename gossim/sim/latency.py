@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import math
 from functools import cache
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,6 +10,7 @@ from pydantic import Discriminator, Tag, model_validator
 from ..errors import InputError
 from ..fields import AS_TUPLE, Frozen, Indices, NonNegative
 from ..rng import Purpose
+from ..tabular import SECONDS, number, read_lines
 from ..validation import broken
 from .delays import AnyLaw, Law
 
@@ -80,34 +79,19 @@ def latency_s(model: float | Law | LatencyMatrix | Regions, sender: int, receive
 @cache
 def read_matrix(file: str) -> tuple[tuple[float, ...], ...]:
     """A square matrix of seconds >= 0, `(workers, workers)`. Raises InputError, naming file, line and column."""
-    try:
-        with open(file, encoding="utf-8-sig", newline="") as lines:
-            rows = [row for row in csv.reader(lines) if row]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"{file}: cannot be read: {getattr(error, 'strerror', None) or error}") from None
-    matrix = []
+    rows, matrix = read_lines(file), []
+    if not rows:
+        raise InputError(f"{file}: is empty")
     for line, row in enumerate(rows, start=1):
         if len(row) != len(rows):
             raise InputError(f"{file}, line {line}: has {len(row)} columns, and the file has {len(rows)} rows")
         matrix.append(
             tuple(
-                0.0 if n == line else _seconds(text, f"{file}, line {line}, column {n}")
+                0.0 if n == line else number(text, SECONDS, f"{file}, line {line}, column {n}: ")
                 for n, text in enumerate(row, start=1)
             )
         )
-    if not matrix:
-        raise InputError(f"{file}: is empty")
     return tuple(matrix)
-
-
-def _seconds(text: str, place: str) -> float:
-    try:
-        number = float(text)
-    except ValueError:
-        number = math.nan
-    if not 0 <= number < math.inf:
-        raise InputError(f"{place}: {text!r}: must be a number of seconds >= 0")
-    return number
 
 
 def _kind(value: Any) -> str:

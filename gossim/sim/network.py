@@ -1,31 +1,86 @@
-"""The network: what a message carries, how long it is on its way, and what has been sent so far."""
+"""The network: what a message carries, how long it is on its way, whether it arrives, what has been sent so far."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-from ..fields import Frozen, Positive, must
+from pydantic import model_validator
+
+from ..fields import AS_TUPLE, Frozen, Lasting, must, named
+from ..rng import Purpose
+from ..validation import broken_at
 from .activity import Timeline
+from .bandwidth import Bandwidth, Rates, UpDown, rates_of
 from .clock import Clock
-from .latency import Latency, latency_s
+from .delays import AnyLaw
+from .latency import Latency, LatencyMatrix, Regions, latency_s
+from .loss import AnyLoss, Independent, Partition
+from .sharing import NEVER, SHARING, Transfer
+
+if TYPE_CHECKING:
+    from .trace import Device
+
+    MaybeLaw = AnyLaw | None
+    MaybeLoss = AnyLoss | None
+else:
+    MaybeLaw, MaybeLoss = AnyLaw | None, AnyLoss | None
 
 
 class NetworkSettings(Frozen):
     """`latency_s`: seconds, a distribution from which each directed link draws its own latency once, a matrix from a
-    file, or regions.
-    `bandwidth_bytes_per_s`: of each link; null means unlimited, which has to be said.
-    `message_bytes`: size of one parameter vector; null means what the model's parameters take."""
+    file, or regions. `jitter_s`: a distribution of what each message takes on top.
+    `bandwidth_bytes_per_s`: of each worker, to send and to receive: a number, `{up, down}`, or `trace`; null means
+    unlimited, which has to be said. `sharing`: what transfers at one worker at the same time do to each other: `none`
+    (nothing, each has the full bandwidth), `fifo` (one after the other), `fair` (max-min fair rates).
+    `message_bytes`: size of one parameter vector; null means what the model's parameters take.
+    `loss`: probability that a message is lost, or a law of it. `partitions`: groups out of reach for a time.
+    `resend`: what the network loses is sent again, `resend_timeout_s` after it should have arrived, until it arrives
+    (0.2 s is Linux's shortest retransmission timeout of TCP).
+    """
 
     latency_s: Latency
-    bandwidth_bytes_per_s: Positive | None
+    jitter_s: MaybeLaw = None
+    bandwidth_bytes_per_s: Bandwidth
+    sharing: Annotated[str, named("sharing", SHARING)] = "none"
     message_bytes: Annotated[int, must("from 1 to 2**40", lambda n: 1 <= n <= 2**40)] | None = None
+    loss: MaybeLoss = None
+    partitions: Annotated[tuple[Partition, ...], AS_TUPLE] = ()
+    resend: bool = False
+    resend_timeout_s: Lasting = 0.2
+
+    @model_validator(mode="after")
+    def _something_arrives(self) -> NetworkSettings:
+        loss = self.loss.probability if isinstance(self.loss, Independent) else self.loss
+        if self.resend and loss == 1:
+            raise broken_at(("loss",), 1.0, "must be below 1 where messages are sent again until they arrive")
+        return self
+
+    @property
+    def loses(self) -> bool:
+        """Whether a message can be lost for good."""
+        return (self.loss is not None or bool(self.partitions)) and not self.resend
+
+    @property
+    def uneven(self) -> bool:
+        """Whether two messages of one size can take different times on one link, or not arrive at once."""
+        return self.jitter_s is not None or self.loss is not None or bool(self.partitions)
+
+    def unfit(self, workers: int) -> tuple[str, str] | None:
+        """The key that so many workers cannot have as it is, and why; None if they can."""
+        for key in ("latency_s", "bandwidth_bytes_per_s"):
+            value = getattr(self, key)
+            rule = value.unfit(workers) if isinstance(value, LatencyMatrix | Regions | UpDown) else None
+            if rule:
+                return key, rule
+        return None
 
 
 @dataclass(eq=False, slots=True)
 class Message:
-    """A snapshot of the sender's parameters on its way, with the weight α that travels in it."""
+    """A snapshot of the sender's parameters on its way, with the weight α that travels in it (None without weights)."""
 
     sender: int
     receiver: int
@@ -36,25 +91,38 @@ class Message:
 
 
 class Network:
-    """Point-to-point links that do not share capacity: a message takes its link's latency plus size/bandwidth.
+    """Links between workers, and the ledger of what is on them: the weight α of a message counts as in flight until it
+    is merged or lost.
 
     Bytes and messages count parameter vectors only; a request that carries none costs its latency and no bytes.
+    `release` is called with the row of a message that is lost.
     """
 
-    def __init__(self, clock: Clock, settings: NetworkSettings, seed: int, timeline: Timeline):
+    def __init__(
+        self,
+        clock: Clock,
+        settings: NetworkSettings,
+        seed: int,
+        timeline: Timeline,
+        release: Callable[[int], None] = lambda row: None,
+        devices: tuple[Device, ...] = (),
+    ):
         self.clock = clock
         self.timeline = timeline
         self.settings = settings
         self.seed = seed
+        self.release = release
+        self.rates: Callable[[int], Rates] = rates_of(settings.bandwidth_bytes_per_s, seed, devices)
+        self.sharing = SHARING[settings.sharing](clock, self.rates)
         self.bytes_sent = 0
-        self.messages_sent = 0
-        self.in_flight: dict[Message, None] = {}  # in order of sending, from sending until merged
+        self.messages_sent = self.messages_lost = 0
+        self.alpha_lost: Any = 0
+        self.in_flight: dict[Message, None] = {}  # in order of sending, from sending until merged or lost
         self.merges = self.merged_steps = self.merged_ticks = 0
+        self._transfers: dict[Transfer, None] = {}
         self._latency_s: dict[tuple[int, int], float] = {}
-
-    @property
-    def bandwidth_bytes_per_s(self) -> float:
-        return self.settings.bandwidth_bytes_per_s or float("inf")
+        self._jitter_s: dict[tuple[int, int], Iterator[float]] = {}
+        self._losses: dict[tuple[int, int], Iterator[bool]] = {}
 
     def latency_s(self, sender: int, receiver: int) -> float:
         """Latency of the directed link, in seconds: the link's own, whatever was sent before and by whom."""
@@ -68,7 +136,9 @@ class Network:
         self.messages_sent += messages
         self.bytes_sent += size_bytes
 
-    def send(self, message: Message, size_bytes: int, deliver: Callable[[Message], Any]) -> None:
+    def send(
+        self, message: Message, size_bytes: int, deliver: Callable[[Message], Any], reliable: bool = False
+    ) -> None:
         """Put `message` on its way; `deliver` is called with it when it arrives."""
         self.count(1, size_bytes)
         self.in_flight[message] = None
@@ -77,8 +147,29 @@ class Network:
             self.timeline.add(message.sender, "message", message.sent, self.clock.now)
             deliver(message)
 
-        latency_s = self.latency_s(message.sender, message.receiver)
-        self.clock.after(latency_s + size_bytes / self.bandwidth_bytes_per_s, arrive)
+        lose = None if reliable else lambda: self.lose(message)
+        self.transfer(message.sender, message.receiver, size_bytes, arrive, lose)
+
+    def transfer(
+        self,
+        sender: int,
+        receiver: int,
+        size_bytes: float,
+        deliver: Callable[[], Any],
+        lose: Callable[[], Any] | None,
+    ) -> Transfer:
+        """Carry so many bytes, uncounted; 0 are a request. With `lose` None they arrive sooner or later."""
+        transfer = Transfer(sender, receiver, size_bytes, deliver, lose)
+        self._transfers[transfer] = None
+        self._carry(transfer)
+        return transfer
+
+    def crashed(self, sender: int) -> None:
+        """What `sender` has not sent to the last byte, or would send again, is lost."""
+        for transfer in list(self._transfers):
+            if transfer.sender == sender and transfer.leaves > self.clock.now and transfer.lose is not None:
+                self._end(transfer, transfer.lose)
+        self.sharing.drop(sender)
 
     def merged(self, message: Message, steps: int) -> None:
         """`message` has done its work, after so many steps of all workers: its weight is its receiver's now."""
@@ -86,3 +177,57 @@ class Network:
         self.merges += 1
         self.merged_steps += steps - message.sent_steps
         self.merged_ticks += self.clock.now - message.sent
+
+    def lose(self, message: Message) -> None:
+        """`message` will never be merged: its weight is lost, and its row free."""
+        del self.in_flight[message]
+        self.messages_lost += 1
+        if message.alpha is not None:
+            self.alpha_lost += message.alpha
+        self.release(message.row)
+
+    def reachable(self, sender: int, receiver: int) -> bool:
+        """Whether no partition stands between them now."""
+        return not any(part.parts(sender, receiver, self.clock.now_s) for part in self.settings.partitions)
+
+    def _carry(self, transfer: Transfer) -> None:
+        link = transfer.sender, transfer.receiver
+        gone = self._is_lost(*link) or not self.reachable(*link)
+        latency_s = self.latency_s(*link)
+        if self.settings.jitter_s is not None:
+            if link not in self._jitter_s:
+                self._jitter_s[link] = self.settings.jitter_s.draws(self.seed, Purpose.JITTER, *link)
+            latency_s += next(self._jitter_s[link])
+        self.sharing.carry(transfer, latency_s, lambda: self._arrive(transfer, gone))
+
+    def _is_lost(self, sender: int, receiver: int) -> bool:
+        loss = self.settings.loss
+        if loss is None:
+            return False
+        link = (sender, receiver)
+        if link not in self._losses:
+            law = Independent(probability=loss) if isinstance(loss, float) else loss
+            self._losses[link] = law.losses(self.seed, sender, receiver)
+        return next(self._losses[link])
+
+    def _arrive(self, transfer: Transfer, gone: bool) -> None:
+        if transfer.over:
+            return
+        if not gone and self.reachable(transfer.sender, transfer.receiver):
+            self._end(transfer, transfer.deliver)
+        elif transfer.lose is None or self.settings.resend:
+            transfer.leaves = NEVER
+            self.clock.after(self.settings.resend_timeout_s, lambda: self._again(transfer))
+        else:
+            self._end(transfer, transfer.lose)
+
+    def _again(self, transfer: Transfer) -> None:
+        if not transfer.over:
+            if transfer.size_bytes:
+                self.count(1, math.ceil(transfer.size_bytes))
+            self._carry(transfer)
+
+    def _end(self, transfer: Transfer, act: Callable[[], Any]) -> None:
+        transfer.over = True
+        del self._transfers[transfer]
+        act()

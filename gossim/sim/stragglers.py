@@ -7,43 +7,22 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
-from pydantic import BeforeValidator, model_validator
+from pydantic import BeforeValidator
 
-from ..fields import Frozen, Indices, Lasting, Positive, Probability, chosen_by
+from ..fields import Lasting, Positive, Probability, chosen_by
 from ..rng import Purpose, in_blocks, stream
-from ..validation import broken
+from .chosen import Chosen
 from .delays import AnyLaw
 
 Lengthen = Callable[[float, float], float]
 """From the seconds of work and the time at which it begins to the seconds that it takes."""
 
 
-class Straggler(Frozen):
-    """Who is slow: `workers` by their numbers, or a `fraction` of the arm's workers, drawn anew for each seed; all, if
-    neither."""
+class Straggler(Chosen):
+    """Who is slow, and how."""
 
+    purpose: ClassVar[Purpose] = Purpose.STRAGGLERS
     name: str
-    workers: Indices | None = None
-    fraction: Probability | None = None
-    everyone: ClassVar[bool] = True
-    """Whether leaving out both means all workers; where it does not, one must be given."""
-
-    @model_validator(mode="after")
-    def _who(self) -> Straggler:
-        if self.workers is not None and self.fraction is not None:
-            raise broken("must have workers or fraction, not both")
-        if self.workers is None and self.fraction is None and not self.everyone:
-            raise broken("must have workers or fraction")
-        return self
-
-    def concerns(self, worker: int, workers: int, seed: int, number: int) -> bool:
-        """Whether `worker`, of so many, is one of those that are slow; `number` counts the rules of the scenario."""
-        if self.workers is not None:
-            return worker in self.workers
-        if self.fraction is None:
-            return True
-        drawn = stream(seed, Purpose.STRAGGLERS, number).permutation(workers)
-        return worker in drawn[: round(self.fraction * workers)]
 
     def lengthen(self, seed: int, number: int, worker: int) -> Lengthen:
         """The rule for one worker that it concerns."""

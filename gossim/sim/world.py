@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
+
+import simpy
 
 from ..errors import RunError
 from ..program import INITIAL_ROW, NoProgram, Op, Program
@@ -12,6 +14,7 @@ from .activity import Timeline
 from .allreduce import AllReduceMean
 from .clock import PER_SECOND, Clock, ticks
 from .collectives import Collective
+from .faults import Outage, outages_of
 from .network import Network, NetworkSettings
 from .topology import TOPOLOGIES
 from .worker import Worker
@@ -21,12 +24,14 @@ if TYPE_CHECKING:
 
 
 class WorkerFacts(NamedTuple):
-    """What the timing plane knows of one worker at a probe; `busy_s` is computing, `waiting_s` all other time."""
+    """What the timing plane knows of one worker at a probe; `busy_s` is computing, `waiting_s` all other time; it
+    `takes_part` unless it is down or on its way back."""
 
     steps: int
     alpha: Any
     busy_s: float
     waiting_s: float
+    takes_part: bool
 
 
 class Facts(NamedTuple):
@@ -37,7 +42,13 @@ class Facts(NamedTuple):
     bytes_sent: int
     messages_sent: int
     alpha_in_flight: Any
+    alpha_lost: Any
     workers: tuple[WorkerFacts, ...]
+
+    @property
+    def participants(self) -> list[int]:
+        """The workers over which means are taken: those that take part, or all where nobody does."""
+        return [m for m, worker in enumerate(self.workers) if worker.takes_part] or list(range(len(self.workers)))
 
 
 class World:
@@ -71,14 +82,16 @@ class World:
         self.topology = TOPOLOGIES[settings.topology](settings.workers)
         # A worker that is alone has no network, and sends nothing through this one.
         links = settings.network or NetworkSettings(latency_s=0.0, bandwidth_bytes_per_s=None)
-        self.network = Network(self.clock, links, seed, self.timeline)
+        devices = settings.trace.devices() if settings.trace else ()
+        self.network = Network(self.clock, links, seed, self.timeline, self.program.rows.release, devices)
         self._allreduce: AllReduceMean | None = None
         algorithm = settings.algorithm
         alpha = one / settings.workers if algorithm.weighted else None
         self.workers = [Worker(self, index, alpha) for index in range(settings.workers)]
-        self.program.rows.release(INITIAL_ROW)
+        if not settings.faults:  # a worker that comes back may need it
+            self.program.rows.release(INITIAL_ROW)
         for worker in self.workers:
-            self.clock.process(algorithm.worker(worker))
+            self._begin(worker)
         self._probe_number = 0
         self._probed_at = -1  # by the clock, in ticks
         self._schedule_probe()
@@ -102,10 +115,12 @@ class World:
         if self.gradient_steps == self.gradient_steps_limit:
             self.clock.after_all(self.clock.now_s, lambda: self._finish(self.clock.now_s))
 
-    def allreduce(self, collective: Collective, backup: int, reduction_s_per_byte: float) -> AllReduceMean:
+    def allreduce(
+        self, collective: Collective, backup: int, reduction_s_per_byte: float, timeout_s: float | None
+    ) -> AllReduceMean:
         """The one in which all workers take part."""
         if self._allreduce is None:
-            self._allreduce = AllReduceMean(self, collective, backup, reduction_s_per_byte)
+            self._allreduce = AllReduceMean(self, collective, backup, reduction_s_per_byte, timeout_s)
         return self._allreduce
 
     def staleness(self) -> tuple[float | None, float | None]:
@@ -121,6 +136,47 @@ class World:
         if not self.settings.algorithm.weighted:
             return None
         return sum(message.alpha for message in self.network.in_flight)
+
+    def _begin(self, worker: Worker) -> None:
+        """Start the worker's process, and with it, where there are any, its failures."""
+        settings = self.settings
+        outages = outages_of(settings.faults, self.seed, worker.index, settings.workers)
+        first = next(outages, None)
+        if first is None:
+            self.clock.process(settings.algorithm.worker(worker))
+        else:
+            self.clock.process(self._fail(worker, first, outages))
+
+    def _fail(self, worker: Worker, outage: Outage | None, more: Iterator[Outage]) -> Generator[simpy.Event, Any, None]:
+        """Begin the worker's process, and stop and begin it again as its outages say."""
+        clock, parameters = self.clock, "kept"
+        running = clock.process(self._work(worker, parameters))
+        while outage:
+            yield clock.until(max(clock.now, ticks(outage.down_s)))
+            if running.is_alive:
+                running.interrupt()
+            worker.crash(for_good=outage.up_s == math.inf)
+            if self._allreduce:
+                self._allreduce.crashed(worker)
+            if worker.gone:
+                if all(other.gone for other in self.workers):
+                    raise RunError(f"at {clock.now_s:g} s every worker is down, and none comes back")
+                return
+            yield clock.until(max(clock.now, ticks(outage.up_s)))
+            worker.up = True
+            worker.activity.enter("waiting")
+            running = clock.process(self._work(worker, outage.parameters))
+            outage = next(more, None)
+
+    def _work(self, worker: Worker, parameters: str) -> Generator[simpy.Event, Any, None]:
+        algorithm = self.settings.algorithm
+        try:
+            if not algorithm.brings_back:
+                yield from worker.come_back(parameters)
+                worker.takes_part = True
+            yield from algorithm.worker(worker)
+        except simpy.Interrupt:
+            """The worker crashed: what its process knew is gone."""
 
     def _schedule_probe(self) -> None:
         # From the probe's number, not by adding up: the times are the same floats in every arm and seed.
@@ -148,7 +204,7 @@ class World:
         if self.clock.now > self._probed_at:
             self._probe(time_s)
         for worker in self.workers:
-            worker.activity.enter("waiting")
+            worker.activity.enter(worker.activity.kind)
 
     def _probe(self, time_s: float) -> None:
         self._probed_at = self.clock.now
@@ -158,7 +214,11 @@ class World:
             self.network.bytes_sent,
             self.network.messages_sent,
             self.alpha_in_flight(),
-            tuple(WorkerFacts(w.steps, w.alpha, w.activity.busy_s, w.activity.waiting_s) for w in self.workers),
+            self.network.alpha_lost if self.settings.algorithm.weighted else None,
+            tuple(
+                WorkerFacts(w.steps, w.alpha, w.activity.busy_s, w.activity.waiting_s, w.takes_part)
+                for w in self.workers
+            ),
         )
         # Of copies: a worker's own row may then be overwritten without waiting for the others to come this far.
         copies = [self.program.copy(worker.row) for worker in self.workers]

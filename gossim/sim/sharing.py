@@ -1,0 +1,199 @@
+"""How transfers that use one worker's link at the same time share it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Collection, Hashable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from .bandwidth import Rates
+from .clock import PER_SECOND, Clock, ticks
+
+NEVER = 2**200
+"""Of a transfer whose end is not known yet, in ticks: later than any clock shows."""
+
+
+@dataclass(eq=False, slots=True)
+class Transfer:
+    """Bytes on their way. `lose` is called if they are lost for good; where it is None they are sent until they arrive.
+
+    `leaves`: when the last byte leaves the sender, in ticks; until then the sender's crash takes them with it.
+    """
+
+    sender: int
+    receiver: int
+    size_bytes: float
+    deliver: Callable[[], Any]
+    lose: Callable[[], Any] | None
+    leaves: int = NEVER
+    over: bool = False
+
+
+class Unshared:
+    """Each transfer has both workers' full bandwidth for itself: it takes latency + size / min(up, down)."""
+
+    def __init__(self, clock: Clock, rates: Callable[[int], Rates]):
+        self.clock = clock
+        self.rates = rates
+
+    def carry(self, transfer: Transfer, latency_s: float, arrive: Callable[[], Any]) -> None:
+        """Call `arrive` when the last byte has come."""
+        if not transfer.size_bytes:
+            transfer.leaves = self.clock.now
+            self.clock.after(latency_s, arrive)
+            return
+        seconds = transfer.size_bytes / min(self.rates(transfer.sender).up, self.rates(transfer.receiver).down)
+        transfer.leaves = self.clock.now + ticks(seconds)
+        self.clock.after(latency_s + seconds, arrive)
+
+    def drop(self, sender: int) -> None:
+        """Those transfers of `sender` that are over now, before their time, take no bandwidth any more."""
+
+
+class Fifo(Unshared):
+    """One after the other: a worker sends its transfers in the order in which they were begun, and receives them in the
+    order in which their first bytes come; what is received may still be being sent. A queue may grow without bound.
+
+    With messages of one size at random instants each end is an M/D/1 queue.
+    """
+
+    def __init__(self, clock: Clock, rates: Callable[[int], Rates]):
+        super().__init__(clock, rates)
+        self._up_free: dict[int, int] = {}
+        self._down_free: dict[int, int] = {}
+
+    def carry(self, transfer: Transfer, latency_s: float, arrive: Callable[[], Any]) -> None:
+        clock, sender, receiver, latency = self.clock, transfer.sender, transfer.receiver, ticks(latency_s)
+        begins = max(clock.now, self._up_free.get(sender, 0))
+        transfer.leaves = begins + ticks(transfer.size_bytes / self.rates(sender).up)
+        self._up_free[sender] = transfer.leaves
+
+        def first_byte() -> None:
+            if transfer.over:
+                return
+            received = max(clock.now, self._down_free.get(receiver, 0)) + ticks(
+                transfer.size_bytes / self.rates(receiver).down
+            )
+            self._down_free[receiver] = ends = max(received, transfer.leaves + latency)
+            clock.at(ends, arrive)
+
+        clock.at(begins + latency, first_byte)
+
+    def drop(self, sender: int) -> None:
+        self._up_free.pop(sender, None)
+
+
+Flow = TypeVar("Flow", bound=Hashable)
+End = tuple[str, int]
+"""One end of a link: `("up", worker)` or `("down", worker)`."""
+
+
+@dataclass(eq=False, slots=True)
+class _Flow:
+    transfer: Transfer
+    ends: tuple[End, End]
+    left: float
+    finish: Callable[[], Any]
+    rate: float = 0.0
+    since: int = 0
+    version: int = field(default=0)
+
+
+class Fair(Unshared):
+    """Max-min fairness: all transfers go on at once, and nobody's rate can grow without taking from one that has no
+    more. Rates are set anew whenever a transfer begins or ends, among those that share an end directly or by others.
+
+    Source: Bertsekas and Gallager 1992, Data Networks, 6.5.2.
+    """
+
+    def __init__(self, clock: Clock, rates: Callable[[int], Rates]):
+        super().__init__(clock, rates)
+        self._at: dict[End, dict[_Flow, None]] = {}
+
+    def carry(self, transfer: Transfer, latency_s: float, arrive: Callable[[], Any]) -> None:
+        limit = min(self.rates(transfer.sender).up, self.rates(transfer.receiver).down)
+        if not transfer.size_bytes or math.isinf(limit):
+            transfer.leaves = self.clock.now
+            self.clock.after(latency_s, arrive)
+            return
+        ends = ("up", transfer.sender), ("down", transfer.receiver)
+
+        def finish() -> None:
+            transfer.leaves = self.clock.now
+            self.clock.after(latency_s, arrive)
+
+        flow = _Flow(transfer, ends, transfer.size_bytes, finish, since=self.clock.now)
+        for end in ends:
+            self._at.setdefault(end, {})[flow] = None
+        self._share(ends)
+
+    def drop(self, sender: int) -> None:
+        for flow in list(self._at.get(("up", sender), ())):
+            if flow.transfer.over:
+                self._remove(flow)
+
+    def _remove(self, flow: _Flow) -> None:
+        flow.version += 1
+        for end in flow.ends:
+            del self._at[end][flow]
+        self._share(flow.ends)
+
+    def _share(self, ends: Iterable[End]) -> None:
+        """New rates for all transfers that these ends concern."""
+        flows = self._connected(ends)
+        rates = max_min_rates({flow: flow.ends for flow in flows}, self._capacity)
+        for flow, rate in rates.items():
+            if rate != flow.rate:
+                self._change(flow, rate)
+
+    def _connected(self, ends: Iterable[End]) -> list[_Flow]:
+        flows: dict[_Flow, None] = {}
+        ahead, seen = list(ends), set(ends)
+        while ahead:
+            for flow in self._at.get(ahead.pop(), ()):
+                flows[flow] = None
+                ahead += [end for end in flow.ends if end not in seen]
+                seen.update(flow.ends)
+        return list(flows)
+
+    def _capacity(self, end: End) -> float:
+        way, worker = end
+        return self.rates(worker).up if way == "up" else self.rates(worker).down
+
+    def _change(self, flow: _Flow, rate: float) -> None:
+        clock = self.clock
+        flow.left = max(0.0, flow.left - flow.rate * (clock.now_s - flow.since / PER_SECOND))
+        flow.rate, flow.since, flow.version = rate, clock.now, flow.version + 1
+        version = flow.version
+
+        def done() -> None:
+            if flow.version == version:
+                self._remove(flow)
+                flow.finish()
+
+        clock.after(flow.left / rate, done)
+
+
+def max_min_rates(paths: Mapping[Flow, Collection[End]], capacity: Callable[[End], float]) -> dict[Flow, float]:
+    """The max-min fair rate of each flow, by progressive filling: all grow together; where an end is full, its flows
+    stop, and the others grow on. Source: Bertsekas and Gallager 1992, Data Networks, 6.5.2."""
+    growing: dict[End, dict[Flow, None]] = {}
+    for flow, ends in paths.items():
+        for end in ends:
+            growing.setdefault(end, {})[flow] = None
+    left = {end: capacity(end) for end in growing}
+    rates: dict[Flow, float] = {}
+    while len(rates) < len(paths):
+        full = min((end for end in growing if growing[end]), key=lambda end: left[end] / len(growing[end]))
+        share = left[full] / len(growing[full])
+        for flow in list(growing[full]):
+            rates[flow] = share
+            for end in paths[flow]:
+                del growing[end][flow]
+                left[end] = max(0.0, left[end] - share)
+    return rates
+
+
+SHARING: dict[str, type[Unshared]] = {"none": Unshared, "fifo": Fifo, "fair": Fair}
+"""By the name that `network.sharing` uses."""
