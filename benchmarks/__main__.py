@@ -6,9 +6,12 @@ that whatever else the machine is doing hits both. One thread.
 
 from __future__ import annotations
 
+import resource
 import statistics
 import time
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from typing import Any
 
 import numpy as np
@@ -29,6 +32,8 @@ from gossim.scenario import Arm, Scenario
 from gossim.sim.world import World
 
 REPETITIONS = 5
+MANY = 100_000
+"""Workers of the largest run of the clock alone."""
 RATE = 0.1
 
 DIGITS = {"data": {"name": "digits"}, "batch_size": 20}
@@ -114,16 +119,16 @@ def compare(ours: Callable[[], int], theirs: Callable[[], int]) -> tuple[float, 
     )
 
 
+def _timeouts(env: simpy.Environment) -> Any:
+    while True:
+        yield env.timeout(0.1)
+
+
 def bare_timeouts(workers: int, events: int) -> int:
     """SimPy alone: that many timeouts in all, by as many processes as there are workers."""
     env = simpy.Environment()
-
-    def process() -> Any:
-        while True:
-            yield env.timeout(0.1)
-
     for _ in range(workers):
-        env.process(process())
+        env.process(_timeouts(env))
     for _ in range(events):
         env.step()
     return events
@@ -139,6 +144,29 @@ def clock_alone(arm: Arm) -> int:
     return world.gradient_steps
 
 
+def _resident_growth(whose: str) -> int:
+    """Bytes by which the process has grown when everybody has begun and made two steps."""
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    if whose == "ours":
+        arm = arm_of({"model": {"name": "noise", "dim": 650}}, MANY, 2 * MANY)
+        kept: Any = World(arm, 0, 2600, arm.until.gradient_steps, learns=False)
+        for _ in kept.windows(*window_size(MANY, kept.message_bytes)):
+            """The clock runs."""
+    else:
+        kept = simpy.Environment()
+        for _ in range(MANY):
+            kept.process(_timeouts(kept))
+        for _ in range(3 * MANY):
+            kept.step()
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 - before
+
+
+def memory_per_worker(whose: str) -> float:
+    """Bytes of one worker of many, in a process that does nothing else."""
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as apart:
+        return apart.submit(_resident_growth, whose).result() / MANY
+
+
 def main() -> None:
     torch.set_num_threads(1)
     table = Table("work", "workers", "simulator\n[steps/s]", "compared with", "it\n[per s]", "ratio")
@@ -151,11 +179,14 @@ def main() -> None:
         for what, other in others.items():
             ours, theirs, ratio = compare(lambda: simulate(problem, arm), lambda: other(problem, arm))  # noqa: B023
             table.add_row(name, f"{workers}", f"{ours:,.0f}", what, f"{theirs:,.0f}", f"{ratio:.2f}")
-    for workers in (100, 1000):
-        arm = arm_of({"model": {"name": "noise", "dim": 650}}, workers, 100_000)
+    for workers, steps in ((100, 100_000), (1000, 100_000), (MANY, 5 * MANY)):
+        arm = arm_of({"model": {"name": "noise", "dim": 650}}, workers, steps)
         ours, theirs, ratio = compare(lambda: clock_alone(arm), lambda: bare_timeouts(workers, 300_000))  # noqa: B023
         table.add_row("clock alone", f"{workers}", f"{ours:,.0f}", "SimPy timeouts", f"{theirs:,.0f}", f"{ratio:.2f}")
-    Console(width=110).print(table)
+    console = Console(width=110)
+    console.print(table)
+    for what, bytes_per_worker in (("clock alone", memory_per_worker("ours")), ("SimPy", memory_per_worker("bare"))):
+        console.print(f"{what}: {bytes_per_worker:,.0f} bytes a worker with {MANY:,} workers")
 
 
 if __name__ == "__main__":

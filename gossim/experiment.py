@@ -178,6 +178,7 @@ class Experiment:
             self.workers += observed.workers
             if world:
                 entry["staleness_steps"], entry["staleness_s"] = world.staleness()
+                entry["messages_lost"] = world.network.messages_lost
                 label = {"arm": name, "seed": seed}
                 self.timeline += [{**label, **interval._asdict()} for interval in world.timeline.intervals]
             progress.done(entry.get("error"))

@@ -128,6 +128,41 @@ def test_backup_applies_the_mean_of_those_in_time_to_all() -> None:
     torch.testing.assert_close(trajectory(arm, Reference)[2][-1], rows[-1], rtol=1e-12, atol=1e-14)
 
 
+def test_one_slow_link_slows_the_whole_ring_to_its_pace() -> None:
+    """2(M − 1) chunks must pass it one after the other, whatever the sharing; the other links are a hundred times as
+    fast. Under the formula, too, the slowest link sets the pace."""
+    workers, chunk_s = 4, 40 / 4 / 50.0
+    for sharing in ("none", "fifo", "fair"):
+        for collective in ("ring_events", "ring"):
+            arm = only_arm(
+                algorithm={"name": "allreduce", "collective": collective},
+                compute={"time_s": 0.1},
+                network={
+                    "latency_s": 0.0,
+                    "bandwidth_bytes_per_s": {"up": [5e3, 50.0, 5e3, 5e3], "down": None},
+                    "sharing": sharing,
+                },
+                until={"gradient_steps": 5 * workers},
+            )
+            world, _, _ = trajectory(arm)
+            round_s = world.clock.now_s / 5 - 0.1
+            assert round_s == pytest.approx(2 * (workers - 1) * chunk_s, rel=0.03), (sharing, collective)
+
+
+def test_a_ring_sends_again_what_is_lost() -> None:
+    """Each chunk is sent 1/(1 − p) times on average; the bytes say so, and every round is finished."""
+    arm = only_arm(
+        algorithm={"name": "allreduce", "collective": "ring_events"},
+        network={"latency_s": 0.001, "bandwidth_bytes_per_s": 1e5, "loss": 0.2, "resend_timeout_s": 0.01},
+        until={"gradient_steps": 4000},
+        probe={"every_s": 1e6},
+    )
+    world, facts, _ = trajectory(arm)
+    least = 1000 * 2 * 3 * 4  # rounds, steps of the ring, workers
+    assert facts[-1].messages_sent / least == pytest.approx(1.25, abs=5 * math.sqrt(0.2 / 0.8**2 / least))
+    assert world.network.messages_lost == 0
+
+
 def test_more_backup_than_workers_is_refused() -> None:
     with pytest.raises(ScenarioError, match="backup = 4: must be below the number of workers, 4"):
         only_arm(algorithm={"name": "allreduce", "backup": 4})

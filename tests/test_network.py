@@ -64,6 +64,10 @@ def test_fifo_by_hand() -> None:
     assert arrivals(network, clock, sends) == pytest.approx([2.5, 5.0, 3.0])
     clock, network = links(latency_s=0.5, bandwidth_bytes_per_s=10.0)
     assert arrivals(network, clock, sends) == pytest.approx([2.5, 3.5, 3.0]), "unshared, nobody waits"
+    # A slow sender, 0, trickles into a fast link from 0.5 to 4.5 s, and keeps nobody else from it before 3.5 s.
+    clock, network = links(latency_s=0.5, bandwidth_bytes_per_s={"up": [5.0, 20.0, 20.0], "down": 20.0}, sharing="fifo")
+    sends = [(0.0, 0, 2, 20.0), (1.0, 1, 2, 20.0), (3.0, 1, 2, 20.0)]
+    assert arrivals(network, clock, sends) == pytest.approx([4.5, 2.5, 5.5])
 
 
 @pytest.mark.parametrize("end", ["up", "down"])

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from ..results import Results
 
-ACTIVITIES = {"computing": "#b3cde3", "waiting": "#8c2d4e", "sending": "#f2b701"}
+ACTIVITIES = {"computing": "#b3cde3", "waiting": "#8c2d4e", "sending": "#f2b701", "down": "#1a1a1a"}
 """Told apart by their lightness alone, and by none of the colours that stand for arms."""
 
 MESSAGE = "#9a7400"
@@ -39,18 +39,29 @@ def timeline(results: Results) -> Figure | None:
         axes.grid(axis="y", visible=False)
     grid[-1].set_xlabel("simulated time [s]")
     figure.suptitle(title(results))
-    patches = [mpl.patches.Patch(color=colour, label=name) for name, colour in ACTIVITIES.items()]
+    seen = set(results.timeline.loc[results.timeline["start_s"] < end_s, "activity"]) | {
+        "computing",
+        "waiting",
+        "sending",
+    }
+    patches = [mpl.patches.Patch(color=colour, label=name) for name, colour in ACTIVITIES.items() if name in seen]
     arrow = mpl.lines.Line2D([], [], color=MESSAGE, linewidth=4, label="message under way")
-    figure.legend(handles=[*patches, arrow], loc="outside lower center", ncols=4)
+    figure.legend(handles=[*patches, arrow], loc="outside lower center", ncols=5)
     return figure
 
 
 def _timeline_end_s(results: Results) -> float:
-    """Four steps of whoever takes longest, and two collectives; no further than all arms were recorded."""
+    """Four steps of whoever takes longest, and two collectives; where workers fail, until a while after the last one
+    came back; no further than all arms were recorded."""
     intervals = results.timeline.assign(length_s=results.timeline["end_s"] - results.timeline["start_s"])
     longest_s = intervals.groupby("activity")["length_s"].max()
     recorded_s = intervals.groupby("arm")["end_s"].max().min()
-    return float(min(4 * longest_s["computing"] + 2 * longest_s.get("sending", 0.0), recorded_s))
+    shown_s = 4 * longest_s["computing"] + 2 * longest_s.get("sending", 0.0)
+    down = intervals[intervals["activity"] == "down"]
+    if not down.empty:
+        back_s = down.loc[down["end_s"] < recorded_s, "end_s"].max()
+        shown_s += max(down["start_s"].max(), 0.0 if pd.isna(back_s) else back_s)
+    return float(min(shown_s, recorded_s))
 
 
 def _slowest(intervals: pd.DataFrame, workers: int) -> list[int]:

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
 
 def weights(results: Results) -> Figure | None:
-    """Who holds the weight α over the first seed: a band for each worker, one for messages, and their sum on top."""
+    """Who holds the weight α over the first seed: a band for each worker, one for messages, their sum, and what is lost
+    on top."""
     arms = [arm for arm in results.scenario.arms if of_first_seed(results, "probes", arm)["alpha_sum"].notna().any()]
     if not arms:
         return None
@@ -26,12 +27,12 @@ def weights(results: Results) -> Figure | None:
         held = of_first_seed(results, "workers", arm).pivot(index="time_s", columns="worker", values="alpha")
         if held.shape[1] > SHOWN_WORKERS:
             held = held.sum(axis=1).to_frame("all workers")
-        bands = [*held.to_numpy().T, probes["alpha_in_flight"].to_numpy()]
+        bands = [*held.to_numpy().T, probes["alpha_in_flight"].to_numpy(), probes["alpha_lost"].to_numpy()]
         axes.stackplot(
             held.index,
             bands,
-            colors=[*_band_colours(results, arm, list(held.columns)), "#f2b701"],
-            labels=[*(_band_name(results, arm, column) for column in held.columns), "in flight"],
+            colors=[*_band_colours(results, arm, list(held.columns)), "#f2b701", "#d9d9d9"],
+            labels=[*(_band_name(results, arm, column) for column in held.columns), "in flight", "lost"],
             linewidth=0.4,
             edgecolor="white",
             step="post",

@@ -52,8 +52,9 @@ class Unshared:
 
 
 class Fifo(Unshared):
-    """One after the other: a worker sends its transfers in the order in which they were begun, and receives them in the
-    order in which their first bytes come; what is received may still be being sent. A queue may grow without bound.
+    """One after the other: a worker sends its transfers in the order in which they were begun, and receives those that
+    come at its own speed or faster in the order of their first bytes. What trickles in from a slow sender takes the
+    receiver's link only for as long as its bytes need there, at the end. A queue may grow without bound.
 
     With messages of one size at random instants each end is an M/D/1 queue.
     """
@@ -68,17 +69,15 @@ class Fifo(Unshared):
         begins = max(clock.now, self._up_free.get(sender, 0))
         transfer.leaves = begins + ticks(transfer.size_bytes / self.rates(sender).up)
         self._up_free[sender] = transfer.leaves
+        receiving = ticks(transfer.size_bytes / self.rates(receiver).down)
 
-        def first_byte() -> None:
-            if transfer.over:
-                return
-            received = max(clock.now, self._down_free.get(receiver, 0)) + ticks(
-                transfer.size_bytes / self.rates(receiver).down
-            )
-            self._down_free[receiver] = ends = max(received, transfer.leaves + latency)
-            clock.at(ends, arrive)
+        def receive() -> None:
+            if not transfer.over:
+                ends = max(clock.now, self._down_free.get(receiver, 0)) + receiving
+                self._down_free[receiver] = ends
+                clock.at(ends, arrive)
 
-        clock.at(begins + latency, first_byte)
+        clock.at(latency + max(begins, transfer.leaves - receiving), receive)
 
     def drop(self, sender: int) -> None:
         self._up_free.pop(sender, None)
