@@ -20,7 +20,7 @@ from .problems import ProblemSettings
 from .sim.compute import ComputeSettings
 from .sim.latency import LatencyMatrix, Regions
 from .sim.network import NetworkSettings
-from .sim.topology import TOPOLOGIES
+from .sim.topology import AnyTopology, Complete
 from .validation import MISSING, Problem, broken, broken_at, problems
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ class Settings(Frozen):
     optimizer: OptimizerSettings | None = None
     compute: ComputeSettings
     network: NetworkSettings | None = None
-    topology: Annotated[str, named("topology", TOPOLOGIES)] = "complete"
+    topology: AnyTopology = Complete()
     probe: ProbeSettings
     dtype: Annotated[str, named("dtype", ("float32", "float64"))] = "float32"
     device: Annotated[str, named("device", ("auto", "cpu", "cuda"))] = "auto"
@@ -93,6 +93,9 @@ class Settings(Frozen):
             unfit = self.network.latency_s.unfit(self.workers)
             if unfit:
                 raise broken_at(("network", "latency_s"), self.network.latency_s.model_dump(mode="json"), unfit)
+        unfit = self.topology.unfit(self.workers)
+        if unfit:
+            raise broken_at(("topology",), self.topology.model_dump(mode="json"), unfit)
         for number, straggler in enumerate(self.compute.stragglers):
             for place, worker in enumerate(straggler.workers or ()):
                 if worker >= self.workers:

@@ -32,5 +32,7 @@ class GoSGDPull(Algorithm):
             yield w.compute()
             w.step(gradient)
             if not w.alone and w.rng.random() < self.pull_probability:
-                answer = yield w.pull(w.random_peer())
-                w.merge(answer)
+                peer = w.random_peer()
+                if peer is not None:
+                    answer = yield w.pull(peer)
+                    w.merge(answer)

@@ -13,7 +13,6 @@ from .allreduce import AllReduceMean
 from .clock import PER_SECOND, Clock, ticks
 from .collectives import Collective
 from .network import Network, NetworkSettings
-from .topology import TOPOLOGIES
 from .worker import Worker
 
 if TYPE_CHECKING:
@@ -68,7 +67,7 @@ class World:
         self.timeline = Timeline(timeline_limit)
         self.learns = learns
         self.program = Program() if learns else NoProgram()
-        self.topology = TOPOLOGIES[settings.topology](settings.workers)
+        self.topology = settings.topology.build(settings.workers, seed)
         # A worker that is alone has no network, and sends nothing through this one.
         links = settings.network or NetworkSettings(latency_s=0.0, bandwidth_bytes_per_s=None)
         self.network = Network(self.clock, links, seed, self.timeline)
