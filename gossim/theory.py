@@ -115,7 +115,7 @@ def hypercube_second_eigenvalue(dimension: int) -> float:
 def exponential_second_eigenvalue(workers: int) -> float:
     """|λ₂| = (τ − 1)/(τ + 1), τ = ⌈lg M⌉, of the static exponential graph for even M.
 
-    Source: Ying et al. 2021, arXiv:2110.13363, proposition 1.
+    Source: Ying et al. 2021, arXiv:2110.13363.
     """
     hops = math.ceil(math.log2(workers))
     return (hops - 1) / (hops + 1)
@@ -134,8 +134,7 @@ def pairwise_averaging(contact: np.ndarray) -> np.ndarray:
 
     `contact` P_ij is the probability that i, one of M workers that is as likely as any other to be next, chooses j;
     then both take (x_i + x_j)/2. Such a W is a projection, so E[WᵀW] = E[W], and each contact multiplies
-    E Σ ‖x_i − x̄‖² by λ₂(E[W]) at most. Source: Boyd, Ghosh, Prabhakar, Shah 2006, "Randomized gossip algorithms",
-    section II.
+    E Σ ‖x_i − x̄‖² by λ₂(E[W]) at most. Source: Boyd, Ghosh, Prabhakar, Shah 2006, "Randomized gossip algorithms".
     """
     both = contact + contact.T
     return np.eye(len(both)) - (np.diag(both.sum(axis=1)) - both) / (2 * len(both))

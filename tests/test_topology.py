@@ -221,7 +221,7 @@ def test_arpack_agrees_with_all_eigenvalues(monkeypatch: pytest.MonkeyPatch) -> 
 
 @pytest.mark.parametrize("workers", [2, 4, 16, 64])
 def test_one_peer_a_round_averages_exactly_over_a_period(workers: int) -> None:
-    """Source: Ying et al. 2021, lemma 1; and no graph of other sizes does."""
+    """Source: Ying et al. 2021, arXiv:2110.13363; and no graph of other sizes does."""
     topology = made(workers, name="one_peer_exponential")
     product = np.eye(workers)
     for round in range(5, 5 + int(math.log2(workers))):  # from any round on

@@ -142,7 +142,7 @@ class ActiveMatchings(Topology):
     def spectral_gap(self) -> float:
         """1 − √ρ, ρ = ‖E[WᵀW] − J‖₂: a round multiplies Σ ‖x_i − x̄‖² by ρ at most, in expectation.
 
-        With q = 1 that is the gap of `base`. Source: Wang et al. 2019, theorem 2.
+        With q = 1 that is the gap of `base`. Source: Wang et al. 2019, arXiv:1905.09435.
         """
         return 1 - math.sqrt(second_modulus(self.expected_square()))
 
