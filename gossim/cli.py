@@ -104,13 +104,16 @@ def validate(scenario: ScenarioFile) -> None:
 @app.command("list")
 def list_(
     topic: Annotated[Topic | None, typer.Argument(help="What to list  [default: everything but distributions]")] = None,
+    workers: Annotated[
+        int, typer.Option(metavar="M", min=1, max=1024, help="Workers whose topologies' spectral gaps are shown")
+    ] = 16,
 ) -> None:
     """What a scenario can name, with its parameters."""
     from .report import catalogue
 
     topics = [topic] if topic else [each for each in Topic if each is not Topic.DISTRIBUTIONS]
     for each in topics:
-        Console().print(catalogue(each.value))
+        Console().print(catalogue(each.value, workers))
 
 
 @app.command()

@@ -101,5 +101,7 @@ Index = Annotated[int, must("a whole number >= 0", lambda n: n >= 0)]
 
 # Strict pydantic refuses a list where a tuple is wanted; YAML has only lists, and only a tuple is frozen.
 AS_TUPLE = BeforeValidator(lambda value: tuple(value) if isinstance(value, list) else value)
+# A name that needs no parameters may stand without its mapping.
+NAME_ALONE = BeforeValidator(lambda value: {"name": value} if isinstance(value, str) else value)
 Counts = Annotated[tuple[Count, ...], AS_TUPLE]
 Indices = Annotated[tuple[Index, ...], AS_TUPLE]

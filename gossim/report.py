@@ -16,6 +16,8 @@ from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn,
 from rich.table import Table
 from rich.text import Text
 
+from .errors import RunError
+
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
@@ -172,14 +174,17 @@ def _target_cell(row: Any) -> str:
     return _cell(row, "time_to_target_s", "{:.1f}", 1)
 
 
-def catalogue(topic: str) -> Table:
-    """The names that a scenario can use for `topic`: each with its parameters and one line about it."""
+def catalogue(topic: str, workers: int = 16) -> Table:
+    """The names that a scenario can use for `topic`: each with its parameters and one line about it; of a topology also
+    the spectral gap for so many workers."""
     shown = Table(title=topic, title_justify="left")
     shown.add_column("name", no_wrap=True)
-    shown.add_column("parameters")
-    shown.add_column("what it is")
+    shown.add_column("parameters", overflow="fold")
+    shown.add_column("what it is", overflow="fold")
+    if topic == "topologies":
+        shown.add_column(f"spectral gap of W, {workers} workers", overflow="fold")
     for name, parameters, meaning in _entries(topic):
-        shown.add_row(name, parameters, meaning)
+        shown.add_row(name, parameters, meaning, *([_spectral_gap(name, workers)] if topic == "topologies" else []))
     return shown
 
 
@@ -197,7 +202,7 @@ def _entries(topic: str) -> list[tuple[str, str, str]]:
     if topic == "topologies":
         from .sim.topology import TOPOLOGIES
 
-        return [(name, "", _first_line(shape)) for name, shape in TOPOLOGIES.items()]
+        return [(name, _parameters(topology), _first_line(topology)) for name, topology in TOPOLOGIES.items()]
     from .algorithms import ALGORITHMS
     from .problems import DATA, MODELS
     from .problems.models import Factory
@@ -208,6 +213,27 @@ def _entries(topic: str) -> list[tuple[str, str, str]]:
         "data": dict(DATA),
     }
     return [(name, _parameters(cls), _first_line(cls)) for name, cls in entries[topic].items()]
+
+
+def _spectral_gap(name: str, workers: int) -> str:
+    """With the kind's example parameters and seed 0, or why there is none."""
+    from .sim.topology import TOPOLOGIES
+
+    kind = TOPOLOGIES[name]
+    if any(field.is_required() and key not in kind.example for key, field in kind.model_fields.items()):
+        return "depends on the file"
+    settings = kind.model_validate(kind.example)
+    unfit = settings.unfit(workers)
+    if unfit:
+        return unfit
+    try:
+        topology = settings.build(workers, seed=0)
+        gap = f"{topology.spectral_gap():.3g}"
+    except RunError as error:
+        return str(error)
+    if topology.spectrum_of != "W":
+        gap += f", that of {topology.spectrum_of}"
+    return "\n".join([gap, *(f"{key}: {value}" for key, value in kind.example.items())])
 
 
 def _parameters(cls: type[BaseModel]) -> str:

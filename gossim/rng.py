@@ -32,6 +32,7 @@ class Purpose(StrEnum):
     STRAGGLERS = "stragglers"
     DROPOUT = "dropout"
     GRADIENT_NOISE = "gradient_noise"
+    TOPOLOGY = "topology"
 
 
 def _seed_sequence(seed: int, purpose: Purpose, index: tuple[int, ...]) -> np.random.SeedSequence:

@@ -21,7 +21,7 @@ from .sim.chosen import Chosen
 from .sim.compute import ComputeSettings
 from .sim.faults import AnyFault
 from .sim.network import NetworkSettings
-from .sim.topology import TOPOLOGIES
+from .sim.topology import AnyTopology, Complete
 from .sim.trace import Trace
 from .validation import MISSING, Problem, broken, broken_at, problems
 
@@ -80,7 +80,7 @@ class Settings(Frozen):
     network: NetworkSettings | None = None
     trace: Trace | None = None
     faults: Annotated[tuple[AnyFault, ...], AS_TUPLE] = ()
-    topology: Annotated[str, named("topology", TOPOLOGIES)] = "complete"
+    topology: AnyTopology = Complete()
     probe: ProbeSettings
     dtype: Annotated[str, named("dtype", ("float32", "float64"))] = "float32"
     device: Annotated[str, named("device", ("auto", "cpu", "cuda"))] = "auto"
@@ -98,6 +98,9 @@ class Settings(Frozen):
             if unfit:
                 key, rule = unfit
                 raise broken_at(("network", key), self.network.model_dump(mode="json")[key], rule)
+        unfit_topology = self.topology.unfit(self.workers)
+        if unfit_topology:
+            raise broken_at(("topology",), self.topology.model_dump(mode="json"), unfit_topology)
         self._numbers_are_workers(("compute", "stragglers"), self.compute.stragglers)
         self._numbers_are_workers(("faults",), self.faults)
         self._trace_fits()

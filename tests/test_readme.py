@@ -33,8 +33,8 @@ def straggler(tmp_path_factory: pytest.TempPathFactory) -> tuple[gossim.Results,
     return gossim.Results.open(out), done.stdout, out
 
 
-def test_the_scenario_that_is_explained_is_the_one_that_is_shipped() -> None:
-    explained, stragglers = blocks("yaml")
+def test_the_scenario_that_is_explained_is_the_one_that_is_shipped(tmp_path: Path) -> None:
+    explained, stragglers, network, trace = blocks("yaml")
     assert len(yaml12.read(stragglers)["stragglers"]) == 4
     with_all = load(ROOT / "scenarios" / "straggler.yaml").override(
         {"compute": {"time_s": 0.1, **yaml12.read(stragglers)}}
@@ -42,6 +42,15 @@ def test_the_scenario_that_is_explained_is_the_one_that_is_shipped() -> None:
     assert [type(rule).__name__ for rule in with_all.arms["allreduce"].compute.stragglers] == [
         "Persistent", "RandomSlowdown", "Bursty", "Heterogeneous",
     ]  # fmt: skip
+    assert set(yaml12.read(trace)) == {"trace", "compute", "network"}
+    outages = tmp_path / "outages.csv"
+    outages.write_text("worker,down_s,up_s\n1,5,6\n")
+    spoilt = (
+        load(ROOT / "scenarios" / "lossy_network.yaml")
+        .override({"workers": 4, **yaml12.read(network.replace("outages.csv", str(outages)))})
+        .arms["lossy"]
+    )
+    assert [fault.name for fault in spoilt.faults] == ["crash", "churn", "availability"]
     assert Scenario.parse(yaml12.read(explained)) == load(ROOT / "scenarios" / "straggler.yaml")
 
 

@@ -105,7 +105,7 @@ MISTAKES = [
     ("until", {}, "until = {}: must have at least one of time_s, gradient_steps, epochs"),
     ("until.epochs", 2, "until.epochs = 2.0: the model 'quadratic' has no data, and so no epochs"),
     ("target", {"test_loss": 1.0, "train_loss": 1.0}, "must have exactly one of train_loss, test_loss, test_accuracy"),
-    ("topology", "rnig", "topology = rnig: unknown topology; valid: complete"),
+    ("topology", "rnig", "topology = rnig: unknown name; did you mean 'ring'?"),
     ("device", "gpu", "device = gpu: unknown device; "),
     ("dtype", "float23", "dtype = float23: unknown dtype; did you mean 'float32'?"),
     (

@@ -43,6 +43,7 @@ class GoSGDPull(Algorithm):
             yield w.compute()
             w.step(gradient)
             if not w.alone and w.rng.random() < self.pull_probability:
-                answer = yield w.pull(w.random_peer(), self.timeout_s)
+                peer = w.random_peer()
+                answer = None if peer is None else (yield w.pull(peer, self.timeout_s))
                 if answer:
                     w.merge(answer)

@@ -34,4 +34,6 @@ class GoSGDPush(Algorithm):
             yield w.compute()
             w.step(gradient)
             if not w.alone and w.rng.random() < self.push_probability:
-                w.push(w.random_peer())
+                peer = w.random_peer()
+                if peer is not None:
+                    w.push(peer)

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
 
 from ..errors import InputError
 from ..fields import Frozen, chosen_by
-from .partition import IID, NAMED, AnyPartition
+from .partition import IID, AnyPartition
 
 TEST_SHARE = 0.2
 """Of the sets that come unsplit. The split is part of the data set: the same for every seed."""
@@ -44,7 +44,7 @@ class DataSpec(Frozen):
     """Of one sample as the model sees it."""
     train_samples: ClassVar[int]
     name: str
-    partition: Annotated[AnyPartition, NAMED] = IID()
+    partition: AnyPartition = IID()
 
     def load(self) -> Dataset:
         raise NotImplementedError

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 import numpy as np
-from pydantic import BeforeValidator
 
 from ..errors import InputError
-from ..fields import Frozen, Positive, chosen_by
+from ..fields import NAME_ALONE, Frozen, Positive, chosen_by
 from ..rng import Purpose, stream
 
 
@@ -67,12 +66,7 @@ class Dirichlet(Partition):
 PARTITIONS: dict[str, type[Partition]] = {"iid": IID, "dirichlet": Dirichlet}
 
 
-def _from_name(value: Any) -> Any:
-    return {"name": value} if isinstance(value, str) else value
-
-
-NAMED = BeforeValidator(_from_name)
 if TYPE_CHECKING:
     AnyPartition = Partition
 else:
-    AnyPartition = chosen_by("name", PARTITIONS)
+    AnyPartition = Annotated[chosen_by("name", PARTITIONS), NAME_ALONE]

@@ -9,9 +9,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
 
-from pydantic import BeforeValidator
-
-from ..fields import Count, Frozen, chosen_by
+from ..fields import NAME_ALONE, Count, Frozen, chosen_by
 
 
 class Link(NamedTuple):
@@ -166,11 +164,7 @@ COLLECTIVES: dict[str, type[Collective]] = {
 }
 
 
-def _from_name(value: Any) -> Any:
-    return {"name": value} if isinstance(value, str) else value
-
-
 if TYPE_CHECKING:
     AnyCollective = Collective
 else:
-    AnyCollective = Annotated[chosen_by("name", COLLECTIVES), BeforeValidator(_from_name)]
+    AnyCollective = Annotated[chosen_by("name", COLLECTIVES), NAME_ALONE]

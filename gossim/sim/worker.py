@@ -95,9 +95,10 @@ class Worker:
         """Whether there is nobody to talk to."""
         return self.workers == 1
 
-    def random_peer(self) -> int:
-        """One of the other workers, by this worker's own random numbers."""
-        return self.world.topology.random_peer(self.index, self.rng.random())
+    def random_peer(self) -> int | None:
+        """A neighbour in the topology, by this worker's own random numbers; None if it has none in this round, which is
+        the number of steps that it has taken."""
+        return self.world.topology.random_peer(self.index, self.rng.random(), self.steps)
 
     def push(self, peer: int) -> None:
         """Halve α and send (x, α) to `peer`: α_s ← α_s/2. Does not wait, and does not learn whether it arrives."""

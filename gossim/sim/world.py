@@ -16,7 +16,6 @@ from .clock import PER_SECOND, Clock, ticks
 from .collectives import Collective
 from .faults import Outage, outages_of
 from .network import Network, NetworkSettings
-from .topology import TOPOLOGIES
 from .worker import Worker
 
 if TYPE_CHECKING:
@@ -79,7 +78,7 @@ class World:
         self.timeline = Timeline(timeline_limit)
         self.learns = learns
         self.program = Program() if learns else NoProgram()
-        self.topology = TOPOLOGIES[settings.topology](settings.workers)
+        self.topology = settings.topology.build(settings.workers, seed)
         # A worker that is alone has no network, and sends nothing through this one.
         links = settings.network or NetworkSettings(latency_s=0.0, bandwidth_bytes_per_s=None)
         devices = settings.trace.devices() if settings.trace else ()
