@@ -199,6 +199,7 @@ def _entries(topic: str) -> list[tuple[str, str, str]]:
 
         return [(name, "", _first_line(shape)) for name, shape in TOPOLOGIES.items()]
     from .algorithms import ALGORITHMS
+    from .optimizers import OPTIMIZERS, SCHEDULES
     from .problems import DATA, MODELS
     from .problems.models import Factory
 
@@ -206,6 +207,8 @@ def _entries(topic: str) -> list[tuple[str, str, str]]:
         "algorithms": dict(ALGORITHMS),
         "models": {**MODELS, "package.module:factory": Factory},
         "data": dict(DATA),
+        "optimizers": dict(OPTIMIZERS),
+        "schedules": dict(SCHEDULES),
     }
     return [(name, _parameters(cls), _first_line(cls)) for name, cls in entries[topic].items()]
 
