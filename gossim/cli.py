@@ -36,6 +36,8 @@ class Topic(StrEnum):
     ALGORITHMS = "algorithms"
     MODELS = "models"
     DATA = "data"
+    OPTIMIZERS = "optimizers"
+    SCHEDULES = "schedules"
     DISTRIBUTIONS = "distributions"
     COLLECTIVES = "collectives"
     TOPOLOGIES = "topologies"

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from .errors import ScenarioError
+from .optimizers import sgd_unless_named
 
 
 def merged_arm(shared: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
@@ -13,6 +14,8 @@ def merged_arm(shared: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, A
 
     An arm with fewer workers keeps the first of them, and of the shared stragglers and faults those among these.
     """
+    if "optimizer" in shared:  # said in words, for an arm may name another
+        shared = {**shared, "optimizer": sgd_unless_named(shared["optimizer"])}
     arm = _merge(shared, own)
     workers = arm.get("workers")
     if "workers" not in own or type(workers) is not int:

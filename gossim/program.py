@@ -1,7 +1,7 @@
 """The program: what the timing plane tells the numeric plane to do, in order, on numbered rows.
 
-A row is one parameter vector of shape `(dim,)`. Three operations carry every linear algorithm. The timing plane only
-ever handles row *numbers*; it never sees a tensor.
+A row is one parameter vector of shape `(dim,)`. Three operations carry every linear algorithm, and `Apply` what is not
+linear. The timing plane only ever handles row *numbers*; it never sees a tensor.
 """
 
 from __future__ import annotations
@@ -29,6 +29,18 @@ class Combine(NamedTuple):
     terms: tuple[tuple[float, int], ...]
 
 
+class Apply(NamedTuple):
+    """row `out` ← f(rows), for an f that is not linear; `out` may be one of `rows`.
+
+    `function` names f and its parameters: a NamedTuple of plain values, none of which depends on what a row holds. Its
+    type says how many rows there are; what it computes, on many rows at once, is in `gossim.execute.functions`.
+    """
+
+    out: int
+    function: tuple[Any, ...]
+    rows: tuple[int, ...]
+
+
 class Probe(NamedTuple):
     """Measure `rows` (the workers' parameters, in order) as they stand here. `facts` is passed on untouched."""
 
@@ -36,7 +48,7 @@ class Probe(NamedTuple):
     facts: Any
 
 
-Op = Grad | Combine | Probe
+Op = Grad | Combine | Apply | Probe
 
 
 class RowError(RuntimeError):
@@ -139,6 +151,12 @@ class Program:
         self._write(out)
         self.ops.append(Combine(out, tuple(terms)))
 
+    def apply(self, out: int, function: tuple[Any, ...], rows: Sequence[int]) -> None:
+        for row in rows:
+            self.rows.require_readable(row)
+        self._write(out)
+        self.ops.append(Apply(out, function, tuple(rows)))
+
     def copy(self, row: int) -> int:
         """A new row with what `row` holds now."""
         out = self.rows.allocate()
@@ -173,6 +191,7 @@ class NoProgram(Program):
         self.gradients += 1
 
     def combine(self, out: int, terms: Sequence[tuple[float, int]]) -> None: ...
+    def apply(self, out: int, function: tuple[Any, ...], rows: Sequence[int]) -> None: ...
 
     def copy(self, row: int) -> int:
         return row

@@ -204,6 +204,7 @@ def _entries(topic: str) -> list[tuple[str, str, str]]:
 
         return [(name, _parameters(topology), _first_line(topology)) for name, topology in TOPOLOGIES.items()]
     from .algorithms import ALGORITHMS
+    from .optimizers import OPTIMIZERS, SCHEDULES
     from .problems import DATA, MODELS
     from .problems.models import Factory
 
@@ -211,6 +212,8 @@ def _entries(topic: str) -> list[tuple[str, str, str]]:
         "algorithms": dict(ALGORITHMS),
         "models": {**MODELS, "package.module:factory": Factory},
         "data": dict(DATA),
+        "optimizers": dict(OPTIMIZERS),
+        "schedules": dict(SCHEDULES),
     }
     return [(name, _parameters(cls), _first_line(cls)) for name, cls in entries[topic].items()]
 

@@ -15,7 +15,7 @@ from .algorithms import ALGORITHMS, Algorithm
 from .errors import ScenarioError
 from .fields import AS_TUPLE, Count, Frozen, Lasting, Positive, Probability, chosen_by, must, named
 from .merging import difference, merged_arm, put
-from .optimizer import OptimizerSettings
+from .optimizers import AnyOptimizer
 from .problems import ProblemSettings
 from .sim.chosen import Chosen
 from .sim.compute import ComputeSettings
@@ -75,7 +75,7 @@ class Settings(Frozen):
     until: Until
     workers: Count
     problem: Annotated[ProblemSettings | None, BeforeValidator(lambda value: None if value == "none" else value)]
-    optimizer: OptimizerSettings | None = None
+    optimizer: AnyOptimizer | None = None
     compute: ComputeSettings
     network: NetworkSettings | None = None
     trace: Trace | None = None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from conftest import OPTIMIZERS
 from hypothesis import strategies as st
 
 TIMES = st.sampled_from(
@@ -31,11 +32,7 @@ def clusters(draw: st.DrawFn) -> dict[str, Any]:
             "bandwidth_bytes_per_s": draw(st.sampled_from([None, 1e4])),
         },
         "probe": {"every_s": draw(st.sampled_from([0.07, 0.4, 1000.0]))},
-        "optimizer": {
-            "learning_rate": 0.1,
-            "momentum": draw(st.sampled_from([0.0, 0.9])),
-            "weight_decay": draw(st.sampled_from([0.0, 0.01])),
-        },
+        "optimizer": draw(st.sampled_from(list(OPTIMIZERS.values()))),
     }
 
 

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 import torch
 from clusters import clusters
-from conftest import ALGORITHMS, CPU, PROBLEMS, only_arm, trajectory
+from conftest import ALGORITHMS, CPU, OPTIMIZERS, PROBLEMS, only_arm, trajectory
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from gossim.execute.batched import Batched
+from gossim.execute.functions import FUNCTIONS, columns
 from gossim.execute.reference import Reference
 from gossim.problems.build import build
 from gossim.program import Program
@@ -32,6 +33,24 @@ def test_batched_equals_reference(
     assert len(fast_rows) == len(plain_rows) >= 2
     for fast, plain in zip(fast_rows, plain_rows, strict=True):
         torch.testing.assert_close(fast, plain, rtol=1e-10, atol=1e-12)
+
+
+def test_workers_at_different_steps_share_the_calls_of_adam() -> None:
+    """Whose corrections of bias differ then."""
+    arm = only_arm(until={"gradient_steps": 400}, workers=8, optimizer=OPTIMIZERS["adamw"])
+    sizes: list[int] = []
+    mixed: list[bool] = []
+
+    class Counting(Batched):
+        def _applies(self, batch: list[Any]) -> None:
+            sizes.append(len(batch))
+            mixed.append(len({op.function for op in batch}) > 1)
+            super()._applies(batch)
+
+    trajectory(arm, Counting, window=10**9)
+    assert sum(sizes) >= 800
+    assert sum(sizes) / len(sizes) > 4
+    assert any(mixed)
 
 
 def test_gradients_meet_in_waves() -> None:
@@ -77,20 +96,44 @@ def test_combinations_of_any_length(executor: type) -> None:
     assert seen[0][:, 1].tolist() == [-3 * value for value in expected]
 
 
+class Bend(NamedTuple):
+    """f(a, b) = tanh(scale · ab): no optimizer's, and so any."""
+
+    scale: float
+
+
+class Ripple(NamedTuple):
+    """f(a) = sin(a + shift)."""
+
+    shift: float
+
+
+@pytest.fixture
+def functions(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All it takes to have another function."""
+    monkeypatch.setitem(FUNCTIONS, Bend, lambda bends, a, b: torch.tanh(columns(bends, a)[0] * a * b))
+    monkeypatch.setitem(FUNCTIONS, Ripple, lambda ripples, a: torch.sin(a + columns(ripples, a)[0]))
+
+
 @st.composite
 def programs(draw: st.DrawFn) -> list[list[Any]]:
     """Any valid program, algorithms apart: rows read, overwritten, freed and used again in every order; in windows."""
     program = Program()
     held, windows = [0], []
     for _ in range(draw(st.integers(1, 40))):
-        action = draw(st.sampled_from(["combine", "combine", "grad", "grad", "free", "probe", "window"]))
+        action = draw(
+            st.sampled_from(["combine", "combine", "grad", "grad", "apply", "apply", "free", "probe", "window"])
+        )
         readable = [row for row in held if program.rows.written[row]]
         fresh = draw(st.booleans()) or not held
-        if action in ("combine", "grad"):
+        if action in ("combine", "grad", "apply"):
             out = program.rows.allocate() if fresh else draw(st.sampled_from(held))
             held += [out] if fresh else []
             if action == "grad" and readable:
                 program.grad(out, draw(st.sampled_from(readable)), worker=0, step=draw(st.integers(0, 9)))
+            elif action == "apply" and readable:
+                function, count = draw(st.sampled_from([(Bend(0.5), 2), (Bend(-1.0), 2), (Ripple(2.0), 1)]))
+                program.apply(out, function, [draw(st.sampled_from(readable)) for _ in range(count)])
             else:
                 rows = draw(st.lists(st.sampled_from(readable), max_size=6)) if readable else []
                 program.combine(out, [(draw(st.sampled_from([-0.5, 0.25, 1.0])), row) for row in rows])
@@ -117,7 +160,8 @@ class Curved:
         return torch.sin(x) + torch.tensor(steps, dtype=x.dtype).unsqueeze(1)
 
 
-@settings(max_examples=500, deadline=None)
+@pytest.mark.usefixtures("functions")
+@settings(max_examples=500, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(windows=programs())
 def test_any_program_in_any_windows(windows: list[list[Any]]) -> None:
     seen: dict[type, list[Any]] = {}

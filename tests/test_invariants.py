@@ -9,12 +9,13 @@ from typing import Any
 import pytest
 import torch
 from clusters import clusters
-from conftest import CPU, DIGITS, only_arm, trajectory, world_of
+from conftest import CPU, DIGITS, OPTIMIZERS, only_arm, trajectory, world_of
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from gossim.execute.batched import Batched
 from gossim.execute.reference import Reference
+from gossim.optimizers.adam import SquaredAverage
 from gossim.problems.build import build
 from gossim.program import Program, RowError, Rows
 
@@ -42,8 +43,8 @@ def test_weights_sum_to_one_exactly_at_every_event(
 @given(cluster=clusters(), seed=st.integers(0, 2**32))
 def test_communication_keeps_the_weighted_sum(weighted: dict[str, Any], cluster: dict[str, Any], seed: int) -> None:
     """With learning rate 0, Σ α_m x_m, in flight included, stays what it was, event by event."""
-    cluster["optimizer"] = {"learning_rate": 0.0}
-    arm = only_arm(algorithm=weighted, **cluster)
+    optimizer = {**cluster.pop("optimizer"), "learning_rate": 0.0}
+    arm = only_arm(algorithm=weighted, optimizer=optimizer, **cluster)
     problem = build(arm.problem, arm.workers, seed, "float64", CPU)
     world = world_of(arm, seed)
     reference = Reference(problem, lambda rows, facts: None)
@@ -90,12 +91,15 @@ def test_nothing_reads_a_freed_row(algorithm: dict[str, Any], cluster: dict[str,
 def test_a_freed_row_cannot_be_used() -> None:
     program = Program()
     row = program.rows.allocate()
-    with pytest.raises(RowError, match="row 1 was read before it was written"):
-        program.combine(0, [(1.0, row)])
+    for read in (lambda: program.combine(0, [(1.0, row)]), lambda: program.apply(0, SquaredAverage(1, 1), [0, row])):
+        with pytest.raises(RowError, match="row 1 was read before it was written"):
+            read()
     program.combine(row, [(1.0, 0)])
     program.rows.release(row)
     for use in (
         lambda: program.combine(0, [(1.0, row)]),
+        lambda: program.apply(0, SquaredAverage(1, 1), [0, row]),
+        lambda: program.apply(row, SquaredAverage(1, 1), [0, 0]),
         lambda: program.grad(0, row, worker=0, step=0),
         lambda: program.probe([row], None),
         lambda: program.combine(row, []),
@@ -118,14 +122,15 @@ def test_a_row_is_free_when_its_last_holder_lets_go() -> None:
     assert rows.allocate() == first
 
 
-@pytest.mark.parametrize("momentum", [0.0, 0.9])
-def test_rows_are_bounded_by_workers_and_messages(algorithm: dict[str, Any], momentum: float) -> None:
-    """However long the run: parameters, gradient, velocity and a probe's copy for each worker, and a row a message."""
+@pytest.mark.parametrize(("optimizer", "state"), [("sgd", 0), ("momentum", 1), ("adamw", 2), ("adam with decay", 3)])
+def test_rows_are_bounded_by_workers_and_messages(algorithm: dict[str, Any], optimizer: str, state: int) -> None:
+    """However long the run: parameters, gradient, the optimizer's state and a probe's copy for each worker, and a row a
+    message."""
     arm = only_arm(
         algorithm=algorithm,
         workers=6,
         until={"gradient_steps": 6000},
-        optimizer={"learning_rate": 0.0, "momentum": momentum},
+        optimizer=OPTIMIZERS[optimizer],
         network={"latency_s": 0.3, "bandwidth_bytes_per_s": None},
     )
     world = world_of(arm)
@@ -134,7 +139,7 @@ def test_rows_are_bounded_by_workers_and_messages(algorithm: dict[str, Any], mom
         world.clock.step()
         world.program.take()
         most_in_flight = max(most_in_flight, len(world.network.in_flight))
-    assert len(world.program.rows) <= 4 * arm.workers + 2 + most_in_flight
+    assert len(world.program.rows) <= (3 + state) * arm.workers + 2 + most_in_flight
     assert most_in_flight < 60
 
 

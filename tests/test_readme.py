@@ -54,6 +54,15 @@ def test_the_scenario_that_is_explained_is_the_one_that_is_shipped(tmp_path: Pat
     assert Scenario.parse(yaml12.read(explained)) == load(ROOT / "scenarios" / "straggler.yaml")
 
 
+def test_the_schedules_that_are_shown_are_schedules() -> None:
+    shown = re.findall(r"`({name: (?:cosine|step|warmup), .*?})`", README)
+    assert len(shown) == 3
+    base = load(ROOT / "scenarios" / "straggler.yaml")
+    for written in shown:
+        described = base.override({"optimizer.schedule": yaml12.read(written)})
+        assert described.optimizer.schedule.name == yaml12.read(written)["name"]
+
+
 def test_the_straggler_scenario_says_what_the_readme_says(straggler: tuple[gossim.Results, str, Path]) -> None:
     results, _, _ = straggler
     summary = results.summary()

@@ -11,6 +11,8 @@ import conftest
 import pytest
 
 from gossim.algorithms import ALGORITHMS
+from gossim.cli import Topic
+from gossim.optimizers import OPTIMIZERS, SCHEDULES
 from gossim.problems import DATA, MODELS
 from gossim.report import catalogue
 from gossim.sim.collectives import COLLECTIVES
@@ -31,11 +33,18 @@ def test_names_of_the_contract() -> None:
     assert {"digits", "mnist5k", "cifar10"} <= set(DATA)
 
 
-@pytest.mark.parametrize("topic", ["algorithms", "models", "data", "distributions", "collectives", "topologies"])
+@pytest.mark.parametrize("topic", list(Topic))
 def test_everything_listed_says_what_it_is(topic: str) -> None:
     table = catalogue(topic)
     names, _, meanings, *_ = (list(column.cells) for column in table.columns)
-    registries = {"algorithms": ALGORITHMS, "data": DATA, "collectives": COLLECTIVES, "topologies": TOPOLOGIES}
+    registries = {
+        "algorithms": ALGORITHMS,
+        "data": DATA,
+        "optimizers": OPTIMIZERS,
+        "schedules": SCHEDULES,
+        "collectives": COLLECTIVES,
+        "topologies": TOPOLOGIES,
+    }
     assert set(names) >= set(registries.get(topic, {}))
     assert names
     assert all(meanings)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
+from operator import itemgetter
 from typing import Any
 
 import torch
 
 from ..problems.problem import Problem
-from ..program import INITIAL_ROW, Combine, Grad, Op, Probe
+from ..program import INITIAL_ROW, Apply, Combine, Grad, Op, Probe
+from .functions import apply
 
 WAVE = 1 << 32
 """Phases between one wave of gradients and the next: more than any chain of combinations in a window."""
@@ -30,18 +32,18 @@ class Phases:
 
     def of(self, op: Op) -> int:
         written, read = self.written, self.read
-        if type(op) is Grad:
+        if isinstance(op, Grad):
             earliest = max(written[op.at], written[op.out], read[op.out])
             phase = (earliest // WAVE + 1) * WAVE
             read[op.at] = max(read[op.at], phase)
             written[op.out] = phase
-        elif type(op) is Combine:
-            phase = 1 + max(written[op.out], read[op.out], *[written[row] for _, row in op.terms])
-            for _, row in op.terms:
+        elif not isinstance(op, Probe):
+            reads = [row for _, row in op.terms] if isinstance(op, Combine) else op.rows
+            phase = 1 + max(written[op.out], read[op.out], *[written[row] for row in reads])
+            for row in reads:
                 read[row] = max(read[row], phase)
             written[op.out] = phase
         else:
-            assert type(op) is Probe
             phase = self.last_probe = max(self.last_probe, 1 + max(written[row] for row in op.rows))
             for row in op.rows:
                 read[row] = max(read[row], phase)
@@ -67,6 +69,8 @@ class Batched:
                 self._grads(batch)
             elif type(first) is Combine:
                 self._combines(batch, len(first.terms))
+            elif type(first) is Apply:
+                self._applies(batch)
             else:
                 for probe in batch:
                     self.measure(self.bank[self._index(probe.rows)], probe.facts)
@@ -75,11 +79,11 @@ class Batched:
         """`ops` in an order that keeps every read after its write, cut into batches of one shape."""
         self._grow(1 + max((op.out for op in ops if not isinstance(op, Probe)), default=0))
         phases = Phases(len(self.bank))
-        batches: dict[tuple[int, int], list[Op]] = defaultdict(list)
+        batches: dict[tuple[int, Hashable], list[Op]] = defaultdict(list)
         for op in ops:
-            shape = len(op.terms) if type(op) is Combine else -1
+            shape = len(op.terms) if type(op) is Combine else type(op.function) if type(op) is Apply else type(op)
             batches[phases.of(op), shape].append(op)
-        return [batches[place] for place in sorted(batches)]
+        return [batches[place] for place in sorted(batches, key=itemgetter(0))]
 
     def _grads(self, batch: list[Grad]) -> None:
         out, at, workers, steps = zip(*batch, strict=True)
@@ -101,6 +105,11 @@ class Batched:
         for term in range(1, terms):
             total.addcmul_(self.bank[rows[:, term]], coefficients[:, term : term + 1])
         self.bank[out] = total
+
+    def _applies(self, batch: list[Apply]) -> None:
+        out, functions, rows = zip(*batch, strict=True)
+        values = [self.bank[self._index(column)] for column in zip(*rows, strict=True)]
+        self.bank[self._index(out)] = apply(functions, *values)
 
     def _index(self, rows: Sequence[Any]) -> torch.Tensor:
         return torch.tensor(rows, device=self.bank.device)

@@ -8,7 +8,8 @@ from typing import Any
 import torch
 
 from ..problems.problem import Problem
-from ..program import INITIAL_ROW, Combine, Grad, Op, Probe
+from ..program import INITIAL_ROW, Apply, Combine, Grad, Op, Probe
+from .functions import apply
 
 
 class Reference:
@@ -30,5 +31,7 @@ class Reference:
                     for coefficient, row in terms:
                         total = total + coefficient * rows[row]
                     rows[out] = total
+                case Apply(out, function, read):
+                    rows[out] = apply([function], *[rows[row].unsqueeze(0) for row in read])[0]
                 case Probe(probed, facts):
                     self.measure(torch.stack([rows[row] for row in probed]), facts)

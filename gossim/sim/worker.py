@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import simpy
 
 from ..errors import RunError
-from ..optimizer import SGD
+from ..optimizers import optimizer_for
 from ..program import INITIAL_ROW
 from ..rng import PeerRandom, Purpose, stream
 from .activity import Activity
@@ -33,7 +33,11 @@ class Worker:
         self.index = index
         self.alpha = alpha  # None for algorithms without weights
         self.row = program.copy(INITIAL_ROW)
-        self.optimizer = SGD(settings.optimizer, program, self.row) if world.learns and settings.optimizer else None
+        self.optimizer = (
+            optimizer_for(settings.optimizer, program, self.row, world.clock)
+            if world.learns and settings.optimizer
+            else None
+        )
         self.rng = PeerRandom(world.seed, index)
         self.steps = 0
         self.gradients = 0

@@ -1,0 +1,51 @@
+"""The optimizers, and the schedules of their learning rates."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+from pydantic import BeforeValidator
+
+from ..fields import chosen_by
+from ..program import Program
+from .adam import Adam, AdamSettings, AdamWSettings
+from .base import Optimizer, OptimizerSettings
+from .schedules import SCHEDULES, Schedule
+from .sgd import SGD, SGDSettings
+
+if TYPE_CHECKING:
+    from ..sim.clock import Clock
+
+OPTIMIZERS: dict[str, type[OptimizerSettings]] = {"sgd": SGDSettings, "adam": AdamSettings, "adamw": AdamWSettings}
+"""The settings of every optimizer by the name that scenarios use."""
+
+_CLASSES: dict[type[OptimizerSettings], type[Optimizer]] = {SGDSettings: SGD, AdamSettings: Adam, AdamWSettings: Adam}
+
+
+def optimizer_for(settings: OptimizerSettings, program: Program, parameters: int, clock: Clock) -> Optimizer:
+    """The optimizer of those `settings` for the row `parameters`, whoever's it is, with fresh rows for its state.
+
+    `clock` tells its schedule the time: anything with `now_s`, in simulated seconds.
+    """
+    return _CLASSES[type(settings)](settings, program, parameters, clock)
+
+
+def sgd_unless_named(value: Any) -> Any:
+    return {"name": "sgd", **value} if isinstance(value, dict) and "name" not in value else value
+
+
+if TYPE_CHECKING:
+    AnyOptimizer = OptimizerSettings
+else:
+    AnyOptimizer = Annotated[chosen_by("name", OPTIMIZERS), BeforeValidator(sgd_unless_named)]
+
+__all__ = [
+    "OPTIMIZERS",
+    "SCHEDULES",
+    "AnyOptimizer",
+    "Optimizer",
+    "OptimizerSettings",
+    "Schedule",
+    "optimizer_for",
+    "sgd_unless_named",
+]

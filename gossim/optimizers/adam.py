@@ -1,0 +1,81 @@
+"""Adam and AdamW: the first moment is a combination of rows, the other two equations are not linear."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+from ..fields import Fraction01, NonNegative, Positive
+from ..program import Program
+from .base import Optimizer, OptimizerSettings
+
+if TYPE_CHECKING:
+    from ..sim.clock import Clock
+
+
+class SquaredAverage(NamedTuple):
+    """f(v, g) = keep · v + add · g², elementwise."""
+
+    keep: float
+    add: float
+
+
+class AdamStep(NamedTuple):
+    """f(x, m, v) = keep · x − rate · m / (√v / root + epsilon), elementwise."""
+
+    keep: float
+    rate: float
+    root: float
+    epsilon: float
+
+
+class MomentSettings(OptimizerSettings):
+    """What Adam and AdamW share."""
+
+    beta1: Fraction01 = 0.9
+    beta2: Fraction01 = 0.999
+    epsilon: Positive = 1e-8
+
+
+class AdamSettings(MomentSettings):
+    """Adam as `torch.optim.Adam`: weight decay adds λx to the gradient."""
+
+    name: Literal["adam"] = "adam"
+
+
+class AdamWSettings(MomentSettings):
+    """Adam as `torch.optim.AdamW`: weight decay, apart from the gradient, shrinks x by 1 − ηλ."""
+
+    name: Literal["adamw"] = "adamw"
+    weight_decay: NonNegative = 0.01
+
+
+class Adam(Optimizer):
+    """m ← β₁m + (1 − β₁)g;  v ← β₂v + (1 − β₂)g²;  x ← x − η m̂ / (√v̂ + ε), all elementwise,
+
+    with m̂ = m/(1 − β₁ᵗ) and v̂ = v/(1 − β₂ᵗ) at the t-th step. Weight decay, `adam`: g + λx stands for g throughout;
+    `adamw`: x is first multiplied by 1 − ηλ.
+
+    State: m and v, and a row for g + λx where that is needed.
+    Source: Kingma and Ba, arXiv:1412.6980; decoupled decay: Loshchilov and Hutter, arXiv:1711.05101.
+    """
+
+    settings: MomentSettings
+
+    def __init__(self, settings: MomentSettings, program: Program, parameters: int, clock: Clock):
+        self.decoupled = isinstance(settings, AdamWSettings)
+        adds_decay = settings.weight_decay > 0 and not self.decoupled
+        super().__init__(settings, program, parameters, clock, state=3 if adds_decay else 2)
+
+    def _move(self, gradient: int, eta: float) -> None:
+        program, settings, x = self.program, self.settings, self.parameters
+        m, v, *decayed = self.state
+        for row in decayed:  # one or none; the gradient's own row may be read by other workers
+            program.combine(row, [(1.0, gradient), (settings.weight_decay, x)])
+            gradient = row
+        program.combine(m, [(settings.beta1, m), (1 - settings.beta1, gradient)])
+        program.apply(v, SquaredAverage(settings.beta2, 1 - settings.beta2), (v, gradient))
+        keep = 1 - eta * settings.weight_decay if self.decoupled else 1.0
+        rate = eta / (1 - settings.beta1**self.steps)
+        root = math.sqrt(1 - settings.beta2**self.steps)
+        program.apply(x, AdamStep(keep, rate, root, settings.epsilon), (x, m, v))

@@ -1,0 +1,58 @@
+"""What an optimizer is: settings, and the rows in which it remembers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ..fields import Frozen, NonNegative
+from ..program import Program
+from .schedules import AnySchedule, Constant
+
+if TYPE_CHECKING:
+    from ..sim.clock import Clock
+
+
+class OptimizerSettings(Frozen):
+    """`learning_rate`: η, which `schedule` multiplies by a factor at each step. `weight_decay`: λ."""
+
+    name: str
+    learning_rate: NonNegative
+    schedule: AnySchedule = Constant()
+    weight_decay: NonNegative = 0.0
+
+
+class Optimizer:
+    """Moves one row, `parameters`, along gradients.
+
+    What it remembers, the rows of `state` and the number of its `steps`, belongs to the worker: no communication
+    touches it. At the start all of it is zero.
+    """
+
+    def __init__(self, settings: OptimizerSettings, program: Program, parameters: int, clock: Clock, state: int = 0):
+        self.settings = settings
+        self.program = program
+        self.parameters = parameters
+        self.clock = clock
+        self.state = [program.rows.allocate() for _ in range(state)]
+        self.restart()
+
+    def step(self, gradient: int) -> None:
+        """Move the parameters along the gradient row, at the rate that is due by the steps so far and the time now."""
+        factor = self.settings.schedule.at(self.steps, self.clock.now_s)
+        self.steps += 1
+        self._move(gradient, self.settings.learning_rate * factor)
+
+    def _move(self, gradient: int, eta: float) -> None:
+        raise NotImplementedError
+
+    def restart(self) -> None:
+        """Forget everything: state and steps are what they were at the start, in the same rows."""
+        self.steps = 0
+        for row in self.state:
+            self.program.combine(row, [])
+
+    def take_over(self, other: Optimizer) -> None:
+        """Remember what `other`, an optimizer with the same settings, remembers now. Parameters are not touched."""
+        self.steps = other.steps
+        for mine, theirs in zip(self.state, other.state, strict=True):
+            self.program.combine(mine, [(1.0, theirs)])
