@@ -96,8 +96,10 @@ Positive = Annotated[float, must("> 0", lambda x: x > 0)]
 NonNegative = Annotated[float, must(">= 0", lambda x: x >= 0)]
 Lasting = Annotated[float, must(">= 1e-9, a nanosecond", lambda x: x >= 1e-9)]
 Fraction01 = Annotated[float, must("in [0, 1)", lambda x: 0 <= x < 1)]
-Count = Annotated[int, must("a whole number >= 1", lambda n: n >= 1)]
-Index = Annotated[int, must("a whole number >= 0", lambda n: n >= 0)]
+LARGEST = 2**62
+_BOUNDED = must("at most 2**62", lambda n: n <= LARGEST)
+Count = Annotated[int, must("a whole number >= 1", lambda n: n >= 1), _BOUNDED]
+Index = Annotated[int, must("a whole number >= 0", lambda n: n >= 0), _BOUNDED]
 
 # Strict pydantic refuses a list where a tuple is wanted; YAML has only lists, and only a tuple is frozen.
 AS_TUPLE = BeforeValidator(lambda value: tuple(value) if isinstance(value, list) else value)

@@ -25,6 +25,8 @@ class Purpose(StrEnum):
     BANDWIDTH = "bandwidth"
     LOSS = "loss"
     FAULTS = "faults"
+    FETCHES = "fetches"
+    COMPRESSION = "compression"
     PEERS = "peers"
     DATA = "data"
     PARTITION = "partition"

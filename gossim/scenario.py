@@ -93,11 +93,7 @@ class Settings(Frozen):
             raise broken_at(("network", "message_bytes"), None, "is required where there is no problem", MISSING)
         if self.workers > 1 and self.network is None:
             raise broken_at(("network",), None, "is required where there is more than one worker", MISSING)
-        if self.network is not None:
-            unfit = self.network.unfit(self.workers)
-            if unfit:
-                key, rule = unfit
-                raise broken_at(("network", key), self.network.model_dump(mode="json")[key], rule)
+        self._network_fits(self.workers)
         unfit_topology = self.topology.unfit(self.workers)
         if unfit_topology:
             raise broken_at(("topology",), self.topology.model_dump(mode="json"), unfit_topology)
@@ -109,6 +105,14 @@ class Settings(Frozen):
             rule = f"{what} has no data, and so no epochs"
             raise broken_at(("until", "epochs"), self.until.epochs, rule)
         return self
+
+    def _network_fits(self, nodes: int) -> None:
+        if self.network is None:
+            return
+        unfit = self.network.unfit(nodes)
+        if unfit:
+            key, rule = unfit
+            raise broken_at(("network", key), self.network.model_dump(mode="json")[key], rule)
 
     def _numbers_are_workers(self, path: tuple[str, ...], rules: Sequence[Chosen]) -> None:
         for number, rule in enumerate(rules):
@@ -125,16 +129,18 @@ class Settings(Frozen):
                 if used:
                     raise broken_at(path, "trace", "there is no `trace: {file: ...}` in the scenario")
             return
-        if not (timed or limited):
-            words = "is not used: write `trace` for compute.time_s, network.bandwidth_bytes_per_s or both"
-            raise broken_at(("trace",), self.trace.file, words)
         unfit = self.trace.unfit(self.workers)
-        if unfit:
+        if unfit and (timed or limited):
             raise broken_at(("trace",), self.trace.file, unfit)
         if timed and self.samples_per_gradient is None:
             raise broken_at(
                 ("trace", "samples_per_gradient"), None, "is required where there is no batch_size", MISSING
             )
+
+    @property
+    def uses_trace(self) -> bool:
+        """Whether compute times or bandwidths come from the trace."""
+        return "trace" in (self.compute.time_s, self.network.bandwidth_bytes_per_s if self.network else None)
 
     @property
     def samples_per_gradient(self) -> int | None:
@@ -157,6 +163,10 @@ class Arm(Settings):
 
     @model_validator(mode="after")
     def _algorithm_fits(self) -> Self:
+        servers = self.algorithm.servers if self.workers > 1 else 0
+        self._network_fits(self.workers + servers)
+        if self.trace is not None and self.uses_trace and self.trace.unfit(self.workers + servers):
+            raise broken_at(("trace",), self.trace.file, f"{self.trace.unfit(self.workers + servers)} and a server")
         unfit = self.algorithm.unfit(self)
         if unfit:
             raise broken_at(("algorithm",), self.algorithm.model_dump(mode="json"), unfit)
@@ -228,6 +238,9 @@ class Scenario(Shared):
             ]
         if wrong:
             raise ScenarioError(source, [str(problem) for problem in wrong])
+        if shared.get("trace") is not None and not any(Arm.model_validate(arm).uses_trace for arm in merged.values()):
+            rule = "is not used: write `trace` for compute.time_s, network.bandwidth_bytes_per_s or both"
+            raise ScenarioError(source, [str(Problem(("trace",), shared["trace"], rule))])
         scenario = cls.model_validate({**shared, "arms": merged})
         scenario._written = copy.deepcopy(dict(data))
         return scenario

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import csv
 import math
+import os
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from functools import wraps
+from typing import Any, NamedTuple, TypeVar
 
 from .errors import InputError, nearest
+
+T = TypeVar("T")
 
 
 class Rule(NamedTuple):
@@ -21,26 +25,48 @@ POSITIVE = Rule("a number > 0", lambda x: 0 < x < math.inf)
 SECONDS = Rule("a number of seconds >= 0", lambda x: 0 <= x < math.inf)
 
 
-def read_lines(file: str) -> list[list[str]]:
-    """The lines of a CSV file that are not empty. Raises InputError if it cannot be read."""
+def remembered(read: Callable[..., T]) -> Callable[..., T]:
+    """`read(file, ...)`, once for each file as it is: again when it has changed."""
+    known: dict[tuple[Any, ...], T] = {}
+
+    @wraps(read)
+    def again(file: str, *more: Any) -> T:
+        try:
+            stat = os.stat(file)
+        except (OSError, ValueError):
+            return read(file, *more)
+        state = (os.path.realpath(file), stat.st_mtime_ns, stat.st_size, more)
+        if state not in known:
+            known[state] = read(file, *more)
+        return known[state]
+
+    return again
+
+
+def read_lines(file: str) -> list[tuple[int, list[str]]]:
+    """The lines of a CSV file that are not empty, each with its number. Raises InputError if it cannot be read."""
     try:
         with open(file, encoding="utf-8-sig", newline="") as lines:
-            rows = [row for row in csv.reader(lines) if row]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+            reader = csv.reader(lines)
+            return [(reader.line_num, row) for row in reader if row]
+    except (OSError, ValueError, csv.Error) as error:
         raise InputError(f"{file}: cannot be read: {getattr(error, 'strerror', None) or error}") from None
-    return rows
 
 
-def read_columns(file: str, columns: Sequence[str]) -> list[tuple[str, ...]]:
-    """The texts in these columns of a CSV file with a header, row by row. Raises InputError if one is not there."""
-    header, *rows = read_lines(file) or [[]]
+def read_columns(file: str, columns: Sequence[str]) -> list[tuple[int, tuple[str, ...]]]:
+    """The texts in these columns of a CSV file with a header, row by row, each with the number of its line.
+
+    Raises InputError if one is not there.
+    """
+    (_, header), *rows = read_lines(file) or [(1, [])]
     if not rows:
         raise InputError(f"{file}: has no rows under its header")
+    header = [name.strip() for name in header]
     for column in columns:
         if column not in header:
             raise InputError(f"{file}: has no column '{column}'{nearest(column, [name for name in header if name])}")
     places = [header.index(column) for column in columns]
-    return [tuple(row[place].strip() if place < len(row) else "" for place in places) for row in rows]
+    return [(line, tuple(row[place].strip() if place < len(row) else "" for place in places)) for line, row in rows]
 
 
 def number(text: str, rule: Rule, place: str) -> float:
@@ -60,5 +86,5 @@ def read_numbers(file: str, columns: Sequence[str], rule: Rule) -> list[tuple[fl
         tuple(
             number(text, rule, f"{file}, line {line}: {column} = ") for column, text in zip(columns, row, strict=True)
         )
-        for line, row in enumerate(read_columns(file, columns), start=2)
+        for line, row in read_columns(file, columns)
     ]

@@ -57,17 +57,48 @@ def test_alone_on_its_way_a_transfer_takes_latency_and_bytes_over_the_slower_end
 
 
 def test_fifo_by_hand() -> None:
-    """Two from worker 0 follow each other; two to worker 2 are received one after the other, first come first."""
+    """Two from worker 0 follow each other; what comes to worker 2 from two sides is received byte by byte."""
     clock, network = links(latency_s=0.5, bandwidth_bytes_per_s=10.0, sharing="fifo")
     sends = [(0.0, 0, 1, 20.0), (1.0, 0, 2, 20.0), (1.5, 1, 2, 10.0)]
-    # 0→1: 0 to 2. 0→2 waits for it: out 2 to 4, in 2.5 to 4.5. 1→2: in 2 to 3, and so 0→2 is in from 3 to 5.
-    assert arrivals(network, clock, sends) == pytest.approx([2.5, 5.0, 3.0])
+    # 0→1: 0 to 2. 0→2 waits for it: out 2 to 4, comes 2.5 to 4.5. 1→2 comes 2 to 3: by then 5 bytes are left behind,
+    # for half a second, and so many they stay until the last byte of 0→2 has come.
+    assert arrivals(network, clock, sends) == pytest.approx([2.5, 5.0, 3.5])
     clock, network = links(latency_s=0.5, bandwidth_bytes_per_s=10.0)
     assert arrivals(network, clock, sends) == pytest.approx([2.5, 3.5, 3.0]), "unshared, nobody waits"
-    # A slow sender, 0, trickles into a fast link from 0.5 to 4.5 s, and keeps nobody else from it before 3.5 s.
-    clock, network = links(latency_s=0.5, bandwidth_bytes_per_s={"up": [5.0, 20.0, 20.0], "down": 20.0}, sharing="fifo")
-    sends = [(0.0, 0, 2, 20.0), (1.0, 1, 2, 20.0), (3.0, 1, 2, 20.0)]
-    assert arrivals(network, clock, sends) == pytest.approx([4.5, 2.5, 5.5])
+
+
+def test_slow_senders_fill_a_fast_link_together() -> None:
+    """Ten of 1 byte a second into one of 10: nobody waits; with one more, who is no slower, the backlog is a byte a
+    second."""
+    rates = {"up": [1.0] * 11 + [5.0], "down": 10.0}
+    for senders, seconds in ((10, 10.0), (11, 11.0)):
+        clock, network = links(bandwidth_bytes_per_s=rates, sharing="fifo")
+        came = arrivals(network, clock, [(0.0, sender, 11, 10.0) for sender in range(senders)])
+        assert came == pytest.approx([seconds] * senders)
+    clock, network = links(bandwidth_bytes_per_s=rates, sharing="fifo")
+    came = arrivals(network, clock, [(0.0, 0, 11, 10.0), (2.0, 1, 11, 0.0), (3.0, 11, 1, 5.0)])
+    assert came == pytest.approx([10.0, 2.0, 4.0]), "a request passes by, and what is sent leaves what comes alone"
+
+
+@pytest.mark.parametrize("sharing", ["fifo", "fair"])
+def test_what_does_not_get_through_leaves_the_receiver_alone(sharing: str) -> None:
+    """Sent from another group, or by one that crashes: neither keeps others from the receiver's link."""
+    part = {"from_s": 0.0, "until_s": 9.0, "groups": [[0, 3], [1, 2]]}
+    clock, network = links(bandwidth_bytes_per_s=10.0, sharing=sharing, partitions=[part])
+    came = arrivals(network, clock, [(0.0, 0, 1, 20.0), (0.0, 3, 1, 20.0), (0.0, 2, 1, 10.0)])
+    assert came == pytest.approx([math.inf, math.inf, 1.0])
+    clock, network = links(bandwidth_bytes_per_s=10.0, sharing=sharing)
+    clock.after(1.0, lambda: network.crashed(0))
+    came = arrivals(network, clock, [(0.0, 0, 2, 100.0), (1.5, 1, 2, 10.0), (1.5, 0, 3, 10.0)])
+    assert came == pytest.approx([math.inf, 2.5, 2.5])
+
+
+def test_a_partition_concerns_what_is_on_its_way_meanwhile() -> None:
+    """Queued during the partition and sent after it, a message arrives; queued before and sent in it, it does not."""
+    for from_s, until_s, arrives in ((0.5, 1.0, 2.1), (1.9, 2.05, math.inf)):
+        part = {"from_s": from_s, "until_s": until_s, "groups": [[0], [1]]}
+        clock, network = links(bandwidth_bytes_per_s=10.0, sharing="fifo", partitions=[part])
+        assert arrivals(network, clock, [(0.0, 0, 2, 20.0), (0.6, 0, 1, 1.0)]) == pytest.approx([2.0, arrives])
 
 
 @pytest.mark.parametrize("end", ["up", "down"])
@@ -76,7 +107,8 @@ def test_fifo_is_an_m_d_1_queue(end: str, load: float) -> None:
     """Messages of one size that begin at the instants of a Poisson process wait ρ/(2μ(1 − ρ)) on average."""
     service_s, count, batches = 0.1, 40_000, 20
     starts = np.cumsum(np.random.default_rng(7).exponential(service_s / load, count))
-    clock, network = links(bandwidth_bytes_per_s=10.0, sharing="fifo", latency_s=0.02)
+    other = {"up": "down", "down": "up"}[end]
+    clock, network = links(bandwidth_bytes_per_s={end: 10.0, other: None}, sharing="fifo", latency_s=0.02)
     # Other ends are different for each message, so that none but this one is ever busy.
     sends = [(t, 0, n + 1, 1.0) if end == "up" else (t, n + 1, 0, 1.0) for n, t in enumerate(starts.tolist())]
     waits = np.array(arrivals(network, clock, sends)) - starts - service_s - 0.02
@@ -194,6 +226,15 @@ def test_partitions_by_hand() -> None:
     assert [came[n] for n, send in enumerate(sends) if send[2] == 2] == pytest.approx([0.3, 2.75, 2.35, 2.75, 2.3])
 
 
+def test_what_waits_to_be_sent_again_holds_nobody_up() -> None:
+    """Cut off from 1, worker 0 goes on sending to 2."""
+    part = {"from_s": 0.0, "until_s": 5.0, "groups": [[0], [1]]}
+    clock, network = links(bandwidth_bytes_per_s=10.0, sharing="fifo", partitions=[part], resend=True)
+    came = arrivals(network, clock, [(0.0, 0, 1, 10.0), *((t, 0, 2, 1.0) for t in (1.1, 2.0, 3.0, 4.0))])
+    assert came[0] > 5.0
+    assert all(at - t <= 1.1 for at, t in zip(came[1:], (1.1, 2.0, 3.0, 4.0), strict=True))
+
+
 def test_what_is_sent_again_costs_bytes() -> None:
     clock, network = links(loss=0.5, resend=True, resend_timeout_s=0.1, latency_s=0.1, message_bytes=7)
     came = arrivals(network, clock, [(float(n), 0, 1, 7.0) for n in range(4000)])
@@ -240,7 +281,11 @@ NETWORK = {"latency_s": 0.01, "bandwidth_bytes_per_s": 1e5}
             {"loss": {"name": "gilbert_elliott", "good_to_bad": 0, "bad_to_good": 0}},
             "network.loss.bad_to_good = 0.0: must be > 0 where good_to_bad is 0",
         ),
-        ({"loss": 1.0, "resend": True}, "network.loss = 1.0: must be below 1 where messages are sent again"),
+        ({"loss": 1.0, "resend": True}, "network.loss = 1.0: loses everything, and here messages are sent until they"),
+        (
+            {"loss": {"name": "gilbert_elliott", "good_to_bad": 0.1, "bad_to_good": 0}, "resend": True},
+            "network.loss = .*: loses everything",
+        ),
         ({"resend": "yes"}, "network.resend = 'yes'|network.resend = yes"),
         ({"jitter_s": 0.1}, "network.jitter_s = 0.1: must be a mapping"),
         ({"bandwidth_bytes_per_s": -1}, "network.bandwidth_bytes_per_s = -1.*: must be > 0"),

@@ -18,6 +18,8 @@ from torch.optim import lr_scheduler
 
 import gossim
 from gossim import yaml12
+from gossim.algorithms.downpour import Downpour
+from gossim.algorithms.ssp import SSP
 from gossim.errors import ScenarioError
 from gossim.execute.batched import Batched
 from gossim.execute.reference import Reference
@@ -179,7 +181,7 @@ def test_what_an_optimizer_remembers_stays_with_its_worker(algorithm: dict[str, 
                 if state & {op.out, *reads}:
                     assert {own.get(row, own[op.out]) for row in reads} <= {own[op.out]}
                     steps += 1
-    assert (steps > 200) == bool(state)
+    assert (steps > 200) == (bool(state) and not isinstance(arm.algorithm, Downpour | SSP)), "there it is the server's"
     assert world.network.bytes_sent == bytes_sent_by_plain_sgd(algorithm)
 
 

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from conftest import BASE, DIGITS, WEIGHTED, scenario
+from conftest import BASE, DIGITS, scenario
 
 import gossim
 from gossim.columns import TABLES
@@ -331,7 +331,6 @@ def test_figures_without_data_are_left_out() -> None:
     assert set(gossim.run(alone).plot()) == {"timeline"}
     many = scenario(workers=40, until={"time_s": 1.0}, compute={"time_s": 0.1})
     assert set(gossim.run(many).plot()) == set(FIGURES)
-    assert set(WEIGHTED) == {"gosgd_push", "gosgd_pull"}
 
 
 def test_the_process_is_left_as_it_was(small: Scenario) -> None:

@@ -4,15 +4,25 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+from collections.abc import Iterator
 
 from .base import Algorithm
 
 for _module in pkgutil.iter_modules(__path__):
     importlib.import_module(f"{__name__}.{_module.name}")
 
+
+def _complete(cls: type[Algorithm]) -> Iterator[type[Algorithm]]:
+    """The subclasses that have a name, at whatever depth."""
+    for subclass in cls.__subclasses__():
+        if isinstance(subclass.model_fields["name"].default, str):
+            yield subclass
+        yield from _complete(subclass)
+
+
 ALGORITHMS: dict[str, type[Algorithm]] = {
     algorithm.model_fields["name"].default: algorithm
-    for algorithm in sorted(Algorithm.__subclasses__(), key=lambda a: str(a.model_fields["name"].default))
+    for algorithm in sorted(_complete(Algorithm), key=lambda a: str(a.model_fields["name"].default))
 }
 """Every algorithm by the name that scenarios use."""
 

@@ -2,9 +2,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar, Literal
 
-from ..fields import Index, NonNegative, Positive
-from ..sim.collectives import AnyCollective, Ring, RingEvents
-from .base import Algorithm
+from ..fields import Index, NonNegative
+from .kinds import WithCollective
 
 if TYPE_CHECKING:
     from ..scenario import Settings
@@ -12,7 +11,7 @@ if TYPE_CHECKING:
     from .base import Process
 
 
-class AllReduce(Algorithm):
+class AllReduce(WithCollective):
     """Synchronous SGD: x ← x − η (1/M) Σ_m ∇L^m(x), all workers at the same x.
 
     Invariant: all x_m are equal, so the consensus distance is 0. A round lasts as long as its slowest gradient, then
@@ -27,25 +26,20 @@ class AllReduce(Algorithm):
 
     brings_back: ClassVar[bool] = True
     name: Literal["allreduce"] = "allreduce"
-    collective: AnyCollective = Ring()
     backup: Index = 0
     reduction_s_per_byte: NonNegative = 0.0
-    timeout_s: Positive | None = None
 
     def unfit(self, settings: Settings) -> str | None:
         if self.backup >= settings.workers:
             return f"backup = {self.backup}: must be below the number of workers, {settings.workers}"
-        if settings.network and settings.network.uneven and not isinstance(self.collective, RingEvents):
-            name = self.collective.name
-            return f"collective = {name}: is a formula, which knows no jitter, loss or partitions; use ring_events"
-        return None
+        return super().unfit(settings)
 
     def worker(self, w: Worker) -> Process:
         group = w.allreduce(self.collective, self.backup, self.reduction_s_per_byte, self.timeout_s)
         if not group.includes(w):
             yield group.join(w)
         while True:
-            now = group.round
+            now = group.enter(w)
             gradient = w.gradient()
             computed = w.compute()
             yield computed | now.closed if self.backup or self.timeout_s else computed

@@ -21,11 +21,13 @@ class Algorithm(Frozen):
 
     `weighted`: whether workers carry weights α that start at 1/M and always sum to 1, in flight and lost included.
 
+    `servers`: how many nodes it needs beside the workers.
     `brings_back`: whether it gives a worker that comes back the parameters that it needs, whatever the fault says.
     """
 
     weighted: ClassVar[bool] = False
     brings_back: ClassVar[bool] = False
+    servers: ClassVar[int] = 0
     name: str
 
     def unfit(self, settings: Settings) -> str | None:

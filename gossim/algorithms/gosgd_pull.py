@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from ..fields import Positive, Probability
 from .base import Algorithm
+from .kinds import may_lose_answers
 
 if TYPE_CHECKING:
     from ..scenario import Settings
@@ -30,8 +31,7 @@ class GoSGDPull(Algorithm):
     timeout_s: Positive | None = None
 
     def unfit(self, settings: Settings) -> str | None:
-        unreliable = settings.faults or (settings.network and settings.network.loses)
-        if unreliable and settings.workers > 1 and self.timeout_s is None:
+        if may_lose_answers(settings) and self.timeout_s is None:
             return "must have a timeout_s where workers fail or messages are lost: an answer may never come"
         return None
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
 
+from ..compression import RandomKFunction, SignFunction, TopKFunction
 from ..optimizers.adam import AdamStep, SquaredAverage
+from ..problems.keyed import mix, uniforms
 
 
 def apply(functions: Sequence[Any], *rows: torch.Tensor) -> torch.Tensor:
@@ -26,6 +29,26 @@ def adam_step(functions: Sequence[AdamStep], x: torch.Tensor, m: torch.Tensor, v
     return (keep * x).sub_(moved)
 
 
+def top_k(functions: Sequence[TopKFunction], v: torch.Tensor) -> torch.Tensor:
+    return torch.stack([_only(row, row.abs(), f.fraction) for f, row in zip(functions, v, strict=True)])
+
+
+def random_k(functions: Sequence[RandomKFunction], v: torch.Tensor) -> torch.Tensor:
+    keys = mix(torch.tensor([[f.seed, f.step] for f in functions], device=v.device)).sum(dim=1)
+    drawn = uniforms(mix(keys), v.shape[1])
+    return torch.stack([_only(row, u, f.fraction) for f, row, u in zip(functions, v, drawn, strict=True)])
+
+
+def _only(row: torch.Tensor, rank: torch.Tensor, fraction: float) -> torch.Tensor:
+    """`row`, `(dim,)`, where `rank` is among the ⌈fraction · dim⌉ largest, and zeros."""
+    places = torch.topk(rank, math.ceil(fraction * len(row))).indices
+    return torch.zeros_like(row).index_copy_(0, places, row[places])
+
+
+def sign(functions: Sequence[SignFunction], v: torch.Tensor) -> torch.Tensor:
+    return v.sign() * v.abs().mean(dim=1, keepdim=True)
+
+
 def columns(functions: Sequence[tuple[float, ...]], like: torch.Tensor) -> torch.Tensor:
     """The numbers of `functions`, a column each: `(parameters, count, 1)`, of the kind of `like`."""
     return torch.tensor(functions, dtype=like.dtype, device=like.device).T.unsqueeze(2)
@@ -34,5 +57,8 @@ def columns(functions: Sequence[tuple[float, ...]], like: torch.Tensor) -> torch
 FUNCTIONS: dict[type, Callable[..., torch.Tensor]] = {
     SquaredAverage: squared_average,
     AdamStep: adam_step,
+    TopKFunction: top_k,
+    RandomKFunction: random_k,
+    SignFunction: sign,
 }
 """By the type of a function, what it computes; it must leave its arguments as they are, for they may be the rows."""

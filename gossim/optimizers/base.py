@@ -36,11 +36,12 @@ class Optimizer:
         self.state = [program.rows.allocate() for _ in range(state)]
         self.restart()
 
-    def step(self, gradient: int) -> None:
-        """Move the parameters along the gradient row, at the rate that is due by the steps so far and the time now."""
+    def step(self, gradient: int, scale: float = 1.0) -> None:
+        """Move the parameters along the gradient row, at `scale` times the rate that is due by the steps so far and the
+        time now."""
         factor = self.settings.schedule.at(self.steps, self.clock.now_s)
         self.steps += 1
-        self._move(gradient, self.settings.learning_rate * factor)
+        self._move(gradient, self.settings.learning_rate * factor * scale)
 
     def _move(self, gradient: int, eta: float) -> None:
         raise NotImplementedError

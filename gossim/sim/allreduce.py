@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import simpy
@@ -17,22 +17,27 @@ if TYPE_CHECKING:
 
 
 class Round:
-    """One all-reduce: who has come with which row, whether it is `closed` to those who come later, whether `done`."""
+    """One all-reduce: who takes part, who has come with which row, whether it is `closed` to those who come later,
+    whether `done`."""
 
     def __init__(self, world: World):
+        self.entered: dict[Worker, None] = {}
         self.arrived: dict[Worker, int] = {}
+        self.joining: dict[Worker, simpy.Event] = {}
+        self.weighted = False
         self.closed, self.done = world.clock.event(), world.clock.event()
         self.timed = False
 
 
 class AllReduceMean:
-    """Every worker brings a row and gets the row of the mean of those that were brought in time; `round` is the one for
-    workers that begin a gradient now.
+    """Every member brings a row and gets the row of the mean of those that were brought in time: the mean of gradients,
+    by which all stay at one x, or of anything else.
 
     A round closes when all workers but `backup` have come, or `timeout_s` after the first has; it is over when the
     collective's time has passed since. Who is down when a round runs out of time is not waited for any more. Who comes
     back `join`s: at the end of a round it gets the others' parameters, for which all wait one message.
-    A collective that has begun goes on, whoever fails; it runs among the workers that are up when the round closes.
+    A collective that has begun goes on to its end, whoever fails, and however long a partition holds it up: the timeout
+    is one of waiting for gradients. It runs among the workers that are up when the round closes.
     A formula takes one latency, the mean over the links of the ring, for what is sent passes every one of them; and one
     bandwidth, the smallest of any worker.
     """
@@ -44,21 +49,30 @@ class AllReduceMean:
         backup: int,
         reduction_s_per_byte: float,
         timeout_s: float | None,
+        members: Sequence[int],
     ):
         self.world = world
         self.collective = collective
         self.backup = backup
         self.reduction_s_per_byte = reduction_s_per_byte
         self.timeout_s = timeout_s
-        self.awaited = dict.fromkeys(world.workers)  # in order, as a set
-        self.settled = dict.fromkeys(world.workers)  # those that are up and at the common x
+        self.awaited = dict.fromkeys(world.workers[m] for m in members)  # in order, as a set
+        self.settled = dict(self.awaited)  # those that are up and at the common x, if there is one
         self.joining: dict[Worker, simpy.Event] = {}
         self._costs: dict[tuple[int, ...], Cost] = {}
         self.round = Round(world)
 
-    def arrive(self, now: Round, worker: Worker, row: int) -> simpy.Event:
-        """`worker` brings `row` to the round `now`, and gives it up; the event's value is the row of the mean, held
-        once by each. A row that comes when the round is closed is of no use any more.
+    def enter(self, worker: Worker) -> Round:
+        """The round for which `worker` begins its work now."""
+        self.awaited[worker] = None
+        self.round.entered[worker] = None
+        return self.round
+
+    def arrive(self, now: Round, worker: Worker, row: int, weighted: bool = False) -> simpy.Event:
+        """`worker` brings `row` to the round `now`, which it entered, and gives it up; the event's value is the row of
+        the mean, which each has to drop. A row that comes when the round is closed is of no use any more.
+
+        Where it is `weighted` the mean is Σ α · row / Σ α, and all that were in time get the mean of their α.
         """
         if now.closed.triggered:
             worker.give_back(row)
@@ -67,6 +81,7 @@ class AllReduceMean:
         worker.activity.enter("waiting")
         worker.drafts.discard(row)
         now.arrived[worker] = row
+        now.weighted = weighted
         if self.timeout_s is not None and not now.timed:
             now.timed = True
             self.world.clock.after(self.timeout_s, lambda: self._time_is_up(now))
@@ -82,26 +97,29 @@ class AllReduceMean:
         is the common one."""
         worker.activity.enter("waiting")
         self.awaited[worker] = None
-        event = self.world.clock.event()
-        if self.settled:
-            self.joining[worker] = event
-            self._close_if_complete()
-        else:
-            self._settle(worker, event)
+        self.joining[worker] = event = self.world.clock.event()
+        self._found()
+        self._close_if_complete()
         return event
 
     def crashed(self, worker: Worker) -> None:
         """`worker` is down: what it brought to an open round is lost."""
         self.settled.pop(worker, None)
         self.joining.pop(worker, None)
+        self.round.entered.pop(worker, None)
+        self.round.joining.pop(worker, None)
         row = None if self.round.closed.triggered else self.round.arrived.pop(worker, None)
         if row is not None:
             self.world.program.rows.release(row)
-        if not self.settled and self.joining:
-            # Whom they would have asked is gone: the first goes on with what it has, and the others ask it.
-            first = next(iter(self.joining))
-            self._settle(first, self.joining.pop(first))
+        self._found()
         self._close_if_complete()
+
+    def _found(self) -> None:
+        """Where all whom they could ask are gone, the first of those that join goes on with what it has."""
+        if self.joining and not self.settled and not self.round.closed.triggered:
+            first = next(iter(self.joining))
+            first.begin_alone()
+            self._settle(first, self.joining.pop(first))
 
     def _settle(self, worker: Worker, joined: simpy.Event) -> None:
         self.settled[worker] = None
@@ -134,53 +152,57 @@ class AllReduceMean:
         self._close(now)
 
     def _close(self, now: Round) -> None:
-        program, share = self.world.program, 1 / len(now.arrived)
+        program = self.world.program
         mean = program.rows.allocate()
         # In the order of the workers, not of their arrival: the sum's rounding must not depend on who was late.
         arrived = sorted(now.arrived, key=lambda worker: worker.index)
-        program.combine(mean, [(share, now.arrived[worker]) for worker in arrived])
+        weights = [worker.alpha if now.weighted else 1 for worker in arrived]
+        total = sum(weights)
+        terms = zip(weights, arrived, strict=True)
+        program.combine(mean, [(float(weight / total), now.arrived[worker]) for weight, worker in terms])
+        if now.weighted:
+            for worker in arrived:
+                worker.alpha = total / len(arrived)
         for worker in arrived:
             worker.activity.enter("sending")
             worker.give_back(now.arrived[worker])
         now.closed.succeed()
-        joining, self.joining = self.joining, {}
-        members = sorted(worker.index for worker in (*self.settled, *joining))
-        after_s = self._bring_in(list(joining), arrived[0])
+        now.joining, self.joining = self.joining, {}
+        for worker in now.joining:
+            worker.take_over(arrived[0])
+        members = sorted(worker.index for worker in (*now.entered, *now.joining))
+        after_s = self._bring_in(list(now.joining), arrived[0])
         if isinstance(self.collective, RingEvents) and len(members) > 1:
-            self.world.clock.process(self._ring_of_messages(members, mean, joining, after_s))
+            self.world.clock.process(self._ring_of_messages(members, mean, after_s))
         else:
             cost = self._cost(tuple(members))
             self.world.network.count(cost.messages, cost.size_bytes)
-            self.world.clock.after(cost.seconds + after_s, lambda: self._finish(mean, joining))
+            self.world.clock.after(cost.seconds + after_s, lambda: self._finish(mean))
 
     def _bring_in(self, joining: list[Worker], donor: Worker) -> float:
-        """How long it takes to send the parameters to those that come back."""
-        network, size_bytes = self.world.network, self.world.message_bytes
+        """How long it takes to send parameters and optimizer's state to those that come back, one after the other."""
+        network = self.world.network
+        vectors = 1 + (len(donor.optimizer.state) if donor.optimizer else 0)
+        size_bytes = vectors * self.world.message_bytes
         network.count(len(joining), size_bytes * len(joining))
         up = network.rates(donor.index).up
-        return max(
-            (
-                network.latency_s(donor.index, worker.index) + size_bytes / min(up, network.rates(worker.index).down)
-                for worker in joining
-            ),
-            default=0.0,
-        )
+        sending_s = [size_bytes / min(up, network.rates(worker.index).down) for worker in joining]
+        return sum(sending_s) + max((network.latency_s(donor.index, w.index) for w in joining), default=0.0)
 
-    def _finish(self, mean: int, joining: dict[Worker, simpy.Event]) -> None:
+    def _finish(self, mean: int) -> None:
         now, self.round = self.round, Round(self.world)
-        rows, donor = self.world.program.rows, next(iter(self.settled), None)
-        present = [worker for worker in joining if worker.up and not joining[worker].triggered]
-        rows.hold(mean, len(self.settled) + len(present))
-        for worker in self.settled:
+        rows = self.world.program.rows
+        rows.hold(mean, len(now.entered) + len(now.joining))
+        for worker in now.entered:
             worker.drafts.add(mean)
-        for worker in present:
-            if donor is not None:
-                worker.take_over(donor)
+        for worker, joined in now.joining.items():
             worker.drafts.add(mean)
             worker.step(mean, own=False)
-            self._settle(worker, joining[worker])
+            self._settle(worker, joined)
         rows.release(mean)
         now.done.succeed(mean)
+        now.arrived = {}  # a timer may keep the round for long
+        self._found()
 
     def _cost(self, members: tuple[int, ...]) -> Cost:
         if members not in self._costs:
@@ -192,9 +214,7 @@ class AllReduceMean:
             self._costs = {members: self.collective.cost(count, self.world.message_bytes, link)}
         return self._costs[members]
 
-    def _ring_of_messages(
-        self, members: list[int], mean: int, joining: dict[Worker, simpy.Event], after_s: float
-    ) -> Generator[simpy.Event, Any, None]:
+    def _ring_of_messages(self, members: list[int], mean: int, after_s: float) -> Generator[simpy.Event, Any, None]:
         clock, count = self.world.clock, len(members)
         cost = self._cost(tuple(members))
         self.world.network.count(cost.messages, cost.size_bytes)
@@ -202,7 +222,7 @@ class AllReduceMean:
         yield clock.all_of([clock.process(self._passing_on(members, place, came)) for place in range(count)])
         reduction_s = (count - 1) / count * self.world.message_bytes * self.reduction_s_per_byte
         yield clock.wait(reduction_s + after_s)
-        self._finish(mean, joining)
+        self._finish(mean)
 
     def _passing_on(
         self, members: list[int], place: int, came: list[list[simpy.Event]]
@@ -213,7 +233,12 @@ class AllReduceMean:
         for number, event in enumerate(came[place]):
             arrives = came[following][number]
             sent = network.transfer(
-                members[place], members[following], self.world.message_bytes / count, arrives.succeed, None
+                members[place],
+                members[following],
+                self.world.message_bytes / count,
+                arrives.succeed,
+                reliable=True,
+                outlives=True,
             )
             yield event
             # Where transfers share a link, what is not out yet slows down the next chunk without this.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import cache
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 from pydantic import Discriminator, Tag
@@ -69,7 +70,7 @@ def rates_of(bandwidth: float | UpDown | str | None, seed: int, devices: tuple[D
         return lambda worker: Rates(devices[worker].upload_bytes_per_s, devices[worker].download_bytes_per_s)
     if isinstance(bandwidth, UpDown):
         both = bandwidth
-        return lambda worker: Rates(_rate(both.up, seed, worker, 0), _rate(both.down, seed, worker, 1))
+        return cache(lambda worker: Rates(_rate(both.up, seed, worker, 0), _rate(both.down, seed, worker, 1)))
     same = Rates(bandwidth or math.inf, bandwidth or math.inf)
     return lambda worker: same
 

@@ -14,7 +14,7 @@ from pydantic import ConfigDict, model_validator
 from ..errors import InputError, RunError, nearest
 from ..fields import Frozen, NonNegative, Positive, chosen_by, number_or
 from ..rng import Purpose, in_blocks, stream
-from ..tabular import POSITIVE, read_numbers
+from ..tabular import POSITIVE, read_numbers, remembered
 from ..validation import broken
 
 POSITIVE_INSTEAD = "lognorm, gamma, expon, weibull_min or truncnorm"
@@ -125,7 +125,7 @@ class Empirical(Law):
         return lambda count: generator.choice(measured, size=count)
 
 
-@cache
+@remembered
 def read_column(file: str, column: str) -> tuple[float, ...]:
     """The positive numbers in that column of a CSV file with a header. Raises InputError, naming file and line."""
     return tuple(value for (value,) in read_numbers(file, (column,), POSITIVE))

@@ -6,15 +6,14 @@ import heapq
 import itertools
 import math
 from collections.abc import Iterator, Sequence
-from functools import cache
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, NamedTuple
 
 from pydantic import model_validator
 
-from ..errors import InputError
+from ..errors import InputError, RunError
 from ..fields import Lasting, NonNegative, chosen_by, named
 from ..rng import Purpose, stream
-from ..tabular import SECONDS, number, read_columns
+from ..tabular import SECONDS, number, read_columns, remembered
 from ..validation import broken
 from .chosen import Chosen
 
@@ -105,13 +104,13 @@ class Availability(Fault):
             yield Outage(down_s, up_s, self.parameters)
 
 
-@cache
+@remembered
 def read_outages(file: str) -> dict[int, list[tuple[float, float]]]:
     """From worker to its `(down_s, up_s)`. Raises InputError, naming file and line."""
     outages: dict[int, list[tuple[float, float]]] = {}
-    for line, (worker, down, up) in enumerate(read_columns(file, ("worker", "down_s", "up_s")), start=2):
+    for line, (worker, down, up) in read_columns(file, ("worker", "down_s", "up_s")):
         place = f"{file}, line {line}"
-        if not worker.isdecimal():
+        if not (worker.isdecimal() and len(worker) < 10):
             raise InputError(f"{place}: worker = {worker!r}: must be a whole number >= 0")
         down_s = number(down, SECONDS, f"{place}: down_s = ")
         up_s = number(up, SECONDS, f"{place}: up_s = ") if up else math.inf
@@ -121,31 +120,36 @@ def read_outages(file: str) -> dict[int, list[tuple[float, float]]]:
     return outages
 
 
+MOST_JOINED = 10_000
+"""Outages that overlap, one after the other."""
+
 FAULTS: dict[str, type[Fault]] = {"crash": Crash, "churn": Churn, "availability": Availability}
 
 
-def outages_of(faults: Sequence[Fault], seed: int, worker: int, workers: int) -> Iterator[Outage]:
-    """All outages of `worker`, in order and apart: those that overlap or touch are one, which ends as the last does."""
+def outages_of(
+    faults: Sequence[Fault], seed: int, worker: int, workers: int, end_s: float | None = None
+) -> Iterator[Outage]:
+    """All outages of `worker`, in order and apart: those that overlap or touch are one, which ends as the last does.
+
+    What begins after `end_s` is left out. Raises RunError where they overlap without end.
+    """
     each = [
         fault.outages(seed, number, worker)
         for number, fault in enumerate(faults)
         if fault.concerns(worker, workers, seed, number)
     ]
-    merged = heapq.merge(*each)
-    present = next(merged, None)
+    merged = itertools.takewhile(lambda outage: end_s is None or outage.down_s <= end_s, heapq.merge(*each))
+    present, joined = next(merged, None), 0
     while present:
         following = next(merged, None) if math.isfinite(present.up_s) else None
         if following and following.down_s <= present.up_s:
             last = max(present, following, key=lambda outage: outage.up_s)
-            present = Outage(present.down_s, last.up_s, last.parameters)
+            present, joined = Outage(present.down_s, last.up_s, last.parameters), joined + 1
+            if joined > MOST_JOINED:
+                raise RunError(f"worker {worker}: its outages overlap without end, and it is never up again")
         else:
             yield present
-            present = following
-
-
-def can_fail(faults: Sequence[Fault], seed: int, worker: int, workers: int) -> bool:
-    """Whether `worker` is down at any time."""
-    return any(True for _ in itertools.islice(outages_of(faults, seed, worker, workers), 1))
+            present, joined = following, 0
 
 
 if TYPE_CHECKING:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import cache
 from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Discriminator, Tag, model_validator
@@ -10,7 +9,7 @@ from pydantic import Discriminator, Tag, model_validator
 from ..errors import InputError
 from ..fields import AS_TUPLE, Frozen, Indices, NonNegative
 from ..rng import Purpose
-from ..tabular import SECONDS, number, read_lines
+from ..tabular import SECONDS, number, read_lines, remembered
 from ..validation import broken
 from .delays import AnyLaw, Law
 
@@ -76,10 +75,10 @@ def latency_s(model: float | Law | LatencyMatrix | Regions, sender: int, receive
     return model
 
 
-@cache
+@remembered
 def read_matrix(file: str) -> tuple[tuple[float, ...], ...]:
     """A square matrix of seconds >= 0, `(workers, workers)`. Raises InputError, naming file, line and column."""
-    rows, matrix = read_lines(file), []
+    rows, matrix = [row for _, row in read_lines(file)], []
     if not rows:
         raise InputError(f"{file}: is empty")
     for line, row in enumerate(rows, start=1):

@@ -21,6 +21,11 @@ class Loss(Frozen):
         """Endless: whether the link's first message is lost, its second, and so on."""
         raise NotImplementedError
 
+    @property
+    def share_lost(self) -> float:
+        """Of all messages, in the long run."""
+        raise NotImplementedError
+
     @staticmethod
     def uniform(seed: int, sender: int, receiver: int) -> Iterator[float]:
         return in_blocks(stream(seed, Purpose.LOSS, sender, receiver).random)
@@ -31,6 +36,10 @@ class Independent(Loss):
 
     name: Literal["independent"] = "independent"
     probability: Probability
+
+    @property
+    def share_lost(self) -> float:
+        return self.probability
 
     def losses(self, seed: int, sender: int, receiver: int) -> Iterator[bool]:
         return (u < self.probability for u in self.uniform(seed, sender, receiver))
@@ -49,6 +58,11 @@ class GilbertElliott(Loss):
     bad_to_good: Probability
     loss_good: Probability = 0.0
     loss_bad: Probability = 1.0
+
+    @property
+    def share_lost(self) -> float:
+        bad = self.good_to_bad / (self.good_to_bad + self.bad_to_good)
+        return bad * self.loss_bad + (1 - bad) * self.loss_good
 
     @model_validator(mode="after")
     def _moves(self) -> GilbertElliott:

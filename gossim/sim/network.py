@@ -14,10 +14,10 @@ from ..rng import Purpose
 from ..validation import broken_at
 from .activity import Timeline
 from .bandwidth import Bandwidth, Rates, UpDown, rates_of
-from .clock import Clock
+from .clock import PER_SECOND, Clock
 from .delays import AnyLaw
 from .latency import Latency, LatencyMatrix, Regions, latency_s
-from .loss import AnyLoss, Independent, Partition
+from .loss import AnyLoss, Independent, Loss, Partition
 from .sharing import NEVER, SHARING, Transfer
 
 if TYPE_CHECKING:
@@ -53,20 +53,25 @@ class NetworkSettings(Frozen):
 
     @model_validator(mode="after")
     def _something_arrives(self) -> NetworkSettings:
-        loss = self.loss.probability if isinstance(self.loss, Independent) else self.loss
-        if self.resend and loss == 1:
-            raise broken_at(("loss",), 1.0, "must be below 1 where messages are sent again until they arrive")
+        if self.resend and self.share_lost == 1:
+            told = self.loss.model_dump(mode="json") if isinstance(self.loss, Loss) else self.loss
+            raise broken_at(("loss",), told, "loses everything, and here messages are sent until they arrive")
         return self
+
+    @property
+    def share_lost(self) -> float:
+        """Of all messages, in the long run, partitions aside."""
+        return self.loss.share_lost if isinstance(self.loss, Loss) else (self.loss or 0.0)
 
     @property
     def loses(self) -> bool:
         """Whether a message can be lost for good."""
-        return (self.loss is not None or bool(self.partitions)) and not self.resend
+        return (self.share_lost > 0 or bool(self.partitions)) and not self.resend
 
     @property
     def uneven(self) -> bool:
         """Whether two messages of one size can take different times on one link, or not arrive at once."""
-        return self.jitter_s is not None or self.loss is not None or bool(self.partitions)
+        return self.jitter_s is not None or self.share_lost > 0 or bool(self.partitions)
 
     def unfit(self, workers: int) -> tuple[str, str] | None:
         """The key that so many workers cannot have as it is, and why; None if they can."""
@@ -80,14 +85,21 @@ class NetworkSettings(Frozen):
 
 @dataclass(eq=False, slots=True)
 class Message:
-    """A snapshot of the sender's parameters on its way, with the weight α that travels in it (None without weights)."""
+    """Snapshots of rows on their way, of the sender's parameters or whatever else, with the weight α that travels in it
+    (None without weights)."""
 
     sender: int
     receiver: int
-    row: int
+    rows: tuple[int, ...]
     alpha: Any
     sent: int  # by the clock, in ticks
     sent_steps: int  # gradient steps of all workers together by then
+    round: int | None  # of the sender, where it matters
+
+    @property
+    def row(self) -> int:
+        """The first row, or the only one."""
+        return self.rows[0]
 
 
 class Network:
@@ -117,6 +129,7 @@ class Network:
         self.bytes_sent = 0
         self.messages_sent = self.messages_lost = 0
         self.alpha_lost: Any = 0
+        self.unit: Any = 1  # in which the weights of workers and messages are written, so that they do not vanish
         self.in_flight: dict[Message, None] = {}  # in order of sending, from sending until merged or lost
         self.merges = self.merged_steps = self.merged_ticks = 0
         self._transfers: dict[Transfer, None] = {}
@@ -147,8 +160,9 @@ class Network:
             self.timeline.add(message.sender, "message", message.sent, self.clock.now)
             deliver(message)
 
-        lose = None if reliable else lambda: self.lose(message)
-        self.transfer(message.sender, message.receiver, size_bytes, arrive, lose)
+        self.transfer(
+            message.sender, message.receiver, size_bytes, arrive, lambda: self.lose(message), reliable=reliable
+        )
 
     def transfer(
         self,
@@ -156,10 +170,13 @@ class Network:
         receiver: int,
         size_bytes: float,
         deliver: Callable[[], Any],
-        lose: Callable[[], Any] | None,
+        lose: Callable[[], Any] = lambda: None,
+        reliable: bool = False,
+        outlives: bool = False,
     ) -> Transfer:
-        """Carry so many bytes, uncounted; 0 are a request. With `lose` None they arrive sooner or later."""
-        transfer = Transfer(sender, receiver, size_bytes, deliver, lose)
+        """Carry so many bytes, uncounted; 0 are a request. What is `reliable` is sent until it arrives, and with
+        `outlives` also when its sender has failed."""
+        transfer = Transfer(sender, receiver, size_bytes, deliver, lose, reliable or self.settings.resend, outlives)
         self._transfers[transfer] = None
         self._carry(transfer)
         return transfer
@@ -167,7 +184,7 @@ class Network:
     def crashed(self, sender: int) -> None:
         """What `sender` has not sent to the last byte, or would send again, is lost."""
         for transfer in list(self._transfers):
-            if transfer.sender == sender and transfer.leaves > self.clock.now and transfer.lose is not None:
+            if transfer.sender == sender and transfer.leaves > self.clock.now and not transfer.outlives:
                 self._end(transfer, transfer.lose)
         self.sharing.drop(sender)
 
@@ -183,22 +200,23 @@ class Network:
         del self.in_flight[message]
         self.messages_lost += 1
         if message.alpha is not None:
-            self.alpha_lost += message.alpha
-        self.release(message.row)
+            self.alpha_lost += message.alpha * self.unit
+        for row in message.rows:
+            self.release(row)
 
-    def reachable(self, sender: int, receiver: int) -> bool:
-        """Whether no partition stands between them now."""
-        return not any(part.parts(sender, receiver, self.clock.now_s) for part in self.settings.partitions)
+    def parted(self, sender: int, receiver: int, tick: int) -> bool:
+        """Whether a partition stands between them at that time."""
+        return any(part.parts(sender, receiver, tick / PER_SECOND) for part in self.settings.partitions)
 
     def _carry(self, transfer: Transfer) -> None:
         link = transfer.sender, transfer.receiver
-        gone = self._is_lost(*link) or not self.reachable(*link)
+        transfer.gone = self._is_lost(*link) or self.parted(*link, self.sharing.begins(transfer))
         latency_s = self.latency_s(*link)
         if self.settings.jitter_s is not None:
             if link not in self._jitter_s:
                 self._jitter_s[link] = self.settings.jitter_s.draws(self.seed, Purpose.JITTER, *link)
             latency_s += next(self._jitter_s[link])
-        self.sharing.carry(transfer, latency_s, lambda: self._arrive(transfer, gone))
+        self.sharing.carry(transfer, latency_s, lambda: self._arrive(transfer))
 
     def _is_lost(self, sender: int, receiver: int) -> bool:
         loss = self.settings.loss
@@ -210,12 +228,12 @@ class Network:
             self._losses[link] = law.losses(self.seed, sender, receiver)
         return next(self._losses[link])
 
-    def _arrive(self, transfer: Transfer, gone: bool) -> None:
+    def _arrive(self, transfer: Transfer) -> None:
         if transfer.over:
             return
-        if not gone and self.reachable(transfer.sender, transfer.receiver):
+        if not (transfer.gone or self.parted(transfer.sender, transfer.receiver, self.clock.now)):
             self._end(transfer, transfer.deliver)
-        elif transfer.lose is None or self.settings.resend:
+        elif transfer.reliable:
             transfer.leaves = NEVER
             self.clock.after(self.settings.resend_timeout_s, lambda: self._again(transfer))
         else:

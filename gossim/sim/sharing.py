@@ -16,17 +16,22 @@ NEVER = 2**200
 
 @dataclass(eq=False, slots=True)
 class Transfer:
-    """Bytes on their way. `lose` is called if they are lost for good; where it is None they are sent until they arrive.
+    """Bytes on their way. `lose` is called if they are lost for good; those that are `reliable` are sent until they
+    arrive.
 
-    `leaves`: when the last byte leaves the sender, in ticks; until then the sender's crash takes them with it.
+    `leaves`: when the last byte leaves the sender, in ticks; until then the sender's crash takes them with it, unless
+    they outlive it. `gone`: they do not get through, and never reach the receiver's link.
     """
 
     sender: int
     receiver: int
     size_bytes: float
     deliver: Callable[[], Any]
-    lose: Callable[[], Any] | None
+    lose: Callable[[], Any]
+    reliable: bool
+    outlives: bool = False
     leaves: int = NEVER
+    gone: bool = False
     over: bool = False
 
 
@@ -37,13 +42,15 @@ class Unshared:
         self.clock = clock
         self.rates = rates
 
+    def begins(self, transfer: Transfer) -> int:
+        """When the first byte of a transfer leaves that is carried now, in ticks."""
+        return self.clock.now
+
     def carry(self, transfer: Transfer, latency_s: float, arrive: Callable[[], Any]) -> None:
         """Call `arrive` when the last byte has come."""
-        if not transfer.size_bytes:
-            transfer.leaves = self.clock.now
-            self.clock.after(latency_s, arrive)
-            return
-        seconds = transfer.size_bytes / min(self.rates(transfer.sender).up, self.rates(transfer.receiver).down)
+        seconds = 0.0
+        if transfer.size_bytes:
+            seconds = transfer.size_bytes / min(self.rates(transfer.sender).up, self.rates(transfer.receiver).down)
         transfer.leaves = self.clock.now + ticks(seconds)
         self.clock.after(latency_s + seconds, arrive)
 
@@ -52,35 +59,81 @@ class Unshared:
 
 
 class Fifo(Unshared):
-    """One after the other: a worker sends its transfers in the order in which they were begun, and receives those that
-    come at its own speed or faster in the order of their first bytes. What trickles in from a slow sender takes the
-    receiver's link only for as long as its bytes need there, at the end. A queue may grow without bound.
+    """First come, first served: a worker sends one transfer after the other, in the order in which they were begun, and
+    receives bytes in the order in which they come, whoever sent them. A queue may grow without bound; a request without
+    bytes passes it by.
 
-    With messages of one size at random instants each end is an M/D/1 queue.
+    What trickles in from slow senders is received as it comes, as long as together they are no faster than the
+    receiver; what comes faster waits: the backlog grows by what comes and shrinks by what is received. Where messages
+    of one size come at once and at random instants, either end is an M/D/1 queue.
     """
 
     def __init__(self, clock: Clock, rates: Callable[[int], Rates]):
         super().__init__(clock, rates)
-        self._up_free: dict[int, int] = {}
-        self._down_free: dict[int, int] = {}
+        self._sending: dict[int, list[tuple[int, Transfer]]] = {}  # in line, with when the last byte leaves
+        self._ends: dict[int, _Backlog] = {}
+
+    def begins(self, transfer: Transfer) -> int:
+        ahead = self._sending.get(transfer.sender)
+        return max(self.clock.now, ahead[-1][0]) if ahead and transfer.size_bytes else self.clock.now
 
     def carry(self, transfer: Transfer, latency_s: float, arrive: Callable[[], Any]) -> None:
-        clock, sender, receiver, latency = self.clock, transfer.sender, transfer.receiver, ticks(latency_s)
-        begins = max(clock.now, self._up_free.get(sender, 0))
-        transfer.leaves = begins + ticks(transfer.size_bytes / self.rates(sender).up)
-        self._up_free[sender] = transfer.leaves
-        receiving = ticks(transfer.size_bytes / self.rates(receiver).down)
-
-        def receive() -> None:
-            if not transfer.over:
-                ends = max(clock.now, self._down_free.get(receiver, 0)) + receiving
-                self._down_free[receiver] = ends
-                clock.at(ends, arrive)
-
-        clock.at(latency + max(begins, transfer.leaves - receiving), receive)
+        clock, latency, size = self.clock, ticks(latency_s), transfer.size_bytes
+        begins = self.begins(transfer)
+        transfer.leaves = begins + ticks(size / self.rates(transfer.sender).up)
+        if not size or transfer.gone:
+            clock.at(transfer.leaves + latency, arrive)
+        else:
+            end = self._ends.setdefault(transfer.receiver, _Backlog(clock, self.rates(transfer.receiver).down))
+            rate = size / (transfer.leaves - begins) if transfer.leaves > begins else 0.0
+            if rate:
+                clock.at(begins + latency, lambda: end.grow(transfer, rate))
+            clock.at(transfer.leaves + latency, lambda: end.all_in(transfer, arrive))
+        if size:
+            queue = self._sending.setdefault(transfer.sender, [])
+            queue[:] = [place for place in queue if place[0] > clock.now]
+            queue.append((transfer.leaves, transfer))
 
     def drop(self, sender: int) -> None:
-        self._up_free.pop(sender, None)
+        queue = self._sending.get(sender, [])
+        for _, transfer in queue:
+            if transfer.over and transfer.receiver in self._ends:
+                self._ends[transfer.receiver].stop(transfer)
+        queue[:] = [place for place in queue if not place[1].over]
+
+
+class _Backlog:
+    """The bytes that have come to one worker and are not received yet. Rates are in bytes per tick."""
+
+    def __init__(self, clock: Clock, bytes_per_s: float):
+        self.clock = clock
+        self.rate = bytes_per_s / PER_SECOND
+        self.coming: dict[Transfer, float] = {}
+        self.bytes = 0.0
+        self.since = clock.now
+
+    def grow(self, transfer: Transfer, rate: float) -> None:
+        """The first byte comes, and the others at that rate."""
+        if not transfer.over:
+            self._until_now()
+            self.coming[transfer] = rate
+
+    def stop(self, transfer: Transfer) -> None:
+        self._until_now()
+        self.coming.pop(transfer, None)
+
+    def all_in(self, transfer: Transfer, arrive: Callable[[], Any]) -> None:
+        """The last byte comes: call `arrive` when it is received."""
+        if not transfer.over:
+            self._until_now()
+            if not self.coming.pop(transfer, None):
+                self.bytes += transfer.size_bytes
+            self.clock.after(self.bytes / self.rate / PER_SECOND, arrive)
+
+    def _until_now(self) -> None:
+        elapsed = self.clock.now - self.since
+        self.bytes = max(0.0, self.bytes + elapsed * (sum(self.coming.values()) - self.rate)) if elapsed else self.bytes
+        self.since = self.clock.now
 
 
 Flow = TypeVar("Flow", bound=Hashable)
@@ -91,7 +144,7 @@ End = tuple[str, int]
 @dataclass(eq=False, slots=True)
 class _Flow:
     transfer: Transfer
-    ends: tuple[End, End]
+    ends: tuple[End, ...]
     left: float
     finish: Callable[[], Any]
     rate: float = 0.0
@@ -111,12 +164,15 @@ class Fair(Unshared):
         self._at: dict[End, dict[_Flow, None]] = {}
 
     def carry(self, transfer: Transfer, latency_s: float, arrive: Callable[[], Any]) -> None:
-        limit = min(self.rates(transfer.sender).up, self.rates(transfer.receiver).down)
+        up, down = self.rates(transfer.sender).up, self.rates(transfer.receiver).down
+        limit = up if transfer.gone else min(up, down)
         if not transfer.size_bytes or math.isinf(limit):
             transfer.leaves = self.clock.now
             self.clock.after(latency_s, arrive)
             return
-        ends = ("up", transfer.sender), ("down", transfer.receiver)
+        ends: tuple[End, ...] = (("up", transfer.sender),)
+        if not transfer.gone:
+            ends += (("down", transfer.receiver),)
 
         def finish() -> None:
             transfer.leaves = self.clock.now
@@ -162,7 +218,7 @@ class Fair(Unshared):
 
     def _change(self, flow: _Flow, rate: float) -> None:
         clock = self.clock
-        flow.left = max(0.0, flow.left - flow.rate * (clock.now_s - flow.since / PER_SECOND))
+        flow.left = max(0.0, flow.left - flow.rate * ((clock.now - flow.since) / PER_SECOND))
         flow.rate, flow.since, flow.version = rate, clock.now, flow.version + 1
         version = flow.version
 

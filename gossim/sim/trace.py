@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import re
-from functools import cache
 from typing import NamedTuple
 
 from pydantic import model_validator
 
 from ..errors import InputError
 from ..fields import Count, Frozen
-from ..tabular import POSITIVE, read_numbers
+from ..tabular import POSITIVE, read_numbers, remembered
 from ..validation import broken, broken_at
 
 BITS, MILLI = 8, 1e-3
@@ -72,7 +71,7 @@ class Trace(Frozen):
         return f"{self.file} has {count} rows, and there are {workers} workers" if count < workers else None
 
 
-@cache
+@remembered
 def _read(file: str, ms_per_sample: str, upload: str, download: str) -> tuple[Device, ...]:
     rows = read_numbers(file, (ms_per_sample, upload, download), POSITIVE)
     return tuple(Device(ms * MILLI, up / BITS, down / BITS) for ms, up, down in rows)

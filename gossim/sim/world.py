@@ -16,6 +16,7 @@ from .clock import PER_SECOND, Clock, ticks
 from .collectives import Collective
 from .faults import Outage, outages_of
 from .network import Network, NetworkSettings
+from .server import Server
 from .worker import Worker
 
 if TYPE_CHECKING:
@@ -34,7 +35,8 @@ class WorkerFacts(NamedTuple):
 
 
 class Facts(NamedTuple):
-    """What the timing plane knows at a probe. Weights are None for algorithms without."""
+    """What the timing plane knows at a probe. Weights are None for algorithms without. Where it is `served`, the rows
+    of the probe are those of the workers and, last, that of the server."""
 
     time_s: float
     gradient_steps: int
@@ -43,6 +45,7 @@ class Facts(NamedTuple):
     alpha_in_flight: Any
     alpha_lost: Any
     workers: tuple[WorkerFacts, ...]
+    served: bool
 
     @property
     def participants(self) -> list[int]:
@@ -83,10 +86,13 @@ class World:
         links = settings.network or NetworkSettings(latency_s=0.0, bandwidth_bytes_per_s=None)
         devices = settings.trace.devices() if settings.trace else ()
         self.network = Network(self.clock, links, seed, self.timeline, self.program.rows.release, devices)
-        self._allreduce: AllReduceMean | None = None
+        self.groups: dict[tuple[int, ...], AllReduceMean] = {}
         algorithm = settings.algorithm
         alpha = one / settings.workers if algorithm.weighted else None
         self.workers = [Worker(self, index, alpha) for index in range(settings.workers)]
+        # A worker that is alone needs no server.
+        servers = algorithm.servers if settings.workers > 1 else 0
+        self.servers = [Server(self, settings.workers + number) for number in range(servers)]
         if not settings.faults:  # a worker that comes back may need it
             self.program.rows.release(INITIAL_ROW)
         for worker in self.workers:
@@ -114,13 +120,11 @@ class World:
         if self.gradient_steps == self.gradient_steps_limit:
             self.clock.after_all(self.clock.now_s, lambda: self._finish(self.clock.now_s))
 
-    def allreduce(
-        self, collective: Collective, backup: int, reduction_s_per_byte: float, timeout_s: float | None
-    ) -> AllReduceMean:
-        """The one in which all workers take part."""
-        if self._allreduce is None:
-            self._allreduce = AllReduceMean(self, collective, backup, reduction_s_per_byte, timeout_s)
-        return self._allreduce
+    def allreduce(self, members: tuple[int, ...], collective: Collective, **more: Any) -> AllReduceMean:
+        """The one in which these workers take part."""
+        if members not in self.groups:
+            self.groups[members] = AllReduceMean(self, collective, members=members, **more)
+        return self.groups[members]
 
     def staleness(self) -> tuple[float | None, float | None]:
         """Mean age of the parameters in merged messages: gradient steps that all workers together have taken since they
@@ -134,12 +138,27 @@ class World:
         """The weight inside messages that are not merged yet; None where there are no weights."""
         if not self.settings.algorithm.weighted:
             return None
-        return sum(message.alpha for message in self.network.in_flight)
+        return sum(message.alpha for message in self.network.in_flight) * self.network.unit
+
+    def alpha(self, worker: Worker) -> Any:
+        """The weight of `worker`; None where there are no weights."""
+        return None if worker.alpha is None else worker.alpha * self.network.unit
+
+    def enlarge_weights(self) -> None:
+        """Where so much weight was lost that nobody has much, write all that is left in a smaller unit: only their
+        ratios count, and these stay, to the bit."""
+        holders: list[Any] = [*self.workers, *self.network.in_flight]
+        total = sum(float(holder.alpha) for holder in holders)
+        if isinstance(self.network.unit, float | int) and 0 < total < 2.0**-100:
+            factor = 2.0 ** -math.frexp(total)[1]
+            self.network.unit /= factor
+            for holder in holders:
+                holder.alpha *= factor
 
     def _begin(self, worker: Worker) -> None:
         """Start the worker's process, and with it, where there are any, its failures."""
         settings = self.settings
-        outages = outages_of(settings.faults, self.seed, worker.index, settings.workers)
+        outages = outages_of(settings.faults, self.seed, worker.index, settings.workers, settings.until.time_s)
         first = next(outages, None)
         if first is None:
             self.clock.process(settings.algorithm.worker(worker))
@@ -148,31 +167,30 @@ class World:
 
     def _fail(self, worker: Worker, outage: Outage | None, more: Iterator[Outage]) -> Generator[simpy.Event, Any, None]:
         """Begin the worker's process, and stop and begin it again as its outages say."""
-        clock, parameters = self.clock, "kept"
-        running = clock.process(self._work(worker, parameters))
+        clock = self.clock
+        running = clock.process(self._work(worker))
         while outage:
             yield clock.until(max(clock.now, ticks(outage.down_s)))
             if running.is_alive:
                 running.interrupt()
             worker.crash(for_good=outage.up_s == math.inf)
-            if self._allreduce:
-                self._allreduce.crashed(worker)
+            for group in list(self.groups.values()):
+                group.crashed(worker)
             if worker.gone:
                 if all(other.gone for other in self.workers):
                     raise RunError(f"at {clock.now_s:g} s every worker is down, and none comes back")
                 return
             yield clock.until(max(clock.now, ticks(outage.up_s)))
-            worker.up = True
+            worker.up, worker.returns = True, outage.parameters
             worker.activity.enter("waiting")
-            running = clock.process(self._work(worker, outage.parameters))
+            running = clock.process(self._work(worker))
             outage = next(more, None)
 
-    def _work(self, worker: Worker, parameters: str) -> Generator[simpy.Event, Any, None]:
+    def _work(self, worker: Worker) -> Generator[simpy.Event, Any, None]:
         algorithm = self.settings.algorithm
         try:
             if not algorithm.brings_back:
-                yield from worker.come_back(parameters)
-                worker.takes_part = True
+                yield from worker.come_back()
             yield from algorithm.worker(worker)
         except simpy.Interrupt:
             """The worker crashed: what its process knew is gone."""
@@ -215,12 +233,13 @@ class World:
             self.alpha_in_flight(),
             self.network.alpha_lost if self.settings.algorithm.weighted else None,
             tuple(
-                WorkerFacts(w.steps, w.alpha, w.activity.busy_s, w.activity.waiting_s, w.takes_part)
+                WorkerFacts(w.steps, self.alpha(w), w.activity.busy_s, w.activity.waiting_s, w.takes_part)
                 for w in self.workers
             ),
+            bool(self.servers),
         )
         # Of copies: a worker's own row may then be overwritten without waiting for the others to come this far.
-        copies = [self.program.copy(worker.row) for worker in self.workers]
+        copies = [self.program.copy(node.row) for node in (*self.workers, *self.servers)]
         self.program.probe(copies, facts)
         for copy in copies:
             self.program.rows.release(copy)

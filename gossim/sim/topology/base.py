@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from functools import cached_property
@@ -17,6 +18,10 @@ if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
 
+ROUNDS_KEPT = 64
+"""Rounds whose weights are remembered: workers are seldom further apart."""
+
+
 class TopologySettings(Frozen):
     """Which of workers 0 to M − 1 may send to which, and with which weights neighbours are averaged."""
 
@@ -28,6 +33,11 @@ class TopologySettings(Frozen):
     def is_directed(self) -> bool:
         """Whether a worker may send to another that cannot send to it."""
         return False
+
+    @property
+    def is_static(self) -> bool:
+        """Whether the graph is the same in every round."""
+        return True
 
     def unfit(self, workers: int) -> str | None:
         """Why so many workers cannot have it, as a rule for the scenario; None if they can. One worker, who has nobody
@@ -104,6 +114,7 @@ class Topology(ABC):
         self.settings = settings
         self.workers = workers
         self.seed = seed
+        self._kept: dict[int, list[dict[int, float]]] = {}
 
     @abstractmethod
     def neighbours(self, worker: int, round: int = 0) -> Sequence[int]:
@@ -120,6 +131,24 @@ class Topology(ABC):
     @abstractmethod
     def spectral_gap(self) -> float:
         """1 − (the factor by which a round shrinks disagreement in the long run)."""
+
+    def weights(self, worker: int, round: int = 0) -> dict[int, float]:
+        """Row `worker` of W, without the diagonal: what it gives to each of those whom it hears."""
+        return self._weights(round)[worker]
+
+    def _weights(self, round: int) -> list[dict[int, float]]:
+        # Each worker asks for its own row; they are a round or two apart at most.
+        if round not in self._kept:
+            matrix = self.mixing(round)
+            ends, columns, values = matrix.indptr.tolist(), matrix.indices.tolist(), matrix.data.tolist()
+            spans = itertools.pairwise(ends)
+            self._kept[round] = [
+                {j: w for j, w in sorted(zip(columns[a:b], values[a:b], strict=True)) if j != i and w}
+                for i, (a, b) in enumerate(spans)
+            ]
+            while len(self._kept) > ROUNDS_KEPT:
+                del self._kept[min(self._kept)]
+        return self._kept[round]
 
     def random_peer(self, worker: int, uniform: float, round: int = 0) -> int | None:
         """One of the neighbours, each as likely, by one uniform number in [0, 1); None if in that round it has none."""
@@ -147,6 +176,9 @@ class Static(Topology):
 
     def mixing(self, round: int = 0) -> csr_array:
         return self._mixing
+
+    def weights(self, worker: int, round: int = 0) -> dict[int, float]:
+        return super().weights(worker, 0)
 
     @cached_property
     def _mixing(self) -> csr_array:

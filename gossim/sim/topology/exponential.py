@@ -56,6 +56,10 @@ class OnePeerExponential(StaticExponential):
 
     name: Literal["one_peer_exponential"] = "one_peer_exponential"  # type: ignore[assignment]
 
+    @property
+    def is_static(self) -> bool:
+        return False
+
     def build(self, workers: int, seed: int) -> Topology:
         return InTurn(self, workers, seed)
 

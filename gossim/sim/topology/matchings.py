@@ -64,6 +64,10 @@ class Matchings(TopologySettings):
     base: AnyGraph
     activation_probability: SomeProbability
 
+    @property
+    def is_static(self) -> bool:
+        return False
+
     @model_validator(mode="after")
     def _base_is_symmetric(self) -> Matchings:
         if self.base.is_directed:

@@ -1,0 +1,72 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from ..fields import Positive
+from .base import Algorithm
+from .kinds import may_lose_answers
+
+if TYPE_CHECKING:
+    from ..scenario import Settings
+    from ..sim.messaging import Reply, Serve
+    from ..sim.network import Message
+    from ..sim.worker import Worker
+    from .base import Process
+
+
+class ADPSGD(Algorithm):
+    """AD-PSGD: every worker averages with one random neighbour per step, while it computes; nobody waits for a round.
+
+    g ← ∇L^i(x_i); meanwhile x_i, x_j ← (x_i + x_j)/2 with a random neighbour j; then x_i ← x_i − η g, a gradient at the
+    x_i from before the averaging.
+
+    The neighbour answers the moment it is asked, whatever it is doing, so there is no deadlock; where the published
+    algorithm averages at one instant, here x_j ← (x_i + x_j)/2 happens as x_i arrives, and as x_j comes back worker i
+    adds (x_j − x_i)/2, both as they were sent. So the sum is kept whatever happens to x_i in between, and without
+    latency it is the same.
+    Invariant: averaging leaves the mean of all x_m, and of what is under way, as it was.
+    Cost per step: one parameter vector each way. With `timeout_s` an answer is waited for no longer than that; where it
+    is lost, or too late, only the other one has moved.
+    Source: Lian et al. 2018, arXiv:1710.06952, algorithm 1.
+    """
+
+    name: Literal["adpsgd"] = "adpsgd"
+    timeout_s: Positive | None = None
+
+    def unfit(self, settings: Settings) -> str | None:
+        if may_lose_answers(settings) and self.timeout_s is None:
+            return "must have a timeout_s where workers fail or messages are lost: an answer may never come"
+        if settings.topology.is_directed:
+            return f"the topology '{settings.topology.name}' is directed, and a pair averages both ways"
+        return None
+
+    def worker(self, w: Worker) -> Process:
+        while True:
+            peer = w.random_peer()
+            if peer is not None:
+                sent = w.draft(w.row)
+                asked = w.ask(w.world.workers[peer], half_way(w.world.workers[peer]), [w.row], self.timeout_s)
+            gradient = w.gradient()
+            yield w.compute()
+            if peer is not None:
+                w.activity.enter("waiting")
+                answer = yield asked
+                if answer:
+                    w.combine(w.row, (1.0, w.row), (0.5, answer.row), (-0.5, sent))
+                    w.use_up(answer)
+                w.drop(sent)
+            for late in w.receive():
+                w.discard(late)
+            w.step(gradient)
+
+
+def half_way(other: Worker) -> Serve:
+    """What the other one does: it answers with its x, and goes half the way."""
+
+    def serve(message: Message | None, reply: Reply) -> None:
+        assert message is not None
+        reply(other.row)
+        other.combine(other.row, (0.5, other.row), (0.5, message.row))
+        other.use_up(message)
+
+    return serve

@@ -1,0 +1,46 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from ..fields import Count
+from ..optimizers import AnyOptimizer
+from .kinds import WithCollective
+
+if TYPE_CHECKING:
+    from ..sim.worker import Worker
+    from .base import Process
+
+
+class DiLoCo(WithCollective):
+    """DiLoCo: H local steps of the arm's optimizer, then one outer step along the mean of all changes.
+
+    θ_m ← θ, then H steps of the inner optimizer;  Δ = (1/M) Σ_m (θ − θ_m);  θ ← outer optimizer's step along Δ.
+
+    In the source the inner optimizer is AdamW (`optimizer: {name: adamw, …}`) and the outer one SGD with Nesterov
+    momentum, learning rate 0.7 and momentum 0.9. All workers keep the same θ and the same outer state; the inner state
+    stays where it is. With an outer rate of 1 and no momentum, local SGD.
+    Cost: that of the collective every H steps.
+    Source: Douillard et al. 2023, arXiv:2311.08105, algorithm 1.
+    """
+
+    name: Literal["diloco"] = "diloco"
+    period: Count
+    outer: AnyOptimizer
+
+    def worker(self, w: Worker) -> Process:
+        group = w.allreduce(self.collective, timeout_s=self.timeout_s)
+        anchor = w.draft(w.row)
+        outer = w.optimizer_on(anchor, self.outer)
+        while True:
+            now = group.enter(w)
+            for _ in range(self.period):
+                gradient = w.gradient()
+                yield w.compute()
+                w.step(gradient)
+            change = w.draft(anchor)
+            w.combine(change, (1.0, anchor), (-1.0, w.row))
+            mean = yield group.arrive(now, w, change)
+            if outer:
+                outer.step(mean)
+            w.drop(mean)
+            w.combine(w.row, (1.0, anchor))

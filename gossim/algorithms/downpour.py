@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from ..fields import Positive
+from .kinds import WithServer
+
+if TYPE_CHECKING:
+    from ..sim.messaging import Reply, Serve
+    from ..sim.network import Message
+    from ..sim.server import Server
+    from ..sim.worker import Worker
+    from .base import Process
+
+
+class Downpour(WithServer):
+    """Downpour SGD: workers send gradients to a parameter server whenever they have one, and get its x back.
+
+    Worker: g ← ∇L^m(x_m), to the server; x_m ← x̃, its answer. Server: x̃ ← x̃ − η s g, with every gradient that comes.
+
+    `gradient_scale` s: 1, as published, or 1/M, so that M gradients are worth as much as their mean. With
+    `staleness_aware`, s is divided by the staleness of the gradient: how many others were applied since its x was sent.
+    The optimizer and its state are the server's. Fetched and pushed every step (n_fetch = n_push = 1 in the source).
+    Losses are those of the server's x̃.
+    Cost per step: one parameter vector each way, all of them through the server's link.
+    Source: Dean et al. 2012, "Large scale distributed deep networks"; staleness-aware: Zhang et al. 2016,
+    arXiv:1511.05950.
+    """
+
+    name: Literal["downpour"] = "downpour"
+    gradient_scale: Positive = 1.0
+    staleness_aware: bool = False
+
+    def worker(self, w: Worker) -> Process:
+        while True:
+            gradient = w.gradient()
+            yield w.compute()
+            if w.alone:
+                w.step(gradient)
+                continue
+            answer = yield w.ask(w.server(), self.served(w, w.server()), [gradient], self.timeout_s)
+            w.give_back(gradient)
+            for fresh in [*w.receive(), *([answer] if answer else [])]:
+                w.combine(w.row, (1.0, fresh.row))
+                w.use_up(fresh)
+
+    def served(self, w: Worker, server: Server) -> Serve:
+        def serve(message: Message | None, reply: Reply) -> None:
+            assert message is not None
+            stale = server.staleness(w.index) if self.staleness_aware else 0
+            server.apply(message, self.gradient_scale / max(1, stale))
+            w.count_step()
+            server.answer(w.index, reply)
+
+        return serve

@@ -1,0 +1,45 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+from ..fields import Count, Probability
+from .kinds import WithCollective
+
+if TYPE_CHECKING:
+    from ..sim.worker import Worker
+    from .base import Process
+
+
+class Hierarchical(WithCollective):
+    """All-reduce inside a group, gossip between groups: for clusters whose machines are near each other in groups.
+
+    After each step the `group_size` workers of a group (0 to g − 1, g to 2g − 1, …) take the mean of their x weighted
+    by their α, and the mean of their α; then with probability p a worker halves α and sends (x, α) to a random worker
+    of another group, which merges it as in `gosgd_push`.
+
+    Invariant: Σα = 1, in flight included; communication leaves Σ α_m x_m as it was.
+    Cost per step: that of the collective inside the group, and p parameter vectors to other groups.
+    Source: none that we know; the parts are those of `local_sgd` and `gosgd_push`.
+    """
+
+    weighted: ClassVar[bool] = True
+    name: Literal["hierarchical"] = "hierarchical"
+    group_size: Count
+    push_probability: Probability
+
+    def worker(self, w: Worker) -> Process:
+        first = w.index - w.index % self.group_size
+        members = range(first, min(first + self.group_size, w.workers))
+        group = w.allreduce(self.collective, timeout_s=self.timeout_s, members=members)
+        while True:
+            for message in w.receive():
+                w.merge(message)
+            now = group.enter(w)
+            gradient = w.gradient()
+            yield w.compute()
+            w.step(gradient)
+            mean = yield group.arrive(now, w, w.draft(w.row), weighted=True)
+            w.take(mean)
+            if len(members) < w.workers and w.rng.random() < self.push_probability:
+                drawn = int(w.rng.random() * (w.workers - len(members)))
+                w.push(drawn if drawn < first else drawn + len(members))

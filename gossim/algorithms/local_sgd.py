@@ -1,0 +1,35 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from ..fields import Count
+from .kinds import WithCollective
+
+if TYPE_CHECKING:
+    from ..sim.worker import Worker
+    from .base import Process
+
+
+class LocalSGD(WithCollective):
+    """Local SGD (PerSyn, FedAvg): every worker for itself, and every τ steps all take the mean of their x.
+
+    x_m ← x_m − η ∇L^m(x_m), τ times; then x_m ← (1/M) Σ_j x_j.
+
+    Invariant: averaging leaves the mean of all x_m as it was. With τ = 1 it is synchronous SGD.
+    Cost: that of the collective every τ steps. The optimizer's state stays where it is.
+    Source: Blot et al. 2018 (PerSyn), arXiv:1804.01852; McMahan et al. 2017, arXiv:1602.05629.
+    """
+
+    name: Literal["local_sgd"] = "local_sgd"
+    period: Count
+
+    def worker(self, w: Worker) -> Process:
+        group = w.allreduce(self.collective, timeout_s=self.timeout_s)
+        while True:
+            now = group.enter(w)
+            for _ in range(self.period):
+                gradient = w.gradient()
+                yield w.compute()
+                w.step(gradient)
+            mean = yield group.arrive(now, w, w.draft(w.row))
+            w.take(mean)

@@ -1,0 +1,63 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from ..fields import Index, Positive
+from .kinds import WithServer
+
+if TYPE_CHECKING:
+    from ..scenario import Settings
+    from ..sim.messaging import Reply, Serve
+    from ..sim.network import Message
+    from ..sim.server import Server
+    from ..sim.worker import Worker
+    from .base import Process
+
+
+class SSP(WithServer):
+    """Stale synchronous parallel: Downpour in which nobody gets more than s gradients ahead of the slowest.
+
+    As `downpour`, but the server answers a worker that has sent c gradients only when all have sent c − `staleness` or
+    more. `staleness: 0` is synchronous: with a `gradient_scale` of 1/M and plain SGD, `allreduce` step by step;
+    `staleness: null` is unbounded, and `downpour`.
+    A worker that is found down `timeout_s` after somebody began to wait is not waited for until it comes back.
+    Losses are those of the server's x̃.
+    Cost per step: one parameter vector each way, all of them through the server's link.
+    Source: Ho et al. 2013, "More effective distributed ML via a stale synchronous parallel parameter server".
+    """
+
+    name: Literal["ssp"] = "ssp"
+    staleness: Index | None
+    gradient_scale: Positive = 1.0
+
+    def unfit(self, settings: Settings) -> str | None:
+        if settings.network and settings.network.loses and settings.workers > 1:
+            return "counts each gradient of each worker: where messages are lost, network.resend must be true"
+        return super().unfit(settings)
+
+    def worker(self, w: Worker) -> Process:
+        if not w.alone:
+            w.server().catch_up(w.index)
+        while True:
+            gradient = w.gradient()
+            yield w.compute()
+            if w.alone:
+                w.step(gradient)
+                continue
+            answer = yield w.ask(w.server(), self.served(w, w.server()), [gradient])
+            w.give_back(gradient)
+            for fresh in [*w.receive(), answer]:  # what was asked before it failed comes late
+                w.combine(w.row, (1.0, fresh.row))
+                w.use_up(fresh)
+
+    def served(self, w: Worker, server: Server) -> Serve:
+        def serve(message: Message | None, reply: Reply) -> None:
+            assert message is not None
+            server.apply(message, self.gradient_scale)
+            w.count_step()
+            if self.staleness is None:
+                server.answer(w.index, reply)
+            else:
+                server.answer_within(self.staleness, w.index, reply, self.timeout_s)
+
+        return serve

@@ -1,0 +1,96 @@
+"""A worker that fails, and comes back."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from typing import TYPE_CHECKING, Any
+
+import simpy
+
+from ..optimizers import Optimizer
+from ..program import INITIAL_ROW
+from ..rng import Purpose, stream
+from .messaging import Messaging
+from .network import Message
+
+if TYPE_CHECKING:
+    from .world import World
+
+
+class Recovering(Messaging):
+    """`returns`: how it comes back from the outage that it is in, or was in last."""
+
+    optimizer: Optimizer | None
+    returns: str = "kept"
+
+    def __init__(self, world: World, index: int, alpha: Any):
+        super().__init__(world, index, alpha)
+        self._random = stream(world.seed, Purpose.FETCHES, index) if world.settings.faults else None
+
+    def crash(self, for_good: bool) -> None:
+        """Go down: what its process holds, has received or has not sent is lost, and its weight too if it is `gone`."""
+        world = self.world
+        self.up, self.gone, self.takes_part = False, for_good, False
+        self.activity.enter("down")
+        for row in sorted(self.drafts):
+            world.program.rows.release(row)
+        self.drafts.clear()
+        self.receive()
+        for message in self.in_hand:
+            world.network.lose(message)
+        self.in_hand.clear()
+        self.forget_rounds()
+        if self.asked is not None and not self.asked.triggered:
+            self.asked.succeed(None)
+        world.network.crashed(self.index)
+        if for_good:
+            self._lose_weight()
+
+    def come_back(self) -> Generator[simpy.Event, Any, None]:
+        """The way back to work, with its parameters kept, reset, or fetched from a random worker that takes part."""
+        answer = (yield from self._fetch()) if self.returns == "fetched" else None
+        if answer is not None:
+            self._lose_weight()
+            self.combine(self.row, (1.0, answer.row))
+            self.alpha = answer.alpha
+            self.use_up(answer)
+            if self.optimizer:
+                self.optimizer.restart()
+        else:
+            self.begin_alone()
+        self.round = max([self.round, *(other.round for other in self.world.workers if other.takes_part)])
+        self.takes_part = True
+
+    def begin_alone(self) -> None:
+        """Go on from what it has, or from the start: there is nobody to ask, or nothing to ask for."""
+        if self.returns == "reset":
+            self.combine(self.row, (1.0, INITIAL_ROW))
+            if self.optimizer:
+                self.optimizer.restart()
+
+    def take_over(self, other: Recovering) -> None:
+        """x and the optimizer's state become those of `other`."""
+        self.combine(self.row, (1.0, other.row))
+        if self.optimizer and other.optimizer:
+            self.optimizer.take_over(other.optimizer)
+
+    def _fetch(self) -> Generator[simpy.Event, Any, Message | None]:
+        """Ask until somebody answers; None where nobody else takes part."""
+        assert self._random is not None
+        while True:
+            peers = [worker for worker in self.world.workers if worker.takes_part]
+            if not peers:
+                return None
+            peer = peers[int(self._random.random() * len(peers))]
+            answer = yield self.ask(peer, _give_half(peer), reliable=True)
+            if answer is not None:
+                return answer
+
+    def _lose_weight(self) -> None:
+        if self.alpha is not None:
+            self.world.network.alpha_lost += self.alpha * self.world.network.unit
+            self.alpha = 0 * self.alpha
+
+
+def _give_half(peer: Messaging) -> Any:
+    return lambda _, reply: reply(peer.row, alpha=peer.halved())
