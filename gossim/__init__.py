@@ -9,13 +9,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .algorithms import Algorithm
 from .errors import InputError, RunError, ScenarioError
 from .scenario import Scenario, load
 
 if TYPE_CHECKING:
     from .results import Results
 
-__all__ = ["InputError", "Results", "RunError", "Scenario", "ScenarioError", "load", "run"]
+__all__ = ["Algorithm", "InputError", "Results", "RunError", "Scenario", "ScenarioError", "load", "run"]
 __version__ = "0.1.0"
 
 

@@ -97,7 +97,7 @@ def run(
 
 @app.command()
 def validate(scenario: ScenarioFile) -> None:
-    """Check a scenario file. Whether its model and data can be had is seen when it is run."""
+    """Check a scenario file, and import its algorithms. Whether model and data can be had is seen when it is run."""
     settings = _changed(scenario, [], {})
     arms = ", ".join(settings.arms)
     print(f"{scenario}: valid; arms {arms}; {settings.repeats} seed(s) from {settings.seed}")
@@ -155,7 +155,7 @@ def _changed(path: Path, changes: list[str], more: dict[str, Any]) -> Scenario:
 
 def main() -> None:
     """The `gossim` command. Status 0: done; 1: the run broke down; 2: bad input; 130: interrupted."""
-    # Models of one's own, `package.module:factory`, are looked for where one stands, as `python -m` does.
+    # Models and algorithms of one's own, `package.module:…`, are looked for where one stands, as `python -m` does.
     sys.path.insert(0, "")
     errors = Console(stderr=True, soft_wrap=True, highlight=False, emoji=False)
     try:

@@ -58,7 +58,7 @@ def named(kind: str, names: Collection[str]) -> AfterValidator:
 def chosen_by(
     key: str,
     classes: Mapping[str, type[BaseModel]],
-    otherwise: type[BaseModel] | None = None,
+    otherwise: Any = None,
     when: Callable[[str], bool] = lambda name: True,
 ) -> Any:
     """The type of a mapping whose `key` picks one of `classes`, or `otherwise` for other names that `when` accepts."""

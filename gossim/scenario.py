@@ -5,15 +5,15 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Self
+from typing import Annotated, Any, Self
 
 import yaml
 from pydantic import BeforeValidator, PrivateAttr, model_validator
 
 from . import yaml12
-from .algorithms import ALGORITHMS, Algorithm
+from .algorithms import AnyAlgorithm
 from .errors import ScenarioError
-from .fields import AS_TUPLE, Count, Frozen, Lasting, Positive, Probability, chosen_by, must, named
+from .fields import AS_TUPLE, Count, Frozen, Lasting, Positive, Probability, must, named
 from .merging import difference, merged_arm, put
 from .optimizers import AnyOptimizer
 from .problems import ProblemSettings
@@ -24,12 +24,6 @@ from .sim.network import NetworkSettings
 from .sim.topology import AnyTopology, Complete
 from .sim.trace import Trace
 from .validation import MISSING, Problem, broken, broken_at, problems
-
-if TYPE_CHECKING:
-    AnyAlgorithm = Algorithm
-else:
-    AnyAlgorithm = chosen_by("name", ALGORITHMS)
-
 
 LARGEST_SEED = 2**62
 """The tables hold seeds in 64 bits with a sign."""

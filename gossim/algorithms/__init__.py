@@ -5,8 +5,11 @@ from __future__ import annotations
 import importlib
 import pkgutil
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
+from ..fields import chosen_by
 from .base import Algorithm
+from .own import OwnAlgorithm, is_path
 
 for _module in pkgutil.iter_modules(__path__):
     importlib.import_module(f"{__name__}.{_module.name}")
@@ -15,7 +18,7 @@ for _module in pkgutil.iter_modules(__path__):
 def _complete(cls: type[Algorithm]) -> Iterator[type[Algorithm]]:
     """The subclasses that have a name, at whatever depth."""
     for subclass in cls.__subclasses__():
-        if isinstance(subclass.model_fields["name"].default, str):
+        if subclass.model_fields["name"].default:
             yield subclass
         yield from _complete(subclass)
 
@@ -24,6 +27,11 @@ ALGORITHMS: dict[str, type[Algorithm]] = {
     algorithm.model_fields["name"].default: algorithm
     for algorithm in sorted(_complete(Algorithm), key=lambda a: str(a.model_fields["name"].default))
 }
-"""Every algorithm by the name that scenarios use."""
+"""Every built-in algorithm by the name that scenarios use. Made once: classes that come later are not in it."""
 
-__all__ = ["ALGORITHMS", "Algorithm"]
+if TYPE_CHECKING:
+    AnyAlgorithm = Algorithm
+else:
+    AnyAlgorithm = chosen_by("name", ALGORITHMS, OwnAlgorithm, when=is_path)
+
+__all__ = ["ALGORITHMS", "Algorithm", "AnyAlgorithm"]

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Generator
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from pydantic import model_validator
+
 from ..fields import Frozen
 
 if TYPE_CHECKING:
@@ -17,7 +19,10 @@ if TYPE_CHECKING:
 
 
 class Algorithm(Frozen):
-    """A way to train together. Fields are the parameters that a scenario sets; `name` is a `Literal` with a default.
+    """A way to train together. Fields are the parameters that a scenario sets.
+
+    `name` is a `Literal` with a default in a built-in algorithm. A class in a file of one's own needs none: its name is
+    the path from which it is imported, `package.module:Class`.
 
     `weighted`: whether workers carry weights α that start at 1/M and always sum to 1, in flight and lost included.
 
@@ -28,7 +33,14 @@ class Algorithm(Frozen):
     weighted: ClassVar[bool] = False
     brings_back: ClassVar[bool] = False
     servers: ClassVar[int] = 0
-    name: str
+    name: str = ""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _name_says_where_it_is(cls, data: Any) -> Any:
+        if isinstance(data, dict) and "name" not in data and not cls.model_fields["name"].default:
+            return {"name": f"{cls.__module__}:{cls.__qualname__}", **data}
+        return data
 
     def unfit(self, settings: Settings) -> str | None:
         """Why these settings cannot run this, as a rule for the scenario; None if they can."""

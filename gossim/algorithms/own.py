@@ -1,0 +1,67 @@
+"""Algorithms that a user keeps in a file of their own, named `package.module:Class`."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+from operator import attrgetter
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, SerializeAsAny, create_model
+
+from ..errors import nearest, told
+from ..validation import broken_at
+from .base import Algorithm
+
+_ready: dict[type[Algorithm], type[Algorithm]] = {}
+"""Classes that were found, by what their file calls them."""
+
+
+def is_path(name: str) -> bool:
+    """Whether `name` says where a class is to be imported from, and is not one of the built-in names."""
+    return ":" in name
+
+
+def found(path: str) -> type[Algorithm]:
+    """The class at `package.module:Class`. Raises a ValidationError that says what is wrong with it."""
+    module_name, _, attribute = path.partition(":")
+    try:
+        module = importlib.import_module(module_name)
+    except (Exception, SystemExit) as error:  # a user's module may do anything
+        raise broken_at(("name",), path, f"cannot be imported: {told(error)}") from None
+    try:
+        cls = attrgetter(attribute)(module)
+    except AttributeError:
+        usable = [name for name, value in vars(module).items() if _is_algorithm(value) and value is not Algorithm]
+        rule = f"the module '{module_name}' has no '{attribute}'{nearest(attribute, usable)}"
+        raise broken_at(("name",), path, rule) from None
+    if not _is_algorithm(cls):
+        raise broken_at(("name",), path, "must be a subclass of gossim.Algorithm")
+    if not inspect.isgeneratorfunction(cls.worker):
+        rule = "must have a method `worker(self, w)` that yields, as in `yield w.compute()`"
+        raise broken_at(("name",), path, rule)
+    return _named_by_path(cls, path)
+
+
+def _is_algorithm(value: Any) -> bool:
+    return inspect.isclass(value) and issubclass(value, Algorithm)
+
+
+def _named_by_path(cls: type[Algorithm], path: str) -> type[Algorithm]:
+    """`cls`, or where its `name` is a fixed one, as what inherits from a built-in algorithm has, the same with a free
+    one."""
+    if cls.model_fields["name"].annotation is str:
+        return cls
+    if cls not in _ready:
+        _ready[cls] = create_model(
+            cls.__name__, __base__=cls, __module__=cls.__module__, __doc__=cls.__doc__, name=(str, path)
+        )
+    return _ready[cls]
+
+
+def _read(value: Any) -> Any:
+    return found(value["name"]).model_validate(value) if isinstance(value, dict) else value
+
+
+OwnAlgorithm = Annotated[SerializeAsAny[Algorithm], BeforeValidator(_read)]
+"""The type of a mapping whose `name` is such a path."""
