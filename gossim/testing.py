@@ -1,0 +1,163 @@
+"""Checks for an algorithm of one's own, on random small clusters. They need no test runner: what is wrong is raised as
+an error, with a note that says on which cluster."""
+
+from __future__ import annotations
+
+import math
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+
+from .algorithms import Algorithm
+from .experiment import steps_limit
+from .scenario import Arm, Scenario
+from .sim.world import World
+
+TIMES = (0.1, {"distribution": "expon", "scale": 0.1}, {"distribution": "lognorm", "s": 1.0, "scale": 0.07})
+LATENCIES = (0.0, 0.02, 0.1, {"distribution": "gamma", "a": 2.0, "scale": 0.02})
+CLOCK_S, GRADIENTS_S = 24.0, 3.0
+"""How long the clock runs alone, and how long with gradients."""
+
+
+def check_algorithm(
+    algorithm: dict[str, Any] | Algorithm,
+    *,
+    clusters: int = 8,
+    seed: int = 0,
+    faults: bool = False,
+    alone_is_sgd: bool = True,
+    **sections: Any,
+) -> None:
+    """Run `algorithm` on so many random clusters of 1 to 5 workers, and raise an AssertionError unless
+
+    both executors agree; weights, where it has them, sum to exactly 1 at every event; no worker waits for ever; rows
+    and messages are given back; and a single worker does what plain SGD does, where `alone_is_sgd`.
+
+    With `faults` workers also go down and come back, and messages are lost. `sections` are put into each scenario, such
+    as `workers=4` or `topology={"name": "ring"}`. What the run itself refuses is raised as it is.
+    """
+    for number in range(clusters):
+        cluster = random_cluster(np.random.default_rng([seed, number]), faults) | sections
+        try:
+            check_clock(arm_of(algorithm, cluster | {"until": {"time_s": CLOCK_S}}), seed)
+            check_executors(arm_of(algorithm, cluster), seed)
+            if alone_is_sgd and not faults:
+                alone = cluster | {"workers": 1}
+                check_alone(arm_of(algorithm, alone), arm_of({"name": "sgd"}, alone), seed)
+        except Exception as error:
+            error.add_note(f"with seed {seed}, on cluster {number}: {cluster}")
+            raise
+
+
+def random_cluster(random: np.random.Generator, faults: bool = False) -> dict[str, Any]:
+    """The sections of a scenario but its algorithm; worker 0 may be slow."""
+    network = {
+        "latency_s": LATENCIES[random.integers(len(LATENCIES))],
+        "bandwidth_bytes_per_s": (None, 1e4)[random.integers(2)],
+        "loss": 0.1 if faults else None,
+    }
+    churn = {
+        "name": "churn",
+        "mean_up_s": 4.0,
+        "mean_down_s": 0.5,
+        "parameters": ("kept", "fetched")[random.integers(2)],
+    }
+    return {
+        "until": {"time_s": GRADIENTS_S},
+        "workers": int(random.integers(1, 6)),
+        "problem": {"model": {"name": "quadratic", "dim": 5, "gradient_noise": 0.3}},
+        "optimizer": {"learning_rate": 0.05},
+        "compute": {
+            "time_s": TIMES[random.integers(len(TIMES))],
+            "stragglers": [{"workers": [0], "factor": (1, 4)[random.integers(2)]}],
+        },
+        "network": network,
+        "faults": [churn] if faults else [],
+        "probe": {"every_s": 0.4},
+        "dtype": "float64",
+        "device": "cpu",
+    }
+
+
+def arm_of(algorithm: dict[str, Any] | Algorithm, cluster: dict[str, Any]) -> Arm:
+    return Scenario.parse({**cluster, "arms": {"arm": {"algorithm": algorithm}}}, "gossim.testing").arms["arm"]
+
+
+def check_clock(arm: Arm, seed: int = 0) -> None:
+    """The timing plane alone, event by event: weights, waiting, and what is kept."""
+    world, end_s = World(arm, seed, 40, steps_limit(arm), one=Fraction(1)), arm.until.time_s or math.inf
+    early, late = 0, math.inf  # rows kept: at most in the first quarter, at least in the last
+    computed: list[int] = []
+    while not world.finished:
+        world.clock.step()
+        world.program.take()
+        if arm.algorithm.weighted:
+            total = sum(worker.alpha for worker in world.workers) + world.alpha_in_flight() + world.network.alpha_lost
+            assert total == 1, f"the weights sum to {total} at {world.clock.now_s:g} s"
+        if world.clock.now_s < end_s / 4:
+            early = max(early, kept(world))
+        elif world.clock.now_s > end_s * 3 / 4:
+            late = min(late, kept(world))
+        if not computed and world.clock.now_s > end_s / 2:
+            computed = [worker.gradients for worker in world.workers]
+    for worker, before in zip(world.workers, computed, strict=True):
+        stuck = worker.takes_part and worker.gradients == before
+        assert not stuck, f"worker {worker.index} computes nothing after {end_s / 2:g} s: it waits for what never comes"
+    assert late <= early, (
+        f"{early} rows at most are kept in the beginning, and {late} at least in the end: give rows back (step, drop, "
+        "give_back), and use up messages (merge, use_up, discard)"
+    )
+
+
+def kept(world: World) -> int:
+    """Rows in use, those in messages that have not arrived left out."""
+    arrived = sum(len(message.rows) for w in world.workers for message in (*w.mailbox, *w.in_hand))
+    sent = sum(len(message.rows) for message in world.network.in_flight)
+    return sum(holders > 0 for holders in world.program.rows.holders) - sent + arrived
+
+
+def check_executors(arm: Arm, seed: int = 0) -> None:
+    """The batched executor, in small windows, gives what the reference gives."""
+    from .execute.reference import Reference
+
+    _, facts, rows = trajectory(arm, Reference, seed, window=10**9)
+    _, same_facts, same_rows = trajectory(arm, seed=seed)
+    assert facts == same_facts, "a probe differs between the executors"
+    check_close(rows, same_rows, "the parameters differ between the executors")
+
+
+def check_alone(arm: Arm, plain: Arm, seed: int = 0) -> None:
+    """Both with one worker: it sends nothing, and does what `plain` does."""
+    (_, facts, rows), (_, plain_facts, plain_rows) = (trajectory(each, seed=seed) for each in (arm, plain))
+    steps, plain_steps = facts[-1].gradient_steps, plain_facts[-1].gradient_steps
+    assert not facts[-1].bytes_sent, f"a worker that is alone sends {facts[-1].bytes_sent} bytes"
+    assert steps == plain_steps, f"a worker that is alone takes {steps} steps where SGD takes {plain_steps}"
+    check_close(rows, plain_rows, "the parameters of a worker that is alone are not those of SGD")
+
+
+def check_close(rows: list[Any], others: list[Any], rule: str) -> None:
+    apart = max(float((one - other).abs().max()) for one, other in zip(rows, others, strict=True))
+    assert apart < 1e-9, f"{rule}, by up to {apart:.3g}"
+
+
+def trajectory(
+    arm: Arm, executor: Any = None, seed: int = 0, window: int = 50, problem: Any = None, **more: Any
+) -> tuple[World, list[Any], list[Any]]:
+    """The world after its run, the facts of each probe, and the probed rows, a tensor of `(workers, dim)` each."""
+    from .execute.batched import Batched
+    from .problems.build import build, device_named
+
+    assert arm.problem is not None
+    problem = problem or build(arm.problem, arm.workers, seed, arm.dtype, device_named("cpu"))
+    facts, rows = [], []
+
+    def measure(probed: Any, known: Any) -> None:
+        facts.append(known)
+        rows.append(probed.clone())
+
+    world = World(arm, seed, problem.dim * 8, steps_limit(arm), **more)
+    numeric = (executor or Batched)(problem, measure)
+    for ops in world.windows(window, 10**9):
+        numeric.run(ops)
+    return world, facts, rows

@@ -1,0 +1,132 @@
+"""What `gossim.testing` finds in an algorithm, and what it lets pass."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import pytest
+from conftest import ALGORITHMS
+
+from gossim import Algorithm, RunError, ScenarioError
+from gossim.program import RowError
+from gossim.testing import check_algorithm
+
+
+@pytest.mark.parametrize("name", sorted(ALGORITHMS))
+def test_built_in_algorithms_pass(name: str) -> None:
+    check_algorithm(ALGORITHMS[name], clusters=2, workers=3, alone_is_sgd=name != "diloco")
+
+
+class Push(Algorithm):
+    """Right as it is, and wrong where a subclass spoils it."""
+
+    weighted: ClassVar[bool] = True
+
+    def worker(self, w: Any) -> Any:
+        while True:
+            self.take(w)
+            gradient = w.gradient()
+            yield w.compute()
+            self.step(w, gradient)
+            if not w.alone and w.rng.random() < 0.5:
+                yield from self.send(w, w.random_peer())
+
+    def take(self, w: Any) -> None:
+        for message in w.receive():
+            w.merge(message)
+
+    def step(self, w: Any, gradient: int) -> None:
+        w.step(gradient)
+
+    def send(self, w: Any, peer: int) -> Any:
+        w.push(peer)
+        yield from ()
+
+
+class LosesWeight(Push):
+    def send(self, w: Any, peer: int) -> Any:
+        w.halved()
+        yield from ()
+
+
+class KeepsRows(Push):
+    def step(self, w: Any, gradient: int) -> None:
+        w.draft(w.row)
+        w.step(gradient)
+
+
+class NeverReceives(Push):
+    def take(self, w: Any) -> None: ...
+
+
+class ReadsAFreedRow(Push):
+    def step(self, w: Any, gradient: int) -> None:
+        w.drop(gradient)
+        w.combine(w.row, (1.0, w.row), (-0.1, gradient))
+
+
+class WaitsForEver(Push):
+    def send(self, w: Any, peer: int) -> Any:
+        yield w.world.clock.event()
+
+
+class OneWaitsForEver(Push):
+    def send(self, w: Any, peer: int) -> Any:
+        if w.index == 0:
+            yield w.world.clock.event()
+        w.push(peer)
+
+
+class WaitsForLostAnswers(Push):
+    """Without a timeout."""
+
+    def send(self, w: Any, peer: int) -> Any:
+        w.merge((yield w.pull(peer)))
+
+
+class StepsTwice(Push):
+    def step(self, w: Any, gradient: int) -> None:
+        w.combine(w.row, (1.0, w.row), (-0.1, gradient))
+        w.step(gradient)
+
+
+class NeverSteps(Push):
+    def step(self, w: Any, gradient: int) -> None:
+        w.drop(gradient)
+
+
+@pytest.mark.parametrize("faults", [False, True])
+def test_a_right_one_passes(faults: bool) -> None:
+    check_algorithm(Push(), faults=faults)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "faults", "error", "told"),
+    [
+        (LosesWeight(), False, AssertionError, "the weights sum to"),
+        (KeepsRows(), False, AssertionError, "rows at most are kept in the beginning, and"),
+        (NeverReceives(), False, AssertionError, "rows at most are kept in the beginning, and"),
+        (ReadsAFreedRow(), False, RowError, "was used after it was freed"),
+        (WaitsForEver(), False, RunError, "is deadlocked"),
+        (OneWaitsForEver(), False, AssertionError, "worker 0 computes nothing after 12 s: it waits for what never"),
+        (WaitsForLostAnswers(), True, RunError, "is deadlocked"),
+        (StepsTwice(), False, AssertionError, "the parameters of a worker that is alone are not those of SGD"),
+        (NeverSteps(), False, AssertionError, "a worker that is alone takes 0 steps where SGD takes"),
+    ],
+    ids=lambda value: type(value).__name__ if isinstance(value, Algorithm) else None,
+)
+def test_what_is_wrong_is_found(wrong: Algorithm, faults: bool, error: type[Exception], told: str) -> None:
+    with pytest.raises(error, match=told) as raised:
+        check_algorithm(wrong, faults=faults)
+    assert "with seed 0, on cluster " in raised.value.__notes__[0]
+
+
+def test_what_is_not_asked_for_is_not_required() -> None:
+    check_algorithm(NeverSteps(), clusters=2, alone_is_sgd=False)
+    check_algorithm(WaitsForLostAnswers(), clusters=2)
+
+
+def test_sections_of_a_scenario() -> None:
+    check_algorithm({"name": "dpsgd"}, clusters=2, workers=4, topology={"name": "ring"})
+    with pytest.raises(ScenarioError, match="is directed"):
+        check_algorithm({"name": "adpsgd"}, clusters=1, workers=4, topology={"name": "static_exponential"})
