@@ -11,11 +11,13 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Discriminator,
+    GetCoreSchemaHandler,
     ModelWrapValidatorHandler,
     Tag,
     ValidationError,
     model_validator,
 )
+from pydantic_core import core_schema
 
 from .errors import nearest
 from .validation import OTHERWISE, broken, in_words
@@ -35,13 +37,24 @@ class Frozen(BaseModel):
             raise in_words(error, cls.model_fields) from None
 
 
-def must(rule: str, holds: Callable[[Any], bool]) -> AfterValidator:
-    def check(value: Any) -> Any:
-        if not holds(value):
-            raise broken(f"must be {rule}")
+class Must:
+    """Part of an annotated type: values of which `holds` is false are refused, as not being what `rule` says."""
+
+    def __init__(self, rule: str, holds: Callable[[Any], bool]):
+        self.rule = rule
+        self.holds = holds
+
+    def __get_pydantic_core_schema__(self, kind: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
+        return core_schema.no_info_after_validator_function(self.check, handler(kind))
+
+    def check(self, value: Any) -> Any:
+        if not self.holds(value):
+            raise broken(f"must be {self.rule}")
         return value
 
-    return AfterValidator(check)
+
+def must(rule: str, holds: Callable[[Any], bool]) -> Must:
+    return Must(rule, holds)
 
 
 def named(kind: str, names: Collection[str]) -> AfterValidator:

@@ -7,7 +7,6 @@ import time
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from pydantic_core import PydanticUndefined
 from rich import box
 from rich.console import Console
 from rich.markup import escape
@@ -17,6 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from .errors import RunError
+from .parameters import parameters
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -175,16 +175,18 @@ def _target_cell(row: Any) -> str:
 
 
 def catalogue(topic: str, workers: int = 16) -> Table:
-    """The names that a scenario can use for `topic`: each with its parameters and one line about it; of a topology also
-    the spectral gap for so many workers."""
-    shown = Table(title=topic, title_justify="left")
+    """The names that a scenario can use for `topic`: each with its parameters, one line about it and its source; of a
+    topology also the spectral gap for so many workers."""
+    shown = Table(title=topic, title_justify="left", box=box.HORIZONTALS, pad_edge=False, show_lines=True)
+    if topic == "algorithms":
+        shown.caption = "or a class of your own, `package.module:Class`: see docs/write_your_own_algorithm.md"
     shown.add_column("name", no_wrap=True)
     shown.add_column("parameters", overflow="fold")
     shown.add_column("what it is", overflow="fold")
     if topic == "topologies":
         shown.add_column(f"spectral gap of W, {workers} workers", overflow="fold")
-    for name, parameters, meaning in _entries(topic):
-        shown.add_row(name, parameters, meaning, *([_spectral_gap(name, workers)] if topic == "topologies" else []))
+    for name, lines, meaning in _entries(topic):
+        shown.add_row(name, lines, meaning, *([_spectral_gap(name, workers)] if topic == "topologies" else []))
     return shown
 
 
@@ -240,15 +242,12 @@ def _spectral_gap(name: str, workers: int) -> str:
 
 
 def _parameters(cls: type[BaseModel]) -> str:
-    """`name (required)` or `name = default` for each field."""
-    told = []
-    for name, field in cls.model_fields.items():
-        if name not in ("name", "distribution"):
-            default = field.default.name if hasattr(field.default, "name") else field.default
-            told.append(f"{name} (required)" if default is PydanticUndefined else f"{name} = {default}")
-    return ", ".join(told)
+    return escape("\n".join(parameters(cls)))
 
 
 def _first_line(thing: Any) -> str:
-    paragraph = (inspect.getdoc(thing) or "").split("\n\n")[0]
-    return " ".join(paragraph.split())
+    """The docstring's first paragraph, and its source."""
+    paragraph, *more = (inspect.getdoc(thing) or "").split("\n\n")
+    _, _, source = "\n\n".join(more).partition("\nSource: ")
+    told = [paragraph, f"Source: {source}"] if source else [paragraph]
+    return escape("\n".join(" ".join(text.split()) for text in told))

@@ -1,0 +1,65 @@
+"""The parameters of a section in words: `push_probability in [0, 1] (required)`, `collective = ring`."""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Iterable
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
+
+import yaml
+from pydantic import BaseModel, Tag
+from pydantic.fields import FieldInfo
+
+from .fields import Must
+
+FEW = 6
+"""Names that are few enough to stand in a line."""
+
+
+def parameters(cls: type[BaseModel]) -> list[str]:
+    """A line for each parameter: its name, its rule or its choices, and its default unless it is required."""
+    return [_told(name, field) for name, field in cls.model_fields.items() if name not in ("name", "distribution")]
+
+
+def _told(name: str, field: FieldInfo) -> str:
+    rule, choices = _rule(field.annotation, field.metadata), _choices(field.annotation)
+    if field.is_required():
+        named = ": " + ", ".join(choices) if 1 < len(choices) <= FEW else ""
+        or_null = " or null" if rule and _may_be_null(field.annotation) else ""
+        return f"{name}{rule and ' ' + rule}{or_null}{named} (required)"
+    default = getattr(field.default, "name", field.default)
+    others = [choice for choice in choices if choice != default] if get_origin(field.annotation) is Literal else []
+    bracket = rule or ("or " + ", ".join(others) if others else "")
+    return f"{name} = {_plain(default)}" + (f" ({bracket})" if bracket else "")
+
+
+def _rule(annotation: Any, metadata: Iterable[Any]) -> str:
+    """`>= 1`; of a list `each >= 1`; nothing where there is none."""
+    for part in metadata:
+        if isinstance(part, Must):
+            return part.rule.removeprefix("a whole number ")
+    members = [part for part in get_args(annotation) if part not in (types.NoneType, Ellipsis)]
+    if get_origin(annotation) not in (Union, types.UnionType, tuple) or len(members) != 1:
+        return ""
+    kind, *more = get_args(members[0]) if get_origin(members[0]) is Annotated else (members[0],)
+    rule = _rule(kind, more)
+    return f"each {rule}" if rule and get_origin(annotation) is tuple else rule
+
+
+def _choices(annotation: Any) -> list[str]:
+    """The values of a `Literal`, and the names of the sections of which one is chosen."""
+    if get_origin(annotation) is Literal:
+        return [_plain(value) for value in get_args(annotation)]
+    tags = [part for member in get_args(annotation) for part in get_args(member)[1:] if isinstance(part, Tag)]
+    return [str(part.tag) for part in tags]
+
+
+def _may_be_null(annotation: Any) -> bool:
+    return types.NoneType in get_args(annotation)
+
+
+def _plain(value: Any) -> str:
+    """As it stands in a scenario."""
+    if isinstance(value, float):
+        return f"{value:g}"
+    return str(yaml.safe_dump(value, default_flow_style=True)).removesuffix("...\n").strip()
