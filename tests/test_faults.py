@@ -466,3 +466,60 @@ def test_probes_leave_out_who_is_down() -> None:
     assert last["consensus_distance"] == pytest.approx(own[1:].mean())
     alone = gossim.run(scenario(algorithm={"name": "sgd"}, problem={"model": {"name": "quadratic", "dim": 5}}))
     assert np.isfinite(alone.workers["distance"]).all()
+
+
+def test_weights_do_not_vanish_however_much_is_lost() -> None:
+    """Every fourth message is lost for a thousand seconds: 2⁻¹⁰⁷⁴ would be passed, and the ratios are what they are as
+    fractions."""
+    arm = only_arm(
+        algorithm={"name": "gosgd_push", "push_probability": 1.0},
+        compute={"time_s": 0.1},
+        network={"latency_s": 0.001, "bandwidth_bytes_per_s": None, "loss": 0.25},
+        until={"time_s": 1000.0},
+        probe={"every_s": 1e6},
+    )
+    floats, fractions = world_of(arm, learns=False), world_of(arm, learns=False, one=Fraction(1))
+    for world in (floats, fractions):
+        steps_of(world)
+    true = [worker.alpha for worker in fractions.workers]
+    assert 0 < sum(true) < Fraction(1, 2**1100)
+    for worker, exact in zip(floats.workers, true, strict=True):
+        assert worker.alpha / sum(w.alpha for w in floats.workers) == pytest.approx(float(exact / sum(true)), rel=1e-9)
+    assert floats.network.alpha_lost == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize("parameters", ["kept", "reset"])
+def test_when_all_are_down_at_once_nobody_has_the_common_x(parameters: str) -> None:
+    """Synchronous workers that come back from nothing begin where the fault says."""
+    faults = [{**crash(m, 1.05, 0.2 + m / 100, parameters)} for m in range(4)]
+    _, facts, rows = trajectory(
+        synchronous(faults=faults, probe={"every_s": 0.05}, optimizer={"learning_rate": 0.1, "momentum": 0.9})
+    )
+    by_time = {round(fact.time_s, 9): row for fact, row in zip(facts, rows, strict=True)}
+    start = build(synchronous().problem, 4, 0, "float64", CPU).initial()
+    expected = start if parameters == "reset" else by_time[1.05][0]
+    assert torch.equal(by_time[1.3][0], expected)
+    assert not torch.equal(by_time[1.5][0], expected)
+
+
+def test_who_is_on_the_way_back_answers_nobody() -> None:
+    """Worker 1 asks for parameters for a second; what is asked of it meanwhile is not answered."""
+    arm = only_arm(
+        algorithm={"name": "gosgd_pull", "pull_probability": 1.0, "timeout_s": 0.5},
+        workers=2,
+        compute={"time_s": 0.1},
+        network={"latency_s": 0.4, "bandwidth_bytes_per_s": None},
+        until={"time_s": 1.75},
+        faults=[crash(1, 0.05, 1.0, "fetched")],
+    )
+    world = world_of(arm, timeline_limit=1000)
+    steps_of(world)
+    answers = [i for i in world.timeline.intervals if i.activity == "message" and i.worker == 1]
+    assert not answers
+
+
+def test_outages_without_end_are_told() -> None:
+    churn = {"name": "churn", "mean_up_s": 0.001, "mean_down_s": 100.0, "parameters": "kept"}
+    with pytest.raises(RunError, match=r"worker \d: its outages overlap without end"):
+        world_of(only_arm(faults=[churn] * 3, until={"gradient_steps": 10}))
+    steps_of(world_of(only_arm(algorithm={"name": "sgd"}, faults=[churn] * 3, until={"time_s": 10.0})))

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from gossim import theory
 from gossim.errors import ScenarioError
+from gossim.scenario import Scenario
 from gossim.sim.activity import Timeline
 from gossim.sim.bandwidth import UpDown, rates_of
 from gossim.sim.clock import Clock
@@ -376,3 +377,25 @@ def test_a_trace_that_nothing_uses_is_a_mistake(tmp_path: Path) -> None:
     with pytest.raises(ScenarioError, match="compute.time_s = fast: must be a number"):
         scenario(compute={"time_s": "fast"})
     assert BASE["network"]["bandwidth_bytes_per_s"] == 1e5
+
+
+def test_a_file_that_has_changed_is_read_again(tmp_path: Path) -> None:
+    for size in (1, 3):
+        content = "device,ms_per_sample,upload_bits_per_s,download_bits_per_s\n" + f"d,{size},8e5,8e6\n" * (3 + size)
+        arm = only_arm(**traced(tmp_path, content, samples_per_gradient=10))
+        assert arm.gradient_s(0, 1)(0.0) == pytest.approx(size / 100)
+
+
+def test_an_arm_may_do_without_the_trace(tmp_path: Path) -> None:
+    data = {**BASE, **traced(tmp_path, samples_per_gradient=20)}
+    ideal = {"algorithm": {"name": "sgd"}, "compute": {"time_s": 0.1}, "network": {"bandwidth_bytes_per_s": None}}
+    parsed = Scenario.parse({**data, "arms": {"traced": {"algorithm": {"name": "sgd"}}, "ideal": ideal}})
+    assert parsed.arms["ideal"].gradient_s(0, 3)(0.0) == 0.1
+    assert parsed.arms["traced"].gradient_s(0, 3)(0.0) == pytest.approx(0.08)
+    alone = {
+        **BASE,
+        "trace": data["trace"],
+        "arms": {"traced": {"algorithm": {"name": "sgd"}, "compute": {"time_s": "trace"}}},
+    }
+    assert Scenario.parse(alone).arms["traced"].gradient_s(0, 0)(0.0) == pytest.approx(0.02)
+    assert Scenario.parse(parsed.to_data()) == parsed

@@ -149,7 +149,7 @@ class World:
         ratios count, and these stay, to the bit."""
         holders: list[Any] = [*self.workers, *self.network.in_flight]
         total = sum(float(holder.alpha) for holder in holders)
-        if isinstance(self.network.unit, float | int) and 0 < total < 2.0**-100:
+        if isinstance(holders[0].alpha, float) and 0 < total < 2.0**-100:
             factor = 2.0 ** -math.frexp(total)[1]
             self.network.unit /= factor
             for holder in holders:
