@@ -49,7 +49,7 @@ PROBES = (
         "train_loss",
         "float64",
         "nats",
-        "mean cross-entropy (or the problem's own loss) of mean(x), training set",
+        "mean cross-entropy (or the problem's own loss) of mean(x), or of a server's parameters, on the training set",
     ),
     Column("test_loss", "float64", "nats", "the same on the test set"),
     Column("test_accuracy", "float64", "", "share of the test set that mean(x) classifies rightly"),

@@ -8,7 +8,7 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.ticker import FuncFormatter
 
-from .style import arm_colours, title, wide
+from .style import arm_colours, arm_dashes, legend, title, wide
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -33,7 +33,7 @@ def loss(results: Results) -> Figure | None:
     if goal:
         axes.axhline(goal, color="0.35", linestyle=":", linewidth=2)
         axes.annotate(f"target {goal:g}", (0.01, goal), xycoords=("axes fraction", "data"), ha="left", va="bottom")
-    axes.legend(title=None)
+    legend(results, axes)
     return figure
 
 
@@ -48,7 +48,7 @@ def consensus(results: Results) -> Figure | None:
     axes.set(ylabel=r"consensus distance, mean of $\|x_m - \bar{x}\|$", yscale="log")
     for arm in agreeing:
         axes.plot([], [], color=arm_colours(results)[arm], label=f"{arm}: exactly 0 throughout")
-    axes.legend(title=None)
+    legend(results, axes)
     return figure
 
 
@@ -72,6 +72,9 @@ def _lines(
         hue="arm",
         hue_order=arms,
         palette={arm: arm_colours(results)[arm] for arm in arms},
+        style="arm",
+        style_order=arms,
+        dashes=[arm_dashes(results)[arm] for arm in arms],
         errorbar=("pi", 100),
         linewidth=3,
         ax=axes,
