@@ -21,9 +21,9 @@ class ADPSGD(Algorithm):
     x_i from before the averaging.
 
     The neighbour answers the moment it is asked, whatever it is doing, so there is no deadlock; where the published
-    algorithm averages at one instant, here x_j ← (x_i + x_j)/2 happens as x_i arrives, and as x_j comes back worker i
-    adds (x_j − x_i)/2, both as they were sent. So the sum is kept whatever happens to x_i in between, and without
-    latency it is the same.
+    algorithm averages at one instant, here x_j ← (x_i + x_j)/2 happens as x_i arrives, and as x_j comes back, while it
+    computes or after, worker i adds (x_j − x_i)/2, both as they were sent. So the sum is kept whatever happens to x_i
+    in between, and without latency it is the same.
     Invariant: averaging leaves the mean of all x_m, and of what is under way, as it was.
     Cost per step: one parameter vector each way. With `timeout_s` an answer is waited for no longer than that; where it
     is lost, or too late, only the other one has moved.
@@ -43,18 +43,23 @@ class ADPSGD(Algorithm):
     def worker(self, w: Worker) -> Process:
         while True:
             peer = w.random_peer()
-            if peer is not None:
+            if peer is None:
+                gradient = w.gradient()
+                yield w.compute()
+            else:
                 sent = w.draft(w.row)
                 asked = w.ask(w.world.workers[peer], half_way(w.world.workers[peer]), [w.row], self.timeout_s)
-            gradient = w.gradient()
-            yield w.compute()
-            if peer is not None:
-                w.activity.enter("waiting")
+                gradient = w.gradient()
+                computed = w.compute()
+                yield asked | computed
+                if not asked.triggered:
+                    w.activity.enter("waiting")
                 answer = yield asked
                 if answer:
                     w.combine(w.row, (1.0, w.row), (0.5, answer.row), (-0.5, sent))
                     w.use_up(answer)
                 w.drop(sent)
+                yield computed
             for late in w.receive():
                 w.discard(late)
             w.step(gradient)
