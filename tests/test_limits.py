@@ -16,9 +16,8 @@ PLAIN = {"name": "sgd"}
 
 
 def test_alone_every_algorithm_is_sgd(algorithm: dict[str, Any]) -> None:
-    if "outer" in algorithm:  # which is an optimizer of its own
-        algorithm = {**algorithm, "outer": {"learning_rate": 1.0}}
-    arms = [only_arm(algorithm=each, workers=1) for each in (algorithm, PLAIN)]
+    outer = {"outer": {"learning_rate": 1.0}} if "outer" in algorithm else {}  # DiLoCo takes steps of its own besides
+    arms = [only_arm(algorithm=each, workers=1) for each in ({**algorithm, **outer}, PLAIN)]
     (_, facts, rows), (_, plain_facts, plain_rows) = (trajectory(arm) for arm in arms)
     assert [f.time_s for f in facts] == [f.time_s for f in plain_facts]
     assert facts[-1].gradient_steps == plain_facts[-1].gradient_steps == 40

@@ -18,7 +18,8 @@ class DiLoCo(WithCollective):
 
     In the source the inner optimizer is AdamW (`optimizer: {name: adamw, …}`) and the outer one SGD with Nesterov
     momentum, learning rate 0.7 and momentum 0.9. All workers keep the same θ and the same outer state; the inner state
-    stays where it is. With an outer rate of 1 and no momentum, local SGD.
+    stays where it is. With an outer rate of 1 and no momentum, local SGD. What is averaged is θ_m, which comes to the
+    same, and leads a worker that comes back with another θ towards that of the others.
     Cost: that of the collective every H steps.
     Source: Douillard et al. 2023, arXiv:2311.08105, algorithm 1.
     """
@@ -37,10 +38,9 @@ class DiLoCo(WithCollective):
                 gradient = w.gradient()
                 yield w.compute()
                 w.step(gradient)
-            change = w.draft(anchor)
-            w.combine(change, (1.0, anchor), (-1.0, w.row))
-            mean = yield group.arrive(now, w, change)
-            if outer:
-                outer.step(mean)
+            mean = yield group.arrive(now, w, w.draft(w.row))
+            w.combine(w.row, (1.0, anchor), (-1.0, mean))
             w.drop(mean)
+            if outer:
+                outer.step(w.row)
             w.combine(w.row, (1.0, anchor))
