@@ -22,7 +22,8 @@ class EASGD(WithServer):
     Invariant: the elastic force is symmetric, so communication leaves x̃ + Σ x_m (in flight included) as it was.
     Where an answer is lost, or later than `timeout_s`, only the centre has moved. Losses are those of the centre.
     Cost: one parameter vector each way every τ steps, all through the server's link.
-    Source: Zhang, Choromanska, LeCun 2015, arXiv:1412.6651, algorithm 1 (ρ = ηρ there; 0.9/M suggested).
+    Source: Zhang, Choromanska, LeCun 2015, arXiv:1412.6651, algorithm 1 (ρ = ηρ there; 0.9/M suggested). There the
+    gradient that follows is taken at x_m from before the move, here after it.
     """
 
     name: Literal["easgd"] = "easgd"
