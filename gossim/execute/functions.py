@@ -41,7 +41,9 @@ def random_k(functions: Sequence[RandomKFunction], v: torch.Tensor) -> torch.Ten
 
 def _only(row: torch.Tensor, rank: torch.Tensor, fraction: float) -> torch.Tensor:
     """`row`, `(dim,)`, where `rank` is among the ⌈fraction · dim⌉ largest, and zeros."""
-    places = torch.topk(rank, math.ceil(fraction * len(row))).indices
+    # A product such as 0.07 · 100 is a rounding above a whole number, and must not count as the next one.
+    count = math.ceil(fraction * len(row) * (1 - 1e-12))
+    places = torch.topk(rank, count).indices
     return torch.zeros_like(row).index_copy_(0, places, row[places])
 
 
