@@ -158,8 +158,9 @@ class AllReduceMean:
         arrived = sorted(now.arrived, key=lambda worker: worker.index)
         weights = [worker.alpha if now.weighted else 1 for worker in arrived]
         total = sum(weights)
-        terms = zip(weights, arrived, strict=True)
-        program.combine(mean, [(float(weight / total), now.arrived[worker]) for weight, worker in terms])
+        # Those that have all lost all weight beside the others' count as much as each other.
+        shares = [float(weight / total) if total else 1 / len(arrived) for weight in weights]
+        program.combine(mean, [(share, now.arrived[w]) for share, w in zip(shares, arrived, strict=True)])
         if now.weighted:
             for worker in arrived:
                 worker.alpha = total / len(arrived)
