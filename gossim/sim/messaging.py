@@ -139,6 +139,8 @@ class Messaging(Node):
                 other = self.world.workers[sender]
                 if timeout_s is not None and (not other.up or other.round > self.awaited_round):
                     del self.awaited[sender]
+        self._heard.pop(self.awaited_round, None)
+        self.awaited_round += 1  # who is late for this round is not remembered
         ahead = [message for message in self.mailbox if message.round is not None and message.round > self.round]
         self.mailbox = [message for message in self.mailbox if message not in ahead]
         arrived = self.receive()

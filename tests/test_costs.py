@@ -1,0 +1,98 @@
+"""What each algorithm sends, and that what it remembers is bounded."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import conftest
+import pytest
+from conftest import only_arm, world_of
+
+from gossim.algorithms import ALGORITHMS
+
+K, M, N, DEGREE = 7, 8, 800, 2
+"""Steps of each worker, workers, bytes of a parameter vector, and links of a worker in the ring."""
+COLLECTIVE = 2 * (M - 1) * N
+
+SENT: dict[str, tuple[dict[str, Any], Callable[[dict[str, Any]], float]]] = {
+    "sgd": ({}, lambda p: 0),
+    "allreduce": ({}, lambda p: K * COLLECTIVE),
+    "gosgd_push": ({"push_probability": 1.0}, lambda p: K * M * N),
+    "gosgd_pull": ({"pull_probability": 1.0}, lambda p: K * M * N),
+    "local_sgd": ({}, lambda p: K // p["period"] * COLLECTIVE),
+    "dpsgd": ({"order": "adapt_then_combine"}, lambda p: K * M * DEGREE * N),
+    "gossip_pga": (
+        {},
+        lambda p: K // p["period"] * COLLECTIVE + (K - K // p["period"]) * M * DEGREE * N,
+    ),
+    "sgp": ({}, lambda p: K * M * DEGREE * N),
+    "osgp": ({}, lambda p: K * M * DEGREE * N),
+    # It averages while it computes: that of the step which has begun is on top.
+    "adpsgd": ({}, lambda p: (K + 1) * M * 2 * N),
+    "downpour": ({}, lambda p: K * M * 2 * N),
+    "ssp": ({}, lambda p: K * M * 2 * N),
+    "easgd": ({}, lambda p: K // p["period"] * M * 2 * N),
+    "gradient_tracking": ({}, lambda p: K * M * DEGREE * 2 * N),
+    "choco": (
+        {"compression": {"name": "top_k", "fraction": 0.25}},
+        lambda p: K * M * DEGREE * 2 * p["compression"]["fraction"] * N,
+    ),
+    "diloco": ({}, lambda p: K // p["period"] * COLLECTIVE),
+    "moshpit": (
+        {},
+        lambda p: K // p["period"] * (M // p["group_size"]) * 2 * (p["group_size"] - 1) * N,
+    ),
+    "epidemic": ({}, lambda p: K * M * p["peers"] * N),
+    "hierarchical": (
+        {"push_probability": 1.0},
+        lambda p: K * ((M // p["group_size"]) * 2 * (p["group_size"] - 1) * N + M * N),
+    ),
+}
+"""What to set, and the bytes that K steps of each worker send, from the algorithm's parameters."""
+
+
+def sent(parameters: dict[str, Any]) -> int:
+    """Bytes after K gradients of 0.1 s, and the half of another; messages take no time."""
+    arm = only_arm(
+        algorithm=parameters,
+        workers=M,
+        compute={"time_s": 0.1},
+        network={"latency_s": 0.0, "bandwidth_bytes_per_s": None},
+        topology="ring",
+        until={"time_s": (K + 0.5) * 0.1},
+    )
+    world = world_of(arm, message_bytes=N)
+    for _ in world.windows(100, 10**9):
+        pass
+    assert world.gradient_steps == K * M
+    return world.network.bytes_sent
+
+
+@pytest.mark.parametrize("name", sorted(ALGORITHMS))
+def test_bytes_sent_are_what_the_docstring_says(name: str) -> None:
+    own, formula = SENT[name]
+    parameters = {**conftest.ALGORITHMS[name], **own}
+    assert sent(parameters) == formula(parameters)
+
+
+def test_what_is_sent_while_computing_is_that_of_the_step_begun() -> None:
+    assert sent({"name": "dpsgd", "order": "combine_then_adapt"}) == (K + 1) * M * DEGREE * N
+
+
+@pytest.mark.parametrize("compression", ["none", "sign", {"name": "random_k", "fraction": 0.25}])
+def test_compressed_bytes(compression: Any) -> None:
+    share = {"none": 1.0, "sign": 1 / 32, "random_k": 0.25}
+    name = compression if isinstance(compression, str) else compression["name"]
+    bytes_sent = sent({"name": "choco", "compression": compression, "consensus_step": 0.5})
+    assert bytes_sent == K * M * DEGREE * share[name] * N
+
+
+@pytest.mark.parametrize("name", sorted(ALGORITHMS))
+def test_what_is_remembered_of_rounds_is_bounded(name: str) -> None:
+    """Who was heard in which round, however often a worker had to wait for a neighbour."""
+    arm = only_arm(algorithm=conftest.ALGORITHMS[name], topology="ring", until={"gradient_steps": 2000})
+    world = world_of(arm)
+    for _ in world.windows(100, 10**9):
+        pass
+    assert all(len(worker._heard) <= 3 for worker in world.workers)
