@@ -86,6 +86,7 @@ class World:
         links = settings.network or NetworkSettings(latency_s=0.0, bandwidth_bytes_per_s=None)
         devices = settings.trace.devices() if settings.trace else ()
         self.network = Network(self.clock, links, seed, self.timeline, self.program.rows.release, devices)
+        self._weights_due = 0
         self.groups: dict[tuple[int, ...], AllReduceMean] = {}
         algorithm = settings.algorithm
         alpha = one / settings.workers if algorithm.weighted else None
@@ -147,7 +148,10 @@ class World:
     def enlarge_weights(self) -> None:
         """Where so much weight was lost that nobody has much, write all that is left in a smaller unit: only their
         ratios count, and these stay, to the bit."""
+        if self.gradient_steps < self._weights_due:
+            return
         holders: list[Any] = [*self.workers, *self.network.in_flight]
+        self._weights_due = self.gradient_steps + len(holders)  # so that looking costs no more than the steps
         total = sum(float(holder.alpha) for holder in holders)
         if isinstance(holders[0].alpha, float) and 0 < total < 2.0**-100:
             factor = 2.0 ** -math.frexp(total)[1]
