@@ -106,7 +106,8 @@ class Settings(Frozen):
         unfit = self.network.unfit(nodes)
         if unfit:
             key, rule = unfit
-            raise broken_at(("network", key), self.network.model_dump(mode="json")[key], rule)
+            server = f" (worker {self.workers} is the server)" if nodes > self.workers else ""
+            raise broken_at(("network", key), self.network.model_dump(mode="json")[key], rule + server)
 
     def _numbers_are_workers(self, path: tuple[str, ...], rules: Sequence[Chosen]) -> None:
         for number, rule in enumerate(rules):

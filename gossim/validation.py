@@ -74,6 +74,8 @@ def _rule(kind: str, details: Any, keys: Collection[str]) -> str:
     if kind == "union_tag_invalid":
         tag, valid = details["ctx"]["tag"], re.findall(r"'([^']+)'", details["ctx"]["expected_tags"])
         return f"unknown name{nearest(tag, [name for name in valid if name != OTHERWISE])}"
+    if kind == "literal_error":
+        return f"must be {details['ctx']['expected']}"
     return _RULES.get(kind, details["msg"])
 
 

@@ -371,3 +371,41 @@ def test_targets_that_are_not_measured() -> None:
 
 def test_merge_keys_of_yaml() -> None:
     assert yaml12.read("a: &x {b: 1}\nc: {<<: *x, d: 2}") == {"a": {"b": 1}, "c": {"b": 1, "d": 2}}
+
+
+@pytest.mark.parametrize(
+    ("sections", "message"),
+    [
+        (
+            {"algorithm": {"name": "dpsgd", "order": "both"}},
+            "order = both: must be 'combine_then_adapt' or 'adapt_then",
+        ),
+        ({"algorithm": {"name": "dpsgd"}, "topology": {"name": "star", "mixing": "uniform"}}, "not doubly stochastic"),
+        (
+            {"algorithm": {"name": "adpsgd"}, "topology": "static_exponential"},
+            "is directed, and a pair averages both ways",
+        ),
+        (
+            {
+                "algorithm": {"name": "downpour"},
+                "network": {
+                    "latency_s": {"regions": [[0, 1], [2, 3]], "within_s": 0.1, "between_s": 0.2},
+                    "bandwidth_bytes_per_s": None,
+                },
+            },
+            r"worker 4 is in no region \(worker 4 is the server\)",
+        ),
+        (
+            {"algorithm": {"name": "dpsgd"}, "faults": [{"name": "crash", "workers": [1], "at_s": 1}]},
+            "must have a timeout_s",
+        ),
+        ({"algorithm": {"name": "sgp"}, "network": {**BASE["network"], "loss": 0.1}}, "network.resend must be true"),
+        (
+            {"algorithm": {"name": "choco", "compression": {"name": "top_k", "fraction": 0}, "consensus_step": 0.1}},
+            r"compression.fraction = 0.*: must be in \(0, 1\]",
+        ),
+    ],
+)
+def test_what_an_algorithm_cannot_run(sections: dict[str, Any], message: str) -> None:
+    with pytest.raises(ScenarioError, match=message):
+        scenario(**sections)
