@@ -6,12 +6,11 @@ that whatever else the machine is doing hits both. One thread.
 
 from __future__ import annotations
 
-import resource
 import statistics
+import subprocess
+import sys
 import time
 from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
 from typing import Any
 
 import numpy as np
@@ -21,6 +20,7 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
+from benchmarks.clock import MANY, RATE, arm_of, timeouts
 from gossim.execute.batched import Batched
 from gossim.experiment import window_size
 from gossim.numeric import Executed, Nothing
@@ -28,13 +28,10 @@ from gossim.observed import Observations
 from gossim.problems.build import build
 from gossim.problems.problem import Problem
 from gossim.record import Recorder
-from gossim.scenario import Arm, Scenario
+from gossim.scenario import Arm
 from gossim.sim.world import World
 
 REPETITIONS = 5
-MANY = 100_000
-"""Workers of the largest run of the clock alone."""
-RATE = 0.1
 
 DIGITS = {"data": {"name": "digits"}, "batch_size": 20}
 CNN = {"model": {"name": "gosgd_cnn"}, "data": {"name": "mnist5k"}, "batch_size": 20}
@@ -47,22 +44,6 @@ WORK: list[tuple[str, dict[str, Any], int, int]] = [
     ("gosgd_cnn", CNN, 8, 400),
 ]
 """Name, problem, workers, gradient steps."""
-
-
-def arm_of(problem: dict[str, Any], workers: int, steps: int) -> Arm:
-    """GoSGD push with p = 0.02, lognormal times, a probe every 100 steps of a worker."""
-    scenario = {
-        "until": {"gradient_steps": steps},
-        "workers": workers,
-        "problem": problem,
-        "optimizer": {"learning_rate": RATE},
-        "compute": {"time_s": {"distribution": "lognorm", "s": 0.25, "scale": 0.1}},
-        "network": {"latency_s": 0.005, "bandwidth_bytes_per_s": 1.25e8},
-        "probe": {"every_s": 10.0},
-        "device": "cpu",
-        "arms": {"gossip": {"algorithm": {"name": "gosgd_push", "push_probability": 0.02}}},
-    }
-    return Scenario.parse(scenario, "benchmark").arms["gossip"]
 
 
 def simulate(problem: Problem, arm: Arm) -> int:
@@ -119,16 +100,11 @@ def compare(ours: Callable[[], int], theirs: Callable[[], int]) -> tuple[float, 
     )
 
 
-def _timeouts(env: simpy.Environment) -> Any:
-    while True:
-        yield env.timeout(0.1)
-
-
 def bare_timeouts(workers: int, events: int) -> int:
     """SimPy alone: that many timeouts in all, by as many processes as there are workers."""
     env = simpy.Environment()
     for _ in range(workers):
-        env.process(_timeouts(env))
+        env.process(timeouts(env))
     for _ in range(events):
         env.step()
     return events
@@ -144,27 +120,10 @@ def clock_alone(arm: Arm) -> int:
     return world.gradient_steps
 
 
-def _resident_growth(whose: str) -> int:
-    """Bytes by which the process has grown when everybody has begun and made two steps."""
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-    if whose == "ours":
-        arm = arm_of({"model": {"name": "noise", "dim": 650}}, MANY, 2 * MANY)
-        kept: Any = World(arm, 0, 2600, arm.until.gradient_steps, learns=False)
-        for _ in kept.windows(*window_size(MANY, kept.message_bytes)):
-            """The clock runs."""
-    else:
-        kept = simpy.Environment()
-        for _ in range(MANY):
-            kept.process(_timeouts(kept))
-        for _ in range(3 * MANY):
-            kept.step()
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 - before
-
-
 def memory_per_worker(whose: str) -> float:
     """Bytes of one worker of many, in a process that does nothing else."""
-    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as apart:
-        return apart.submit(_resident_growth, whose).result() / MANY
+    command = [sys.executable, "-m", "benchmarks.clock", whose]
+    return int(subprocess.run(command, check=True, capture_output=True, text=True).stdout) / MANY
 
 
 def main() -> None:
