@@ -45,7 +45,7 @@ class Results:
         return summarise(self)
 
     def plot(self, theory: bool = False) -> dict[str, Figure]:
-        """The figures by name; with `theory`, what it predicts is drawn, dashed, into that of the consensus distance."""
+        """The figures by name; with `theory`, its prediction is dashed in that of the consensus distance."""
         from .plots import draw
 
         return draw(self, theory)

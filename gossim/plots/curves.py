@@ -53,7 +53,7 @@ def consensus(results: Results, theory: bool = False) -> Figure | None:
         _predicted(results, axes, agreeing)
     for arm in agreeing:
         axes.plot([], [], color=arm_colours(results)[arm], label=f"{arm}: exactly 0 throughout")
-    legend(results, axes)
+    legend(results, axes, beside=any(": theory" in label for label in axes.get_legend_handles_labels()[1]))
     return figure
 
 
@@ -71,7 +71,7 @@ def _predicted(results: Results, axes: Axes, leave_out: list[str]) -> None:
             linestyle="--",
             linewidth=2.5,
             zorder=3,
-            label=f"{arm}: theory, root mean square" + (f", for {prediction.assumed}" if prediction.assumed else ""),
+            label=f"{arm}: theory (r.m.s.)" + (f",\nfor {prediction.assumed}" if prediction.assumed else ""),
         )
 
 

@@ -110,14 +110,14 @@ def local(arm: Arm, period: int, variance: float) -> float:
     own, network = arm.compute.time_s, arm.network
     assert network is not None
     assert isinstance(arm.algorithm, LocalSGD)
-    assert isinstance(arm.problem.model if arm.problem else None, Noise)
+    from ..experiment import message_bytes
+
     longest_s = period * mean_s(arm)
     if isinstance(own, Distribution):
         longest_s, _ = theory.maximum_moments(sum_of(own, period), arm.workers)
-    size = network.message_bytes or arm.problem.model.dim * (8 if arm.dtype == "float64" else 4)  # type: ignore[union-attr]
     bandwidth = network.bandwidth_bytes_per_s
     link = Link(float(network.latency_s), 1 / float(bandwidth) if bandwidth else 0.0, 0.0)  # type: ignore[arg-type]
-    collective_s = arm.algorithm.collective.cost(arm.workers, size, link).seconds
+    collective_s = arm.algorithm.collective.cost(arm.workers, message_bytes(arm), link).seconds
     return theory.local_sgd_consensus(arm.workers, period, variance, mean_s(arm), longest_s, collective_s)
 
 
