@@ -119,7 +119,12 @@ def list_(
 
 
 @app.command()
-def plot(directory: Annotated[Path, typer.Argument(metavar="RUN_DIR", help="A run directory.")]) -> None:
+def plot(
+    directory: Annotated[Path, typer.Argument(metavar="RUN_DIR", help="A run directory.")],
+    theory: Annotated[
+        bool, typer.Option("--theory", help="Draw the consensus distance that theory predicts, where it does.")
+    ] = False,
+) -> None:
     """Draw the figures of a run again."""
     from .results import RunDirectory
 
@@ -127,8 +132,14 @@ def plot(directory: Annotated[Path, typer.Argument(metavar="RUN_DIR", help="A ru
     results = store.read()
     if results.probes.empty:
         raise InputError(f"{directory}: the run was stopped before it recorded anything")
-    for path in store.write_figures(results.plot()):
+    for path in store.write_figures(results.plot(theory=theory)):
         print(path)
+    if theory:
+        from .plots.predicted import predictions
+
+        without = [f"{arm} ({reason})" for arm, reason in predictions(results)[1].items()]
+        if without:
+            print(f"no theory for {', '.join(without)}", file=sys.stderr)
 
 
 def _changed(path: Path, changes: list[str], more: dict[str, Any]) -> Scenario:

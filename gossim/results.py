@@ -44,11 +44,11 @@ class Results:
 
         return summarise(self)
 
-    def plot(self) -> dict[str, Figure]:
-        """The figures by name."""
+    def plot(self, theory: bool = False) -> dict[str, Figure]:
+        """The figures by name; with `theory`, its prediction is dashed in that of the consensus distance."""
         from .plots import draw
 
-        return draw(self)
+        return draw(self, theory)
 
     @classmethod
     def open(cls, directory: str | Path) -> Results:

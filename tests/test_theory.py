@@ -171,3 +171,69 @@ def test_splitmix_gives_the_published_numbers() -> None:
     outputs = mix(torch.tensor(1234567) + torch.arange(1, 4) * GAMMA).tolist()
     expected = [6457827717110365317, 3203168211198807973, 9817491932198370423]
     assert [word % 2**64 for word in outputs] == expected
+
+
+def rate_of(algorithm: dict[str, Any], factors: list[float], seed: int, time_s: float) -> float:
+    """Steps per second of all workers, from the clock alone; link latency 0.02 s, and 0.04 s to send a vector."""
+    arm = only_arm(
+        algorithm=algorithm,
+        workers=len(factors),
+        until={"time_s": time_s},
+        compute={
+            "time_s": LAWS["lognorm"],
+            "stragglers": [{"workers": [m], "factor": factor} for m, factor in enumerate(factors)],
+        },
+        network={"latency_s": 0.02, "bandwidth_bytes_per_s": 20_000},
+        probe={"every_s": 1e6},
+    )
+    world = world_of(arm, seed, message_bytes=800)
+    for _ in world.windows(10_000, 10**9):
+        pass
+    return world.gradient_steps / time_s
+
+
+FACTORS = [1.0, 1.0, 1.5, 2.0, 4.0]
+GRADIENT = scipy.stats.lognorm(s=0.5, scale=0.1)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("pull", [None, 0.0, 0.4])
+def test_steps_per_second_of_gossip(pull: float | None, seed: int) -> None:
+    """Renewals: in time T, T/μ of them in the mean and σ²T/μ³ their variance, and one at most at the edge."""
+    time_s, probability = 400.0, pull or 0.0
+    mean_s, deviation_s = GRADIENT.mean() * np.array(FACTORS), GRADIENT.std() * np.array(FACTORS)
+    if pull is None:
+        measured = rate_of({"name": "gosgd_push", "push_probability": 0.5}, FACTORS, seed, time_s)
+        expected = theory.push_steps_per_s(mean_s)
+    else:
+        measured = rate_of({"name": "gosgd_pull", "pull_probability": pull}, FACTORS, seed, time_s)
+        expected = theory.pull_steps_per_s(mean_s, pull, 0.02, 0.04)
+    wait_s = 2 * 0.02 + 0.04
+    cycle_s = mean_s + probability * wait_s
+    variance = deviation_s**2 + probability * (1 - probability) * wait_s**2
+    error = math.sqrt(np.sum(variance / cycle_s**3 / time_s))
+    assert measured == pytest.approx(expected, abs=5 * error + len(FACTORS) / time_s)
+    assert error < expected / 50
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_steps_per_second_of_synchronous_rounds_of_unlike_workers(seed: int) -> None:
+    """As for renewals of mean μ and variance σ², M steps each."""
+    time_s, workers = 800.0, len(FACTORS)
+    measured = rate_of({"name": "allreduce"}, FACTORS, seed, time_s)
+    collective_s = theory.ring_allreduce_s(workers, 800, 0.02, 20_000)
+    slowest_s, deviation_s = theory.slowest_moments(GRADIENT, FACTORS)
+    error = workers * deviation_s / math.sqrt((slowest_s + collective_s) ** 3 * time_s)
+    expected = theory.synchronous_steps_per_s(GRADIENT, FACTORS, collective_s)
+    assert measured == pytest.approx(expected, abs=5 * error + workers / time_s)
+    assert error < expected / 50
+
+
+def test_slowest_of_unlike_exponentials() -> None:
+    """E[max] of two is 1/a + 1/b − 1/(a + b), however far apart; of the square, 2/a² + 2/b² − 2/(a + b)²."""
+    for factor in (1.0, 3.0, 1e4):
+        a, b = 1.0, 1 / factor
+        mean, deviation = theory.slowest_moments(scipy.stats.expon(), [1.0, factor])
+        assert mean == pytest.approx(1 / a + 1 / b - 1 / (a + b), rel=1e-8)
+        square = 2 / a**2 + 2 / b**2 - 2 / (a + b) ** 2
+        assert deviation == pytest.approx(math.sqrt(square - mean**2), rel=1e-6)

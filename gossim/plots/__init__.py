@@ -26,10 +26,12 @@ FIGURES: dict[str, Callable[[Results], Figure | None]] = {
 FORMATS = ("png", "svg")
 
 
-def draw(results: Results) -> dict[str, Figure]:
-    """The figures by name; a figure that the run has no data for is left out."""
+def draw(results: Results, theory: bool = False) -> dict[str, Figure]:
+    """The figures by name; a figure that the run has no data for is left out. `theory`: beside what it applies to."""
     with style():
         figures = {name: make(results) for name, make in FIGURES.items()}
+        if theory:
+            figures["consensus_distance"] = consensus(results, theory=True)
     return {name: figure for name, figure in figures.items() if figure is not None}
 
 

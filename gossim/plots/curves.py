@@ -37,8 +37,11 @@ def loss(results: Results) -> Figure | None:
     return figure
 
 
-def consensus(results: Results) -> Figure | None:
-    """Consensus distance against simulated time; arms whose workers always agree have no place on a log scale."""
+def consensus(results: Results, theory: bool = False) -> Figure | None:
+    """Consensus distance against simulated time; arms whose workers always agree have no place on a log scale.
+
+    With `theory`, dashed, √E‖x_m − x̄‖² of the arms that a formula applies to: an upper bound of the mean distance.
+    """
     largest = results.probes.groupby("arm")["consensus_distance"].max().dropna()
     agreeing = [arm for arm in results.scenario.arms if largest.get(arm, 0.0) == 0.0]
     if len(agreeing) == len(results.scenario.arms):
@@ -46,10 +49,30 @@ def consensus(results: Results) -> Figure | None:
     figure, axes = wide()
     _lines(results, axes, "consensus_distance", leave_out=agreeing, positive=True)
     axes.set(ylabel=r"consensus distance, mean of $\|x_m - \bar{x}\|$", yscale="log")
+    if theory:
+        _predicted(results, axes, agreeing)
     for arm in agreeing:
         axes.plot([], [], color=arm_colours(results)[arm], label=f"{arm}: exactly 0 throughout")
-    legend(results, axes)
+    legend(results, axes, beside=any(": theory" in label for label in axes.get_legend_handles_labels()[1]))
     return figure
+
+
+def _predicted(results: Results, axes: Axes, leave_out: list[str]) -> None:
+    from .predicted import predictions
+
+    for arm, prediction in predictions(results)[0].items():
+        if arm in leave_out:
+            continue
+        shown = prediction.distance > 0
+        axes.plot(
+            prediction.time_s[shown],
+            prediction.distance[shown],
+            color=[0.55 * part for part in arm_colours(results)[arm]],
+            linestyle="--",
+            linewidth=2.5,
+            zorder=3,
+            label=f"{arm}: theory (r.m.s.)" + (f",\nfor {prediction.assumed}" if prediction.assumed else ""),
+        )
 
 
 def _lines(

@@ -55,9 +55,9 @@ def arm_dashes(results: Results) -> dict[str, Any]:
     return {arm: styles[place % len(styles)] for place, arm in enumerate(arms)}
 
 
-def legend(results: Results, axes: Axes) -> None:
-    """Inside the panel, or beside it where there are too many arms for that."""
-    if len(results.scenario.arms) <= FEW_ARMS:
+def legend(results: Results, axes: Axes, beside: bool = False) -> None:
+    """Inside the panel, or beside it where it is told to be, or there are too many arms for that."""
+    if len(results.scenario.arms) <= FEW_ARMS and not beside:
         axes.legend(title=None)
     else:
         axes.legend(title=None, loc="center left", bbox_to_anchor=(1.0, 0.5), fontsize="small")

@@ -1,0 +1,129 @@
+"""How far apart workers are: E‖x_m − x̄‖², mean over the M workers, x̄ = (1/M) Σ x_m.
+
+Of the problem `noise`, x_m ← x_m − ηz with z standard normal in `dim` dimensions, all have the factor η² dim, the
+variance that a step adds: it is given as `step_variance`, in the unit of ‖x‖². Second moments are exact, and the mean
+distance is below their root, by Jensen's inequality. "Exponential": compute times that are, alike, without latency, so
+that each step is of any worker with the same probability.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import scipy.linalg
+
+from .moments import adpsgd_event, kinds_of_pairs, push_event, symmetric_map
+
+
+def pairwise_consensus(workers: int, probability: float, step_variance: float, step_first: bool = True) -> float:
+    """Stationary E‖x_m − x̄‖² of averaging at one instant with any other after a step with that probability.
+
+    A step adds σ²(1 − 1/M) to V = Σ ‖x_m − x̄‖², and a contact takes ‖x_i − x_j‖²/2, of mean V/(M − 1), and σ²/2 more
+    where i has just taken a step: V/M = σ² (M − 1)(1 − 1/M − p/2)/(pM), or σ² (M − 1)²/(pM²) if it averages first.
+    Exact for exponential times, M ≥ 2, p > 0. Source: the factor 1 − 1/(M − 1) of V, Boyd et al. 2006.
+    """
+    added = 1 - 1 / workers - (probability / 2 if step_first else 0.0)
+    return step_variance * (workers - 1) * added / (probability * workers)
+
+
+def adpsgd_consensus(workers: int, step_variance: float) -> float:
+    """Stationary E‖x_m − x̄‖² of `adpsgd`, which keeps its own half of an averaging until its gradient is done.
+
+    The fixed point of the second moments of x and of what is kept, about the mean of both. Exact for exponential times.
+    """
+    change, added = _adpsgd_moments(workers)
+    basis = scipy.linalg.null_space(np.array([[1, 0.5, 0, 1, 0.5, 0], [0, 0.5, 1, 0, 0.5, 1]]))
+    fixed = basis @ np.linalg.solve(np.eye(basis.shape[1]) - basis.T @ change @ basis, basis.T @ added)
+    return step_variance * _about_mean(fixed, workers)
+
+
+def adpsgd_consensus_after(workers: int, step_variance: float, steps: np.ndarray) -> np.ndarray:
+    """E‖x_m − x̄‖² when so many steps of all workers together are expected, from equal x: the shape of `steps`.
+
+    Steps come as a Poisson process, so the moments v obey dv/dn = (L − I)v + c. Exact for exponential times.
+    """
+    change, added = _adpsgd_moments(workers)
+    flow = np.zeros((7, 7))
+    flow[:6, :6], flow[:6, 6] = change - np.eye(6), added
+    moments = [scipy.linalg.expm(flow * n)[:6, 6] for n in np.ravel(steps)]
+    return step_variance * np.reshape([_about_mean(each, workers) for each in moments], np.shape(steps))
+
+
+def local_sgd_consensus(
+    workers: int, period: int, step_variance: float, mean_step_s: float, longest_s: float, collective_s: float
+) -> float:
+    """E‖x_m − x̄‖² of `local_sgd`, mean over time: σ² (1 − 1/M) times the mean number of steps since the last average.
+
+    Workers that have taken k_m steps are at σ² (1 − 1/M) (1/M) Σ k_m. Of τ steps of mean μ, until the slowest of the M
+    has taken its own after `longest_s` in the mean, and the collective is over: a round of mean length R =
+    `longest_s` + `collective_s`, over which the integral of k_m is μτ(τ − 1)/2 + τ(R − τμ) in the mean. With equal
+    constant times and no collective the mean of k_m is (τ − 1)/2. Exact, whatever the times, if they are independent.
+    Source: the renewal–reward theorem.
+    """
+    round_s = longest_s + collective_s
+    integral = mean_step_s * period * (period - 1) / 2 + period * (round_s - period * mean_step_s)
+    return step_variance * (1 - 1 / workers) * integral / round_s
+
+
+def push_consensus_paths(
+    workers: int, probability: float, steps: int, paths: int, generator: np.random.Generator
+) -> np.ndarray:
+    """(1/M) Σ ‖x_m − x̄‖² of `gosgd_push` for σ² = 1 after each of 0 … `steps` steps of all, `(paths, steps + 1)`.
+
+    Its expectation has no closed recursion: x_m = s_m/α_m is a ratio, and the moments of s = αx and α do not give those
+    of s/α. But given who sends to whom, the α are known and s is linear in the noise, so its covariance S obeys
+    S ← K (S + α_m² e_m e_mᵀ) Kᵀ exactly, and E‖x_m − x̄‖² follows from S_mn/(α_m α_n). Each path is that, exactly, for
+    one order of events; their mean estimates the expectation, and their spread tells how well. Exponential times.
+    """
+    each, total = np.arange(paths), 2 * workers
+    alpha = np.repeat([[1 / workers, 0.0]], workers, axis=1).repeat(paths, axis=0)
+    moments = np.zeros((paths, total, total))
+    found = np.zeros((paths, steps + 1))
+    for step in range(1, steps + 1):
+        m = generator.integers(workers, size=paths)
+        box = workers + (m + generator.integers(1, workers, size=paths)) % workers
+        sends = generator.random(paths) < probability
+        kept, sent = np.where(sends, 0.5, 1.0), np.where(sends, 0.5, 0.0)
+        moments[each, m, m] += alpha[each, m] ** 2
+        for state in (alpha.T, moments.transpose(1, 2, 0), moments.transpose(2, 1, 0)):
+            mine = state[m, ..., each].T  # the path is the last axis, of views of the same numbers
+            state[box, ..., each] += (mine * sent).T
+            state[m, ..., each] = (mine * kept + state[workers + m, ..., each].T).T
+            state[workers + m, ..., each] = 0.0
+        held = alpha[:, :workers]
+        scaled = moments[:, :workers, :workers] / (held[:, :, None] * held[:, None, :])
+        found[:, step] = np.trace(scaled, axis1=1, axis2=2) / workers - scaled.mean(axis=(1, 2))
+    return found
+
+
+def push_decay(workers: int, probability: float, steps: int) -> np.ndarray:
+    """E Σ_m ‖α_m (x_m − X)‖² of `gosgd_push` without gradients after 0 … `steps` steps, `(steps + 1,)`.
+
+    Over held x; X = Σ α x, in flight included, which stays. At the start x_m are M orthonormal vectors, α_m = 1/M; it
+    is proportional to Σ ‖x_m − X‖² at the start, so this is any start's, divided by M − 1 and times that.
+    What decays exactly so is α_m (x_m − X); the expectation of ‖x_m − X‖², a ratio, has no such map. Exponential times.
+    """
+    change = symmetric_map(push_event, workers, probability)
+    moments = np.array([1, 0, 0, -1, 0, 0]) * (workers - 1) / workers**2
+    found = []
+    for _ in range(steps + 1):
+        found.append(moments[0])
+        moments = change @ moments
+    return np.array(found)
+
+
+def _adpsgd_moments(workers: int) -> tuple[np.ndarray, np.ndarray]:
+    """Map of the six sums of moments about the common mean, and what a step of variance 1 adds: `(6, 6)`, `(6,)`."""
+    change = symmetric_map(adpsgd_event, workers)
+    # A step moves y by z (e_i − 1/M on all x), then the event happens; i is the first of the event.
+    source = np.zeros(2 * workers)
+    source[:workers] = -1 / workers
+    source[0] += 1
+    kinds = kinds_of_pairs(workers)
+    # The step comes after what was kept is added, before the next contact: y was 0 there for the noise's part.
+    moved = adpsgd_event(workers, 0, 1) @ source
+    return change, np.bincount(kinds.ravel(), np.outer(moved, moved).ravel(), minlength=6)
+
+
+def _about_mean(moments: np.ndarray, workers: int) -> float:
+    """(1/M) E Σ ‖x_m − x̄‖² from the six sums: that of the squares, less that of all products by M."""
+    return float((moments[0] - (moments[0] + moments[3]) / workers) / workers)
