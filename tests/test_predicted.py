@@ -43,7 +43,7 @@ def test_theory_is_dashed_where_it_applies() -> None:
 def test_predicted_distances_are_those_of_theory() -> None:
     time_s = np.array([0.0, 100.0])
     pairs = predict(only_arm(**NOISE, **ARMS["pairs"]), time_s)
-    assert pairs.distance**2 == pytest.approx([0.0, theory.adpsgd_consensus(4, 0.04 * 25)])
+    assert pairs.distance**2 == pytest.approx([0.0, theory.pairwise_consensus(4, 1.0, 0.04 * 25)])
     constant = NOISE | {"compute": {"time_s": 0.1}}
     rounds = predict(only_arm(**constant, **ARMS["rounds"]), time_s)
     assert rounds.distance**2 == pytest.approx([0.04 * 25 * 0.75 * 1.5] * 2)

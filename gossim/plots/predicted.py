@@ -89,7 +89,7 @@ def predict(arm: Arm, time_s: np.ndarray) -> Prediction:
     if isinstance(arm.algorithm, GoSGDPush):
         squared = variance * push(arm.workers, arm.algorithm.push_probability, steps)
     else:
-        squared = theory.adpsgd_consensus_after(arm.workers, variance, steps)
+        squared = theory.pairwise_consensus_after(arm.workers, 1.0, variance, steps)
     network = arm.network
     free = network is not None and network.latency_s == 0 and network.bandwidth_bytes_per_s is None
     missing = ["exponential times"] * (not exponential(arm.compute.time_s)) + ["no latency"] * (not free)

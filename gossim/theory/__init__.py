@@ -1,10 +1,9 @@
 """Closed forms that the simulator is tested against, each with its source. A room a subject; all names stand here."""
 
 from .consensus import (
-    adpsgd_consensus,
-    adpsgd_consensus_after,
     local_sgd_consensus,
     pairwise_consensus,
+    pairwise_consensus_after,
     push_consensus_paths,
     push_decay,
 )
@@ -20,7 +19,6 @@ from .mixing import (
     torus_second_eigenvalue,
 )
 from .moments import (
-    adpsgd_event,
     decaying_part,
     kinds_of_pairs,
     pairwise_event,
@@ -42,9 +40,6 @@ from .throughput import pull_steps_per_s, push_steps_per_s, ring_allreduce_s, sy
 from .weights import push_weights
 
 __all__ = [
-    "adpsgd_consensus",
-    "adpsgd_consensus_after",
-    "adpsgd_event",
     "complete_pairwise_second_eigenvalue",
     "decaying_part",
     "down_share",
@@ -62,6 +57,7 @@ __all__ = [
     "md1_waiting_s",
     "pairwise_averaging",
     "pairwise_consensus",
+    "pairwise_consensus_after",
     "pairwise_event",
     "pull_steps_per_s",
     "push_consensus_paths",

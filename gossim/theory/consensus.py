@@ -9,9 +9,8 @@ that each step is of any worker with the same probability.
 from __future__ import annotations
 
 import numpy as np
-import scipy.linalg
 
-from .moments import adpsgd_event, kinds_of_pairs, push_event, symmetric_map
+from .moments import push_event, symmetric_map
 
 
 def pairwise_consensus(workers: int, probability: float, step_variance: float, step_first: bool = True) -> float:
@@ -25,27 +24,13 @@ def pairwise_consensus(workers: int, probability: float, step_variance: float, s
     return step_variance * (workers - 1) * added / (probability * workers)
 
 
-def adpsgd_consensus(workers: int, step_variance: float) -> float:
-    """Stationary E‖x_m − x̄‖² of `adpsgd`, which keeps its own half of an averaging until its gradient is done.
+def pairwise_consensus_after(workers: int, probability: float, step_variance: float, steps: np.ndarray) -> np.ndarray:
+    """The same, a step first, when so many steps of all workers together are expected, from equal x: the shape of
+    `steps`. With probability 1 it is that of `adpsgd` without latency.
 
-    The fixed point of the second moments of x and of what is kept, about the mean of both. Exact for exponential times.
+    V ← V (1 − p/(M − 1)) + σ² (1 − 1/M − p/2) at each step, and steps are a Poisson process: V∞ (1 − e^{−pn/(M−1)}).
     """
-    change, added = _adpsgd_moments(workers)
-    basis = scipy.linalg.null_space(np.array([[1, 0.5, 0, 1, 0.5, 0], [0, 0.5, 1, 0, 0.5, 1]]))
-    fixed = basis @ np.linalg.solve(np.eye(basis.shape[1]) - basis.T @ change @ basis, basis.T @ added)
-    return step_variance * _about_mean(fixed, workers)
-
-
-def adpsgd_consensus_after(workers: int, step_variance: float, steps: np.ndarray) -> np.ndarray:
-    """E‖x_m − x̄‖² when so many steps of all workers together are expected, from equal x: the shape of `steps`.
-
-    Steps come as a Poisson process, so the moments v obey dv/dn = (L − I)v + c. Exact for exponential times.
-    """
-    change, added = _adpsgd_moments(workers)
-    flow = np.zeros((7, 7))
-    flow[:6, :6], flow[:6, 6] = change - np.eye(6), added
-    moments = [scipy.linalg.expm(flow * n)[:6, 6] for n in np.ravel(steps)]
-    return step_variance * np.reshape([_about_mean(each, workers) for each in moments], np.shape(steps))
+    return pairwise_consensus(workers, probability, step_variance) * -np.expm1(-probability * steps / (workers - 1))
 
 
 def local_sgd_consensus(
@@ -109,21 +94,3 @@ def push_decay(workers: int, probability: float, steps: int) -> np.ndarray:
         found.append(moments[0])
         moments = change @ moments
     return np.array(found)
-
-
-def _adpsgd_moments(workers: int) -> tuple[np.ndarray, np.ndarray]:
-    """Map of the six sums of moments about the common mean, and what a step of variance 1 adds: `(6, 6)`, `(6,)`."""
-    change = symmetric_map(adpsgd_event, workers)
-    # A step moves y by z (e_i − 1/M on all x), then the event happens; i is the first of the event.
-    source = np.zeros(2 * workers)
-    source[:workers] = -1 / workers
-    source[0] += 1
-    kinds = kinds_of_pairs(workers)
-    # The step comes after what was kept is added, before the next contact: y was 0 there for the noise's part.
-    moved = adpsgd_event(workers, 0, 1) @ source
-    return change, np.bincount(kinds.ravel(), np.outer(moved, moved).ravel(), minlength=6)
-
-
-def _about_mean(moments: np.ndarray, workers: int) -> float:
-    """(1/M) E Σ ‖x_m − x̄‖² from the six sums: that of the squares, less that of all products by M."""
-    return float((moments[0] - (moments[0] + moments[3]) / workers) / workers)

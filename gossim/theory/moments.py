@@ -43,21 +43,6 @@ def pairwise_event(workers: int, first: int, peer: int | None) -> np.ndarray:
     return matrix
 
 
-def adpsgd_event(workers: int, first: int, peer: int | None) -> np.ndarray:
-    """K, `(2M, 2M)`, of an event of `adpsgd` on x, and on what each has still to add to its own, (x_j − x_i)/2.
-
-    At the end of a gradient the worker adds that; then its next peer goes half the way at once, and it keeps its own
-    half for the end of its next gradient.
-    """
-    matrix = np.eye(2 * workers)
-    matrix[first] += matrix[workers + first]
-    matrix[workers + first] = 0
-    if peer is not None:
-        matrix[workers + first] = (matrix[peer] - matrix[first]) / 2
-        matrix[peer] = (matrix[peer] + matrix[first]) / 2
-    return matrix
-
-
 def second_moment_map(kind: Kind, workers: int, probability: float = 1.0) -> np.ndarray:
     """E[K ⊗ K], `(4M², 4M²)`: the linear map on E[y ⊗ y], a worker sending with that probability, to any other.
 
