@@ -313,8 +313,9 @@ def test_a_late_answer_is_merged_all_the_same() -> None:
     )
     world = world_of(arm)
     steps_of(world)
-    assert world.network.merges > 200
-    assert world.network.messages_sent - world.network.merges == len(world.network.in_flight) < 20
+    merged = world.network.exchanges.total().merged
+    assert merged > 200
+    assert world.network.messages_sent - merged == len(world.network.in_flight) < 20
     assert sum(worker.alpha for worker in world.workers) + world.alpha_in_flight() == pytest.approx(1)
 
 

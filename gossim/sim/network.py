@@ -16,6 +16,7 @@ from .activity import Timeline
 from .bandwidth import Bandwidth, Rates, UpDown, rates_of
 from .clock import PER_SECOND, Clock
 from .delays import AnyLaw
+from .exchanges import Exchanges
 from .latency import Latency, LatencyMatrix, Regions, latency_s
 from .loss import AnyLoss, Independent, Loss, Partition
 from .sharing import NEVER, SHARING, Transfer
@@ -131,7 +132,7 @@ class Network:
         self.alpha_lost: Any = 0
         self.unit: Any = 1  # in which the weights of workers and messages are written, so that they do not vanish
         self.in_flight: dict[Message, None] = {}  # in order of sending, from sending until merged or lost
-        self.merges = self.merged_steps = self.merged_ticks = 0
+        self.exchanges = Exchanges()
         self._transfers: dict[Transfer, None] = {}
         self._latency_s: dict[tuple[int, int], float] = {}
         self._jitter_s: dict[tuple[int, int], Iterator[float]] = {}
@@ -157,7 +158,7 @@ class Network:
         self.in_flight[message] = None
 
         def arrive() -> None:
-            self.timeline.add(message.sender, "message", message.sent, self.clock.now)
+            self.timeline.add(message.sender, "message", message.sent, self.clock.now, message.receiver, size_bytes)
             deliver(message)
 
         self.transfer(
@@ -191,9 +192,10 @@ class Network:
     def merged(self, message: Message, steps: int) -> None:
         """`message` has done its work, after so many steps of all workers: its weight is its receiver's now."""
         del self.in_flight[message]
-        self.merges += 1
-        self.merged_steps += steps - message.sent_steps
-        self.merged_ticks += self.clock.now - message.sent
+        exchange = self.exchanges.on((message.sender, message.receiver))
+        exchange.merged += 1
+        exchange.age_steps += steps - message.sent_steps
+        exchange.age_ticks += self.clock.now - message.sent
 
     def lose(self, message: Message) -> None:
         """`message` will never be merged: its weight is lost, and its row free."""
@@ -210,6 +212,10 @@ class Network:
 
     def _carry(self, transfer: Transfer) -> None:
         link = transfer.sender, transfer.receiver
+        if transfer.size_bytes:
+            exchange = self.exchanges.on(link)
+            exchange.messages += 1
+            exchange.size_bytes += transfer.size_bytes
         transfer.gone = self._is_lost(*link) or self.parted(*link, self.sharing.begins(transfer))
         latency_s = self.latency_s(*link)
         if self.settings.jitter_s is not None:
