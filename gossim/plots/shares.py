@@ -60,7 +60,7 @@ def _bars(axes: Axes, own: pd.DataFrame) -> None:
         left += own[kind]
     for place, share in enumerate(own["computing"]):
         axes.annotate(
-            f"{share:.0%}",
+            ">99%" if 0.995 <= share < 1 else f"{share:.0%}",
             (1.01, place),
             xycoords=("axes fraction", "data"),
             va="center",
