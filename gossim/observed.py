@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from .sim.activity import Kind
+from .sim.exchanges import by_pair
 from .sim.world import Facts, World
 
 
@@ -55,9 +56,7 @@ class Observations:
 
 def exchanges(world: World) -> Iterator[dict[str, Any]]:
     """The rows of `exchanges` of one run, by sender and receiver."""
-    by_link = world.network.exchanges.by_link
-    for sender, receiver in sorted(by_link, key=lambda link: (link[0], link[1] or 0)):
-        exchange = by_link[sender, receiver]
+    for (sender, receiver), exchange in by_pair(world.network.exchanges).items():
         steps, seconds = exchange.staleness()
         yield {
             "sender": sender,

@@ -14,7 +14,7 @@ import gossim
 from gossim.columns import LATER, TABLES
 from gossim.errors import InputError
 from gossim.plots import FIGURES
-from gossim.sim.exchanges import Exchanges
+from gossim.sim.exchanges import Exchange, by_pair, total
 from gossim.summary import staleness
 
 FORMULAS = {"allreduce", "local_sgd", "diloco", "moshpit", "gossip_pga", "hierarchical"}
@@ -117,34 +117,28 @@ def test_staleness_by_hand() -> None:
     world = world_of(arm)
     for _ in world.windows(1000, 10**9):
         pass
-    assert world.network.exchanges.by_link[0, 1].staleness() == (3.0, 1.0)
-    assert world.network.exchanges.by_link[1, 0].staleness() == (1.0, 1.0)
+    assert world.network.exchanges[0, 1].staleness() == (3.0, 1.0)
+    assert world.network.exchanges[1, 0].staleness() == (1.0, 1.0)
 
 
-def test_too_many_pairs_are_counted_by_sender() -> None:
-    apart, together = Exchanges(), Exchanges(limit=5)
-    generator = np.random.default_rng(0)
-    for sender, receiver in generator.integers(0, 4, (200, 2)).tolist():
-        for exchanges in (apart, together):
-            on = exchanges.on((sender, receiver))
-            on.messages += 1
-            on.size_bytes += 10
-            on.merged += receiver > 1
-            on.age_ticks += receiver
-    assert len(apart.by_link) == 16
-    assert set(together.by_link) == {(sender, None) for sender in range(4)}
+def test_too_many_pairs_are_told_apart_by_sender() -> None:
+    links = [(sender, receiver) for sender in range(4) for receiver in (3, 1, 2, 0)]
+    counted = {link: Exchange(2 + sum(link), 10, link[1], 3, link[0]) for link in links}
+    assert list(by_pair(counted, limit=16)) == sorted(links)
+    together = by_pair(counted, limit=15)
+    assert list(together) == [(sender, None) for sender in range(4)]
     for sender in range(4):
-        own = [exchange for link, exchange in apart.by_link.items() if link[0] == sender]
-        folded = together.by_link[sender, None]
-        for name in ("messages", "size_bytes", "merged", "age_ticks"):
-            assert getattr(folded, name) == sum(getattr(exchange, name) for exchange in own)
-    assert apart.total() == together.total()
+        own = [exchange for link, exchange in counted.items() if link[0] == sender]
+        for name in Exchange.__slots__:
+            assert getattr(together[sender, None], name) == sum(getattr(exchange, name) for exchange in own)
+    assert total(together.values()) == total(counted.values())
+    assert counted[0, 0] == Exchange(2, 10, 0, 3, 0)
 
 
 def test_many_pairs_in_a_run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     small = scenario(until={"time_s": 3.0})
     apart = gossim.run(small)
-    monkeypatch.setattr(Exchanges.__init__, "__defaults__", (3,))
+    monkeypatch.setattr(by_pair, "__defaults__", (3,))
     folded = gossim.run(small, out=tmp_path / "out")
     assert folded.exchanges["receiver"].isna().all()
     pd.testing.assert_series_equal(

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from .clock import PER_SECOND
 
 PAIRS = 2**14
-"""So many pairs are told apart: all of 128 workers. Where there are more, messages are counted by sender alone."""
+"""So many pairs are told apart: all of 128 workers. Where there are more, messages are told apart by sender alone."""
 
 Link = tuple[int, int]
 """Sender and receiver."""
@@ -37,35 +38,20 @@ class Exchange:
         return self
 
 
-class Exchanges:
-    """The exchanges by link, or, when there have been more than `limit` of these, by sender, from the start of the
-    run on: the receiver is then None."""
+def total(exchanges: Iterable[Exchange]) -> Exchange:
+    """All together."""
+    total = Exchange()
+    for exchange in exchanges:
+        total += exchange
+    return total
 
-    def __init__(self, limit: int = PAIRS):
-        self.limit = limit
-        self.folded = False
-        self.by_link: dict[tuple[int, int | None], Exchange] = {}
 
-    def on(self, link: Link) -> Exchange:
-        """Where to count what is sent on `link`."""
-        key = (link[0], None) if self.folded else link
-        found = self.by_link.get(key)
-        if found is None:
-            found = self.by_link[key] = Exchange()
-            if not self.folded and len(self.by_link) > self.limit:
-                self._fold()
-                return self.on(link)
-        return found
-
-    def total(self) -> Exchange:
-        """All together."""
-        total = Exchange()
-        for exchange in self.by_link.values():
-            total += exchange
-        return total
-
-    def _fold(self) -> None:
-        apart, self.by_link, self.folded = self.by_link, {}, True
-        for (sender, _), exchange in apart.items():
-            together = self.by_link.setdefault((sender, None), Exchange())
-            together += exchange
+def by_pair(exchanges: Mapping[Link, Exchange], limit: int = PAIRS) -> dict[tuple[int, int | None], Exchange]:
+    """In the order of senders and receivers; where there are more than `limit`, by sender, with None as receiver."""
+    if len(exchanges) <= limit:
+        return {link: exchanges[link] for link in sorted(exchanges)}
+    together: dict[tuple[int, int | None], Exchange] = {}
+    for sender, receiver in sorted(exchanges):
+        own = together.setdefault((sender, None), Exchange())
+        own += exchanges[sender, receiver]
+    return together

@@ -14,6 +14,7 @@ from .activity import Timeline
 from .allreduce import AllReduceMean
 from .clock import Clock, ticks
 from .collectives import Collective
+from .exchanges import total
 from .faults import Outage, outages_of
 from .network import Network, NetworkSettings
 from .server import Server
@@ -129,7 +130,7 @@ class World:
     def staleness(self) -> tuple[float | None, float | None]:
         """Mean age of the parameters in merged messages: gradient steps that all workers together have taken since they
         were sent, and seconds. None where nothing was merged."""
-        return self.network.exchanges.total().staleness()
+        return total(self.network.exchanges.values()).staleness()
 
     def alpha_in_flight(self) -> Any:
         """The weight inside messages that are not merged yet; None where there are no weights."""
