@@ -25,11 +25,13 @@ Event = dict[str, Any]
 def write(results: Results, path: Path, arm: str | None = None) -> int:
     """Write the first seed of every arm, or of `arm`, to `path`, one event a line. Returns how many arrows there are.
 
-    Raises InputError where there is no such arm, or nothing was recorded of it.
+    Raises InputError where there is no such arm or folder, or nothing was recorded of it.
     """
     arms = results.scenario.arms
     if arm is not None and arm not in arms:
         raise InputError(f"--arm {arm}: must be one of {', '.join(arms)}")
+    if not path.parent.is_dir():
+        raise InputError(f"--out {path}: {path.parent} is not a directory")
     numbered = [(number, name) for number, name in enumerate(arms, 1) if arm in (None, name)]
     if not any((results.timeline["arm"] == name).any() for _, name in numbered):
         raise InputError(f"{'arm ' + repr(arm) if arm else 'the run'}: no activities were recorded")
