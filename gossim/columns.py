@@ -79,7 +79,48 @@ TIMELINE = (
     Column("activity", "str", "", "computing, waiting, sending (a collective), down, or message (under way meanwhile)"),
     Column("start_s", "float64", "s", "simulated time at which it began"),
     Column("end_s", "float64", "s", "simulated time at which it ended"),
+    Column("receiver", "Int64", "", "of a message, who gets it (a server is the node after the last worker)"),
+    Column("size_bytes", "Int64", "bytes", "of a message, its size"),
 )
 
-TABLES = {"probes": PROBES, "workers": WORKERS, "timeline": TIMELINE}
+EXCHANGES = (
+    _ARM,
+    _SEED,
+    Column("sender", "int64", "", "number of the worker, or of the server, the node after the last worker"),
+    Column("receiver", "Int64", "", "the same; empty where there were too many pairs to tell apart"),
+    Column("messages", "int64", "messages", "messages with parameters sent; what was sent again counts again"),
+    Column("size_bytes", "int64", "bytes", "their bytes"),
+    Column("merged", "int64", "messages", "those of them that were merged, or applied by a server"),
+    Column(
+        "staleness_steps",
+        "float64",
+        "steps",
+        "mean over these of the gradient steps, all workers together, taken since they were sent; empty without any",
+    ),
+    Column("staleness_s", "float64", "s", "the same in simulated time"),
+)
+
+ACTIVITIES = (
+    _ARM,
+    _SEED,
+    Column("worker", "int64", "", "number of the worker, from 0"),
+    Column("computing_s", "float64", "s", "time spent computing gradients, over the whole run"),
+    Column("waiting_s", "float64", "s", "time spent waiting for others"),
+    Column("sending_s", "float64", "s", "time spent in collectives"),
+    Column("down_s", "float64", "s", "time spent down"),
+)
+
+TABLES = {
+    "probes": PROBES,
+    "workers": WORKERS,
+    "timeline": TIMELINE,
+    "exchanges": EXCHANGES,
+    "activities": ACTIVITIES,
+}
 """The tables of a run directory, each a Parquet file of that name. `timeline` holds the start of the first seed."""
+
+LATER = {
+    "timeline": {"receiver", "size_bytes"},
+    **{name: {c.name for c in TABLES[name]} for name in ("exchanges", "activities")},
+}
+"""Columns that runs of earlier versions do not have; such a run is read as if they were empty."""

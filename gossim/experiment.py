@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from . import provenance
+from .columns import TABLES
 from .errors import Diverged, InputError, RunError, told
 from .files import undisturbed
 from .numeric import Gradients, Nothing
-from .observed import Observations
+from .observed import Observations, activities, exchanges
 from .results import Results, RunDirectory, table
 from .scenario import Arm, Scenario
 from .sim.world import World
@@ -111,6 +112,8 @@ class Experiment:
         self.probes: list[dict[str, Any]] = []
         self.workers: list[dict[str, Any]] = []
         self.timeline: list[dict[str, Any]] = []
+        self.exchanges: list[dict[str, Any]] = []
+        self.activities: list[dict[str, Any]] = []
         self.manifest = provenance.manifest(
             sys.argv, numeric.device, numeric.device_name, self.scenario.seed, self.scenario.repeats
         )
@@ -140,7 +143,7 @@ class Experiment:
         order = {name: position for position, name in enumerate(self.scenario.arms)}
         tables = {
             name: table(name, sorted(getattr(self, name), key=lambda row: (order[row["arm"]], row["seed"])))
-            for name in ("probes", "workers", "timeline")
+            for name in TABLES
         }
         return Results(scenario=self.scenario, manifest=self.manifest, **tables)
 
@@ -179,7 +182,11 @@ class Experiment:
             if world:
                 entry["staleness_steps"], entry["staleness_s"] = world.staleness()
                 entry["messages_lost"] = world.network.messages_lost
+                steps = world.gradient_steps
+                entry["messages_per_step"] = world.network.messages_sent / steps if steps else None
                 label = {"arm": name, "seed": seed}
+                self.exchanges += [{**label, **row} for row in exchanges(world)]
+                self.activities += [{**label, **row} for row in activities(world)]
                 self.timeline += [{**label, **interval._asdict()} for interval in world.timeline.intervals]
             progress.done(entry.get("error"))
 

@@ -1,16 +1,18 @@
-"""From what was seen at a probe to rows of the tables `probes` and `workers` (`gossim.columns` says what they mean)."""
+"""From what the timing plane saw to rows of the tables (`gossim.columns` says what they mean)."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from .sim.world import Facts
+from .sim.activity import Kind
+from .sim.exchanges import by_pair
+from .sim.world import Facts, World
 
 
 class Observations:
-    """The rows of one arm with one seed, in the order of the probes."""
+    """The rows of `probes` and `workers` of one arm with one seed, in the order of the probes."""
 
     def __init__(self, arm: str, seed: int):
         self.label = {"arm": arm, "seed": seed}
@@ -50,6 +52,28 @@ class Observations:
                     "waiting_s": worker.waiting_s,
                 }
             )
+
+
+def exchanges(world: World) -> Iterator[dict[str, Any]]:
+    """The rows of `exchanges` of one run, by sender and receiver."""
+    for (sender, receiver), exchange in by_pair(world.network.exchanges).items():
+        steps, seconds = exchange.staleness()
+        yield {
+            "sender": sender,
+            "receiver": receiver,
+            "messages": exchange.messages,
+            "size_bytes": round(exchange.size_bytes),
+            "merged": exchange.merged,
+            "staleness_steps": steps,
+            "staleness_s": seconds,
+        }
+
+
+def activities(world: World) -> Iterator[dict[str, Any]]:
+    """The rows of `activities` of one run, up to where its clock stands."""
+    kinds: tuple[Kind, ...] = ("computing", "waiting", "sending", "down")
+    for worker in world.workers:
+        yield {"worker": worker.index, **{f"{kind}_s": worker.activity.spent_s(kind) for kind in kinds}}
 
 
 def _weights(facts: Facts) -> dict[str, float | None]:

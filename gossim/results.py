@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from .columns import TABLES
+from .columns import LATER, TABLES
 from .errors import InputError
 from .files import whole, write_text
 from .scenario import Scenario, load
@@ -37,6 +37,8 @@ class Results:
     probes: pd.DataFrame
     workers: pd.DataFrame
     timeline: pd.DataFrame
+    exchanges: pd.DataFrame
+    activities: pd.DataFrame
 
     def summary(self) -> pd.DataFrame:
         """One row an arm: mean over seeds and, in columns that end in `_se`, its standard error."""
@@ -86,6 +88,7 @@ class RunDirectory:
             self.write_manifest(manifest)
             for figure in [*self.figures.glob("*.png"), *self.figures.glob("*.svg")]:
                 figure.unlink()
+            self.trace.unlink(missing_ok=True)
             write_text(self.path / "scenario.yaml", scenario.to_yaml())
             self.write_tables(empty)
 
@@ -116,18 +119,33 @@ class RunDirectory:
     def figures(self) -> Path:
         return self.path / "figures"
 
+    @property
+    def trace(self) -> Path:
+        return self.path / "trace.json"
+
     def read(self) -> Results:
         if self._status() is None:
             raise InputError(f"{self.path}: is not a run directory (it has no readable manifest.json)")
         manifest = json.loads((self.path / "manifest.json").read_text(encoding="utf-8"))
         try:
-            tables = {name: pd.read_parquet(self.path / f"{name}.parquet", engine="pyarrow") for name in TABLES}
+            tables = {name: self._read_table(name) for name in TABLES}
         except (OSError, ValueError) as error:
             raise InputError(f"{self.path}: the run's tables cannot be read: {error}") from None
-        for name, columns in TABLES.items():
-            if list(tables[name].columns) != [column.name for column in columns]:
-                raise InputError(f"{self.path}: {name}.parquet does not have the columns that this gossim writes")
         return Results(scenario=load(self.path / "scenario.yaml"), manifest=manifest, **tables)
+
+    def _read_table(self, name: str) -> pd.DataFrame:
+        """As it was written, with what earlier versions did not write left empty."""
+        path, columns = self.path / f"{name}.parquet", [column.name for column in TABLES[name]]
+        later = LATER.get(name, set())
+        if later == set(columns) and not path.exists():
+            return table(name, [])
+        frame = pd.read_parquet(path, engine="pyarrow")
+        if later and list(frame.columns) == [column for column in columns if column not in later]:
+            dtypes = {column.name: column.dtype for column in TABLES[name] if column.name in later}
+            frame = frame.assign(**dict.fromkeys(dtypes)).astype(dtypes)
+        if list(frame.columns) != columns:
+            raise InputError(f"{self.path}: {name}.parquet does not have the columns that this gossim writes")
+        return frame
 
     @contextmanager
     def _telling(self) -> Iterator[None]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -41,6 +42,16 @@ def _idle_share(workers: pd.DataFrame) -> pd.Series:
     """Share of the workers' time that was not spent computing, by arm and seed."""
     last = workers.groupby(["arm", "seed", "worker"])[["busy_s", "waiting_s"]].last().groupby(["arm", "seed"]).sum()
     return last["waiting_s"] / (last["busy_s"] + last["waiting_s"])
+
+
+def staleness(exchanges: pd.DataFrame, by: Sequence[str] = ("arm", "seed", "receiver")) -> pd.DataFrame:
+    """How stale what was merged was, by receiver or whatever else the table `exchanges` has: `merged` messages, and
+    the means over them, `staleness_steps` and `staleness_s`."""
+    ages = ["staleness_steps", "staleness_s"]
+    merged = exchanges[exchanges["merged"] > 0]
+    summed = merged.assign(**{age: merged[age] * merged["merged"] for age in ages})
+    together = summed.groupby(list(by), sort=False)[["merged", *ages]].sum()
+    return together.assign(**{age: together[age] / together["merged"] for age in ages})
 
 
 def per_seed(results: Results) -> pd.DataFrame:

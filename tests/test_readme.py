@@ -15,6 +15,7 @@ import gossim
 from gossim import yaml12
 from gossim.columns import TABLES
 from gossim.execute.reference import Reference
+from gossim.plots import FIGURES
 from gossim.scenario import Scenario, load
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -84,7 +85,7 @@ def test_the_straggler_scenario_ends_with_a_table_and_figures(straggler: tuple[g
     for arm in results.scenario.arms:
         assert f" {arm} " in printed
         assert f" {arm} " in README
-    for name in ("loss", "consensus_distance", "alpha", "timeline"):
+    for name in FIGURES:
         picture = matplotlib.image.imread(out / "figures" / f"{name}.png")
         assert picture.shape[0] > 500
         assert picture[..., :3].std() > 0.05  # something is drawn on it
@@ -97,7 +98,7 @@ def test_the_python_example(capsys: pytest.CaptureFixture[str], monkeypatch: pyt
     printed = capsys.readouterr().out
     assert "gosgd_push" in printed
     assert "consensus_distance" in printed
-    assert set(names["figures"]) == {"loss", "consensus_distance", "alpha", "timeline"}
+    assert set(names["figures"]) == set(FIGURES)
 
 
 def test_the_example_of_an_algorithm() -> None:

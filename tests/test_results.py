@@ -324,11 +324,17 @@ def test_figures_show_what_there_is(run: tuple[Results, Path]) -> None:
     ]  # fmt: skip
     assert [axes.get_title() for axes in figures["alpha"].axes] == ["push", "pull"]
     assert [axes.get_title() for axes in figures["timeline"].axes] == list(SMALL["arms"])
+    shares = figures["time_shares"].axes
+    assert [axes.get_title() for axes in shares] == list(SMALL["arms"])
+    for axes, arm in zip(shares, results.scenario.arms.values(), strict=True):
+        for place in range(arm.workers):
+            widths = [bar.get_width() for bar in axes.patches if bar.get_y() == place - 0.375]
+            assert sum(widths) == pytest.approx(1)
 
 
 def test_figures_without_data_are_left_out() -> None:
     alone = scenario(algorithm={"name": "sgd"}, workers=1, problem={"model": {"name": "noise", "dim": 3}})
-    assert set(gossim.run(alone).plot()) == {"timeline"}
+    assert set(gossim.run(alone).plot()) == {"timeline", "time_shares"}
     many = scenario(workers=40, until={"time_s": 1.0}, compute={"time_s": 0.1})
     assert set(gossim.run(many).plot()) == set(FIGURES)
 
@@ -354,7 +360,7 @@ def test_a_seed_that_diverges_at_once_is_counted(tmp_path: Path) -> None:
     summary = kept.summary()
     assert (summary[["seeds", "finished", "diverged", "reached"]] == [2, 0, 2, 0]).all(axis=None)
     assert summary["test_loss"].isna().all()
-    assert set(kept.plot()) <= {"timeline"}
+    assert set(kept.plot()) <= {"timeline", "time_shares"}
 
 
 def test_figures_of_runs_shorter_than_a_probe_interval() -> None:

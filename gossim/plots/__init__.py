@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .curves import consensus, loss
+from .shares import time_shares
 from .style import style
 from .timeline import timeline
 from .weights import weights
@@ -21,6 +22,7 @@ FIGURES: dict[str, Callable[[Results], Figure | None]] = {
     "consensus_distance": consensus,
     "alpha": weights,
     "timeline": timeline,
+    "time_shares": time_shares,
 }
 
 FORMATS = ("png", "svg")

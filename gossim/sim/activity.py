@@ -13,13 +13,16 @@ class Interval(NamedTuple):
     """Worker `worker` did `activity` from `start_s` to `end_s`.
 
     `computing`, `waiting`, `sending` and `down` follow each other without gap; `sending` is a collective in progress,
-    during which the worker can do nothing else. `message` is a message of that worker's on its way while it goes on.
+    during which the worker can do nothing else. `message` is a message of that worker's on its way while it goes on,
+    of `size_bytes` to `receiver`; other activities have neither.
     """
 
     worker: int
     activity: Kind
     start_s: float
     end_s: float
+    receiver: int | None = None
+    size_bytes: int | None = None
 
 
 class Timeline:
@@ -29,14 +32,23 @@ class Timeline:
         self.limit = limit
         self.intervals: list[Interval] = []
 
-    def add(self, worker: int, activity: Kind, start: int, end: int) -> None:
+    def add(
+        self,
+        worker: int,
+        activity: Kind,
+        start: int,
+        end: int,
+        receiver: int | None = None,
+        size_bytes: int | None = None,
+    ) -> None:
         """From `start` to `end` in ticks of the clock."""
         if end > start and len(self.intervals) < self.limit:
-            self.intervals.append(Interval(worker, activity, start / PER_SECOND, end / PER_SECOND))
+            start_s, end_s = start / PER_SECOND, end / PER_SECOND
+            self.intervals.append(Interval(worker, activity, start_s, end_s, receiver, size_bytes))
 
 
 class Activity:
-    """One worker's present occupation, and the time spent computing so far."""
+    """One worker's present occupation, and the time spent on each kind before it."""
 
     def __init__(self, clock: Clock, timeline: Timeline, worker: int):
         self.clock = clock
@@ -44,14 +56,13 @@ class Activity:
         self.worker = worker
         self.kind: Kind = "waiting"
         self.since = clock.now
-        self._computed = 0
+        self._spent: dict[Kind, int] = {}
 
     def enter(self, kind: Kind) -> None:
         """From now on the worker does `kind`."""
         now = self.clock.now
         if now > self.since:
-            if self.kind == "computing":
-                self._computed += now - self.since
+            self._spent[self.kind] = self._spent.get(self.kind, 0) + now - self.since
             self.timeline.add(self.worker, self.kind, self.since, now)
             self.since = now
         self.kind = kind
@@ -59,11 +70,17 @@ class Activity:
     @property
     def busy_s(self) -> float:
         """Seconds spent computing until now, the present spell included."""
-        present = self.clock.now - self.since if self.kind == "computing" else 0
-        return (self._computed + present) / PER_SECOND
+        return self.spent_s("computing")
 
     @property
     def waiting_s(self) -> float:
         """Seconds spent on anything else until now."""
-        present = self.clock.now - self.since if self.kind == "computing" else 0
-        return (self.clock.now - self._computed - present) / PER_SECOND
+        return (self.clock.now - self._ticks("computing")) / PER_SECOND
+
+    def spent_s(self, kind: Kind) -> float:
+        """Seconds spent on `kind` until now, the present spell included."""
+        return self._ticks(kind) / PER_SECOND
+
+    def _ticks(self, kind: Kind) -> int:
+        present = self.clock.now - self.since if self.kind == kind else 0
+        return self._spent.get(kind, 0) + present

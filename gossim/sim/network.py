@@ -16,6 +16,7 @@ from .activity import Timeline
 from .bandwidth import Bandwidth, Rates, UpDown, rates_of
 from .clock import PER_SECOND, Clock
 from .delays import AnyLaw
+from .exchanges import Exchange, Link
 from .latency import Latency, LatencyMatrix, Regions, latency_s
 from .loss import AnyLoss, Independent, Loss, Partition
 from .sharing import NEVER, SHARING, Transfer
@@ -95,6 +96,7 @@ class Message:
     sent: int  # by the clock, in ticks
     sent_steps: int  # gradient steps of all workers together by then
     round: int | None  # of the sender, where it matters
+    exchange: Exchange | None = None  # where it is counted, once it is sent
 
     @property
     def row(self) -> int:
@@ -131,7 +133,7 @@ class Network:
         self.alpha_lost: Any = 0
         self.unit: Any = 1  # in which the weights of workers and messages are written, so that they do not vanish
         self.in_flight: dict[Message, None] = {}  # in order of sending, from sending until merged or lost
-        self.merges = self.merged_steps = self.merged_ticks = 0
+        self.exchanges: dict[Link, Exchange] = {}  # of links on which anything was sent
         self._transfers: dict[Transfer, None] = {}
         self._latency_s: dict[tuple[int, int], float] = {}
         self._jitter_s: dict[tuple[int, int], Iterator[float]] = {}
@@ -140,9 +142,10 @@ class Network:
     def latency_s(self, sender: int, receiver: int) -> float:
         """Latency of the directed link, in seconds: the link's own, whatever was sent before and by whom."""
         link = (sender, receiver)
-        if link not in self._latency_s:
-            self._latency_s[link] = latency_s(self.settings.latency_s, sender, receiver, self.seed)
-        return self._latency_s[link]
+        found = self._latency_s.get(link)
+        if found is None:
+            found = self._latency_s[link] = latency_s(self.settings.latency_s, sender, receiver, self.seed)
+        return found
 
     def count(self, messages: int, size_bytes: int) -> None:
         """Book `messages` of `size_bytes` altogether."""
@@ -157,12 +160,13 @@ class Network:
         self.in_flight[message] = None
 
         def arrive() -> None:
-            self.timeline.add(message.sender, "message", message.sent, self.clock.now)
+            self.timeline.add(message.sender, "message", message.sent, self.clock.now, message.receiver, size_bytes)
             deliver(message)
 
-        self.transfer(
+        transfer = self.transfer(
             message.sender, message.receiver, size_bytes, arrive, lambda: self.lose(message), reliable=reliable
         )
+        message.exchange = transfer.exchange
 
     def transfer(
         self,
@@ -177,6 +181,11 @@ class Network:
         """Carry so many bytes, uncounted; 0 are a request. What is `reliable` is sent until it arrives, and with
         `outlives` also when its sender has failed."""
         transfer = Transfer(sender, receiver, size_bytes, deliver, lose, reliable or self.settings.resend, outlives)
+        if size_bytes:
+            link = sender, receiver
+            transfer.exchange = self.exchanges.get(link)
+            if transfer.exchange is None:
+                transfer.exchange = self.exchanges[link] = Exchange()
         self._transfers[transfer] = None
         self._carry(transfer)
         return transfer
@@ -191,9 +200,10 @@ class Network:
     def merged(self, message: Message, steps: int) -> None:
         """`message` has done its work, after so many steps of all workers: its weight is its receiver's now."""
         del self.in_flight[message]
-        self.merges += 1
-        self.merged_steps += steps - message.sent_steps
-        self.merged_ticks += self.clock.now - message.sent
+        if message.exchange is not None:
+            message.exchange.merged += 1
+            message.exchange.age_steps += steps - message.sent_steps
+            message.exchange.age_ticks += self.clock.now - message.sent
 
     def lose(self, message: Message) -> None:
         """`message` will never be merged: its weight is lost, and its row free."""
@@ -206,10 +216,14 @@ class Network:
 
     def parted(self, sender: int, receiver: int, tick: int) -> bool:
         """Whether a partition stands between them at that time."""
-        return any(part.parts(sender, receiver, tick / PER_SECOND) for part in self.settings.partitions)
+        partitions = self.settings.partitions
+        return bool(partitions) and any(part.parts(sender, receiver, tick / PER_SECOND) for part in partitions)
 
     def _carry(self, transfer: Transfer) -> None:
         link = transfer.sender, transfer.receiver
+        if transfer.exchange is not None:
+            transfer.exchange.messages += 1
+            transfer.exchange.size_bytes += transfer.size_bytes
         transfer.gone = self._is_lost(*link) or self.parted(*link, self.sharing.begins(transfer))
         latency_s = self.latency_s(*link)
         if self.settings.jitter_s is not None:

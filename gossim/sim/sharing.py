@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 from .bandwidth import Rates
 from .clock import PER_SECOND, Clock, ticks
+from .exchanges import Exchange
 
 NEVER = 2**200
 """Of a transfer whose end is not known yet, in ticks: later than any clock shows."""
@@ -33,6 +34,7 @@ class Transfer:
     leaves: int = NEVER
     gone: bool = False
     over: bool = False
+    exchange: Exchange | None = None  # where it is counted, if it is
 
 
 class Unshared:

@@ -12,8 +12,9 @@ from ..errors import RunError
 from ..program import INITIAL_ROW, NoProgram, Op, Program
 from .activity import Timeline
 from .allreduce import AllReduceMean
-from .clock import PER_SECOND, Clock, ticks
+from .clock import Clock, ticks
 from .collectives import Collective
+from .exchanges import total
 from .faults import Outage, outages_of
 from .network import Network, NetworkSettings
 from .server import Server
@@ -130,10 +131,7 @@ class World:
     def staleness(self) -> tuple[float | None, float | None]:
         """Mean age of the parameters in merged messages: gradient steps that all workers together have taken since they
         were sent, and seconds. None where nothing was merged."""
-        network = self.network
-        if not network.merges:
-            return None, None
-        return network.merged_steps / network.merges, network.merged_ticks / network.merges / PER_SECOND
+        return total(self.network.exchanges.values()).staleness()
 
     def alpha_in_flight(self) -> Any:
         """The weight inside messages that are not merged yet; None where there are no weights."""

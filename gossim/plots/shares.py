@@ -1,0 +1,69 @@
+"""Where each worker's time went."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import matplotlib as mpl
+import pandas as pd
+from matplotlib.ticker import PercentFormatter
+
+from .style import SHOWN_WORKERS, panels, title
+from .timeline import ACTIVITIES
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from ..results import Results
+
+
+def time_shares(results: Results) -> Figure | None:
+    """Shares of each worker's time over all seeds, or of all workers' together where there are many."""
+    shares = {arm: _shares(results.activities[results.activities["arm"] == arm]) for arm in results.scenario.arms}
+    shares = {arm: own for arm, own in shares.items() if not own.empty}
+    if not shares:
+        return None
+    figure, grid = panels(
+        len(shares), width=12, height=None, ratios=[max(len(own), 2) + 1.5 for own in shares.values()]
+    )
+    for axes, (arm, own) in zip(grid, shares.items(), strict=True):
+        _bars(axes, own)
+        axes.set(title=arm, ylabel="worker", xlim=(0, 1), yticks=range(len(own)), yticklabels=own.index)
+        axes.set_ylim(len(own) - 0.4, -0.6)
+        axes.grid(axis="y", visible=False)
+    grid[-1].xaxis.set_major_formatter(PercentFormatter(1))
+    seeds = f", all {results.scenario.repeats} seeds together" if results.scenario.repeats > 1 else ""
+    grid[-1].set_xlabel(f"share of the simulated time{seeds}; in bold, computing")
+    figure.suptitle(title(results))
+    seen = {kind for own in shares.values() for kind in own.columns[own.any()]}
+    patches = [mpl.patches.Patch(color=colour, label=kind) for kind, colour in ACTIVITIES.items() if kind in seen]
+    figure.legend(handles=patches, loc="outside lower center", ncols=len(patches))
+    return figure
+
+
+def _shares(own: pd.DataFrame) -> pd.DataFrame:
+    """One arm's shares, a row a worker and a column an activity; none where no time has passed."""
+    spent = own.groupby("worker")[[f"{kind}_s" for kind in ACTIVITIES]].sum()
+    spent.columns = pd.Index(ACTIVITIES)
+    if len(spent) > SHOWN_WORKERS:
+        spent = spent.sum().to_frame(f"all {len(spent)}").T
+    spent = spent[spent.sum(axis=1) > 0]
+    return spent.div(spent.sum(axis=1), axis=0)
+
+
+def _bars(axes: Axes, own: pd.DataFrame) -> None:
+    """A bar a worker, and beside it how much of its time it computes."""
+    left = own["computing"] * 0
+    for kind, colour in ACTIVITIES.items():
+        axes.barh(range(len(own)), own[kind], left=left, height=0.75, color=colour, edgecolor="white", linewidth=0.8)
+        left += own[kind]
+    for place, share in enumerate(own["computing"]):
+        axes.annotate(
+            ">99%" if 0.995 <= share < 1 else f"{share:.0%}",
+            (1.01, place),
+            xycoords=("axes fraction", "data"),
+            va="center",
+            fontsize="small",
+            fontweight="bold",
+        )
