@@ -88,6 +88,8 @@ def run(
         figures = store.write_figures(results.plot())
     if not results.probes.empty:
         show(console, comparison(results))
+        for sentence in results.sentences():
+            console.print(sentence, highlight=False, markup=False)
     console.print(f"{len(figures)} figures in {store.figures}, tables in {store.path}", highlight=False, markup=False)
     if isinstance(broken, KeyboardInterrupt):
         raise typer.Exit(INTERRUPTED)
