@@ -50,7 +50,7 @@ def _difference(row: Any) -> str:
         found = f"{first} minus {second} {signed[0]:.3g}, {_interval(*signed[1:], '{:.3g}'.format, row['pairs'])}"
         return f"No difference between {first} and {second} in the {words} at the end is shown ({found}){unfinished}."
     side = "below" if signed[0] < 0 else "above"
-    size, low, high = abs(signed[0]), *sorted(abs(value) for value in signed[1:])
+    size, (low, high) = abs(signed[0]), sorted(abs(value) for value in signed[1:])
     found = _interval(low, high, "{:.3g}".format, row["pairs"])
     return f"{first} ends with {words} {size:.3g} {side} that of {second} ({found}){unfinished}."
 
