@@ -62,7 +62,8 @@ class Sweep:
         if wrong:
             raise ScenarioError(source, [str(problem) for problem in wrong])
         every = [dict(zip(grid, values, strict=True)) for values in itertools.product(*grid.values())]
-        points, failing = [], {}
+        points: list[Point] = []
+        failing: dict[str, list[dict[str, Any]]] = {}
         for values in every:
             try:
                 points.append(Point(values, _at(base, values, source)))
@@ -108,8 +109,8 @@ def _wrong(grid: Any, base: Mapping[str, Any]) -> list[Problem]:
             continue
         section, *rest = key.split(".")
         if key in ("seed", "arms"):
-            rule = {"seed": "for more seeds use repeats", "arms": "every point has the same arms; name a key in one"}
-            wrong.append(Problem(path, None, f"cannot be swept: {rule[key]}"))
+            why = {"seed": "for more seeds use repeats", "arms": "every point has the same arms; name a key in one"}
+            wrong.append(Problem(path, None, f"cannot be swept: {why[key]}"))
         if section == "arms" and rest and isinstance(arms, Mapping) and rest[0] not in arms:
             wrong.append(Problem(path, None, f"unknown arm '{rest[0]}'{nearest(rest[0], map(str, arms))}"))
         if not isinstance(values, list) or not values:

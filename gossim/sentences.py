@@ -45,14 +45,14 @@ def _difference(row: Any) -> str:
         return f"{first} and {second} cannot be compared: in no seed did both finish."
     if row["estimate"] == 0 and math.isnan(row["low"]):
         return f"{first} and {second} end with the same {words} ({_count(row['pairs'])}){unfinished}."
-    signed = [row[name] for name in ("estimate", "low", "high")]
-    if signed[1] <= 0 <= signed[2]:
-        found = f"{first} minus {second} {signed[0]:.3g}, {_interval(*signed[1:], '{:.3g}'.format, row['pairs'])}"
+    estimate, low, high = row["estimate"], row["low"], row["high"]
+    if low <= 0 <= high:
+        found = f"{first} minus {second} {estimate:.3g}, {_interval(low, high, '{:.3g}'.format, row['pairs'])}"
         return f"No difference between {first} and {second} in the {words} at the end is shown ({found}){unfinished}."
-    side = "below" if signed[0] < 0 else "above"
-    size, (low, high) = abs(signed[0]), sorted(abs(value) for value in signed[1:])
+    side = "below" if estimate < 0 else "above"
+    low, high = sorted([abs(low), abs(high)])
     found = _interval(low, high, "{:.3g}".format, row["pairs"])
-    return f"{first} ends with {words} {size:.3g} {side} that of {second} ({found}){unfinished}."
+    return f"{first} ends with {words} {abs(estimate):.3g} {side} that of {second} ({found}){unfinished}."
 
 
 class _Arrival:

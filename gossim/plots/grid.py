@@ -63,7 +63,14 @@ def _figure(results: SweepResults, ended: pd.DataFrame, measure: str, key: str, 
     figure.supylabel(_label(results, measure), fontsize="medium")
     if other:
         figure.suptitle(title(results))
-    legend(results, grid[0])
+        shown = {
+            text: line
+            for axes in grid[: len(values)]
+            for line, text in zip(*axes.get_legend_handles_labels(), strict=True)
+        }
+        figure.legend(shown.values(), shown.keys(), loc="outside right center", fontsize="small")
+    else:
+        legend(results, grid[0])
     return figure
 
 
@@ -95,9 +102,14 @@ def _panel(results: SweepResults, ended: pd.DataFrame, axes: Axes, measure: str,
     if measure == TIME_TO_TARGET:
         late = ended[~whole].groupby([key, "arm"])["time_s"].max().reset_index()
         colours = [arm_colours(results)[arm] for arm in late["arm"]]
-        axes.scatter(late[key], late["time_s"], marker="^", s=160, facecolors="none", edgecolors=colours, linewidths=3)
+        sizes = [(10 + 7 * (arms.index(arm) % 4)) ** 2 for arm in late["arm"]]  # those at one place stand in each other
+        axes.scatter(
+            late[key], late["time_s"], marker="^", s=sizes, facecolors="none", edgecolors=colours, linewidths=3
+        )
         if len(late):
-            axes.scatter([], [], marker="^", s=160, facecolors="none", edgecolors="0.3", label="later, or never")
+            axes.scatter(
+                [], [], marker="^", s=160, facecolors="none", edgecolors="0.3", label="not by every\nseed until then"
+            )
 
 
 def _axes(axes: Axes, ended: pd.DataFrame, measure: str, key: str) -> None:
@@ -114,7 +126,7 @@ def _axes(axes: Axes, ended: pd.DataFrame, measure: str, key: str) -> None:
         axes.set_yscale("log")
         axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     elif measure == TIME_TO_TARGET:
-        axes.set_ylim(bottom=0)
+        axes.set_ylim(0, 1.08 * axes.get_ylim()[1])
 
 
 def _spans(values: Any) -> bool:
