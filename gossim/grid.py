@@ -20,6 +20,13 @@ from .validation import Problem, short
 LARGEST_GRID = 10_000
 """Points; each is read, checked and written by itself."""
 
+FIXED = {
+    "seed": "for more seeds use repeats",
+    "repeats": "every point has the same seeds",
+    "arms": "every point has the same arms; name a key in one",
+}
+"""Keys that cannot be swept, and why: rows of the table would not compare."""
+
 
 @dataclass(frozen=True)
 class Point:
@@ -108,9 +115,8 @@ def _wrong(grid: Any, base: Mapping[str, Any]) -> list[Problem]:
             wrong.append(Problem(path, None, "must be a dotted key, as problem.batch_size"))
             continue
         section, *rest = key.split(".")
-        if key in ("seed", "arms"):
-            why = {"seed": "for more seeds use repeats", "arms": "every point has the same arms; name a key in one"}
-            wrong.append(Problem(path, None, f"cannot be swept: {why[key]}"))
+        if key in FIXED:
+            wrong.append(Problem(path, None, f"cannot be swept: {FIXED[key]}"))
         if section == "arms" and rest and isinstance(arms, Mapping) and rest[0] not in arms:
             wrong.append(Problem(path, None, f"unknown arm '{rest[0]}'{nearest(rest[0], map(str, arms))}"))
         if not isinstance(values, list) or not values:

@@ -141,6 +141,10 @@ def _seeds(results: SweepResults) -> str:
 
 def _label(results: SweepResults, measure: str) -> str:
     target = results.scenario.target
+    if any(point.scenario.target != target for point in results.sweep.points):
+        target = None
+    if measure == TIME_TO_TARGET and target is None:
+        return "simulated seconds to the target"
     if measure == TIME_TO_TARGET and target is not None:
         name, value = next((name, value) for name, value in target.model_dump().items() if value is not None)
         return f"simulated seconds to {name.replace('_', ' ')} {value:g}"
