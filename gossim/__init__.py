@@ -14,9 +14,11 @@ from .errors import InputError, RunError, ScenarioError
 from .scenario import Scenario, load
 
 if TYPE_CHECKING:
+    from .grid import Sweep
     from .results import Results
+    from .sweeping import SweepResults
 
-__all__ = ["Algorithm", "InputError", "Results", "RunError", "Scenario", "ScenarioError", "load", "run"]
+__all__ = ["Algorithm", "InputError", "Results", "RunError", "Scenario", "ScenarioError", "load", "run", "sweep"]
 __version__ = "0.1.0"
 
 
@@ -25,6 +27,15 @@ def run(scenario: Scenario | str | Path, out: str | Path | None = None, **option
     from . import experiment
 
     return experiment.run(scenario, out, **options)
+
+
+def sweep(
+    scenario: Sweep | Scenario | str | Path, over: dict[str, list[Any]] | None = None, **options: Any
+) -> SweepResults:
+    """Run a scenario at every point of its `sweep:`, or of `over`; `gossim.sweeping.sweep` has the options."""
+    from . import sweeping
+
+    return sweeping.sweep(scenario, over, **options)
 
 
 def __getattr__(name: str) -> Any:

@@ -31,6 +31,11 @@ INTERRUPTED = 130
 
 ScenarioFile = Annotated[Path, typer.Argument(metavar="SCENARIO", help="A scenario file (YAML).")]
 
+Changes = Annotated[
+    list[str],
+    typer.Option("--set", metavar="KEY=VALUE", help="Change a value, e.g. --set optimizer.momentum=0.9"),
+]
+
 
 class Topic(StrEnum):
     ALGORITHMS = "algorithms"
@@ -46,10 +51,7 @@ class Topic(StrEnum):
 @app.command()
 def run(
     scenario: ScenarioFile,
-    changes: Annotated[
-        list[str],
-        typer.Option("--set", metavar="KEY=VALUE", help="Change a value, e.g. --set optimizer.momentum=0.9"),
-    ] = [],  # noqa: B006 (typer reads it and never changes it)
+    changes: Changes = [],  # noqa: B006 (typer reads it and never changes it)
     out: Annotated[Path | None, typer.Option(metavar="DIR", help="Run directory  [default: runs/<scenario>]")] = None,
     device: Annotated[
         str | None, typer.Option(metavar="D", help="auto, cpu or cuda, instead of the scenario's")
@@ -88,6 +90,8 @@ def run(
         figures = store.write_figures(results.plot())
     if not results.probes.empty:
         show(console, comparison(results))
+        for sentence in results.sentences():
+            console.print(sentence, highlight=False, markup=False)
     console.print(f"{len(figures)} figures in {store.figures}, tables in {store.path}", highlight=False, markup=False)
     if isinstance(broken, KeyboardInterrupt):
         raise typer.Exit(INTERRUPTED)
@@ -96,11 +100,55 @@ def run(
 
 
 @app.command()
+def sweep(
+    scenario: ScenarioFile,
+    changes: Changes = [],  # noqa: B006 (typer reads it and never changes it)
+    out: Annotated[Path | None, typer.Option(metavar="DIR", help="Where to write  [default: runs/<scenario>]")] = None,
+    jobs: Annotated[
+        int | None, typer.Option(metavar="N", min=1, help="Points run at a time  [default: one a core]")
+    ] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Print nothing but errors.")] = False,
+) -> None:
+    """Run a scenario at every point of its `sweep:`; what is done already is not run again."""
+    from .grid import Sweep, changed
+    from .scenario import read
+
+    wanted = _wanted(changes)
+    source = f"{scenario} with {', '.join(wanted)}" if wanted else str(scenario)
+    described = Sweep.parse(changed(read(scenario), wanted, source), source)
+    store = out or Path("runs") / scenario.stem
+    notes = Console(stderr=True, quiet=quiet, emoji=False)
+    from . import sweeping
+    from .report import SweepBar
+
+    try:
+        with SweepBar(notes) as progress:
+            results = sweeping.sweep(described, out=store, jobs=jobs, progress=progress)
+    except KeyboardInterrupt:
+        notes.print(f"interrupted; the same command goes on from what is in {store}", highlight=False, markup=False)
+        raise typer.Exit(INTERRUPTED) from None
+    if not quiet:
+        print(f"{len(results.table)} rows in {store / 'sweep.parquet'}, figures in {store / 'figures'}")
+    if results.errors:
+        points = {point.name: point for point in described.points}
+        raise RunError("\n".join(f"{points[name]}: {error}" for name, error in results.errors.items()))
+
+
+@app.command()
 def validate(scenario: ScenarioFile) -> None:
     """Check a scenario file, and import its algorithms. Whether model and data can be had is seen when it is run."""
-    settings = _changed(scenario, [], {})
+    from .grid import Sweep
+    from .scenario import Scenario, read
+
+    data, swept = read(scenario), ""
+    if isinstance(data, dict) and "sweep" in data:
+        described = Sweep.parse(data, str(scenario))
+        settings = described.scenario
+        swept = f"; a sweep of {len(described.points)} points over {', '.join(described.keys)}"
+    else:
+        settings = Scenario.parse(data, str(scenario))
     arms = ", ".join(settings.arms)
-    print(f"{scenario}: valid; arms {arms}; {settings.repeats} seed(s) from {settings.seed}")
+    print(f"{scenario}: valid{swept}; arms {arms}; {settings.repeats} seed(s) from {settings.seed}")
 
 
 @app.command("list")
@@ -161,10 +209,9 @@ def trace(
     print(out or store.trace)
 
 
-def _changed(path: Path, changes: list[str], more: dict[str, Any]) -> Scenario:
-    """The scenario in `path` with the values of `--set`."""
+def _wanted(changes: list[str]) -> dict[str, Any]:
+    """The values of `--set` by their keys."""
     from . import yaml12
-    from .scenario import load
 
     wanted: dict[str, Any] = {}
     for change in changes:
@@ -175,12 +222,16 @@ def _changed(path: Path, changes: list[str], more: dict[str, Any]) -> Scenario:
             wanted[key] = yaml12.read(value)
         except yaml.YAMLError:
             raise InputError(f"--set {change}: the value is not valid YAML") from None
+    return wanted
+
+
+def _changed(path: Path, changes: list[str], more: dict[str, Any]) -> Scenario:
+    """The scenario in `path` with the values of `--set`."""
+    from .scenario import load
+
+    wanted = _wanted(changes) | more
     scenario = load(path)
-    return (
-        scenario.override(wanted | more, source=f"{path} with {', '.join(wanted | more)}")
-        if wanted | more
-        else scenario
-    )
+    return scenario.override(wanted, source=f"{path} with {', '.join(wanted)}") if wanted else scenario
 
 
 def main() -> None:

@@ -11,7 +11,7 @@ from rich import box
 from rich.console import Console
 from rich.markup import escape
 from rich.measure import Measurement
-from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
 
@@ -21,6 +21,7 @@ from .parameters import parameters
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
+    from .grid import Point
     from .results import Results
     from .scenario import Arm, Scenario
 
@@ -92,6 +93,44 @@ class LiveProgress:
             steps=self.steps,
             rate=self._rate(),
         )
+
+
+class SweepBar:
+    """A bar of the points that are done, and a line for each that broke; off a terminal, a line a point."""
+
+    def __init__(self, console: Console):
+        self.console = console
+        self.bar = Progress(
+            TextColumn("{task.completed:g} of {task.total:g} points"),
+            BarColumn(),
+            TimeElapsedColumn(),
+            TimeRemainingColumn(),
+            console=console,
+            disable=not console.is_terminal,
+        )
+        self.done, self.points = 0, 0
+
+    def __enter__(self) -> Self:
+        self.bar.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.bar.stop()
+
+    def begin(self, points: int, done: int) -> None:
+        self.points, self.done = points, done
+        self.task = self.bar.add_task("points", total=points, completed=done)
+        if done:
+            self.console.print(f"{done} of {points} points were done before", highlight=False)
+
+    def point(self, point: Point, error: str | None) -> None:
+        self.done += 1
+        self.bar.update(self.task, completed=self.done)
+        if error or not self.console.is_terminal:
+            line = f"{self.done} of {self.points}: {point}" + (": broke down" if error else "")
+            self.console.print(line, style="bold red" if error else None, highlight=False, markup=False)
 
 
 class _Rate(ProgressColumn):

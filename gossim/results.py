@@ -46,6 +46,18 @@ class Results:
 
         return summarise(self)
 
+    def compare(self) -> pd.DataFrame:
+        """One row a pair of arms and measure: the difference within seeds, with its 95% interval."""
+        from .paired import compare
+
+        return compare(self)
+
+    def sentences(self) -> list[str]:
+        """What `compare` says, in words: a sentence a pair, or, of many arms, each against the first."""
+        from .sentences import sentences
+
+        return sentences(self)
+
     def plot(self, theory: bool = False) -> dict[str, Figure]:
         """The figures by name; with `theory`, its prediction is dashed in that of the consensus distance."""
         from .plots import draw

@@ -206,6 +206,8 @@ class Scenario(Shared):
         """A scenario from the mapping that a file holds. Raises ScenarioError with all that is wrong with it."""
         if not isinstance(data, Mapping):
             raise ScenarioError(source, ["must be a mapping of keys to values, as `title: ...` makes one"])
+        if "sweep" in data:
+            raise ScenarioError(source, ["sweep: describes many runs; use `gossim sweep`, or gossim.sweep in Python"])
         shared = {key: value for key, value in data.items() if key != "arms"}
         arms = data.get("arms")
         wrong = problems(Shared, shared)
@@ -250,6 +252,10 @@ class Scenario(Shared):
         }
         return data
 
+    def written(self) -> dict[str, Any]:
+        """The mapping that this scenario was parsed from, without the defaults."""
+        return copy.deepcopy(self._written)
+
     def to_yaml(self) -> str:
         return yaml12.write(self.to_data())
 
@@ -258,7 +264,7 @@ class Scenario(Shared):
 
         As if they stood in the file: what an arm says itself it keeps, and what it inherits changes with the source.
         """
-        data = copy.deepcopy(self._written)
+        data = self.written()
         for path, value in changes.items():
             put(data, path, value, source)
         return Scenario.parse(data, source)
@@ -266,8 +272,13 @@ class Scenario(Shared):
 
 def load(path: str | Path) -> Scenario:
     """The scenario in that file. Raises ScenarioError with everything that is wrong with it."""
+    return Scenario.parse(read(path), str(path))
+
+
+def read(path: str | Path) -> Any:
+    """What stands in that file, not yet looked at. Raises ScenarioError if it cannot be read or is not YAML."""
     try:
-        data = yaml12.read(Path(path).read_text(encoding="utf-8"))
+        return yaml12.read(Path(path).read_text(encoding="utf-8"))
     except OSError as error:
         raise ScenarioError(str(path), [f"cannot be read: {error.strerror}"]) from None
     except UnicodeDecodeError:
@@ -278,4 +289,3 @@ def load(path: str | Path) -> Scenario:
         raise ScenarioError(str(path), [f"{place}not valid YAML: {error.problem}"]) from None
     except yaml.YAMLError as error:
         raise ScenarioError(str(path), [f"not valid YAML: {' '.join(str(error).split())}"]) from None
-    return Scenario.parse(data, str(path))

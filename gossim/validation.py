@@ -87,7 +87,7 @@ class Problem(NamedTuple):
     rule: str
 
     def __str__(self) -> str:
-        shown = "" if self.value is None else f" = {_short(self.value)}"
+        shown = "" if self.value is None else f" = {short(self.value)}"
         return f"{'.'.join(self.path)}{shown}: {self.rule}" if self.path else self.rule
 
 
@@ -114,7 +114,7 @@ def _problem(details: Any, data: Any) -> Problem:
     return Problem(tuple(path), None if details["type"] == MISSING else details["input"], details["msg"])
 
 
-def _short(value: Any) -> str:
+def short(value: Any) -> str:
     """`value` on one line, as it would stand in a scenario."""
     try:
         text = yaml.safe_dump(value, default_flow_style=True, width=10_000, allow_unicode=True, sort_keys=False)

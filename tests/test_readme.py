@@ -15,6 +15,7 @@ import gossim
 from gossim import yaml12
 from gossim.columns import TABLES
 from gossim.execute.reference import Reference
+from gossim.grid import Sweep
 from gossim.plots import FIGURES
 from gossim.scenario import Scenario, load
 
@@ -85,6 +86,9 @@ def test_the_straggler_scenario_ends_with_a_table_and_figures(straggler: tuple[g
     for arm in results.scenario.arms:
         assert f" {arm} " in printed
         assert f" {arm} " in README
+    start = "gosgd_push reaches test loss 0.25 "
+    assert start in README
+    assert sum(sentence.startswith(start) for sentence in results.sentences()) >= 1
     for name in FIGURES:
         picture = matplotlib.image.imread(out / "figures" / f"{name}.png")
         assert picture.shape[0] > 500
@@ -127,6 +131,15 @@ def test_the_commands_are_the_contracts() -> None:
     assert "gossim run SCENARIO [--set KEY=VALUE]… [--out DIR] [--device D] [--force] [--quiet]" in README
     for option in ("--set", "--out", "--device", "--force", "--quiet", "--no-gradients"):
         assert option in gossim_command("run", "--help").stdout
+
+
+def test_the_sweep_that_is_shown_is_one() -> None:
+    (grid,) = re.findall(r"`sweep: ({.*?})`", README)
+    data = {**load(ROOT / "scenarios" / "straggler.yaml").written(), "sweep": yaml12.read(grid)}
+    data["compute"] = {**data["compute"], "stragglers": []}
+    assert len(Sweep.parse(data).points) == 4
+    for option in ("--set", "--out", "--jobs", "--quiet"):
+        assert option in gossim_command("sweep", "--help").stdout
 
 
 def test_pictures_and_files_that_are_named_are_there() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import matplotlib as mpl
 import pandas as pd
@@ -15,6 +15,15 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from ..results import Results
+    from ..scenario import Scenario
+
+
+class Compared(Protocol):
+    """What has arms: the results of a run or of a sweep."""
+
+    @property
+    def scenario(self) -> Scenario: ...
+
 
 FEW_ARMS = 8
 """So many can be told apart by a palette for all eyes, and have their legend inside the panel."""
@@ -41,21 +50,21 @@ def style() -> Iterator[None]:
         yield
 
 
-def arm_colours(results: Results) -> dict[str, tuple[float, float, float]]:
+def arm_colours(results: Compared) -> dict[str, tuple[float, float, float]]:
     """One colour an arm, the same in every figure."""
     arms = list(results.scenario.arms)
     few = len(arms) <= FEW_ARMS
     return dict(zip(arms, sns.color_palette("colorblind" if few else "husl", len(arms)), strict=True))
 
 
-def arm_dashes(results: Results) -> dict[str, Any]:
+def arm_dashes(results: Compared) -> dict[str, Any]:
     """A line style an arm: where there are many, neighbouring colours are told apart by their dashes."""
     arms = list(results.scenario.arms)
     styles = [""] if len(arms) <= FEW_ARMS else ["", (4, 1.5), (1, 1)]
     return {arm: styles[place % len(styles)] for place, arm in enumerate(arms)}
 
 
-def legend(results: Results, axes: Axes, beside: bool = False) -> None:
+def legend(results: Compared, axes: Axes, beside: bool = False) -> None:
     """Inside the panel, or beside it where it is told to be, or there are too many arms for that."""
     if len(results.scenario.arms) <= FEW_ARMS and not beside:
         axes.legend(title=None)
@@ -63,7 +72,7 @@ def legend(results: Results, axes: Axes, beside: bool = False) -> None:
         axes.legend(title=None, loc="center left", bbox_to_anchor=(1.0, 0.5), fontsize="small")
 
 
-def title(results: Results) -> str:
+def title(results: Compared) -> str:
     """The scenario's title, in which no dollar begins a formula."""
     return results.scenario.title.replace("$", r"\$")
 

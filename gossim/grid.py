@@ -1,0 +1,154 @@
+"""A sweep: one scenario at every point of a grid of values."""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import itertools
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from .errors import ScenarioError, nearest
+from .merging import put
+from .scenario import Scenario, read
+from .validation import Problem, short
+
+LARGEST_GRID = 10_000
+"""Points; each is read, checked and written by itself."""
+
+FIXED = {
+    "seed": "for more seeds use repeats",
+    "repeats": "every point has the same seeds",
+    "arms": "every point has the same arms; name a key in one",
+}
+"""Keys that cannot be swept, and why: rows of the table would not compare."""
+
+
+@dataclass(frozen=True)
+class Point:
+    """The values that a point gives the sweep's keys, and the scenario that this makes."""
+
+    values: Mapping[str, Any]
+    scenario: Scenario
+
+    @property
+    def name(self) -> str:
+        """By which its run is found again: of the scenario as resolved, whatever the sweep around it."""
+        return hashlib.sha256(self.scenario.to_yaml().encode()).hexdigest()[:16]
+
+    def __str__(self) -> str:
+        return _told(self.values)
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """`sweep: {key: [values], ...}` over dotted keys of a scenario: every combination, the last key fastest."""
+
+    keys: tuple[str, ...]
+    points: tuple[Point, ...]
+    data: Mapping[str, Any]
+
+    @property
+    def scenario(self) -> Scenario:
+        """That of the first point, for what all points share: arms, seeds, title."""
+        return self.points[0].scenario
+
+    @classmethod
+    def parse(cls, data: Any, source: str = "scenario") -> Sweep:
+        """The sweep that a file holds. Raises ScenarioError with all that is wrong with it, at whichever point."""
+        if not isinstance(data, Mapping) or "sweep" not in data:
+            raise ScenarioError(
+                source, ["sweep: is required, as `sweep: {workers: [4, 8]}`; `gossim run` does without"]
+            )
+        base, grid = {key: value for key, value in data.items() if key != "sweep"}, data["sweep"]
+        wrong = _wrong(grid, base)
+        if wrong:
+            raise ScenarioError(source, [str(problem) for problem in wrong])
+        every = [dict(zip(grid, values, strict=True)) for values in itertools.product(*grid.values())]
+        points: list[Point] = []
+        failing: dict[str, list[dict[str, Any]]] = {}
+        for values in every:
+            try:
+                points.append(Point(values, _at(base, values, source)))
+            except ScenarioError as error:
+                for problem in error.problems:
+                    failing.setdefault(problem, []).append(values)
+        if failing:
+            raise ScenarioError(source, [_where(problem, at, len(every)) for problem, at in failing.items()])
+        names: dict[str, Point] = {}
+        for point in points:
+            if point.name in names:
+                raise ScenarioError(source, [f"sweep: {names[point.name]} and {point} are the same run"])
+            names[point.name] = point
+        return cls(tuple(grid), tuple(points), copy.deepcopy(dict(data)))
+
+    @classmethod
+    def load(cls, path: str | Path) -> Sweep:
+        """The sweep in that file. Raises ScenarioError."""
+        return cls.parse(read(path), str(path))
+
+
+def changed(data: Any, changes: Mapping[str, Any], source: str) -> Any:
+    """What a file with a sweep holds, with other values. Raises ScenarioError where the sweep sets the same key."""
+    data = copy.deepcopy(data)
+    grid = data.get("sweep") if isinstance(data, Mapping) else None
+    for path, value in changes.items():
+        if isinstance(grid, Mapping) and path in grid:
+            raise ScenarioError(source, [f"{path} = {short(value)}: the sweep sets this key itself"])
+        put(data, path, value, source)
+    return data
+
+
+def _wrong(grid: Any, base: Mapping[str, Any]) -> list[Problem]:
+    if not isinstance(grid, Mapping) or not grid:
+        rule = "must be a mapping of dotted keys to lists of values, as `workers: [4, 8]`"
+        return [Problem(("sweep",), grid, rule)]
+    wrong = []
+    arms = base.get("arms")
+    for key, values in grid.items():
+        path = ("sweep", str(key))
+        if not isinstance(key, str) or not all(key.split(".")):
+            wrong.append(Problem(path, None, "must be a dotted key, as problem.batch_size"))
+            continue
+        section, *rest = key.split(".")
+        if key in FIXED:
+            wrong.append(Problem(path, None, f"cannot be swept: {FIXED[key]}"))
+        if section == "arms" and rest and isinstance(arms, Mapping) and rest[0] not in arms:
+            wrong.append(Problem(path, None, f"unknown arm '{rest[0]}'{nearest(rest[0], map(str, arms))}"))
+        if not isinstance(values, list) or not values:
+            wrong.append(Problem(path, values, "must be a list of values"))
+    if not wrong and (size := math.prod(len(values) for values in grid.values())) > LARGEST_GRID:
+        wrong.append(Problem(("sweep",), None, f"has {size:,} points; at most {LARGEST_GRID:,} are allowed"))
+    return wrong
+
+
+def _at(base: Mapping[str, Any], values: Mapping[str, Any], source: str) -> Scenario:
+    data = copy.deepcopy(dict(base))
+    for key, value in values.items():
+        put(data, key, copy.deepcopy(value), source)
+    return Scenario.parse(data, source)
+
+
+def _where(problem: str, at: list[dict[str, Any]], points: int) -> str:
+    """The problem, and at which points it comes up if not at all of them."""
+    first = at[0]
+    common = {key: value for key, value in first.items() if all(values[key] == value for values in at)}
+    left = {key: value for key, value in common.items() if not problem.startswith(f"{key} = {short(value)}: ")}
+    if len(at) == points or (common and not left):
+        return problem
+    if left:
+        return f"{problem} (at {_told(left)})"
+    return f"{problem} (at {len(at)} points, the first of them {_told(first)})"
+
+
+def _told(values: Mapping[str, Any]) -> str:
+    return ", ".join(f"{key} = {short(value)}" for key, value in values.items())
+
+
+def cell(value: Any) -> Any:
+    """A point's value as it stands in a table: lists and mappings as text."""
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, list | Mapping) else value
