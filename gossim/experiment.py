@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from . import provenance
+from .columns import TABLES
 from .errors import Diverged, InputError, RunError, told
 from .files import undisturbed
 from .numeric import Gradients, Nothing
@@ -111,6 +112,8 @@ class Experiment:
         self.probes: list[dict[str, Any]] = []
         self.workers: list[dict[str, Any]] = []
         self.timeline: list[dict[str, Any]] = []
+        self.gaps: list[dict[str, Any]] = []
+        self.layers: list[dict[str, Any]] = []
         self.manifest = provenance.manifest(
             sys.argv, numeric.device, numeric.device_name, self.scenario.seed, self.scenario.repeats
         )
@@ -140,7 +143,7 @@ class Experiment:
         order = {name: position for position, name in enumerate(self.scenario.arms)}
         tables = {
             name: table(name, sorted(getattr(self, name), key=lambda row: (order[row["arm"]], row["seed"])))
-            for name in ("probes", "workers", "timeline")
+            for name in TABLES
         }
         return Results(scenario=self.scenario, manifest=self.manifest, **tables)
 
@@ -176,6 +179,8 @@ class Experiment:
         finally:
             self.probes += observed.probes
             self.workers += observed.workers
+            self.gaps += observed.gaps
+            self.layers += observed.layers
             if world:
                 entry["staleness_steps"], entry["staleness_s"] = world.staleness()
                 entry["messages_lost"] = world.network.messages_lost

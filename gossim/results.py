@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from .columns import TABLES
+from .columns import DERIVED, OPTIONAL, TABLES
 from .errors import InputError
 from .files import whole, write_text
 from .scenario import Scenario, load
@@ -20,10 +20,12 @@ from .scenario import Scenario, load
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+    from .gradient_weights import GradientWeights
+
 
 def table(name: str, rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
-    """The table of that name with these rows, its columns as `columns.TABLES` has them."""
-    columns = TABLES[name]
+    """The table of that name with these rows, its columns as `columns.TABLES` or `DERIVED` has them."""
+    columns = (TABLES | DERIVED)[name]
     frame = pd.DataFrame(list(rows), columns=[column.name for column in columns])
     return frame.astype({column.name: column.dtype for column in columns})
 
@@ -37,12 +39,21 @@ class Results:
     probes: pd.DataFrame
     workers: pd.DataFrame
     timeline: pd.DataFrame
+    gaps: pd.DataFrame
+    layers: pd.DataFrame
 
     def summary(self) -> pd.DataFrame:
         """One row an arm: mean over seeds and, in columns that end in `_se`, its standard error."""
         from .summary import summarise
 
         return summarise(self)
+
+    def weights(self, arm: str, seed: int | None = None) -> GradientWeights:
+        """With which weight each gradient of that arm, with the first or another seed, enters the final model. Its
+        clock is run again for it. Raises InputError where gradients have no weights, or the run is not repeated."""
+        from .gradient_weights import of_run
+
+        return of_run(self, arm, self.scenario.seed if seed is None else seed)
 
     def plot(self) -> dict[str, Figure]:
         """The figures by name."""
@@ -121,13 +132,19 @@ class RunDirectory:
             raise InputError(f"{self.path}: is not a run directory (it has no readable manifest.json)")
         manifest = json.loads((self.path / "manifest.json").read_text(encoding="utf-8"))
         try:
-            tables = {name: pd.read_parquet(self.path / f"{name}.parquet", engine="pyarrow") for name in TABLES}
+            tables = {name: self._table(name) for name in TABLES}
         except (OSError, ValueError) as error:
             raise InputError(f"{self.path}: the run's tables cannot be read: {error}") from None
         for name, columns in TABLES.items():
             if list(tables[name].columns) != [column.name for column in columns]:
                 raise InputError(f"{self.path}: {name}.parquet does not have the columns that this gossim writes")
         return Results(scenario=load(self.path / "scenario.yaml"), manifest=manifest, **tables)
+
+    def _table(self, name: str) -> pd.DataFrame:
+        path = self.path / f"{name}.parquet"
+        if name in OPTIONAL and not path.exists():
+            return table(name, [])
+        return pd.read_parquet(path, engine="pyarrow")
 
     @contextmanager
     def _telling(self) -> Iterator[None]:
