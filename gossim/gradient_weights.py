@@ -32,6 +32,10 @@ LARGEST_TAPE = 20_000_000
 APPLIES = "an operation that is not linear in parameters and gradients, so that no gradient has a coefficient"
 
 
+class NoWeights(InputError):
+    """The gradients of an arm have no such weights, or so many that they cannot be told."""
+
+
 class Gradient(NamedTuple):
     """The `step`-th gradient of `worker`: parameters read at `time_s`, first used at `used_s` (NaN if never), and its
     coefficient in the final model, −η a."""
@@ -68,14 +72,14 @@ class Tape:
         self._unused: dict[int, int] = {}  # by row, the gradient in it that nothing has read yet
 
     def record(self, ops: Iterable[Op], now_s: float) -> None:
-        """Take in what was emitted at `now_s`. Raises InputError for what cannot be walked back, or not kept."""
+        """Take in what was emitted at `now_s`. Raises NoWeights for what cannot be walked back, or not kept."""
         for op in ops:
             if isinstance(op, Probe):
                 self.probe, self.length = op, len(self.outs)
                 continue
             if isinstance(op, Apply):
                 what = type(op.function).__name__
-                raise InputError(f"its program has {APPLIES} ({what}: Adam and compression have such)")
+                raise NoWeights(f"its program has {APPLIES} ({what}: Adam and compression have such)")
             if isinstance(op, Grad):
                 self._gradient(op, now_s)
             else:
@@ -88,9 +92,9 @@ class Tape:
             self.outs.append(op.out)
             self.ends.append(len(self.rows))
         if len(self.outs) + len(self.rows) > self.limit:
-            raise InputError(
-                f"its program is too long to be kept whole: after {len(self.gradients):,} gradients, at {now_s:g} s, it "
-                f"has more than {self.limit:,} operations and terms (a gradient takes about five, and a probe two for "
+            raise NoWeights(
+                f"its program is too long to be kept whole: after {len(self.gradients):,} gradients, at {now_s:g} s, "
+                f"it has more than {self.limit:,} operations and terms (a gradient takes about five, and a probe two for "
                 "each worker); make `until` shorter, or probe more seldom"
             )
 
@@ -130,11 +134,11 @@ def unroll(arm: Arm, seed: int, limit: int = LARGEST_TAPE) -> tuple[list[Gradien
     """Run the clock of `arm` again and walk its program back: every gradient, in the order in which they were begun,
     the coefficient of x^0, and what the clock knows at the end.
 
-    Raises InputError where there is no problem, an operation is not linear, or the program is longer than `limit`;
+    Raises NoWeights where there is no problem, an operation is not linear, or the program is longer than `limit`;
     RunError where the run breaks down.
     """
     if arm.problem is None:
-        raise InputError("it has no problem, and so no gradients")
+        raise NoWeights("it has no problem, and so no gradients")
     world = World(arm, seed, message_bytes(arm), gradient_steps=steps_limit(arm))
     tape = Tape(limit)
     tape.record(world.program.take(), 0.0)
@@ -160,7 +164,7 @@ def rate(arm: Arm, step: int, used_s: float) -> float:
 
 
 def gradient_weights(name: str, arm: Arm, seed: int, limit: int = LARGEST_TAPE) -> GradientWeights:
-    """The tables for arm `name`. Raises InputError or RunError, naming it, as `unroll` does."""
+    """The tables for arm `name`. Raises NoWeights or RunError, naming it, as `unroll` does."""
     gradients, initial, _ = _unrolled(name, arm, seed, limit)
     return _tables(name, arm, seed, gradients, initial)
 

@@ -30,6 +30,19 @@ def table(name: str, rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
     return frame.astype({column.name: column.dtype for column in columns})
 
 
+def write_frames(frames: Iterable[pd.DataFrame], path: Path) -> None:
+    """Write `frames`, one below the other, to `path`, as its ending says: .csv or .parquet."""
+    together = pd.concat(list(frames), ignore_index=True)
+    try:
+        with whole(path) as draft:
+            if path.suffix == ".csv":
+                together.to_csv(draft, index=False)
+            else:
+                together.to_parquet(draft, engine="pyarrow", index=False)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be written: {error.strerror}") from None
+
+
 @dataclass(frozen=True, eq=False)
 class Results:
     """What a run recorded. `gossim.columns` says what each column means."""
