@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 from array import array
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from .errors import InputError, RunError, nearest
 from .experiment import message_bytes, steps_limit
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from .sim.world import Facts
 
 LARGEST_TAPE = 20_000_000
-"""Operations and the terms that they read, together: half a gigabyte at the most, and half a minute to walk back."""
+"""Operations and the terms that they read, together: half a gigabyte, and a minute or two."""
 
 APPLIES = "an operation that is not linear in parameters and gradients, so that no gradient has a coefficient"
 
@@ -36,15 +36,20 @@ class NoWeights(InputError):
     """The gradients of an arm have no such weights, or so many that they cannot be told."""
 
 
-class Gradient(NamedTuple):
-    """The `step`-th gradient of `worker`: parameters read at `time_s`, first used at `used_s` (NaN if never), and its
-    coefficient in the final model, −η a."""
+class Unrolled(NamedTuple):
+    """Every gradient, in the order in which they were begun, and its coefficient in the final model, −η a; `initial`,
+    the coefficient of x^0; and what the clock knows at the end.
 
-    worker: int
-    step: int
-    time_s: float
-    used_s: float
-    coefficient: float
+    The `step`-th gradient of `worker` has read parameters at `time_s` and was first used at `used_s`, NaN if never.
+    """
+
+    worker: Sequence[int]
+    step: Sequence[int]
+    time_s: Sequence[float]
+    used_s: Sequence[float]
+    coefficient: Sequence[float]
+    initial: float
+    facts: Facts
 
 
 class GradientWeights(NamedTuple):
@@ -94,8 +99,8 @@ class Tape:
         if len(self.outs) + len(self.rows) > self.limit:
             raise NoWeights(
                 f"its program is too long to be kept whole: after {len(self.gradients):,} gradients, at {now_s:g} s, "
-                f"it has more than {self.limit:,} operations and terms (a gradient takes about five, and a probe two for "
-                "each worker); make `until` shorter, or probe more seldom"
+                f"it has more than {self.limit:,} operations and terms (a gradient takes about six, and a probe two "
+                "for each worker); make `until` shorter, or probe more seldom"
             )
 
     def _gradient(self, op: Grad, now_s: float) -> None:
@@ -130,9 +135,8 @@ class Tape:
         return found, owed[INITIAL_ROW]
 
 
-def unroll(arm: Arm, seed: int, limit: int = LARGEST_TAPE) -> tuple[list[Gradient], float, Facts]:
-    """Run the clock of `arm` again and walk its program back: every gradient, in the order in which they were begun,
-    the coefficient of x^0, and what the clock knows at the end.
+def unroll(arm: Arm, seed: int, limit: int = LARGEST_TAPE) -> Unrolled:
+    """Run the clock of `arm` again and walk its program back.
 
     Raises NoWeights where there is no problem, an operation is not linear, or the program is longer than `limit`;
     RunError where the run breaks down.
@@ -151,8 +155,7 @@ def unroll(arm: Arm, seed: int, limit: int = LARGEST_TAPE) -> tuple[list[Gradien
     present = facts.participants
     final = [(1.0, rows[-1])] if facts.served else [(1 / len(present), rows[m]) for m in present]
     found, initial = tape.walk_back(final)
-    columns = (tape.workers, tape.steps, tape.time_s, tape.used_s, found)
-    return [Gradient(*numbers) for numbers in zip(*columns, strict=True)], initial, facts
+    return Unrolled(tape.workers, tape.steps, tape.time_s, tape.used_s, found, initial, facts)
 
 
 def rate(arm: Arm, step: int, used_s: float) -> float:
@@ -165,8 +168,7 @@ def rate(arm: Arm, step: int, used_s: float) -> float:
 
 def gradient_weights(name: str, arm: Arm, seed: int, limit: int = LARGEST_TAPE) -> GradientWeights:
     """The tables for arm `name`. Raises NoWeights or RunError, naming it, as `unroll` does."""
-    gradients, initial, _ = _unrolled(name, arm, seed, limit)
-    return _tables(name, arm, seed, gradients, initial)
+    return _tables(name, arm, seed, _unrolled(name, arm, seed, limit))
 
 
 def of_run(results: Results, name: str, seed: int) -> GradientWeights:
@@ -177,35 +179,38 @@ def of_run(results: Results, name: str, seed: int) -> GradientWeights:
         raise InputError(f"arm '{name}': there is none of that name{nearest(name, scenario.arms)}")
     if seed not in scenario.seeds:
         raise InputError(f"seed {seed}: must be from {scenario.seed} to {scenario.seeds[-1]}")
-    gradients, initial, facts = _unrolled(name, scenario.arms[name], seed)
+    unrolled = _unrolled(name, scenario.arms[name], seed)
     ended = [e["status"] for e in results.manifest["runs"] if (e["arm"], e["seed"]) == (name, seed)]
     if ended == ["complete"]:
         own = results.probes[(results.probes["arm"] == name) & (results.probes["seed"] == seed)].iloc[-1]
-        if any(own[measure] != getattr(facts, measure) for measure in ("time_s", "gradient_steps", "bytes_sent")):
+        if any(
+            own[measure] != getattr(unrolled.facts, measure) for measure in ("time_s", "gradient_steps", "bytes_sent")
+        ):
             raise InputError(f"arm '{name}', seed {seed}: its clock does not repeat the run; has a file changed?")
-    return _tables(name, scenario.arms[name], seed, gradients, initial)
+    return _tables(name, scenario.arms[name], seed, unrolled)
 
 
-def _unrolled(name: str, arm: Arm, seed: int, limit: int = LARGEST_TAPE) -> tuple[list[Gradient], float, Facts]:
+def _unrolled(name: str, arm: Arm, seed: int, limit: int = LARGEST_TAPE) -> Unrolled:
     try:
         return unroll(arm, seed, limit)
     except (InputError, RunError) as error:
         raise type(error)(f"arm '{name}', seed {seed}: {error}") from None
 
 
-def _tables(name: str, arm: Arm, seed: int, gradients: list[Gradient], initial: float) -> GradientWeights:
+def _tables(name: str, arm: Arm, seed: int, unrolled: Unrolled) -> GradientWeights:
+    import numpy as np
     import pandas as pd
 
-    from .results import table
+    from .results import typed
 
+    worker, step, time_s, used_s = (np.asarray(column) for column in unrolled[:4])
+    eta_a = 0.0 - np.asarray(unrolled.coefficient)
+    eta = np.array([rate(arm, *each) for each in zip(unrolled.step, unrolled.used_s, strict=True)])
+    # At a rate of 0 nothing moves, and there is no saying with which weight it does not.
+    a = np.divide(eta_a, eta, out=np.where(eta_a == 0, 0.0, math.nan), where=eta != 0)
     label = {"arm": name, "seed": seed}
-    rows: list[dict[str, Any]] = []
-    for worker, step, time_s, used_s, coefficient in gradients:
-        moved, eta = 0.0 - coefficient, rate(arm, step, used_s)
-        a = moved / eta if eta else (math.nan if moved else 0.0)
-        times = {"time_s": time_s, "used_s": used_s}
-        rows.append({**label, "worker": worker, "step": step, **times, "eta_a": moved, "a": a})
-    each = table("gradient_weights", rows)
+    times = {"time_s": time_s, "used_s": used_s}
+    each = pd.DataFrame({"worker": worker, "step": step, **times, "eta_a": eta_a, "a": a}).assign(**label)
     by_step = each.groupby("step")
     sums = pd.DataFrame(
         {
@@ -213,5 +218,6 @@ def _tables(name: str, arm: Arm, seed: int, gradients: list[Gradient], initial: 
             "eta_a_sum": by_step["eta_a"].sum(),
             "a_sum": by_step["a"].sum(min_count=1),
         }
-    ).reset_index()
-    return GradientWeights(each, table("gradient_weight_sums", sums.assign(**label).to_dict("records")), initial)
+    )
+    sums = sums.reset_index().assign(**label)
+    return GradientWeights(typed("gradient_weights", each), typed("gradient_weight_sums", sums), unrolled.initial)

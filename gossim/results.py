@@ -24,10 +24,14 @@ if TYPE_CHECKING:
 
 
 def table(name: str, rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
-    """The table of that name with these rows, its columns as `columns.TABLES` or `DERIVED` has them."""
+    """The table of that name with these rows, its columns as `columns.TABLES` has them."""
+    return typed(name, pd.DataFrame(list(rows), columns=[column.name for column in TABLES[name]]))
+
+
+def typed(name: str, frame: pd.DataFrame) -> pd.DataFrame:
+    """`frame` with its columns in the order and of the types that `columns.TABLES` or `DERIVED` has."""
     columns = (TABLES | DERIVED)[name]
-    frame = pd.DataFrame(list(rows), columns=[column.name for column in columns])
-    return frame.astype({column.name: column.dtype for column in columns})
+    return frame[[column.name for column in columns]].astype({column.name: column.dtype for column in columns})
 
 
 def write_frames(frames: Iterable[pd.DataFrame], path: Path) -> None:

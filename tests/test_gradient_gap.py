@@ -13,11 +13,12 @@ from conftest import ALGORITHMS, BASE, CPU, DIGITS, PROBLEMS, only_arm, scenario
 
 import gossim
 from gossim.errors import ScenarioError
+from gossim.experiment import Experiment
 from gossim.observed import Observations
 from gossim.plots import FIGURES
 from gossim.problems.build import build
 from gossim.record import Recorder
-from gossim.results import Results
+from gossim.results import Results, RunDirectory
 from gossim.scenario import ProbeSettings, Scenario
 
 BOTH = {"every_s": 0.25, "gradient_gap": True, "layers": True}
@@ -66,7 +67,7 @@ def test_asking_changes_nothing_else(name: str, tmp_path: Path) -> None:
     data = {**BASE, "problem": MLP, "dtype": "float32", "arms": {"arm": {"algorithm": ALGORITHMS[name]}}}
     runs = {}
     for asked, probe in (("without", {"every_s": 0.25}), ("with", BOTH)):
-        runs[asked] = gossim.run(Scenario.parse({**data, "probe": probe}), out=tmp_path / asked)
+        runs[asked] = Experiment(Scenario.parse({**data, "probe": probe})).run(RunDirectory(tmp_path / asked))
     for kept in ("probes", "workers", "timeline"):
         paths = [tmp_path / asked / f"{kept}.parquet" for asked in runs]
         assert paths[0].read_bytes() == paths[1].read_bytes()

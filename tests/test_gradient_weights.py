@@ -30,6 +30,7 @@ from conftest import (
 from test_cli import ROOT, gossim_command
 
 import gossim
+from gossim.cli import weights
 from gossim.columns import DERIVED
 from gossim.errors import InputError
 from gossim.execute.reference import Reference
@@ -56,11 +57,11 @@ def rebuilt_and_final(arm: Arm, seed: int = 0) -> tuple[torch.Tensor, torch.Tens
     problem.gradient = recorded  # type: ignore[method-assign]
     _, facts, rows = trajectory(arm, Reference, seed, problem=problem)
     final = rows[-1][-1] if facts[-1].served else rows[-1][facts[-1].participants].mean(dim=0)
-    weights = gradient_weights("arm", arm, seed)
-    keys = list(weights.gradients[["worker", "step"]].itertuples(index=False, name=None))
+    found = gradient_weights("arm", arm, seed)
+    keys = list(found.gradients[["worker", "step"]].itertuples(index=False, name=None))
     assert set(keys) == set(gradients)
-    moved = sum(eta_a * gradients[key] for eta_a, key in zip(weights.gradients["eta_a"], keys, strict=True))
-    return weights.initial * problem.initial() - moved, final, weights.initial
+    moved = sum(eta_a * gradients[key] for eta_a, key in zip(found.gradients["eta_a"], keys, strict=True))
+    return found.initial * problem.initial() - moved, final, found.initial
 
 
 @pytest.mark.parametrize("optimizer", ["sgd", "sgd with decay", "momentum", "nesterov"])
@@ -267,18 +268,18 @@ def test_the_command(run: Path) -> None:
     for name in ("gradient_weight_sums", "gradient_weights"):
         for suffix in ("png", "svg"):
             assert (run / "figures" / f"{name}.{suffix}").stat().st_size > 5000
-    alone = gossim_command("weights", run, "--arm", "push", "--seed", "1", "--out", run.parent / "w.parquet")
-    assert alone.returncode == 0, alone.stderr
+    refused = gossim_command("weights", run, "--arm", "squeezed")
+    assert refused.returncode == 2
+    assert "is not linear" in refused.stderr
+    weights(run, "push", 1, run.parent / "w.parquet")
     expected = gossim.Results.open(run).weights("push", 1).gradients
     pd.testing.assert_frame_equal(pd.read_parquet(run.parent / "w.parquet"), expected)
-    for arguments, told in (
-        (["--arm", "squeezed"], "is not linear"),
-        (["--seed", "7"], "must be from 0 to 1"),
-        (["--out", "w.txt"], "must end in .csv or .parquet"),
-    ):
-        refused = gossim_command("weights", run, *arguments)
-        assert refused.returncode == 2
-        assert told in refused.stderr
+    with pytest.raises(InputError, match="seed 7: must be from 0 to 1"):
+        weights(run, seed=7)
+    with pytest.raises(InputError, match="must end in .csv or .parquet"):
+        weights(run, out=Path("w.txt"))
+    with pytest.raises(InputError, match="absent/w.csv: cannot be written: No such file or directory"):
+        weights(run, "push", out=run / "absent" / "w.csv")
 
 
 def test_no_torch_is_imported(run: Path) -> None:

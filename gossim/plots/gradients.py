@@ -30,8 +30,8 @@ def weight_sums(results: Results, weights: Mapping[str, GradientWeights]) -> Fig
     for place, (arm, found) in enumerate(weights.items()):
         used = found.sums[found.sums["workers"] > 0]
         # Many arms are at 1 throughout: the earlier ones are wider, and seen under the later.
-        look = {"color": arm_colours(results)[arm], "linewidth": max(2, 7 - 1.5 * place)}
-        (line,) = axes.plot(used["step"], used["a_sum"], label=arm, **look)
+        width = max(2.0, 7 - 1.5 * place)
+        (line,) = axes.plot(used["step"], used["a_sum"], label=arm, color=arm_colours(results)[arm], linewidth=width)
         if arm_dashes(results)[arm]:
             line.set_dashes(arm_dashes(results)[arm])
     label = r"$\Sigma_m\,a_m^\tau$ in the final model"
