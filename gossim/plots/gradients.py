@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 SPREAD = 0.995
 """The share of the coefficients that the colours tell apart: a few may be far larger than all others."""
 
+LEVEL = 1e-6
+"""So near to 1 a line cannot be told from another."""
+
 
 def weight_sums(results: Results, weights: Mapping[str, GradientWeights]) -> Figure | None:
     """Σ_m a_m against the workers' own step: 1 for an average of gradients, or of parameters by all at once."""
@@ -27,10 +30,13 @@ def weight_sums(results: Results, weights: Mapping[str, GradientWeights]) -> Fig
         return None
     figure, axes = wide()
     axes.axhline(1, color="0.35", linestyle=":", linewidth=2)
-    for place, (arm, found) in enumerate(weights.items()):
+    level = 0
+    for arm, found in weights.items():
         used = found.sums[found.sums["workers"] > 0]
-        # Many arms are at 1 throughout: the earlier ones are wider, and seen under the later.
-        width = max(2.0, 7 - 1.5 * place)
+        width = 2.5
+        if (used["a_sum"].iloc[:-1].sub(1).abs() < LEVEL).mean() > 0.5:
+            # Of several arms at 1 the earlier ones are wider, and seen under the later.
+            width, level = max(2.5, 9 - 3 * level), level + 1
         (line,) = axes.plot(used["step"], used["a_sum"], label=arm, color=arm_colours(results)[arm], linewidth=width)
         if arm_dashes(results)[arm]:
             line.set_dashes(arm_dashes(results)[arm])
