@@ -209,6 +209,48 @@ def trace(
     print(out or store.trace)
 
 
+@app.command()
+def weights(
+    directory: Annotated[Path, typer.Argument(metavar="RUN_DIR", help="A run directory.")],
+    arm: Annotated[
+        str | None, typer.Option(metavar="ARM", help="This arm alone  [default: every arm that has such weights]")
+    ] = None,
+    seed: Annotated[int | None, typer.Option(metavar="N", help="[default: the first]")] = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Also write both tables: FILE and FILE_sums, .csv or .parquet")
+    ] = None,
+) -> None:
+    """With which weight each gradient entered the final model: runs the clock again, without gradients; draws it."""
+    from .gradient_weights import NoWeights
+    from .results import RunDirectory, write_frames
+
+    if out is not None and out.suffix not in (".csv", ".parquet"):
+        raise InputError(f"--out {out}: must end in .csv or .parquet")
+    store = RunDirectory(directory)
+    results = store.read()
+    notes = Console(stderr=True, soft_wrap=True, highlight=False, emoji=False)
+    found = {}
+    for name in [arm] if arm is not None else results.scenario.arms:
+        try:
+            found[name] = results.weights(name, seed)
+        except NoWeights as error:
+            if arm is not None:
+                raise
+            notes.print(f"left out: {escape(str(error))}")
+    if not found:
+        raise InputError(f"{directory}: no arm has such weights")
+    from .plots import draw_weights
+    from .report import gradient_weights, show
+
+    show(Console(emoji=False), gradient_weights(found))
+    if out is not None:
+        for path, place in ((out, 0), (out.with_stem(f"{out.stem}_sums"), 1)):
+            write_frames([each[place] for each in found.values()], path)
+            print(path)
+    for path in store.write_figures(draw_weights(results, found)):
+        print(path)
+
+
 def _wanted(changes: list[str]) -> dict[str, Any]:
     """The values of `--set` by their keys."""
     from . import yaml12

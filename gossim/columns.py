@@ -110,17 +110,71 @@ ACTIVITIES = (
     Column("down_s", "float64", "s", "time spent down"),
 )
 
+GAPS = (
+    _ARM,
+    _SEED,
+    _TIME,
+    Column("worker", "int64", "", "number of the worker, from 0; only those that take part"),
+    Column(
+        "gradient_gap",
+        "float64",
+        "nats per parameter",
+        "Euclidean norm of grad L_m(x_m) - grad L_m(mean(x)), both on the worker's next minibatch",
+    ),
+    Column("gradient_norm", "float64", "nats per parameter", "Euclidean norm of grad L_m(mean(x)) on that minibatch"),
+    Column("ratio", "float64", "", "gradient_gap / gradient_norm; empty where the latter is 0"),
+)
+
+LAYERS = (
+    _ARM,
+    _SEED,
+    _TIME,
+    Column("layer", "str", "", "the model's name of a parameter tensor; x where there is but one vector"),
+    Column(
+        "consensus_distance",
+        "float64",
+        "parameters",
+        "mean of the Euclidean norm of this tensor's part of x_m - mean(x) over workers that are not down",
+    ),
+)
+
 TABLES = {
     "probes": PROBES,
     "workers": WORKERS,
     "timeline": TIMELINE,
     "exchanges": EXCHANGES,
     "activities": ACTIVITIES,
+    "gaps": GAPS,
+    "layers": LAYERS,
 }
-"""The tables of a run directory, each a Parquet file of that name. `timeline` holds the start of the first seed."""
+"""The tables of a run directory, each a Parquet file of that name. `timeline` holds the start of the first seed;
+`gaps` and `layers` are empty unless the scenario asks for them."""
 
 LATER = {
     "timeline": {"receiver", "size_bytes"},
-    **{name: {c.name for c in TABLES[name]} for name in ("exchanges", "activities")},
+    **{name: {c.name for c in TABLES[name]} for name in ("exchanges", "activities", "gaps", "layers")},
 }
 """Columns that runs of earlier versions do not have; such a run is read as if they were empty."""
+
+GRADIENT_WEIGHTS = (
+    _ARM,
+    _SEED,
+    Column("worker", "int64", "", "number of the worker, from 0"),
+    Column("step", "int64", "", "tau, the worker's own number of this gradient, from 0"),
+    Column("time_s", "float64", "s", "simulated time at which the worker read the parameters for it"),
+    Column("used_s", "float64", "s", "simulated time at which it was first used; empty if it never was"),
+    Column("eta_a", "float64", "", "minus its coefficient in the final model"),
+    Column("a", "float64", "", "the same over the learning rate that the schedule gives for the worker's step tau"),
+)
+
+GRADIENT_WEIGHT_SUMS = (
+    _ARM,
+    _SEED,
+    Column("step", "int64", "", "tau"),
+    Column("workers", "int64", "", "how many workers' tau-th gradient was used"),
+    Column("eta_a_sum", "float64", "", "sum over workers of eta_a"),
+    Column("a_sum", "float64", "", "sum over workers of a"),
+)
+
+DERIVED = {"gradient_weights": GRADIENT_WEIGHTS, "gradient_weight_sums": GRADIENT_WEIGHT_SUMS}
+"""Tables that no run writes: they are computed when somebody asks."""

@@ -114,6 +114,8 @@ class Experiment:
         self.timeline: list[dict[str, Any]] = []
         self.exchanges: list[dict[str, Any]] = []
         self.activities: list[dict[str, Any]] = []
+        self.gaps: list[dict[str, Any]] = []
+        self.layers: list[dict[str, Any]] = []
         self.manifest = provenance.manifest(
             sys.argv, numeric.device, numeric.device_name, self.scenario.seed, self.scenario.repeats
         )
@@ -179,6 +181,8 @@ class Experiment:
         finally:
             self.probes += observed.probes
             self.workers += observed.workers
+            self.gaps += observed.gaps
+            self.layers += observed.layers
             if world:
                 entry["staleness_steps"], entry["staleness_s"] = world.staleness()
                 entry["messages_lost"] = world.network.messages_lost

@@ -74,7 +74,7 @@ class Gradients:
         from .record import Recorder
 
         problem = self._problem(arm, seed)
-        return Executed(problem, self.executor(problem, Recorder(problem, observed).measure))
+        return Executed(problem, self.executor(problem, Recorder(problem, observed, arm.probe).measure))
 
     def _problem(self, arm: Arm, seed: int) -> Problem:
         from .problems.build import build

@@ -18,6 +18,8 @@ class Observations:
         self.label = {"arm": arm, "seed": seed}
         self.probes: list[dict[str, Any]] = []
         self.workers: list[dict[str, Any]] = []
+        self.gaps: list[dict[str, Any]] = []
+        self.layers: list[dict[str, Any]] = []
 
     def add(
         self, facts: Facts, distances: Sequence[float] | None = None, losses: Mapping[str, Any] | None = None
@@ -52,6 +54,18 @@ class Observations:
                     "waiting_s": worker.waiting_s,
                 }
             )
+
+    def add_gaps(self, facts: Facts, gaps: Sequence[float], norms: Sequence[float]) -> None:
+        """Of each worker that takes part, ‖∇L^m(x_m) − ∇L^m(x̄)‖ and ‖∇L^m(x̄)‖."""
+        for worker, gap, norm in zip(facts.participants, gaps, norms, strict=True):
+            row = {"worker": worker, "gradient_gap": gap, "gradient_norm": norm, "ratio": gap / norm if norm else None}
+            self.gaps.append({**self.label, "time_s": facts.time_s, **row})
+
+    def add_layers(self, facts: Facts, distances: Mapping[str, float]) -> None:
+        """The consensus distance in each of the model's parameter tensors."""
+        for layer, distance in distances.items():
+            row = {"layer": layer, "consensus_distance": distance}
+            self.layers.append({**self.label, "time_s": facts.time_s, **row})
 
 
 def exchanges(world: World) -> Iterator[dict[str, Any]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
 import torch
 
@@ -11,13 +12,17 @@ from .observed import Observations
 from .problems.problem import Problem
 from .sim.world import Facts
 
+if TYPE_CHECKING:
+    from .scenario import ProbeSettings
+
 
 class Recorder:
-    """Measures probed rows and adds them to `observed`."""
+    """Measures probed rows and adds them to `observed`; `probe` says what is measured besides."""
 
-    def __init__(self, problem: Problem, observed: Observations):
+    def __init__(self, problem: Problem, observed: Observations, probe: ProbeSettings):
         self.problem = problem
         self.observed = observed
+        self.probe = probe
 
     def measure(self, rows: torch.Tensor, facts: Facts) -> None:
         """Record a probe of `rows`, `(workers, dim)` or, with a server's, `(workers + 1, dim)`: distances from the mean
@@ -38,3 +43,25 @@ class Recorder:
         if not all(math.isfinite(number) for number in numbers):
             raise Diverged(facts.time_s, facts.gradient_steps)
         self.observed.add(facts, distances, losses._asdict())
+        if self.probe.gradient_gap:
+            self._gaps(rows, mean.to(rows.dtype), facts)
+        if self.probe.layers:
+            self._layers((offsets - drift)[present], facts)
+
+    def _gaps(self, rows: torch.Tensor, mean: torch.Tensor, facts: Facts) -> None:
+        """‖∇L^m(x_m) − ∇L^m(x̄)‖ and ‖∇L^m(x̄)‖ on each worker's next minibatch: a gradient follows from (seed, worker,
+        step), so that the worker takes its own on the same one later, unmoved."""
+        present = facts.participants
+        steps = [facts.workers[worker].gradients for worker in present]
+        # Two calls of one shape: where all parameters are equal, so are the gradients, to the bit.
+        own = self.problem.gradients(rows[present], present, steps).double()
+        common = self.problem.gradients(mean.expand(len(present), -1).contiguous(), present, steps).double()
+        gaps, norms = (torch.linalg.vector_norm(g, dim=1).tolist() for g in (own - common, common))
+        self.observed.add_gaps(facts, gaps, norms)
+
+    def _layers(self, offsets: torch.Tensor, facts: Facts) -> None:
+        """Mean over workers of the norm of each part of `offsets`, `(workers, dim)`, from the mean."""
+        layers = self.problem.layers
+        parts = offsets.split(list(layers.values()), dim=1)
+        distances = [float(torch.linalg.vector_norm(part, dim=1).mean()) for part in parts]
+        self.observed.add_layers(facts, dict(zip(layers, distances, strict=True)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import time
+from collections.abc import Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
@@ -21,6 +22,7 @@ from .parameters import parameters
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
+    from .gradient_weights import GradientWeights
     from .grid import Point
     from .results import Results
     from .scenario import Arm, Scenario
@@ -188,6 +190,21 @@ def comparison(results: Results) -> Table:
         if row["diverged"]:
             label += f"\n{row['diverged']:.0f} diverged"
         shown.add_row(label, *cells)
+    return shown
+
+
+def gradient_weights(found: Mapping[str, GradientWeights]) -> Table:
+    """Of each arm: its gradients, how many were used, and what their weights add up to for each τ."""
+    shown = Table(box=box.HORIZONTALS, pad_edge=False)
+    shown.add_column("arm", no_wrap=True)
+    for heading in ("gradients", "used", "weight\nof x⁰", "Σ_m a_m\nfirst τ", "mean\nover τ", "smallest", "largest"):
+        shown.add_column(heading, justify="right")
+    for arm, (gradients, sums, initial) in found.items():
+        of_all = sums.loc[sums["workers"] == gradients["worker"].nunique(), "a_sum"]
+        numbers = [sums["a_sum"].iloc[0], of_all.mean(), of_all.min(), of_all.max()]
+        counts = [f"{len(gradients):,}", f"{gradients['used_s'].count():,}"]
+        shown.add_row(escape(arm), *counts, *("–" if n != n else f"{n:.4g}" for n in (initial, *numbers)))
+    shown.caption = "Mean, smallest and largest over those τ that every worker has come to."
     return shown
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from .columns import LATER, TABLES
+from .columns import DERIVED, LATER, TABLES
 from .errors import InputError
 from .files import whole, write_text
 from .scenario import Scenario, load
@@ -20,12 +20,31 @@ from .scenario import Scenario, load
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+    from .gradient_weights import GradientWeights
+
 
 def table(name: str, rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
     """The table of that name with these rows, its columns as `columns.TABLES` has them."""
-    columns = TABLES[name]
-    frame = pd.DataFrame(list(rows), columns=[column.name for column in columns])
-    return frame.astype({column.name: column.dtype for column in columns})
+    return typed(name, pd.DataFrame(list(rows), columns=[column.name for column in TABLES[name]]))
+
+
+def typed(name: str, frame: pd.DataFrame) -> pd.DataFrame:
+    """`frame` with its columns in the order and of the types that `columns.TABLES` or `DERIVED` has."""
+    columns = (TABLES | DERIVED)[name]
+    return frame[[column.name for column in columns]].astype({column.name: column.dtype for column in columns})
+
+
+def write_frames(frames: Iterable[pd.DataFrame], path: Path) -> None:
+    """Write `frames`, one below the other, to `path`, as its ending says: .csv or .parquet."""
+    together = pd.concat(list(frames), ignore_index=True)
+    try:
+        with whole(path) as draft:
+            if path.suffix == ".csv":
+                together.to_csv(draft, index=False)
+            else:
+                together.to_parquet(draft, engine="pyarrow", index=False)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be written: {error.strerror}") from None
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,12 +58,21 @@ class Results:
     timeline: pd.DataFrame
     exchanges: pd.DataFrame
     activities: pd.DataFrame
+    gaps: pd.DataFrame
+    layers: pd.DataFrame
 
     def summary(self) -> pd.DataFrame:
         """One row an arm: mean over seeds and, in columns that end in `_se`, its standard error."""
         from .summary import summarise
 
         return summarise(self)
+
+    def weights(self, arm: str, seed: int | None = None) -> GradientWeights:
+        """With which weight each gradient of that arm, with the first or another seed, enters the final model. Its
+        clock is run again for it. Raises InputError where gradients have no weights, or the run is not repeated."""
+        from .gradient_weights import of_run
+
+        return of_run(self, arm, self.scenario.seed if seed is None else seed)
 
     def compare(self) -> pd.DataFrame:
         """One row a pair of arms and measure: the difference within seeds, with its 95% interval."""

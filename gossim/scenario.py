@@ -44,9 +44,15 @@ class Until(Frozen):
 
 
 class ProbeSettings(Frozen):
-    """When to measure: every so many simulated seconds, and always at the start and at the end."""
+    """When to measure: every so many simulated seconds, and always at the start and at the end; and what besides.
+
+    `gradient_gap`: how far each worker's gradient is from the one at the mean parameters, for two gradients of each
+    worker at each probe. `layers`: the consensus distance in each of the model's parameter tensors.
+    """
 
     every_s: Lasting
+    gradient_gap: bool = False
+    layers: bool = False
 
 
 class Target(Frozen):
@@ -85,6 +91,9 @@ class Settings(Frozen):
             raise broken_at(("optimizer",), None, "is required where there is a problem", MISSING)
         if self.problem is None and self.network is not None and self.network.message_bytes is None:
             raise broken_at(("network", "message_bytes"), None, "is required where there is no problem", MISSING)
+        for key in ("gradient_gap", "layers"):
+            if self.problem is None and getattr(self.probe, key):
+                raise broken_at(("probe", key), True, "there is no problem, and so nothing to measure it on")
         if self.workers > 1 and self.network is None:
             raise broken_at(("network",), None, "is required where there is more than one worker", MISSING)
         self._network_fits(self.workers)

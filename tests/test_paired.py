@@ -6,13 +6,13 @@ import math
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import pytest
 from conftest import BASE, DIGITS
 from scipy import stats
 from test_cli import gossim_command
 
 import gossim
+from gossim.columns import TABLES
 from gossim.paired import interval
 from gossim.results import Results, table
 from gossim.scenario import Scenario
@@ -48,8 +48,9 @@ def made_up(
                 worker = {"worker": 0, "steps": 1, "busy_s": end_s, "waiting_s": 0.0}
                 workers.append({"arm": name, "seed": seed, "time_s": end_s, **worker})
                 runs.append({"arm": name, "seed": seed, "status": status})
-    empty = pd.DataFrame(columns=["arm"])
-    return Results(scenario, {"runs": runs}, table("probes", probes), table("workers", workers), empty)
+    others = {name: table(name, []) for name in TABLES if name not in ("probes", "workers")}
+    seen = {"probes": table("probes", probes), "workers": table("workers", workers)}
+    return Results(scenario, {"runs": runs}, **seen, **others)
 
 
 def test_the_interval_covers_the_truth_as_often_as_it_says() -> None:

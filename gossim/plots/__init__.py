@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .curves import consensus, loss
+from .curves import consensus, gradient_gap, loss
+from .gradients import weight_map, weight_sums
 from .shares import time_shares
 from .style import style
 from .timeline import timeline
@@ -15,6 +16,7 @@ from .weights import weights
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+    from ..gradient_weights import GradientWeights
     from ..results import Results
 
 FIGURES: dict[str, Callable[[Results], Figure | None]] = {
@@ -23,7 +25,15 @@ FIGURES: dict[str, Callable[[Results], Figure | None]] = {
     "alpha": weights,
     "timeline": timeline,
     "time_shares": time_shares,
+    "gradient_gap": gradient_gap,
 }
+"""Those of a run."""
+
+WEIGHT_FIGURES: dict[str, Callable[[Results, Mapping[str, GradientWeights]], Figure | None]] = {
+    "gradient_weight_sums": weight_sums,
+    "gradient_weights": weight_map,
+}
+"""Those of the weights with which gradients enter the final model, by arm."""
 
 FORMATS = ("png", "svg")
 
@@ -34,6 +44,13 @@ def draw(results: Results, theory: bool = False) -> dict[str, Figure]:
         figures = {name: make(results) for name, make in FIGURES.items()}
         if theory:
             figures["consensus_distance"] = consensus(results, theory=True)
+    return {name: figure for name, figure in figures.items() if figure is not None}
+
+
+def draw_weights(results: Results, weights: Mapping[str, GradientWeights]) -> dict[str, Figure]:
+    """The figures of `weights` by name; a figure that there is nothing for is left out."""
+    with style():
+        figures = {name: make(results, weights) for name, make in WEIGHT_FIGURES.items()}
     return {name: figure for name, figure in figures.items() if figure is not None}
 
 

@@ -1,4 +1,4 @@
-"""Loss and consensus distance against simulated time."""
+"""Loss, consensus distance and gradient gap against simulated time."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def loss(results: Results) -> Figure | None:
     if not results.probes[measure].notna().any():
         return None
     figure, axes = wide()
-    _lines(results, axes, measure)
+    _lines(results, results.probes, axes, measure)
     unit = " [nats]" if all(arm.problem and arm.problem.data for arm in results.scenario.arms.values()) else ""
     axes.set(ylabel=f"{measure.replace('_', ' ')} of the mean model{unit}", yscale="log")
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
@@ -42,17 +42,35 @@ def consensus(results: Results, theory: bool = False) -> Figure | None:
 
     With `theory`, dashed, √E‖x_m − x̄‖² of the arms that a formula applies to: an upper bound of the mean distance.
     """
-    largest = results.probes.groupby("arm")["consensus_distance"].max().dropna()
+    label = r"consensus distance, mean of $\|x_m - \bar{x}\|$"
+    return _disagreement(results, results.probes, "consensus_distance", label, theory)
+
+
+def gradient_gap(results: Results) -> Figure | None:
+    """The gradient gap, mean over the workers, against simulated time."""
+    if results.gaps.empty:
+        return None
+    means = results.gaps.groupby(["arm", "seed", "time_s"], sort=False)["gradient_gap"].mean().reset_index()
+    label = r"gradient gap, mean of $\|\nabla L^m(x_m) - \nabla L^m(\bar{x})\|$"
+    return _disagreement(results, means, "gradient_gap", label)
+
+
+def _disagreement(
+    results: Results, frame: pd.DataFrame, measure: str, label: str, theory: bool = False
+) -> Figure | None:
+    """`measure`, which is 0 where all workers agree, on a log scale; arms in which it always is are named beside it."""
+    largest = frame.groupby("arm")[measure].max().dropna()
     agreeing = [arm for arm in results.scenario.arms if largest.get(arm, 0.0) == 0.0]
     if len(agreeing) == len(results.scenario.arms):
         return None
     figure, axes = wide()
-    _lines(results, axes, "consensus_distance", leave_out=agreeing, positive=True)
-    axes.set(ylabel=r"consensus distance, mean of $\|x_m - \bar{x}\|$", yscale="log")
+    _lines(results, frame[(frame[measure] > 0) & ~frame["arm"].isin(agreeing)], axes, measure)
+    axes.set(ylabel=label, yscale="log")
     if theory:
         _predicted(results, axes, agreeing)
     for arm in agreeing:
-        axes.plot([], [], color=arm_colours(results)[arm], label=f"{arm}: exactly 0 throughout")
+        if arm in largest:
+            axes.plot([], [], color=arm_colours(results)[arm], label=f"{arm}: exactly 0 throughout")
     legend(results, axes, beside=any(": theory" in label for label in axes.get_legend_handles_labels()[1]))
     return figure
 
@@ -75,17 +93,12 @@ def _predicted(results: Results, axes: Axes, leave_out: list[str]) -> None:
         )
 
 
-def _lines(
-    results: Results, axes: Axes, measure: str, leave_out: list[str] | None = None, positive: bool = False
-) -> None:
-    """`measure` against simulated time by arm; seeds that diverged are left out."""
+def _lines(results: Results, frame: pd.DataFrame, axes: Axes, measure: str) -> None:
+    """`measure` in `frame` against simulated time by arm; seeds that diverged are left out."""
     broken = [(entry["arm"], entry["seed"]) for entry in results.manifest["runs"] if entry["status"] == "diverged"]
-    is_broken = pd.MultiIndex.from_frame(results.probes[["arm", "seed"]]).isin(broken)
-    probes = results.probes[~is_broken & ~results.probes["arm"].isin(leave_out or [])]
-    if positive:
-        probes = probes[probes[measure] > 0]
+    frame = frame[~pd.MultiIndex.from_frame(frame[["arm", "seed"]]).isin(broken)]
     together = pd.concat(
-        [probes.iloc[:0], *(_together(own, measure) for _, own in probes.groupby("arm"))], ignore_index=True
+        [frame.iloc[:0], *(_together(own, measure) for _, own in frame.groupby("arm"))], ignore_index=True
     )
     arms = [arm for arm in results.scenario.arms if arm in set(together["arm"])]
     sns.lineplot(

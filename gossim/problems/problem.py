@@ -30,6 +30,11 @@ class Problem(ABC):
     large_operations: bool = False
     """Whether one operation is enough work for several cores."""
 
+    @property
+    def layers(self) -> dict[str, int]:
+        """The named parts that a parameter vector consists of, in order, and how many numbers each has."""
+        return {"x": self.dim}
+
     @abstractmethod
     def initial(self) -> torch.Tensor:
         """x⁰, `(dim,)`: the same for all workers."""

@@ -52,6 +52,10 @@ class SupervisedProblem(Problem):
         self.one_by_one = self.large_operations and self.device.type == "cpu"
         self._check_output(classes)
 
+    @property
+    def layers(self) -> dict[str, int]:
+        return dict(zip(self.parameters, self.sizes, strict=True))
+
     def initial(self) -> torch.Tensor:
         return torch.cat([p.detach().flatten() for p in self.parameters.values()])
 

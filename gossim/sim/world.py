@@ -26,13 +26,14 @@ if TYPE_CHECKING:
 
 class WorkerFacts(NamedTuple):
     """What the timing plane knows of one worker at a probe; `busy_s` is computing, `waiting_s` all other time; it
-    `takes_part` unless it is down or on its way back."""
+    `takes_part` unless it is down or on its way back. `gradients` were begun: it is the number of the next one."""
 
     steps: int
     alpha: Any
     busy_s: float
     waiting_s: float
     takes_part: bool
+    gradients: int
 
 
 class Facts(NamedTuple):
@@ -235,7 +236,7 @@ class World:
             self.alpha_in_flight(),
             self.network.alpha_lost if self.settings.algorithm.weighted else None,
             tuple(
-                WorkerFacts(w.steps, self.alpha(w), w.activity.busy_s, w.activity.waiting_s, w.takes_part)
+                WorkerFacts(w.steps, self.alpha(w), w.activity.busy_s, w.activity.waiting_s, w.takes_part, w.gradients)
                 for w in self.workers
             ),
             bool(self.servers),
