@@ -74,6 +74,19 @@ for _name, _cls in REGISTRY.items():
         UNRELIABLE[_name] = {**ALGORITHMS[_name], "timeout_s": 0.3}
 
 
+KEPT_ROWS = {
+    "adpsgd": 1,  # what it sent
+    "easgd": 1,  # the same
+    "local_sgd": 1,  # what it brings to the average
+    "moshpit": 1,  # the same
+    "hierarchical": 1,  # the same
+    "gradient_tracking": 2,  # y, the latest gradient
+    "choco": 3,  # its public copy, the weighted sum of those it hears, the change that it sends
+    "diloco": 3,  # the anchor, the outer velocity, what it brings
+}
+"""Rows that a worker's process keeps, besides parameters, one gradient and the optimizer's state; 0 if not named."""
+
+
 def reliable_enough(name: str, cluster: dict[str, Any]) -> dict[str, Any]:
     """`cluster` without those failures that the algorithm says it cannot stand."""
     cls = REGISTRY[name]

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import torch
 from clusters import clusters
-from conftest import CPU, DIGITS, OPTIMIZERS, only_arm, trajectory, world_of
+from conftest import CPU, DIGITS, KEPT_ROWS, OPTIMIZERS, only_arm, trajectory, world_of
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -125,7 +125,7 @@ def test_a_row_is_free_when_its_last_holder_lets_go() -> None:
 @pytest.mark.parametrize(("optimizer", "state"), [("sgd", 0), ("momentum", 1), ("adamw", 2), ("adam with decay", 3)])
 def test_rows_are_bounded_by_workers_and_messages(algorithm: dict[str, Any], optimizer: str, state: int) -> None:
     """However long the run: for each worker and server parameters, gradient, the optimizer's state, a probe's copy and
-    no more than five rows that the algorithm keeps; and those of messages."""
+    the rows that the algorithm keeps; and those of messages."""
     arm = only_arm(
         algorithm=algorithm,
         workers=6,
@@ -140,7 +140,7 @@ def test_rows_are_bounded_by_workers_and_messages(algorithm: dict[str, Any], opt
         world.program.take()
         most_in_flight = max(most_in_flight, sum(len(message.rows) for message in world.network.in_flight))
     nodes = arm.workers + len(world.servers)
-    assert len(world.program.rows) <= (8 + state) * nodes + 2 + most_in_flight
+    assert len(world.program.rows) <= (3 + state + KEPT_ROWS.get(algorithm["name"], 0)) * nodes + 2 + most_in_flight
     assert most_in_flight < 100
 
 

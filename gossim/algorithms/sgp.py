@@ -26,7 +26,6 @@ class SGP(InRounds):
 
     weighted: ClassVar[bool] = True
     name: Literal["sgp"] = "sgp"
-    overlap: ClassVar[int] = 0
 
     def unfit_topology(self, settings: Settings) -> str | None:
         return None

@@ -58,6 +58,7 @@ class AllReduceMean:
         self.timeout_s = timeout_s
         self.awaited = dict.fromkeys(world.workers[m] for m in members)  # in order, as a set
         self.settled = dict(self.awaited)  # those that are up and at the common x, if there is one
+        self.gone = {worker for worker in self.awaited if worker.gone}
         self.joining: dict[Worker, simpy.Event] = {}
         self._costs: dict[tuple[int, ...], Cost] = {}
         self.round = Round(world)
@@ -104,6 +105,8 @@ class AllReduceMean:
 
     def crashed(self, worker: Worker) -> None:
         """`worker` is down: what it brought to an open round is lost."""
+        if worker.gone and worker in self.awaited:
+            self.gone.add(worker)
         self.settled.pop(worker, None)
         self.joining.pop(worker, None)
         self.round.entered.pop(worker, None)
@@ -132,14 +135,15 @@ class AllReduceMean:
             return
         if now.arrived and len(now.arrived) + len(self.joining) >= needed:
             self._close(now)
-        elif self.timeout_s is None:
-            gone = [worker for worker in self.awaited if worker.gone]
-            if gone and now.arrived and len(now.arrived) + len(self.joining) + len(gone) == len(self.awaited):
-                waiting, missing = _named(list(now.arrived)), _named(gone)
-                raise RunError(
-                    f"at {self.world.clock.now_s:g} s {waiting} wait{'s' * (len(now.arrived) == 1)} for {missing}, "
-                    "down for good: give the algorithm a timeout_s after which a round goes on without"
-                )
+        elif self.timeout_s is None and now.arrived and self._only_the_gone_are_missing(now):
+            waiting, missing = _named(list(now.arrived)), _named(list(self.gone))
+            raise RunError(
+                f"at {self.world.clock.now_s:g} s {waiting} wait{'s' * (len(now.arrived) == 1)} for {missing}, "
+                "down for good: give the algorithm a timeout_s after which a round goes on without"
+            )
+
+    def _only_the_gone_are_missing(self, now: Round) -> bool:
+        return bool(self.gone) and len(now.arrived) + len(self.joining) + len(self.gone) == len(self.awaited)
 
     def _time_is_up(self, now: Round) -> None:
         if now.closed.triggered:
