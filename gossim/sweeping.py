@@ -43,7 +43,7 @@ class SweepResults:
         return self.sweep.scenario
 
     def plot(self) -> dict[str, Figure]:
-        """The figure, if there are one or two keys and one of them has numbers."""
+        """The figures by name, if there are one or two keys and one of them has numbers."""
         from .plots.grid import draw_sweep
 
         return draw_sweep(self)

@@ -117,7 +117,7 @@ def test_parameters_are_counted_without_building(model: dict[str, Any], data: st
     settings = ProblemSettings.model_validate({"model": model, "data": {"name": data}, "batch_size": 2})
     if (model["name"], data) != ("gosgd_cnn", "digits"):
         assert settings.parameters() == build(settings, 2, 0, "float32", CPU).dim == settings.built_parameters()
-    spec, loaded_set = DATA[data], loaded(DATA[data]())
+    spec, loaded_set = DATA[data](), loaded(DATA[data]())
     assert spec.shape == loaded_set.shape
     assert spec.train_samples == len(loaded_set.train_y)
 

@@ -65,8 +65,11 @@ def test_the_cnn_has_286154_parameters() -> None:
     assert network(torch.zeros(2, 3, 28, 28)).shape == (2, 10)
 
 
-def test_the_cnn_on_mnist5k() -> None:
-    problem = problem_of("conv", workers=2, model={"name": "gosgd_cnn"}, data={"name": "mnist5k"}, batch_size=4)
+@pytest.mark.parametrize(("channels", "parameters"), [(1, 282_954), (3, 286_154)])
+def test_the_cnn_on_mnist5k(channels: int, parameters: int) -> None:
+    data = {"name": "mnist5k", "channels": channels}
+    problem = problem_of("conv", workers=2, model={"name": "gosgd_cnn"}, data=data, batch_size=4)
+    assert problem.dim == parameters
     x = problem.initial().expand(2, -1)
     gradients = problem.gradients(x, [0, 1], [0, 0])
     assert gradients.shape == (2, problem.dim)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import math
 import os
 import signal
 import subprocess
@@ -22,6 +23,7 @@ from test_cli import ENVIRONMENT, GOSSIM, gossim_command
 import gossim
 from gossim.errors import InputError, ScenarioError
 from gossim.grid import Point, Sweep, changed
+from gossim.plots.speedup import speedups
 from gossim.results import Results
 from gossim.summary import per_seed
 from gossim.sweeping import SweepDirectory, SweepResults
@@ -223,7 +225,8 @@ def test_in_python_the_grid_may_be_given(tmp_path: Path) -> None:
 
 def test_the_figure(swept: tuple[SweepResults, Path]) -> None:
     results, out = swept
-    assert {path.name for path in (out / "figures").iterdir()} == {"sweep.png", "sweep.svg"}
+    drawn = {f"{name}.{kind}" for name in ("sweep", "speedup") for kind in ("png", "svg")}
+    assert {path.name for path in (out / "figures").iterdir()} == drawn
     figure = results.plot()["sweep"]
     assert [axes.get_title() for axes in figure.axes] == ["push_probability = 0.1", "push_probability = 1"]
     assert figure._supxlabel.get_text().startswith("workers")
@@ -247,6 +250,28 @@ def test_where_not_every_seed_arrived_no_mean_is_drawn(swept: tuple[SweepResults
     assert marks.get_offsets().tolist() == [[4.0, 5.0]]
     drawn = {len(line.get_xdata()) for line in first.lines if line.get_marker() == "o"}
     assert drawn == {1, 2}
+
+
+def test_the_speedup_is_of_the_first_arm_seed_by_seed(swept: tuple[SweepResults, Path]) -> None:
+    results, _ = swept
+    table = results.table.copy()
+    place = {"push": 2.0, "together": 5.0}
+    table["time_to_target_s"] = (
+        table["arm"].map(place) * table["workers"] ** (table["arm"] == "together") + table["seed"]
+    )
+    table.loc[(table["workers"] == 4) & (table[PUSH] == 1.0) & (table["seed"] == 0), "time_to_target_s"] = np.nan
+    changed_results = SweepResults(results.sweep, table, {})
+    found = speedups(changed_results)
+    assert set(found["arm"]) == {"together"}
+    assert [tuple(row) for row in found[["workers", PUSH, "seed"]].to_numpy()] == [
+        (2, 0.1, 0), (2, 0.1, 1), (2, 1.0, 0), (2, 1.0, 1), (4, 0.1, 0), (4, 0.1, 1),
+    ]  # fmt: skip
+    assert found["speedup"].tolist() == pytest.approx([10 / 2, 11 / 3] * 2 + [20 / 2, 21 / 3])
+    (axes,) = changed_results.plot()["speedup"].axes
+    lines = {tuple(line.get_xdata()): line.get_ydata() for line in axes.lines if line.get_marker() not in ("None", "")}
+    assert lines[2, 4] == pytest.approx([math.sqrt(5 * 11 / 3), math.sqrt(10 * 7)])
+    table["time_to_target_s"] = np.nan
+    assert "speedup" not in SweepResults(results.sweep, table, {}).plot()
 
 
 @pytest.fixture

