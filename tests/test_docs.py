@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import re
+import runpy
 import subprocess
 import sys
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -141,11 +140,10 @@ def test_all_sources_that_the_code_names_are_links(pages: dict[str, Page]) -> No
     """What has the form of an arXiv number or of a doi is one, on every page that shows it."""
     for name, page in pages.items():
         linked = {address for tag, _, address in page.references if tag == "a"}
-        for number in re.findall(r"arXiv:\s*(\d{4}\.\d{4,5})", page.text):
-            assert name == "write_your_own_algorithm.html" or f"https://arxiv.org/abs/{number}" in linked, (
-                name,
-                number,
-            )
+        for number in re.findall(r"arXiv:(\d{4}\.\d{4,5})", page.text):
+            assert f"https://arxiv.org/abs/{number}" in linked, (name, number)
+        for number in re.findall(r"doi:(10\.\d{4,9}/[\w./()-]*\w)", page.text):
+            assert f"https://doi.org/{number}" in linked, (name, number)
 
 
 @pytest.mark.parametrize("name", REGISTRIES)
@@ -168,9 +166,8 @@ def test_every_public_name_is_explained(pages: dict[str, Page]) -> None:
 
 def test_every_verb_of_the_guide_is_in_the_reference(pages: dict[str, Page]) -> None:
     guide = (ROOT / "docs" / "write_your_own_algorithm.md").read_text(encoding="utf-8")
-    verbs = {
-        verb for row in re.findall(r"^\| (.+?) \|", guide, re.MULTILINE) for verb in re.findall(r"w\.(\w+)\(", row)
-    }
+    rows = re.findall(r"^\| (.+?) \|", guide, re.MULTILINE)
+    verbs = {verb for row in rows for verb in re.findall(r"w\.(\w+)\(", row)}
     explained = {place.rpartition(".")[2] for place in pages["api/worker.html"].ids}
     assert len(verbs) > 20
     assert verbs <= explained
@@ -182,33 +179,27 @@ def test_names_that_python_hides_are_not_in_the_reference(pages: dict[str, Page]
         assert not hidden, f"{name}: {hidden}"
 
 
-def hook(name: str) -> ModuleType:
-    specification = importlib.util.spec_from_file_location(name, ROOT / "docs" / "hooks" / f"{name}.py")
-    assert specification is not None and specification.loader is not None
-    module = importlib.util.module_from_spec(specification)
-    specification.loader.exec_module(module)
-    return module
+SECTIONS = runpy.run_path(str(ROOT / "docs" / "hooks" / "sections.py"))
 
 
 def test_every_section_of_the_readme_has_a_place() -> None:
     """All but the one that only points at the guide."""
     written = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "docs").rglob("*.md"))
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    places = {place.removeprefix("README.md: ") for place in hook("sections").PLACE.findall(written)}
+    places = {place.removeprefix("README.md: ") for place in SECTIONS["PLACE"].findall(written)}
     headings = set(re.findall(r"^##? (.+)$", readme, re.MULTILINE))
     assert places | {"Write your own algorithm"} == headings | {"CHANGELOG.md"}
 
 
 def test_a_section_that_is_not_there_stops_the_build() -> None:
-    sections = hook("sections")
     with pytest.raises(KeyError, match="README.md has no section 'Comands'; it has gossim, Two commands, Commands"):
-        sections.on_page_markdown("# A page\n\n<!-- from README.md: Comands -->\n")
+        SECTIONS["on_page_markdown"]("# A page\n\n<!-- from README.md: Comands -->\n")
     with pytest.raises(FileNotFoundError):
-        sections.on_page_markdown("<!-- from README.md Commands -->\n")
+        SECTIONS["on_page_markdown"]("<!-- from README.md Commands -->\n")
 
 
 def test_links_out_of_the_pages_become_names() -> None:
-    moved = hook("sections").moved
+    moved = SECTIONS["moved"]
     assert moved("[speed](docs/performance.md)") == "[speed](performance.md)"
     assert moved("![loss](docs/figures/loss.png)") == "![loss](figures/loss.png)"
     assert moved("[one](scenarios/straggler.yaml)") == "one (`scenarios/straggler.yaml`)"

@@ -13,7 +13,7 @@ HEADING = re.compile(r"^##? (.+)\n", re.MULTILINE)
 
 
 def section(place: str) -> str:
-    """What is below that heading, for `FILE: HEADING`, or below the title, for `FILE`. Raises KeyError for no such heading."""
+    """What is below that heading, for `FILE: HEADING`, or below the title, for `FILE`. Raises KeyError."""
     name, _, heading = place.partition(": ")
     text = (ROOT / name).read_text(encoding="utf-8")
     if not heading:
