@@ -174,6 +174,12 @@ def test_every_verb_of_the_guide_is_in_the_reference(pages: dict[str, Page]) -> 
     assert verbs <= explained
 
 
+def test_mathematics_in_docstrings_is_not_taken_for_markdown(site: Path) -> None:
+    """An asterisk or an underscore in an equation would make the rest of it slanted."""
+    for path in [site / "algorithms.html", *(site / "api").glob("*.html")]:
+        assert not re.findall(r"<em>.{0,40}", path.read_text(encoding="utf-8")), path.name
+
+
 def test_names_that_python_hides_are_not_in_the_reference(pages: dict[str, Page]) -> None:
     for name, page in pages.items():
         hidden = [place for place in page.ids if re.match(r"gossim\.(.*\.)?_", place)]
