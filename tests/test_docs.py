@@ -210,4 +210,5 @@ def test_links_out_of_the_pages_become_names() -> None:
     assert moved("[speed](docs/performance.md)") == "[speed](performance.md)"
     assert moved("![loss](docs/figures/loss.png)") == "![loss](figures/loss.png)"
     assert moved("[one](scenarios/straggler.yaml)") == "one (`scenarios/straggler.yaml`)"
+    assert moved("[`analysis/1_a.ipynb`](analysis/1_a.ipynb): it") == "`analysis/1_a.ipynb`: it"
     assert moved("[Perfetto](https://ui.perfetto.dev)") == "[Perfetto](https://ui.perfetto.dev)"

@@ -9,6 +9,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 PLACE = re.compile(r"^<!-- from (.+) -->$", re.MULTILINE)
+OUTSIDE = re.compile(r"(?<!!)\[([^\]]+)\]\((?!https?:|#|docs/)([^)\s]+)\)")
 HEADING = re.compile(r"^##? (.+)\n", re.MULTILINE)
 
 
@@ -27,8 +28,12 @@ def section(place: str) -> str:
 
 def moved(text: str) -> str:
     """Links as they are right in docs/; files outside of it are no part of the site, and are named instead."""
-    text = re.sub(r"\]\(docs/", "](", text)
-    return re.sub(r"(?<!!)\[([^\]]+)\]\(([\w./]+\.(?:ipynb|py|yaml))\)", r"\1 (`\2`)", text)
+
+    def named(link: re.Match) -> str:
+        told, path = link.groups()
+        return f"`{path}`" if told.strip("`") == path else f"{told} (`{path}`)"
+
+    return OUTSIDE.sub(named, text).replace("](docs/", "](")
 
 
 def on_page_markdown(markdown: str, **_: object) -> str:
