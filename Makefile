@@ -1,11 +1,12 @@
 # make run   sets up .venv and runs the straggler scenario
 # make test  sets up .venv, then lints, type-checks and runs every test
-# Both install exactly what requirements.lock names. PYTHON chooses the interpreter (3.11 or newer).
+# make docs  sets up .venv and builds the pages and the reference into site/; open site/index.html
+# All install exactly what requirements.lock names. PYTHON chooses the interpreter (3.11 or newer).
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/installed
 
-.PHONY: run test benchmark lock clean
+.PHONY: run test docs benchmark lock clean
 
 run: $(READY)
 	$(BIN)/gossim run scenarios/straggler.yaml --force
@@ -15,6 +16,9 @@ test: $(READY)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
+
+docs: $(READY)
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 benchmark: $(READY)
 	$(BIN)/python -m benchmarks
@@ -37,4 +41,4 @@ lock:
 	mv requirements.new requirements.lock && rm -rf .venv-lock
 
 clean:
-	rm -rf .venv .venv-lock
+	rm -rf .venv .venv-lock site

@@ -238,6 +238,10 @@ def run(
 ) -> Results:
     """Run a scenario, or the scenario in that file. With `out`, also write the run directory, figures included.
 
+    `device`: `auto`, `cpu` or `cuda` in place of the scenario's. `force`: replace a complete run in `out`. `executor`:
+    `batched`, or `reference`, slow and simple, with the same outcome. `gradients=False`: the clock alone, as with
+    `problem: none`. `progress`: is told how far the run has come.
+
     Raises ScenarioError or InputError, before anything is written, for what cannot be run; RunError for a run that
     breaks down: what was recorded until then is in `out`.
     """

@@ -11,6 +11,7 @@ from pydantic import BaseModel, Tag
 from pydantic.fields import FieldInfo
 
 from .fields import Must
+from .validation import OTHERWISE
 
 FEW = 6
 """Names that are few enough to stand in a line."""
@@ -43,15 +44,15 @@ def _rule(annotation: Any, metadata: Iterable[Any]) -> str:
         return ""
     kind, *more = get_args(members[0]) if get_origin(members[0]) is Annotated else (members[0],)
     rule = _rule(kind, more)
-    return f"each {rule}" if rule and get_origin(annotation) is tuple else rule
+    return f"each {rule}" if rule and get_origin(annotation) is tuple and not rule.startswith("each ") else rule
 
 
 def _choices(annotation: Any) -> list[str]:
-    """The values of a `Literal`, and the names of the sections of which one is chosen."""
+    """The values of a `Literal`, and the names of the sections of which one is chosen; … if there are others."""
     if get_origin(annotation) is Literal:
         return [_plain(value) for value in get_args(annotation)]
     tags = [part for member in get_args(annotation) for part in get_args(member)[1:] if isinstance(part, Tag)]
-    return [str(part.tag) for part in tags]
+    return ["…" if part.tag == OTHERWISE else str(part.tag) for part in tags]
 
 
 def _may_be_null(annotation: Any) -> bool:

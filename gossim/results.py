@@ -49,7 +49,11 @@ def write_frames(frames: Iterable[pd.DataFrame], path: Path) -> None:
 
 @dataclass(frozen=True, eq=False)
 class Results:
-    """What a run recorded. `gossim.columns` says what each column means."""
+    """What a run recorded: its `scenario`, its `manifest`, and its tables as pandas DataFrames.
+
+    `probes`, `workers`, `timeline`, `exchanges`, `activities`, `gaps` and `layers` are those of the run directory;
+    `gossim.columns` has the type, the unit and the meaning of each column. What was not asked for is empty.
+    """
 
     scenario: Scenario
     manifest: dict[str, Any]
@@ -62,7 +66,10 @@ class Results:
     layers: pd.DataFrame
 
     def summary(self) -> pd.DataFrame:
-        """One row an arm: mean over seeds and, in columns that end in `_se`, its standard error."""
+        """One row an arm, as it was in the end: mean over seeds and, in columns that end in `_se`, its standard error.
+
+        The time to the target is given only where every seed reached it.
+        """
         from .summary import summarise
 
         return summarise(self)
@@ -75,7 +82,10 @@ class Results:
         return of_run(self, arm, self.scenario.seed if seed is None else seed)
 
     def compare(self) -> pd.DataFrame:
-        """One row a pair of arms and measure: the difference within seeds, with its 95% interval."""
+        """One row a pair of arms and measure: the difference within seeds, with its 95% interval.
+
+        For the time to the target, the ratio: how many times sooner the first arm arrives.
+        """
         from .paired import compare
 
         return compare(self)
@@ -87,7 +97,7 @@ class Results:
         return sentences(self)
 
     def plot(self, theory: bool = False) -> dict[str, Figure]:
-        """The figures by name; with `theory`, its prediction is dashed in that of the consensus distance."""
+        """The matplotlib figures by name; with `theory`, its prediction is dashed in that of the consensus distance."""
         from .plots import draw
 
         return draw(self, theory)

@@ -208,6 +208,7 @@ class Scenario(Shared):
 
     @property
     def seeds(self) -> range:
+        """Those of all repetitions, in order."""
         return range(self.seed, self.seed + self.repeats)
 
     @classmethod
@@ -266,6 +267,7 @@ class Scenario(Shared):
         return copy.deepcopy(self._written)
 
     def to_yaml(self) -> str:
+        """`to_data` as a file, which run again gives the same run."""
         return yaml12.write(self.to_data())
 
     def override(self, changes: Mapping[str, Any], source: str = "override") -> Scenario:

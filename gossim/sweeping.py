@@ -30,8 +30,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class SweepResults:
-    """What a sweep reached. `table`: a row a point, arm and seed: the point's values under their keys, `arm`, `seed`,
-    `status` (`complete`, `diverged` or `failed`), then what `gossim.summary.per_seed` has, at the last probe."""
+    """What a sweep reached.
+
+    `table`: a row a point, arm and seed: the point's values under their keys, `arm`, `seed`, `status` (`complete`,
+    `diverged` or `failed`), then what `gossim.summary.per_seed` has, at the last probe. `errors`: what went wrong at a
+    point, by its `name`. `sweep`: the keys and points themselves.
+    """
 
     sweep: Sweep
     table: pd.DataFrame

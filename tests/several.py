@@ -17,7 +17,7 @@ DIM = 5
 
 
 class Several(QuadraticProblem):
-    """½ (x − x*_m)ᵀ A (x − x*_m) for worker m, with x*_m and x⁰ drawn from `seed`.
+    """½ (x − x⋆_m)ᵀ A (x − x⋆_m) for worker m, with x⋆_m and x⁰ drawn from `seed`.
 
     `seen`: for each (worker, step) the point at which the worker's gradient of that step was taken, and the gradient.
     """

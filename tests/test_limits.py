@@ -93,7 +93,7 @@ def test_synchronous_workers_always_agree_exactly() -> None:
 
 
 def test_the_quadratic_reaches_its_optimum(algorithm: dict[str, Any]) -> None:
-    """Without gradient noise all algorithms go to x* = (1, …, 1): gossip of points that move towards it as well."""
+    """Without gradient noise all algorithms go to x⋆ = (1, …, 1): gossip of points that move towards it as well."""
     arm = only_arm(
         algorithm=algorithm,
         problem={"model": {"name": "quadratic", "dim": 5, "condition_number": 5.0}},

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 class GoSGDPull(Algorithm):
     """GoSGD as in the slides: with probability p a worker asks a random other for its x and half its weight.
 
-    After a step, worker i draws j (authors' slides of March 2017):
+    After a step, worker i draws j:
 
     α_j ← α_j/2;  x_i ← (α_i x_i + α_j x_j) / (α_i + α_j);  α_i ← α_i + α_j.
 
@@ -23,6 +23,7 @@ class GoSGDPull(Algorithm):
     Invariant: Σα = 1, counting the α in flight; communication leaves Σ α_m x_m (in flight included) as it was.
     With `timeout_s` it waits no longer than that, and merges an answer that comes later before its next gradient.
     Cost: p answers of one parameter vector per gradient step, and two latencies plus a transfer of waiting for each.
+    Source: Blot, Picard, Cord, Thome, slides of March 2017.
     """
 
     weighted: ClassVar[bool] = True

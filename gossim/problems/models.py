@@ -102,9 +102,9 @@ class GoSGDCNN(ModelSpec):
 
 
 class Quadratic(ModelSpec):
-    """½ (x − x*)ᵀ A (x − x*), x* = (1, …, 1), A diagonal from 1 to `condition_number` in equal ratios; x⁰ = 0.
+    """½ (x − x⋆)ᵀ A (x − x⋆), x⋆ = (1, …, 1), A diagonal from 1 to `condition_number` in equal ratios; x⁰ = 0.
 
-    A gradient is A(x − x*) + `gradient_noise` · z/√batch_size with z standard normal. The loss at x* is 0.
+    A gradient is A(x − x⋆) + `gradient_noise` · z/√batch_size with z standard normal. The loss at x⋆ is 0.
     """
 
     needs_data: ClassVar[bool] = False

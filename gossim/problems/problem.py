@@ -74,7 +74,7 @@ class NoiseProblem(Problem):
 
 
 class QuadraticProblem(Problem):
-    """½ (x − x*)ᵀ A (x − x*) with A diagonal; `Quadratic` says with which numbers."""
+    """½ (x − x⋆)ᵀ A (x − x⋆) with A diagonal; `Quadratic` says with which numbers."""
 
     def __init__(
         self,

@@ -96,6 +96,7 @@ class Messaging(Node):
         self.combine(row, (own, row), *((weight, message.rows[place]) for weight, message in mixed))
 
     def use_up_all(self, mixed: Sequence[tuple[float, Message]]) -> None:
+        """What these messages brought is in, and their rows are free."""
         for _, message in mixed:
             self.use_up(message)
 
@@ -148,6 +149,7 @@ class Messaging(Node):
         return arrived
 
     def forget_rounds(self) -> None:
+        """Nobody is waited for any more, and nobody remembered as heard."""
         self.awaited.clear()
         self._heard.clear()
 

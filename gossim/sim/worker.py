@@ -24,6 +24,10 @@ if TYPE_CHECKING:
 class Worker(Recovering):
     """One worker of the simulated cluster: its parameters (a row), its weight α (a plain number), its mailbox.
 
+    `index`: its number, from 0. `row`: that of its parameters x. `alpha`: its weight, None without weights. `steps`:
+    how many it has taken. `gradients`: how many it has begun. `round`: the algorithm's to count. `rng`: its own random
+    numbers, `rng.random()` in [0, 1).
+
     A verb that takes simulated time returns an event, to be `yield`ed, or is to be `yield from`ed; all others happen at
     this instant. Those of communication are in `gossim.sim.messaging`.
     """
@@ -53,7 +57,7 @@ class Worker(Recovering):
         return row
 
     def compute(self) -> simpy.Event:
-        """The time that one gradient takes this worker."""
+        """Yielded: the time that one gradient takes this worker. Raises RunError for less than a picosecond."""
         self.activity.enter("computing")
         clock = self.world.clock
         seconds = self._compute_s(clock.now_s)
