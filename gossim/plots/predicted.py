@@ -19,8 +19,8 @@ from ..sim.delays import Distribution, continuous_distributions
 from ..sim.topology import Complete
 
 if TYPE_CHECKING:
-    from ..results import Results
     from ..scenario import Arm
+    from .style import Recorded
 
 PATHS, PATH_STEPS = 200, 3000
 """Of the mean over orders of events that stands for the expectation under `gosgd_push`."""
@@ -35,7 +35,7 @@ class Prediction(NamedTuple):
     assumed: str
 
 
-def predictions(results: Results) -> tuple[dict[str, Prediction], dict[str, str]]:
+def predictions(results: Recorded) -> tuple[dict[str, Prediction], dict[str, str]]:
     """By arm: the prediction, or why there is none."""
     found, without = {}, {}
     for name, arm in results.scenario.arms.items():
