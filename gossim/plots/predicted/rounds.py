@@ -1,7 +1,8 @@
 """Of `dpsgd`: averaging by a symmetric mixing matrix that does not change, in rounds.
 
 All workers are taken to be in the same round. They are where compute times are constant and links alike; where times
-are random a worker waits for its neighbours only, so that workers are rounds apart, and further from each other.
+are random a worker waits for its neighbours only, and an instant sees workers in different rounds, of which the
+formula knows nothing.
 """
 
 from __future__ import annotations
