@@ -73,13 +73,12 @@ class Pair:
     def scenario(self) -> Scenario:
         """For what figures and tables show of it: arms, title, and the target where both have the same."""
         first, second = (run.scenario for run in self.runs)
-        titles = [f"{name}: {run.scenario.title}" for name, run in zip(self.names, self.runs, strict=True)]
+        titles = [f"{name}: {run.title or 'no title'}" for name, run in zip(self.names, (first, second), strict=True)]
         return first.model_copy(
             update={
                 "arms": {name: self.runs[place].scenario.arms[arm] for name, (place, arm) in self.origins.items()},
                 "title": first.title if first.title == second.title else "\n".join(titles),
                 "target": first.target if first.target == second.target else None,
-                "repeats": max(first.repeats, second.repeats),
             }
         )
 

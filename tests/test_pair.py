@@ -86,7 +86,7 @@ def test_the_axes_say_what_they_show(figures: dict[str, Any]) -> None:
     assert set(figures) == set(COMPARED) - {"gradient_gap"}
     loss = figures["loss"].axes[0]
     assert loss.get_xlabel() == "simulated time [s]; band: lowest to highest of 2 to 3 seeds"
-    assert loss.get_title() == "fast: \nslow: Slower"
+    assert loss.get_title() == "fast: no title\nslow: Slower"
     assert loss.get_xlim() == (0, 2)
     assert [text.get_text() for text in loss.get_legend().get_texts()] == ARMS
     # All arms have four workers: steps per worker below, of all above.
