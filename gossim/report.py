@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from .gradient_weights import GradientWeights
     from .grid import Point
+    from .pair import Pair
     from .results import Results
     from .scenario import Arm, Scenario
 
@@ -158,14 +159,16 @@ _CLOCK_MEASURES = {
 """Where nothing is learned."""
 
 
-def comparison(results: Results) -> Table:
+def comparison(results: Results | Pair) -> Table:
     """The arms side by side, mean ± standard error over seeds."""
+    from .summary import told_count
+
     summary = results.summary()
     scenario = results.scenario
-    with_error = " ± standard error" if scenario.repeats > 1 else ""
+    with_error = " ± standard error" if (summary["seeds"] > 1).any() else ""
     shown = Table(
         title=escape(scenario.title) or None,
-        caption=f"at the end; mean{with_error} over the seeds that finished, of {scenario.repeats}",
+        caption=f"at the end; mean{with_error} over the seeds that finished, of {told_count(summary['seeds'])}",
         box=box.HORIZONTALS,
         padding=(0, 1, 0, 0),
         pad_edge=False,

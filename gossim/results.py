@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from .gradient_weights import GradientWeights
+    from .pair import Pair
 
 
 def table(name: str, rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
@@ -102,10 +103,19 @@ class Results:
 
         return draw(self, theory)
 
+    def beside(self, other: Results, names: tuple[str, str]) -> Pair:
+        """This run and another one, which have such names: `plot()` and `summary()` of the arms of both."""
+        from .pair import Pair
+
+        return Pair((self, other), names)
+
     @classmethod
     def open(cls, directory: str | Path) -> Results:
         """The results in a run directory. Raises InputError if it is none."""
         return RunDirectory(Path(directory)).read()
+
+
+COMPARED_WITH = "compared_with_"
 
 
 class RunDirectory:
@@ -136,8 +146,9 @@ class RunDirectory:
         with self._telling():
             self.figures.mkdir(parents=True, exist_ok=True)
             self.write_manifest(manifest)
-            for figure in [*self.figures.glob("*.png"), *self.figures.glob("*.svg")]:
-                figure.unlink()
+            for kind in ("*.png", "*.svg"):
+                for figure in [*self.figures.glob(kind), *self.figures.glob(f"{COMPARED_WITH}*/{kind}")]:
+                    figure.unlink()
             self.trace.unlink(missing_ok=True)
             write_text(self.path / "scenario.yaml", scenario.to_yaml())
             self.write_tables(empty)
@@ -150,24 +161,35 @@ class RunDirectory:
             with whole(self.path / f"{name}.parquet") as draft:
                 getattr(results, name).to_parquet(draft, engine="pyarrow", index=False)
 
-    def write_figures(self, figures: Mapping[str, Figure]) -> list[Path]:
-        """Each as PNG and SVG. Returns the paths."""
+    def write_figures(self, figures: Mapping[str, Figure], folder: Path | None = None) -> list[Path]:
+        """Each as PNG and SVG, here or in another `folder`. Returns the paths."""
         from .plots import FORMATS, save
 
-        with self._telling():
-            self.figures.mkdir(exist_ok=True)
-        written = []
-        for name, figure in figures.items():
-            for suffix in FORMATS:
-                path = self.figures / f"{name}.{suffix}"
-                with whole(path) as draft:
-                    save(figure, draft)
-                written.append(path)
+        folder, written = folder or self.figures, []
+        with self._telling(folder):
+            folder.mkdir(parents=folder != self.figures, exist_ok=True)
+            for name, figure in figures.items():
+                for suffix in FORMATS:
+                    path = folder / f"{name}.{suffix}"
+                    with whole(path) as draft:
+                        save(figure, draft)
+                    written.append(path)
         return written
 
     @property
     def figures(self) -> Path:
         return self.path / "figures"
+
+    @classmethod
+    def refuse_figures(cls, folder: Path) -> None:
+        """Raise InputError where figures written to `folder` would replace those of a run, or lie among its tables."""
+        inside = folder.resolve()
+        if any(cls(run)._status() for run in (inside, inside.parent if inside.name == "figures" else inside)):
+            raise InputError(f"--out {folder}: is where a run keeps its own files; choose another directory")
+
+    def compared_with(self, name: str) -> Path:
+        """Where the figures stand that show this run beside the one of that name."""
+        return self.figures / f"{COMPARED_WITH}{name.replace('/', '_')}"
 
     @property
     def trace(self) -> Path:
@@ -182,6 +204,13 @@ class RunDirectory:
         except (OSError, ValueError) as error:
             raise InputError(f"{self.path}: the run's tables cannot be read: {error}") from None
         return Results(scenario=load(self.path / "scenario.yaml"), manifest=manifest, **tables)
+
+    def read_recorded(self) -> Results:
+        """The same. Raises InputError also for a run that recorded nothing."""
+        results = self.read()
+        if results.probes.empty:
+            raise InputError(f"{self.path}: the run was stopped before it recorded anything")
+        return results
 
     def _read_table(self, name: str) -> pd.DataFrame:
         """As it was written, with what earlier versions did not write left empty."""
@@ -198,12 +227,12 @@ class RunDirectory:
         return frame
 
     @contextmanager
-    def _telling(self) -> Iterator[None]:
+    def _telling(self, path: Path | None = None) -> Iterator[None]:
         """What the operating system refuses is told as a mistake in the path."""
         try:
             yield
         except OSError as error:
-            raise InputError(f"{self.path}: cannot be used: {error.strerror}") from None
+            raise InputError(f"{path or self.path}: cannot be used: {error.strerror}") from None
 
     def _status(self) -> str | None:
         try:

@@ -27,6 +27,12 @@ FINAL = (
 TIME_TO_TARGET = "time_to_target_s"
 
 
+def told_count(counts: pd.Series) -> str:
+    """How many there are of each: `3`, or `2 to 3`."""
+    least, most = int(counts.min()), int(counts.max())
+    return f"{most}" if least == most else f"{least} to {most}"
+
+
 def time_to_target(probes: pd.DataFrame, target: Target) -> float:
     """Simulated time of the first of one run's probes that meets `target`; NaN if none does."""
     if target.test_accuracy is not None:

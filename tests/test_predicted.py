@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from conftest import only_arm, scenario
 from test_cli import gossim_command
+from test_theory_consensus import over_time
 
 import gossim
 from gossim import theory
@@ -25,7 +26,13 @@ ARMS = {
     "rounds": {"algorithm": {"name": "local_sgd", "period": 4}},
     "late": {"algorithm": {"name": "adpsgd"}, "network": {"latency_s": 0.01, "bandwidth_bytes_per_s": None}},
     "ring": {"algorithm": {"name": "adpsgd"}, "topology": {"name": "ring"}},
+    "mixed": {"algorithm": {"name": "dpsgd"}, "topology": {"name": "ring"}},
+    "push_on_ring": {"algorithm": {"name": "gosgd_push", "push_probability": 0.5}, "topology": {"name": "ring"}},
 }
+
+
+MATCHINGS = {"name": "matchings", "base": "ring", "activation_probability": 0.5}
+FAIR = {"latency_s": 0.0, "bandwidth_bytes_per_s": 1e6, "sharing": "fair"}
 
 
 def test_theory_is_dashed_where_it_applies() -> None:
@@ -34,10 +41,10 @@ def test_theory_is_dashed_where_it_applies() -> None:
     assert [text.get_text() for text in plain] == list(ARMS)
     axes = results.plot(theory=True)["consensus_distance"].axes[0]
     shown = [text.get_text() for text in axes.get_legend().get_texts()][len(ARMS) :]
-    named = [f"{arm}: theory (r.m.s.)" for arm in ("push", "pairs", "rounds", "late")]
-    assert shown == [*named[:3], f"{named[3]},\nfor no latency"]
+    named = [f"{arm}: theory (r.m.s.)" for arm in ("push", "pairs", "rounds", "late", "ring", "mixed")]
+    assert shown == [*named[:3], f"{named[3]},\nfor no latency", named[4], f"{named[5]},\nfor constant times"]
     assert all(line.get_linestyle() == "--" for line in axes.get_lines() if ": theory" in str(line.get_label()))
-    assert predictions(results)[1] == {"ring": "the topology is not 'complete'"}
+    assert predictions(results)[1] == {"push_on_ring": "the topology is not 'complete'"}
 
 
 def test_predicted_distances_are_those_of_theory() -> None:
@@ -56,11 +63,73 @@ def test_predicted_distances_are_those_of_theory() -> None:
         ({"optimizer": {"learning_rate": 0.1, "momentum": 0.9}}, "the optimizer is not plain SGD"),
         ({"compute": {"time_s": 0.1, "stragglers": [{"workers": [1], "factor": 2.0}]}}, "the workers are not equal"),
         ({"compute": {"time_s": {"distribution": "lognorm", "s": 1.0}}}, "a sum of 'lognorm' times is not known"),
-        ({"algorithm": {"name": "dpsgd"}}, "no formula for 'dpsgd'"),
+        ({"algorithm": {"name": "sgp"}}, "no formula for 'sgp'"),
+        ({"algorithm": {"name": "dpsgd"}, "topology": {"name": "static_exponential"}}, "is not symmetric"),
+        ({"algorithm": {"name": "dpsgd"}, "topology": MATCHINGS}, "or not the same in each round"),
+        ({"algorithm": {"name": "dpsgd"}, "workers": 1025}, "for at most 1024 workers"),
+        ({"algorithm": {"name": "dpsgd"}, "network": FAIR}, "the network is not uniform"),
+        ({"algorithm": {"name": "adpsgd"}, "topology": MATCHINGS}, "'matchings' changes from round to round"),
+        ({"algorithm": {"name": "adpsgd"}, "topology": {"name": "ring"}, "workers": 33}, "more than 32 workers"),
     ],
 )
 def test_where_there_is_no_theory(change: dict, reason: str) -> None:
     assert reason in (unfit(only_arm(**{**NOISE, **ARMS["rounds"], **change})) or "")
+
+
+@pytest.mark.parametrize("topology", [{"name": "star"}, {"name": "erdos_renyi", "edge_probability": 0.8}])
+@pytest.mark.parametrize("latency_s", [0.0, 0.06, 0.25])
+@pytest.mark.parametrize("order", ["combine_then_adapt", "adapt_then_combine"])
+def test_averaging_on_a_graph_is_where_it_is_predicted(topology: dict, latency_s: float, order: str) -> None:
+    """Mean over time of the mean square: rounds of 0.1 s and the message, and in part of each x that is not averaged
+    yet. Over the seeds' own graphs."""
+    sections = NOISE | {
+        "workers": 6,
+        "topology": topology,
+        "algorithm": {"name": "dpsgd", "order": order},
+        "compute": {"time_s": 0.1},
+        "network": {"latency_s": latency_s, "bandwidth_bytes_per_s": None},
+        "until": {"time_s": 20.0},
+        "probe": {"every_s": 0.0731},
+    }
+    arm = only_arm(**sections)
+    mean, error = over_time(arm, 12, begin_s=8.0)
+    expected = predict(arm, np.array([8.0, 20.0]), range(12)).distance ** 2 / 25
+    assert expected[0] == pytest.approx(expected[1], rel=1e-3)
+    assert mean == pytest.approx(expected[1], abs=5 * error)
+    assert error < mean / 5  # seeds have graphs of their own
+
+
+def test_the_first_rounds_are_steps() -> None:
+    sections = NOISE | ARMS["mixed"] | {"compute": {"time_s": 0.1}}
+    found = predict(only_arm(**sections), np.array([0.05, 0.1, 0.15, 0.3])).distance ** 2
+    # On a ring of four the eigenvalues are 1, 1/3, 1/3 and -1/3.
+    after_three = 3 * (1 + 1 / 9 + 1 / 81) / 4
+    assert found == pytest.approx([0, 0.75, 0.75, after_three])
+    assert predict(only_arm(**sections), np.array([0.3])).assumed == ""
+
+
+def test_a_drawn_graph_is_that_of_its_seed() -> None:
+    sections = NOISE | {"workers": 8, "compute": {"time_s": 0.1}, "algorithm": {"name": "dpsgd"}}
+    arm = only_arm(**sections, topology={"name": "erdos_renyi", "edge_probability": 0.8})
+    each = [predict(arm, np.array([9.0]), [seed]).distance[0] ** 2 for seed in (0, 1, 1)]
+    assert each[0] != each[1]
+    assert predict(arm, np.array([9.0]), [0, 1, 1]).distance[0] ** 2 == pytest.approx(np.mean(each))
+
+
+def test_pairs_on_a_ring_are_where_they_are_predicted() -> None:
+    arm = only_arm(**NOISE | {"workers": 6, "until": {"time_s": 20.0}, "probe": {"every_s": 0.21}}, **ARMS["ring"])
+    mean, error = over_time(arm, 8, begin_s=5.0)
+    expected = predict(arm, np.array([5.0, 20.0])).distance ** 2 / 25
+    assert expected[0] == pytest.approx(expected[1], rel=1e-3)
+    assert mean == pytest.approx(expected[1], abs=5 * error)
+    assert error < mean / 20
+
+
+def test_local_sgd_asks_no_topology() -> None:
+    ring = only_arm(**NOISE, **ARMS["rounds"], topology={"name": "ring"})
+    assert unfit(ring) is None
+    time_s = np.array([1.0])
+    assert predict(ring, time_s).distance == predict(only_arm(**NOISE, **ARMS["rounds"]), time_s).distance
 
 
 def test_the_terminal_says_where_there_is_none(tmp_path: object) -> None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from .curves import consensus, gradient_gap, loss
+from .compared import COMPARED, left_out
+from .disagreement import consensus, gradient_gap
 from .gradients import weight_map, weight_sums
+from .losses import loss, loss_by_steps
 from .shares import time_shares
 from .style import style
 from .timeline import timeline
@@ -17,10 +19,12 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from ..gradient_weights import GradientWeights
+    from ..pair import Pair
     from ..results import Results
 
 FIGURES: dict[str, Callable[[Results], Figure | None]] = {
     "loss": loss,
+    "loss_by_steps": loss_by_steps,
     "consensus_distance": consensus,
     "alpha": weights,
     "timeline": timeline,
@@ -45,6 +49,15 @@ def draw(results: Results, theory: bool = False) -> dict[str, Figure]:
         if theory:
             figures["consensus_distance"] = consensus(results, theory=True)
     return {name: figure for name, figure in figures.items() if figure is not None}
+
+
+def draw_pair(pair: Pair) -> dict[str, Figure]:
+    """The figures by name in which the two runs can be compared, the arms of both in each."""
+    without = left_out(pair)
+    figures: dict[str, Callable[[Any], Figure | None]] = dict(FIGURES)
+    with style():
+        drawn = {name: figures[name](pair) for name in COMPARED if name not in without}
+    return {name: figure for name, figure in drawn.items() if figure is not None}
 
 
 def draw_weights(results: Results, weights: Mapping[str, GradientWeights]) -> dict[str, Figure]:

@@ -8,17 +8,16 @@ import matplotlib as mpl
 import pandas as pd
 from matplotlib.ticker import PercentFormatter
 
-from .style import SHOWN_WORKERS, panels, title
+from ..summary import told_count
+from .style import SHOWN_WORKERS, Recorded, panels, title
 from .timeline import ACTIVITIES
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from ..results import Results
 
-
-def time_shares(results: Results) -> Figure | None:
+def time_shares(results: Recorded) -> Figure | None:
     """Shares of each worker's time over all seeds, or of all workers' together where there are many."""
     shares = {arm: _shares(results.activities[results.activities["arm"] == arm]) for arm in results.scenario.arms}
     shares = {arm: own for arm, own in shares.items() if not own.empty}
@@ -33,7 +32,8 @@ def time_shares(results: Results) -> Figure | None:
         axes.set_ylim(len(own) - 0.4, -0.6)
         axes.grid(axis="y", visible=False)
     grid[-1].xaxis.set_major_formatter(PercentFormatter(1))
-    seeds = f", all {results.scenario.repeats} seeds together" if results.scenario.repeats > 1 else ""
+    counts = results.activities.groupby("arm")["seed"].nunique()
+    seeds = f", all {told_count(counts)} seeds together" if counts.max() > 1 else ""
     grid[-1].set_xlabel(f"share of the simulated time{seeds}; in bold, computing")
     figure.suptitle(title(results))
     seen = {kind for own in shares.values() for kind in own.columns[own.any()]}

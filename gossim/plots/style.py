@@ -11,6 +11,8 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.figure import Figure
 
+from ..pair import Origin, Pair
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
@@ -19,14 +21,30 @@ if TYPE_CHECKING:
 
 
 class Compared(Protocol):
-    """What has arms: the results of a run or of a sweep."""
+    """What has arms: the results of a run, of a sweep, or of two runs side by side."""
 
     @property
     def scenario(self) -> Scenario: ...
 
 
+class Recorded(Compared, Protocol):
+    """What curves are drawn from: the results of a run, or of two runs side by side."""
+
+    @property
+    def manifest(self) -> dict[str, Any]: ...
+    @property
+    def probes(self) -> pd.DataFrame: ...
+    @property
+    def activities(self) -> pd.DataFrame: ...
+    @property
+    def gaps(self) -> pd.DataFrame: ...
+
+
 FEW_ARMS = 8
 """So many can be told apart by a palette for all eyes, and have their legend inside the panel."""
+
+DARKER = 0.6
+"""The second of two runs: so much of the first's light, so that its dashes are seen on a line that they cover."""
 
 SHOWN_WORKERS = 16
 """Rows of a timeline and bands of a weight figure that can still be told apart."""
@@ -50,16 +68,32 @@ def style() -> Iterator[None]:
         yield
 
 
+def runs_of(results: Recorded) -> tuple[Recorded, ...]:
+    """The run, or the two that stand side by side."""
+    return results.runs if isinstance(results, Pair) else (results,)
+
+
+def _origins(results: Compared) -> dict[str, Origin]:
+    if isinstance(results, Pair):
+        return results.origins
+    return {arm: Origin(0, arm) for arm in results.scenario.arms}
+
+
 def arm_colours(results: Compared) -> dict[str, tuple[float, float, float]]:
-    """One colour an arm, the same in every figure."""
-    arms = list(results.scenario.arms)
-    few = len(arms) <= FEW_ARMS
-    return dict(zip(arms, sns.color_palette("colorblind" if few else "husl", len(arms)), strict=True))
+    """One colour an arm, the same in every figure; arms of one name in two runs share the hue, darker in the second."""
+    origins = _origins(results)
+    names = list(dict.fromkeys(origin.arm for origin in origins.values()))
+    few = len(names) <= FEW_ARMS
+    hues = dict(zip(names, sns.color_palette("colorblind" if few else "husl", len(names)), strict=True))
+    return {arm: tuple(part * DARKER**origin.place for part in hues[origin.arm]) for arm, origin in origins.items()}
 
 
 def arm_dashes(results: Compared) -> dict[str, Any]:
-    """A line style an arm: where there are many, neighbouring colours are told apart by their dashes."""
+    """A line style an arm: of two runs the second's are dashed; where one run has many arms, neighbouring colours are
+    told apart by their dashes."""
     arms = list(results.scenario.arms)
+    if isinstance(results, Pair):
+        return {arm: ["", (3, 1.2)][origin.place] for arm, origin in results.origins.items()}
     styles = [""] if len(arms) <= FEW_ARMS else ["", (4, 1.5), (1, 1)]
     return {arm: styles[place % len(styles)] for place, arm in enumerate(arms)}
 
@@ -69,7 +103,11 @@ def legend(results: Compared, axes: Axes, beside: bool = False) -> None:
     if len(results.scenario.arms) <= FEW_ARMS and not beside:
         axes.legend(title=None)
     else:
-        axes.legend(title=None, loc="center left", bbox_to_anchor=(1.0, 0.5), fontsize="small")
+        beside_it = axes.legend(title=None, loc="center left", bbox_to_anchor=(1.0, 0.5), fontsize="small")
+        longest = max(len(line) for text in beside_it.get_texts() for line in text.get_text().split("\n"))
+        figure = axes.get_figure(root=True)
+        assert figure is not None
+        figure.set_figwidth(figure.get_figwidth() + 1 + 0.1 * longest)  # inches; the panel stays as wide as it was
 
 
 def title(results: Compared) -> str:
@@ -86,6 +124,12 @@ def wide() -> tuple[Figure, Axes]:
     """One panel, as wide as a slide."""
     figure = Figure(figsize=(12, 6.75))
     return figure, figure.subplots()
+
+
+def beside(count: int) -> tuple[Figure, list[Axes]]:
+    """Panels one beside the other, sharing what is measured."""
+    figure = Figure(figsize=(8 * count, 7.5))
+    return figure, list(figure.subplots(1, count, sharey=True))
 
 
 def panels(

@@ -1,5 +1,6 @@
 """Closed forms that the simulator is tested against, each with its source. A room a subject; all names stand here."""
 
+from .averaging import contact_consensus_after, mixing_consensus, mixing_consensus_after
 from .consensus import (
     local_sgd_consensus,
     pairwise_consensus,
@@ -41,6 +42,7 @@ from .weights import push_weights
 
 __all__ = [
     "complete_pairwise_second_eigenvalue",
+    "contact_consensus_after",
     "decaying_part",
     "down_share",
     "expected_maximum_exponential",
@@ -55,6 +57,8 @@ __all__ = [
     "local_sgd_consensus",
     "maximum_moments",
     "md1_waiting_s",
+    "mixing_consensus",
+    "mixing_consensus_after",
     "pairwise_averaging",
     "pairwise_consensus",
     "pairwise_consensus_after",

@@ -41,6 +41,13 @@ def second_modulus(matrix: csr_array) -> float:
     return float(np.sort(np.abs(eigenvalues))[-2])
 
 
+def spectrum(matrix: csr_array | np.ndarray) -> np.ndarray:
+    """All eigenvalues of a symmetric mixing matrix, ascending, `(workers,)`: the last is 1. Dense, O(M³)."""
+    if not symmetric(matrix):
+        raise ValueError("the mixing matrix is not symmetric")
+    return np.linalg.eigvalsh(matrix if isinstance(matrix, np.ndarray) else matrix.toarray())
+
+
 def worst_deviation(matrix: csr_array) -> float:
     """‖W − J‖₂, J = (1/M) 11ᵀ: the most that disagreement can be left by one application. Dense, O(M³)."""
     return float(np.linalg.norm(matrix.toarray() - 1 / matrix.shape[0], 2))

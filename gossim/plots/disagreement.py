@@ -1,0 +1,76 @@
+"""How far the workers are apart: consensus distance and gradient gap against simulated time."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from .lines import band, by_time, lines
+from .style import Recorded, arm_colours, arm_dashes, legend, title, wide
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+
+def consensus(results: Recorded, theory: bool = False) -> Figure | None:
+    """Consensus distance against simulated time; arms whose workers always agree have no place on a log scale.
+
+    With `theory`, dashed, √E‖x_m − x̄‖² of the arms that a formula applies to: an upper bound of the mean distance.
+    """
+    label = r"consensus distance, mean of $\|x_m - \bar{x}\|$"
+    return _disagreement(results, results.probes, "consensus_distance", label, theory)
+
+
+def gradient_gap(results: Recorded) -> Figure | None:
+    """The gradient gap, mean over the workers, against simulated time."""
+    if results.gaps.empty:
+        return None
+    means = results.gaps.groupby(["arm", "seed", "time_s"], sort=False)["gradient_gap"].mean().reset_index()
+    label = r"gradient gap, mean of $\|\nabla L^m(x_m) - \nabla L^m(\bar{x})\|$"
+    return _disagreement(results, means, "gradient_gap", label)
+
+
+def _disagreement(
+    results: Recorded, frame: pd.DataFrame, measure: str, label: str, theory: bool = False
+) -> Figure | None:
+    """`measure`, which is 0 where all workers agree, on a log scale; arms in which it always is are named beside it."""
+    largest = frame.groupby("arm")[measure].max().dropna()
+    agreeing = [arm for arm in results.scenario.arms if largest.get(arm, 0.0) == 0.0]
+    if len(agreeing) == len(results.scenario.arms):
+        return None
+    together = by_time(results, frame[(frame[measure] > 0) & ~frame["arm"].isin(agreeing)], measure)
+    if together.empty:
+        return None
+    figure, axes = wide()
+    lines(results, together, axes, "time_s", measure)
+    axes.set(xlabel="; ".join(filter(None, ["simulated time [s]", band(together)])), title=title(results))
+    axes.set(ylabel=label, yscale="log")
+    if theory:
+        _predicted(results, axes, agreeing)
+    for arm in agreeing:
+        if arm in largest:
+            (line,) = axes.plot([], [], color=arm_colours(results)[arm], label=f"{arm}: exactly 0 throughout")
+            if arm_dashes(results)[arm]:
+                line.set_dashes(arm_dashes(results)[arm])
+    legend(results, axes, beside=any(": theory" in label for label in axes.get_legend_handles_labels()[1]))
+    return figure
+
+
+def _predicted(results: Recorded, axes: Axes, leave_out: list[str]) -> None:
+    from .predicted import predictions
+
+    for arm, prediction in predictions(results)[0].items():
+        if arm in leave_out:
+            continue
+        shown = prediction.distance > 0
+        axes.plot(
+            prediction.time_s[shown],
+            prediction.distance[shown],
+            color=[0.55 * part for part in arm_colours(results)[arm]],
+            linestyle="--",
+            linewidth=2.5,
+            zorder=3,
+            label=f"{arm}: theory (r.m.s.)" + (f",\nfor {prediction.assumed}" if prediction.assumed else ""),
+        )

@@ -1,0 +1,80 @@
+"""One line an arm: the mean over seeds, in a band from the lowest to the highest."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+import seaborn as sns
+
+from ..summary import told_count
+from .style import Recorded, arm_colours, arm_dashes
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+
+def by_time(results: Recorded, frame: pd.DataFrame, measure: str) -> pd.DataFrame:
+    """`measure` for every seed of an arm at every instant at which any was probed, as last seen, until the first seed
+    ends (each ends at a time of its own when its steps are counted): columns `arm, seed, time_s` and the measure."""
+    together = []
+    for arm, own in _finite(results, frame, measure).groupby("arm"):
+        seen = own.pivot(index="time_s", columns="seed", values=measure)
+        until = min(seen[seed].last_valid_index() for seed in seen)
+        shown = seen.ffill().loc[:until].melt(ignore_index=False, value_name=measure)
+        together.append(shown.reset_index().assign(arm=arm))
+    return pd.concat([frame.iloc[:0], *together], ignore_index=True)
+
+
+def by_steps(results: Recorded, frame: pd.DataFrame, measure: str) -> pd.DataFrame:
+    """`measure` for every seed of an arm at the numbers of gradient steps at which the seed was probed that took the
+    fewest; between two probes of another seed, on the straight line. So nothing is said of steps that a seed did not
+    take. Columns `arm, seed, gradient_steps`, of all workers together, and the measure."""
+    together = []
+    for arm, own in _finite(results, frame, measure).groupby("arm"):
+        # Of probes between which nobody took a step, the last.
+        last = own.groupby(["seed", "gradient_steps"])[measure].last()
+        curves = {seed: last[seed] for seed in own["seed"].unique()}
+        shortest = min(curves.values(), key=lambda curve: curve.index[-1])
+        grid = shortest.index[shortest.index >= max(curve.index[0] for curve in curves.values())].to_numpy()
+        for seed, curve in curves.items():
+            values = np.interp(grid, curve.index.to_numpy(), curve.to_numpy())
+            together.append(pd.DataFrame({"arm": arm, "seed": seed, "gradient_steps": grid, measure: values}))
+    return pd.concat([frame.iloc[:0], *together], ignore_index=True)
+
+
+def lines(results: Recorded, together: pd.DataFrame, axes: Axes, x: str, y: str) -> None:
+    """`y` against `x`, at which `together` has all seeds of an arm. To be drawn before an axis becomes logarithmic: on
+    one that is, seaborn takes geometric means."""
+    assert axes.get_yscale() == axes.get_xscale() == "linear"
+    arms = [arm for arm in results.scenario.arms if arm in set(together["arm"])]
+    sns.lineplot(
+        together,
+        x=x,
+        y=y,
+        hue="arm",
+        hue_order=arms,
+        palette={arm: arm_colours(results)[arm] for arm in arms},
+        style="arm",
+        style_order=arms,
+        dashes=[arm_dashes(results)[arm] for arm in arms],
+        errorbar=("pi", 100),
+        linewidth=3,
+        ax=axes,
+    )
+    if together[x].max() > 0:
+        axes.set_xlim(0, together[x].max())
+
+
+def band(together: pd.DataFrame) -> str:
+    """What the band is, for the axis; nothing where every arm has one seed."""
+    counts = together.groupby("arm")["seed"].nunique()
+    return f"band: lowest to highest of {told_count(counts)} seeds" if (counts > 1).any() else ""
+
+
+def _finite(results: Recorded, frame: pd.DataFrame, measure: str) -> pd.DataFrame:
+    """What there is of `measure`, without the seeds that diverged."""
+    broken = [(entry["arm"], entry["seed"]) for entry in results.manifest["runs"] if entry["status"] == "diverged"]
+    kept = ~pd.MultiIndex.from_frame(frame[["arm", "seed"]]).isin(broken) & frame[measure].notna()
+    return frame[kept]

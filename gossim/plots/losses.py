@@ -1,0 +1,105 @@
+"""Loss against simulated time, and against gradient steps."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from matplotlib.ticker import FuncFormatter
+
+from .lines import band, by_steps, by_time, lines
+from .style import Recorded, beside, legend, runs_of, title, wide
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+PER_WORKER = "gradient steps per worker"
+TOGETHER = "gradient steps of all workers together"
+
+
+def loss(results: Recorded) -> Figure | None:
+    """Loss of the mean parameters against simulated time: mean over seeds, and a band from the best to the worst."""
+    measure = shown_loss(results)
+    if measure is None:
+        return None
+    together = by_time(results, results.probes, measure)
+    if together.empty:
+        return None
+    figure, axes = wide()
+    lines(results, together, axes, "time_s", measure)
+    _dress(results, axes, measure)
+    axes.set(xlabel="; ".join(filter(None, ["simulated time [s]", band(together)])), title=title(results))
+    legend(results, axes)
+    return figure
+
+
+def loss_by_steps(results: Recorded) -> Figure | None:
+    """The same against gradient steps: of all M workers together, which is what was computed, and divided by M, which
+    for workers in step are the rounds, the "iterations" by which methods are often compared.
+
+    Where all arms have as many workers these are two scales of one panel, and else two panels.
+    """
+    measure = shown_loss(results)
+    if measure is None:
+        return None
+    together = by_steps(results, results.probes, measure)
+    if together.empty:
+        return None
+    workers = together["arm"].map({arm: settings.workers for arm, settings in results.scenario.arms.items()})
+    together["steps_per_worker"] = together["gradient_steps"] / workers
+    counts = sorted(set(workers))
+    if len(counts) > 1:
+        return _two_panels(results, together, measure)
+    M = counts[0]
+    figure, axes = wide()
+    lines(results, together, axes, "steps_per_worker", measure)
+    _dress(results, axes, measure)
+    label = f"{PER_WORKER} (those of all, divided by {M})" if M > 1 else "gradient steps"
+    axes.set(xlabel="\n".join(filter(None, [label, band(together)])), title=title(results))
+    if M > 1:
+        above = axes.secondary_xaxis("top", functions=(partial(np.multiply, M), lambda steps: np.divide(steps, M)))
+        above.set_xlabel(TOGETHER.replace("all", f"all {M}"))
+    legend(results, axes)
+    return figure
+
+
+def shown_loss(results: Recorded) -> str | None:
+    """`test_loss` if there is any, else `train_loss`: of two runs, what both have."""
+    for measure in ("test_loss", "train_loss"):
+        if all(run.probes[measure].notna().any() for run in runs_of(results)):
+            return measure
+    return None
+
+
+def _two_panels(results: Recorded, together: pd.DataFrame, measure: str) -> Figure:
+    figure, panels = beside(2)
+    labels = {"steps_per_worker": f"{PER_WORKER}:\nthose of all M, divided by M", "gradient_steps": TOGETHER}
+    for axes, steps in zip(panels, labels, strict=True):
+        lines(results, together, axes, steps, measure)
+    for axes, label in zip(panels, labels.values(), strict=True):
+        _dress(results, axes, measure)
+        axes.set_xlabel(label)
+    panels[1].set_ylabel("")
+    panels[0].legend([], frameon=False)
+    legend(results, panels[1])
+    figure.suptitle(title(results))
+    figure.supxlabel(band(together), fontsize="small")
+    return figure
+
+
+def _dress(results: Recorded, axes: Axes, measure: str) -> None:
+    """The loss, on a logarithmic scale, and its target."""
+    unit = " [nats]" if all(arm.problem and arm.problem.data for arm in results.scenario.arms.values()) else ""
+    axes.set(ylabel=f"{measure.replace('_', ' ')} of the mean model{unit}", yscale="log")
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.yaxis.set_minor_formatter(FuncFormatter(lambda value, _: f"{value:g}" if f"{value:.0e}"[0] in "25" else ""))
+    target = results.scenario.target
+    goal = getattr(target, measure) if target else None
+    if goal:
+        axes.axhline(goal, color="0.35", linestyle=":", linewidth=2)
+        place: dict[str, Any] = {"xycoords": ("axes fraction", "data"), "ha": "left", "va": "bottom", "zorder": 5}
+        paper = {"facecolor": "white", "edgecolor": "none", "alpha": 0.6, "pad": 1}
+        axes.annotate(f"target {goal:g}", (0.012, 1.02 * goal), bbox=paper, **place)

@@ -1,0 +1,49 @@
+"""Of `local_sgd`, mean over time; it sends to nobody but the collective, so that its topology does not matter."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ... import theory
+from ...algorithms.local_sgd import LocalSGD
+from ...sim.delays import Distribution, continuous_distributions
+from .times import link, mean_s, unlike_links
+
+if TYPE_CHECKING:
+    from ...scenario import Arm
+
+
+def unfit(arm: Arm) -> str | None:
+    own = arm.compute.time_s
+    if isinstance(own, Distribution) and (
+        own.distribution not in ("expon", "gamma") or own.__pydantic_extra__.get("loc")
+    ):
+        return f"the law of a sum of '{own.distribution}' times is not known"
+    return unlike_links(arm)
+
+
+def squared(arm: Arm, time_s: np.ndarray, seeds: Sequence[int]) -> np.ndarray:
+    from ...experiment import message_bytes
+
+    assert isinstance(arm.algorithm, LocalSGD)
+    own, period = arm.compute.time_s, arm.algorithm.period
+    longest_s = period * mean_s(arm)
+    if isinstance(own, Distribution):
+        longest_s, _ = theory.maximum_moments(sum_of(own, period), arm.workers)
+    collective_s = arm.algorithm.collective.cost(arm.workers, message_bytes(arm), link(arm)).seconds
+    mean = theory.local_sgd_consensus(arm.workers, period, 1.0, mean_s(arm), longest_s, collective_s)
+    return np.full(len(time_s), mean)
+
+
+def assumed(arm: Arm) -> list[str]:
+    return []
+
+
+def sum_of(own: Distribution, count: int) -> Any:
+    """The law of the sum of so many: of exponential and gamma times, a gamma law."""
+    given = own.__pydantic_extra__
+    shape = given["a"] if own.distribution == "gamma" else 1.0
+    return continuous_distributions()["gamma"](a=shape * count, scale=given.get("scale", 1.0))

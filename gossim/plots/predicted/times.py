@@ -1,0 +1,62 @@
+"""How long things take, as far as formulas need it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ...sim.collectives import Link
+from ...sim.delays import Distribution, continuous_distributions
+
+if TYPE_CHECKING:
+    from ...scenario import Arm
+
+
+def mean_s(arm: Arm) -> float:
+    """Mean compute time in seconds."""
+    own = arm.compute.time_s
+    return float(frozen(own).mean()) if isinstance(own, Distribution) else float(own)  # type: ignore[arg-type]
+
+
+def frozen(own: Distribution) -> Any:
+    return continuous_distributions()[own.distribution](**own.__pydantic_extra__)
+
+
+def expected_steps(arm: Arm, time_s: np.ndarray) -> np.ndarray:
+    """Of all workers together, where nobody waits."""
+    return arm.workers * time_s / mean_s(arm)
+
+
+def assumed_without_waiting(arm: Arm) -> list[str]:
+    """What a formula for steps at independent random instants, and messages that take no time, takes for granted."""
+    own, network = arm.compute.time_s, arm.network
+    exponential = (
+        isinstance(own, Distribution) and own.distribution == "expon" and not own.__pydantic_extra__.get("loc")
+    )
+    free = network is not None and network.latency_s == 0 and network.bandwidth_bytes_per_s is None
+    return ["exponential times"] * (not exponential) + ["no latency"] * (not free)
+
+
+def unlike_links(arm: Arm) -> str | None:
+    """Why messages do not all take the same time; None if they do."""
+    network = arm.network
+    alike = network is not None and isinstance(network.latency_s, float | int) and network.sharing == "none"
+    if alike and isinstance(network.bandwidth_bytes_per_s, float | int | None):  # type: ignore[union-attr]
+        return None
+    return "the network is not uniform"
+
+
+def link(arm: Arm) -> Link:
+    """Of any two workers, where links are alike."""
+    network = arm.network
+    assert network is not None
+    bandwidth = network.bandwidth_bytes_per_s
+    return Link(float(network.latency_s), 1 / float(bandwidth) if bandwidth else 0.0, 0.0)  # type: ignore[arg-type]
+
+
+def message_s(arm: Arm) -> float:
+    """How long one parameter vector takes from worker to worker, where links are alike."""
+    from ...experiment import message_bytes
+
+    return link(arm).latency_s + message_bytes(arm) * link(arm).s_per_byte

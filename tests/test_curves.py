@@ -1,0 +1,158 @@
+"""The curves of the figures, point by point, against the tables that they are drawn from."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from conftest import BASE, DIGITS, scenario
+
+import gossim
+from gossim.plots.style import arm_colours
+from gossim.results import Results, table
+from gossim.scenario import Scenario
+
+LEARNING: dict[str, Any] = {
+    **BASE,
+    "until": {"time_s": 2.0},
+    "repeats": 3,
+    "problem": {"model": {"name": "logistic"}, "data": DIGITS, "batch_size": 8},
+    "optimizer": {"learning_rate": 0.5},
+    "target": {"test_loss": 1.5},
+    "arms": {
+        "push": {"algorithm": {"name": "gosgd_push", "push_probability": 0.5}},
+        "together": {"algorithm": {"name": "allreduce"}},
+        "alone": {"algorithm": {"name": "sgd"}, "workers": 1},
+    },
+}
+
+
+@pytest.fixture(scope="module")
+def learned() -> Results:
+    return gossim.run(Scenario.parse(LEARNING))
+
+
+@pytest.fixture(scope="module")
+def drawn(learned: Results) -> dict[str, Any]:
+    return learned.plot()
+
+
+def line(results: Results, axes: Any, arm: str) -> np.ndarray:
+    """The points of an arm's line, `(points, 2)`: the one of its colour that has any."""
+    colour = arm_colours(results)[arm]
+    (found,) = [one for one in axes.get_lines() if one.get_color() == colour and len(one.get_xdata()) > 2]
+    return found.get_xydata()
+
+
+def bands(axes: Any) -> list[tuple[float, float]]:
+    """The lowest and highest point of each band."""
+    every = [band.get_paths()[0].vertices for band in axes.collections]
+    return [(vertices[:, 1].min(), vertices[:, 1].max()) for vertices in every]
+
+
+def curves(results: Results, arm: str) -> dict[int, pd.Series]:
+    own = results.probes[results.probes["arm"] == arm]
+    return {seed: rows.set_index("gradient_steps")["test_loss"] for seed, rows in own.groupby("seed")}
+
+
+@pytest.mark.parametrize("arm", list(LEARNING["arms"]))
+def test_loss_against_time_is_the_mean_over_seeds(learned: Results, drawn: dict[str, Any], arm: str) -> None:
+    axes = drawn["loss"].axes[0]
+    means = learned.probes[learned.probes["arm"] == arm].groupby("time_s")["test_loss"].mean()
+    np.testing.assert_allclose(line(learned, axes, arm), means.reset_index().to_numpy())
+
+
+@pytest.mark.parametrize("arm", list(LEARNING["arms"]))
+def test_loss_against_steps_is_the_mean_of_interpolated_seeds(
+    learned: Results, drawn: dict[str, Any], arm: str
+) -> None:
+    figure = drawn["loss_by_steps"]
+    per_worker, together = figure.axes
+    points = line(learned, together, arm)
+    own = curves(learned, arm)
+    ends = {seed: curve.index[-1] for seed, curve in own.items()}
+    shortest = min(ends, key=lambda seed: ends[seed])
+    assert points[-1, 0] == ends[shortest]
+    assert sorted(set(points[:, 0])) == sorted(set(own[shortest].index))
+    for x, y in points:
+        values = []
+        for curve in own.values():
+            curve = curve[~curve.index.duplicated(keep="last")]
+            after = curve.index.searchsorted(x)
+            if curve.index[after] == x:
+                values.append(curve.iloc[after])
+                continue
+            low, high = curve.index[after - 1], curve.index[after]
+            values.append(curve.loc[low] + (x - low) / (high - low) * (curve.loc[high] - curve.loc[low]))
+        assert len(values) == 3
+        assert y == pytest.approx(np.mean(values), rel=1e-12)
+    workers = learned.scenario.arms[arm].workers
+    np.testing.assert_allclose(line(learned, per_worker, arm), points / [workers, 1])
+
+
+def test_the_steps_are_named_and_the_target_drawn(learned: Results, drawn: dict[str, Any]) -> None:
+    figure = drawn["loss_by_steps"]
+    per_worker, together = figure.axes
+    assert per_worker.get_xlabel() == "gradient steps per worker:\nthose of all M, divided by M"
+    assert together.get_xlabel() == "gradient steps of all workers together"
+    assert per_worker.get_ylabel() == drawn["loss"].axes[0].get_ylabel() == "test loss of the mean model [nats]"
+    assert figure.get_supxlabel() == "band: lowest to highest of 3 seeds"
+    assert [text.get_text() for text in together.get_legend().get_texts()] == list(LEARNING["arms"])
+    for axes in figure.axes:
+        assert [1.5, 1.5] in [list(one.get_ydata()) for one in axes.get_lines()]
+    # What a round of `allreduce` is: one step of each worker.
+    rounds = learned.workers[learned.workers["arm"] == "together"].groupby("seed")["steps"].max().min()
+    assert line(learned, per_worker, "together")[-1, 0] == rounds
+
+
+def made_up(losses: dict[str, list[tuple[int, int, float]]], status: dict[str, str] | None = None) -> Results:
+    """Results with these (seed, gradient steps, test loss) of each arm, a probe a second."""
+    arms = {arm: {"algorithm": {"name": "sgd"}} for arm in losses}
+    rows, runs = [], []
+    for arm, probes in losses.items():
+        for seed in dict.fromkeys(seed for seed, _, _ in probes):
+            own = [(steps, loss) for other, steps, loss in probes if other == seed]
+            runs.append({"arm": arm, "seed": seed, "status": (status or {}).get(f"{arm} {seed}", "complete")})
+            for time_s, (steps, loss) in enumerate(own):
+                counts = {"gradient_steps": steps, "bytes_sent": 0, "messages_sent": 0}
+                rows.append({"arm": arm, "seed": seed, "time_s": time_s, **counts, "test_loss": loss})
+    names = ("workers", "timeline", "exchanges", "activities", "gaps", "layers")
+    empty = {name: table(name, []) for name in names}
+    return Results(scenario(arms=arms, repeats=2), {"runs": runs}, table("probes", rows), **empty)
+
+
+def test_by_hand() -> None:
+    """Seed 1 ends at 8 steps, having stood still at 4 while its loss fell: the last loss there counts."""
+    slow = [(1, 0, 8.0), (1, 4, 6.0), (1, 4, 4.0), (1, 8, 2.0)]
+    results = made_up({"arm": [(0, 0, 8.0), (0, 10, 3.0), (0, 20, 1.0), *slow]})
+    axes = results.plot()["loss_by_steps"].axes[0]
+    (above,) = axes.child_axes
+    points = line(results, axes, "arm")
+    np.testing.assert_allclose(points, [[0, 8], [1, (4 + 6) / 2], [2, (2 + 4) / 2]])
+    assert bands(axes) == [(2.0, 8.0)]
+    assert axes.get_xlim() == (0, 2)
+    assert above.get_xlabel() == "gradient steps of all 4 workers together"
+    axes.figure.draw_without_rendering()
+    assert above.get_xlim() == (0, 8)
+    assert axes.get_xlabel().endswith("(those of all, divided by 4)\nband: lowest to highest of 2 seeds")
+
+
+def test_seeds_that_diverged_are_left_out_and_the_band_says_so() -> None:
+    losses = {"a": [(0, 0, 4.0), (0, 8, 2.0), (0, 16, 1.0), (1, 0, 4.0)], "b": [(0, 0, 4.0), (0, 8, 3.0), (0, 9, 2.0)]}
+    losses["b"] += [(1, 0, 4.0), (1, 4, 3.0), (1, 12, 2.0)]
+    results = made_up(losses, {"a 1": "diverged"})
+    for name in ("loss", "loss_by_steps"):
+        axes = results.plot()[name].axes[0]
+        assert line(results, axes, "a")[-1, 1] == 1.0
+        assert axes.get_xlabel().endswith("band: lowest to highest of 1 to 2 seeds")
+    gone = made_up(losses, {f"{arm} {seed}": "diverged" for arm in "ab" for seed in (0, 1)})
+    assert not {"loss", "loss_by_steps"} & set(gone.plot())
+
+
+def test_one_worker_has_but_one_kind_of_step() -> None:
+    results = gossim.run(Scenario.parse({**LEARNING, "workers": 1, "arms": {"alone": LEARNING["arms"]["alone"]}}))
+    axes = results.plot()["loss_by_steps"].axes
+    assert [each.get_xlabel() for each in axes] == ["gradient steps\nband: lowest to highest of 3 seeds"]
+    assert not axes[0].child_axes
