@@ -36,10 +36,10 @@ def executed(path: Path, scratch: Path) -> subprocess.CompletedProcess[str]:
     )
 
 
-def files() -> dict[Path, int]:
-    """What lies in analysis/ and at the top of the repository, and when it was last changed."""
-    found = [*ROOT.iterdir(), *(ROOT / "analysis").rglob("*")]
-    return {path: path.stat().st_mtime_ns for path in found if path.is_file()}
+def files() -> set[Path]:
+    """What lies in analysis/, and beside it, hidden things and caches left out."""
+    found = {*ROOT.iterdir(), *(ROOT / "analysis").rglob("*")}
+    return {path for path in found if not path.name.startswith((".", "__"))}
 
 
 def written(path: Path, *sources: str) -> Path:
@@ -83,10 +83,11 @@ def test_it_reads_as_a_lesson(path: Path) -> None:
 
 @each_notebook
 def test_it_runs(path: Path, tmp_path: Path) -> None:
-    before = files()
+    before, source = files(), path.read_bytes()
     done = executed(path, tmp_path)
     assert done.returncode == 0, re.sub(r"\x1b\[[\d;]*m", "", done.stderr)
     assert files() == before
+    assert path.read_bytes() == source
 
 
 def test_an_error_is_told_with_its_cell(tmp_path: Path) -> None:
