@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from .algorithms import Algorithm
-from .experiment import steps_limit
+from .experiment import message_bytes, steps_limit
 from .scenario import Arm, Scenario
 from .sim.world import World
 
@@ -177,7 +177,7 @@ def events(arm: Arm, seed: int = 0, problem: Any = None) -> Iterator[tuple[World
 
     assert arm.problem is not None
     problem = problem or build(arm.problem, arm.workers, seed, arm.dtype, device_named("cpu"))
-    world = World(arm, seed, problem.dim * 8, steps_limit(arm))
+    world = World(arm, seed, message_bytes(arm), steps_limit(arm))
     executor = Reference(problem, lambda rows, facts: None)
     executor.run(world.program.take())
     yield world, executor.rows
