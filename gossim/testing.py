@@ -4,13 +4,14 @@ an error, with a note that says on which cluster."""
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from fractions import Fraction
 from typing import Any
 
 import numpy as np
 
 from .algorithms import Algorithm
-from .experiment import steps_limit
+from .experiment import message_bytes, steps_limit
 from .scenario import Arm, Scenario
 from .sim.world import World
 
@@ -161,3 +162,26 @@ def trajectory(
     for ops in world.windows(window, 10**9):
         numeric.run(ops)
     return world, facts, rows
+
+
+def events(arm: Arm, seed: int = 0, problem: Any = None) -> Iterator[tuple[World, dict[int, Any]]]:
+    """A run event by event, for whoever wants to look closely: the world before the first and after each, and what its
+    rows hold, tensors of `(dim,)` by number.
+
+    Worker m is at `rows[w.row]`, w being `world.workers[m]`, and has the weight `w.alpha`; a message in
+    `world.network.in_flight` carries `rows[message.row]` and `message.alpha`. What was freed keeps its last content
+    until it is used again. `trajectory` is the fast way to the probes alone.
+    """
+    from .execute.reference import Reference
+    from .problems.build import build, device_named
+
+    assert arm.problem is not None
+    problem = problem or build(arm.problem, arm.workers, seed, arm.dtype, device_named("cpu"))
+    world = World(arm, seed, message_bytes(arm), steps_limit(arm))
+    executor = Reference(problem, lambda rows, facts: None)
+    executor.run(world.program.take())
+    yield world, executor.rows
+    while not world.finished:
+        world.clock.step()
+        executor.run(world.program.take())
+        yield world, executor.rows

@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 import pytest
-from conftest import ALGORITHMS
+import torch
+from conftest import ALGORITHMS, only_arm
 
 from gossim import Algorithm, RunError, ScenarioError
 from gossim.program import RowError
-from gossim.testing import check_algorithm
+from gossim.testing import check_algorithm, events, trajectory
 
 
 @pytest.mark.parametrize("name", sorted(ALGORITHMS))
@@ -130,3 +131,21 @@ def test_sections_of_a_scenario() -> None:
     check_algorithm({"name": "dpsgd"}, clusters=2, workers=4, topology={"name": "ring"})
     with pytest.raises(ScenarioError, match="is directed"):
         check_algorithm({"name": "adpsgd"}, clusters=1, workers=4, topology={"name": "static_exponential"})
+
+
+def test_event_by_event() -> None:
+    """It ends where the fast way ends; in between Σ α x, messages included, moves with the gradients only."""
+    arm = only_arm(until={"time_s": 3.0})
+    moved, steps, before = 0, 0, None
+    for world, rows in events(arm, seed=4):
+        holders = [*world.workers, *world.network.in_flight]
+        total = sum(holder.alpha * rows[holder.row] for holder in holders)
+        stepped, steps = world.gradient_steps > steps, world.gradient_steps
+        if before is not None and not stepped:
+            torch.testing.assert_close(total, before, rtol=0, atol=1e-12)
+        moved += stepped
+        before = total
+    assert moved > 50
+    assert world.network.messages_sent > 20
+    last = trajectory(arm, seed=4)[2][-1]
+    torch.testing.assert_close(torch.stack([rows[w.row] for w in world.workers]), last, rtol=0, atol=1e-12)
