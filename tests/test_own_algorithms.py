@@ -116,6 +116,15 @@ def test_made_in_python_it_is_named_by_where_it_is() -> None:
     assert issubclass(Shift, gossim.Algorithm)
 
 
+def test_a_class_in_a_notebook_is_in_main(monkeypatch: pytest.MonkeyPatch) -> None:
+    from my_algorithms import Shift
+
+    monkeypatch.setattr(sys.modules["__main__"], "Shift", Shift, raising=False)
+    described = scenario(algorithm={"name": "__main__:Shift", "push_probability": 0.5})
+    assert type(described.arms["arm"].algorithm) is Shift
+    assert Scenario.parse(described.to_data()) == described
+
+
 @pytest.mark.parametrize(
     ("algorithm", "told"),
     [
