@@ -28,7 +28,8 @@ if TYPE_CHECKING:
     from .sim.world import Facts
 
 LARGEST_TAPE = 20_000_000
-"""Operations and the terms that they read, together: half a gigabyte, and a minute or two."""
+"""Operations and the terms that they read, together. Measured for GoSGD, 4.6 million gradients: 0.4 GB beside what
+Python and its libraries take, 0.7 GB with the tables, and a minute or two."""
 
 APPLIES = "an operation that is not linear in parameters and gradients, so that no gradient has a coefficient"
 
@@ -105,7 +106,7 @@ class Tape:
         if len(self.outs) + len(self.rows) > self.limit:
             raise NoWeights(
                 f"its program is too long to be kept whole: after {len(self.gradients):,} gradients, at {now_s:g} s, "
-                f"it has more than {self.limit:,} operations and terms (a gradient takes about six, and a probe two "
+                f"it has more than {self.limit:,} operations and terms (a gradient takes four or more, and a probe two "
                 "for each worker); make `until` shorter, or probe more seldom"
             )
 
@@ -200,7 +201,7 @@ def gradient_weights(name: str, arm: Arm, seed: int, limit: int = LARGEST_TAPE) 
 def of_run(results: Results, name: str, seed: int) -> GradientWeights:
     """The tables for an arm and a seed of `results`. Raises InputError also if there is no such arm or seed, if its run
     did not come to its end, or if what the clock does now is not what was recorded: a file that the scenario names, or
-    gossim itself, is not what it was."""
+    gossim or numpy, is not what it was."""
     scenario = results.scenario
     if name not in scenario.arms:
         raise InputError(f"arm '{name}': there is none of that name{nearest(name, scenario.arms)}")

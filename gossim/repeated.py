@@ -59,7 +59,7 @@ def require_repeated(results: Results, name: str, seed: int, again: Recorded) ->
         if different := _different(which, rows, own):
             columns = ", ".join(f"'{column}'" for column in different)
             raise InputError(
-                f"arm '{name}', seed {seed}: its clock does not repeat the run; has a file changed, or gossim? "
+                f"arm '{name}', seed {seed}: its clock does not repeat the run; has a file changed, or a version? "
                 f"It differs in {columns} of {which}"
             )
 

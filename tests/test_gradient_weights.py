@@ -353,7 +353,7 @@ def test_weights_of_another_run_are_refused(tmp_path: Path, monkeypatch: pytest.
         refused = gossim_command("weights", "run", "--arm", name, cwd=tmp_path)
         assert refused.returncode == 2
         told = " ".join(refused.stderr.split())
-        assert f"arm '{name}', seed 0: its clock does not repeat the run; has a file changed, or gossim?" in told
+        assert f"arm '{name}', seed 0: its clock does not repeat the run; has a file changed, or a version?" in told
         assert differs in told, told
 
 
