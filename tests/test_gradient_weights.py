@@ -37,8 +37,10 @@ from gossim.columns import DERIVED
 from gossim.errors import InputError
 from gossim.execute.reference import Reference
 from gossim.gradient_weights import NoWeights, Tape, gradient_weights, unroll
+from gossim.plots import draw_weights
 from gossim.problems.build import build
 from gossim.program import Combine, Probe
+from gossim.report import gradient_weights as gradient_weights_table
 from gossim.scenario import Arm, Scenario
 from gossim.sim.worker import Worker
 
@@ -443,6 +445,26 @@ def test_the_command(run: Path) -> None:
         weights(run, out=Path("w.txt"))
     with pytest.raises(InputError, match="absent/w.csv: cannot be written: No such file or directory"):
         weights(run, "push", out=run / "absent" / "w.csv")
+
+
+def test_a_step_whose_gradients_were_all_lost_is_shown() -> None:
+    """As the 0 that they add up to, in the figure and in the table; late and lost ones are none that nobody came to."""
+    network = {"latency_s": 0.05, "bandwidth_bytes_per_s": None, "loss": 0.4}
+    arms = {"lossy": {"algorithm": UNRELIABLE["downpour"], "workers": 2, "network": network}}
+    arms["backup"] = {"algorithm": {"name": "allreduce", "backup": 1}}
+    results = gossim.run(scenario(arms=arms, until={"time_s": 8.0}))
+    found = {name: results.weights(name) for name in arms}
+    sums = found["lossy"].sums
+    lost = sums.loc[sums["workers"] == 0, "step"]
+    assert lost.min() < sums["step"].max() - 5
+    (axes,) = draw_weights(results, found)["gradient_weight_sums"].axes
+    (line,) = [line for line in axes.lines if line.get_label() == "lossy"]
+    assert line.get_xdata().tolist() == list(range(len(line.get_xdata())))
+    assert line.get_ydata()[lost.min()] == 0
+    assert line.get_ydata()[-1] > 0  # beyond the last that was used there is nothing to see
+    cells = [list(column.cells) for column in gradient_weights_table(found).columns]
+    assert [column[1] for column in cells[-3:]] == ["1", "1", "1"]
+    assert cells[-2][0] == "0"
 
 
 def test_no_torch_is_imported(run: Path) -> None:
