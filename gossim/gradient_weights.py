@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from .errors import InputError, RunError, nearest
 from .experiment import message_bytes, steps_limit
-from .program import INITIAL_ROW, Apply, Combine, Grad, Op, Probe
+from .program import INITIAL_ROW, Apply, Grad, Op, Probe
 from .repeated import Recorded, recorded, require_repeated, why_unended
 from .sim.world import World
 
@@ -100,7 +100,7 @@ class Tape:
                 for factor, row in op.terms:
                     self.rows.append(row)
                     self.factors.append(factor)
-                self._follow(op, now_s)
+                self._follow(op.out, op.terms, now_s)
             self.outs.append(op.out)
             self.ends.append(len(self.rows))
         if len(self.outs) + len(self.rows) > self.limit:
@@ -118,16 +118,16 @@ class Tape:
         self.time_s.append(now_s)
         self.used_s.append(math.nan)
 
-    def _follow(self, op: Combine, now_s: float) -> None:
-        """Where the gradients that nobody has used yet go with `op`."""
-        carried = dict.fromkeys(g for _, row in op.terms if row in self._unused for g in self._unused_in(row))
-        if op.out in self.parameters:
+    def _follow(self, out: int, terms: Iterable[tuple[float, int]], now_s: float) -> None:
+        """Row `out` ← Σ coefficient · row over `terms`: where the gradients go that nobody has used yet."""
+        carried = dict.fromkeys(g for _, row in terms if row in self._unused for g in self._unused_in(row))
+        if out in self.parameters:
             for gradient in carried:
                 self.used_s[gradient] = now_s
         elif carried:
-            self._unused[op.out] = tuple(carried)
+            self._unused[out] = tuple(carried)
         else:
-            self._unused.pop(op.out, None)
+            self._unused.pop(out, None)
 
     def _unused_in(self, row: int) -> tuple[int, ...]:
         left = tuple(gradient for gradient in self._unused[row] if math.isnan(self.used_s[gradient]))
