@@ -88,7 +88,13 @@ EXCHANGES = (
     _SEED,
     Column("sender", "int64", "", "number of the worker, or of the server, the node after the last worker"),
     Column("receiver", "Int64", "", "the same; empty where there were too many pairs to tell apart"),
-    Column("messages", "int64", "messages", "messages with parameters sent; what was sent again counts again"),
+    Column(
+        "messages",
+        "int64",
+        "messages",
+        "messages with parameters sent, and sent again; not those of collectives that are formulas, nor the x that "
+        "allreduce gives a worker that comes back",
+    ),
     Column("size_bytes", "int64", "bytes", "their bytes"),
     Column("merged", "int64", "messages", "those of them that were merged, or applied by a server"),
     Column(
@@ -162,9 +168,9 @@ GRADIENT_WEIGHTS = (
     Column("worker", "int64", "", "number of the worker, from 0"),
     Column("step", "int64", "", "tau, the worker's own number of this gradient, from 0"),
     Column("time_s", "float64", "s", "simulated time at which the worker read the parameters for it"),
-    Column("used_s", "float64", "s", "simulated time at which it was first used; empty if it never was"),
+    Column("used_s", "float64", "s", "simulated time at which parameters first moved by it; empty if none did"),
     Column("eta_a", "float64", "", "minus its coefficient in the final model"),
-    Column("a", "float64", "", "the same over the learning rate that the schedule gives for the worker's step tau"),
+    Column("a", "float64", "", "the same over the learning rate that is due at tau and used_s; empty if that is 0"),
 )
 
 GRADIENT_WEIGHT_SUMS = (

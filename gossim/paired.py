@@ -5,7 +5,8 @@ difference in seed k (of logarithms, for the time to the target), the estimate i
 
     mean(d) +- t_{0.975, n-1} sd(d) / sqrt(n),
 
-Student's for paired samples. Each interval stands for itself: of twenty, one is expected to miss.
+Student's for paired samples; a ratio's are the exponentials of these, and its estimate a geometric mean. Each interval
+stands for itself: of twenty, one is expected to miss.
 """
 
 from __future__ import annotations
@@ -76,8 +77,8 @@ def compare(results: Results) -> pd.DataFrame:
     the estimate is made from. `estimate`, `low`, `high`: with its 95% interval. `first_reached`, `second_reached`:
     seeds in which the target was met.
 
-    A ratio is given only if every seed of both arms met the target: the others have the longest times. If one arm
-    always met it and the other, run to its end, never, `at_least` or `at_most` bounds the ratio in every seed.
+    A ratio is given only if both arms met the target in all these seeds: the others have the longest times. If one arm
+    always met it and the other, measured to its end, never, `at_least` or `at_most` bounds the ratio in every seed.
     """
     runs = ended(results)
     rows: list[dict[str, Any]] = []
@@ -90,17 +91,19 @@ def compare(results: Results) -> pd.DataFrame:
                 estimate = dict(zip(("estimate", "low", "high"), interval(differences), strict=True))
                 rows.append({**label, "measure": measure, "kind": "difference", "pairs": len(differences), **estimate})
         if TIME_TO_TARGET in runs and not both.empty:
-            rows.append({**label, "measure": TIME_TO_TARGET, "kind": "ratio", **_time_ratio(both)})
+            goal = next(name for name, value in results.scenario.target or () if value is not None)
+            rows.append({**label, "measure": TIME_TO_TARGET, "kind": "ratio", **_time_ratio(both, goal)})
     return pd.DataFrame(rows, columns=list(COLUMNS)).astype(COLUMNS)
 
 
-def _time_ratio(both: pd.DataFrame) -> dict[str, Any]:
+def _time_ratio(both: pd.DataFrame, goal: str) -> dict[str, Any]:
     first_s, second_s = both[f"{TIME_TO_TARGET}_1"], both[f"{TIME_TO_TARGET}_2"]
     reached = {"first_reached": first_s.notna().sum(), "second_reached": second_s.notna().sum()}
     found = {"pairs": 0, "estimate": math.nan, "low": math.nan, "high": math.nan, **reached}
     if (first_s == 0).any() or (second_s == 0).any():
         return found  # met before anything was learned
-    whole = (both[["status_1", "status_2"]] == "complete").all(axis=None)
+    # Only what was measured to the end has not met its target.
+    whole = both[[f"{goal}_1", f"{goal}_2"]].notna().all(axis=None)
     if first_s.notna().all() and second_s.notna().all():
         log_ratio = np.log(second_s / first_s)
         estimate = np.exp(interval(log_ratio))

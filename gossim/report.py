@@ -203,7 +203,9 @@ def gradient_weights(found: Mapping[str, GradientWeights]) -> Table:
     for heading in ("gradients", "used", "weight\nof x⁰", "Σ_m a_m\nfirst τ", "mean\nover τ", "smallest", "largest"):
         shown.add_column(heading, justify="right")
     for arm, (gradients, sums, initial) in found.items():
-        of_all = sums.loc[sums["workers"] == gradients["worker"].nunique(), "a_sum"]
+        used = gradients[gradients["used_s"].notna()].groupby("worker")["step"].max()
+        last = used.reindex(gradients["worker"].unique()).min(skipna=False)  # of a worker of which nothing was: NaN
+        of_all = sums.loc[sums["step"] <= last, "a_sum"]
         numbers = [sums["a_sum"].iloc[0], of_all.mean(), of_all.min(), of_all.max()]
         counts = [f"{len(gradients):,}", f"{gradients['used_s'].count():,}"]
         shown.add_row(escape(arm), *counts, *("–" if n != n else f"{n:.4g}" for n in (initial, *numbers)))

@@ -77,7 +77,8 @@ class Results:
 
     def weights(self, arm: str, seed: int | None = None) -> GradientWeights:
         """With which weight each gradient of that arm, with the first or another seed, enters the final model. Its
-        clock is run again for it. Raises InputError where gradients have no weights, or the run is not repeated."""
+        clock is run again for it. Raises InputError where gradients have no weights, the run did not come to its end,
+        or it is not repeated."""
         from .gradient_weights import of_run
 
         return of_run(self, arm, self.scenario.seed if seed is None else seed)

@@ -19,6 +19,9 @@ FEW_ARMS = 3
 COARSE = 0.05
 """The probes' spacing is said where it is more than this share of the time to the target."""
 
+ROUNDING = 1e-9
+"""A ratio so near to 1 is 1, as far as floating point can tell."""
+
 
 def sentences(results: Results) -> list[str]:
     """One a pair of arms: on the time to the target if there is one, else on the loss at the end."""
@@ -33,16 +36,28 @@ def sentences(results: Results) -> list[str]:
             told.append(_Arrival(results, runs, by_measure[TIME_TO_TARGET]).told())
         else:
             measure = next(name for name in ("test_loss", "train_loss", "test_accuracy") if name in by_measure)
-            told.append(_difference(by_measure[measure]))
+            told.append(_difference(by_measure[measure], runs))
     return told
 
 
-def _difference(row: Any) -> str:
+def _unmeasured(first: str, second: str, measure: str, runs: pd.DataFrame) -> str | None:
+    """That one of two arms, or both, finished without that measure, if so it is: its problem has none."""
+    measured = runs[runs["status"] == "complete"].groupby("arm")[measure].count()
+    without = [arm for arm in (first, second) if measured.get(arm) == 0]
+    if not without:
+        return None
+    words = measure.replace("_", " ")
+    who = f"{without[0]} has no {words}" if len(without) == 1 else f"neither has a {words}"
+    return f"{first} and {second} cannot be compared: {who}."
+
+
+def _difference(row: Any, runs: pd.DataFrame) -> str:
     first, second, words = row["first"], row["second"], row["measure"].replace("_", " ")
     missing = row["seeds"] - row["pairs"]
     unfinished = f"; of {_count(row['seeds'])}, {missing} did not finish under both" if missing else ""
     if not row["pairs"]:
-        return f"{first} and {second} cannot be compared: in no seed did both finish."
+        unmeasured = _unmeasured(first, second, row["measure"], runs)
+        return unmeasured or f"{first} and {second} cannot be compared: in no seed did both finish."
     if row["estimate"] == 0 and math.isnan(row["low"]):
         return f"{first} and {second} end with the same {words} ({_count(row['pairs'])}){unfinished}."
     estimate, low, high = row["estimate"], row["low"], row["high"]
@@ -64,8 +79,8 @@ class _Arrival:
         self.every_s = max(results.scenario.arms[name].probe.every_s for name in self.names)
         target = results.scenario.target
         assert target is not None
-        measure, value = next((name, value) for name, value in target.model_dump().items() if value is not None)
-        self.goal = f"{measure.replace('_', ' ')} {value:g}"
+        self.measure, value = next((name, value) for name, value in target if value is not None)
+        self.goal = f"{self.measure.replace('_', ' ')} {value:g}"
         seeds = set.intersection(*(set(runs.loc[runs["arm"] == name, "seed"]) for name in self.names))
         self.of = {name: runs[(runs["arm"] == name) & runs["seed"].isin(seeds)] for name in self.names}
 
@@ -74,9 +89,11 @@ class _Arrival:
         row, goal = self.row, self.goal
         if not math.isnan(row["estimate"]):
             return self._ratio()
-        if row["at_least"] > 1:
+        if unmeasured := _unmeasured(first, second, self.measure, self.runs):
+            return unmeasured
+        if row["at_least"] > 1 + ROUNDING:
             return self._bound(first, second, row["at_least"])
-        if row["at_most"] < 1:
+        if 1 / row["at_most"] > 1 + ROUNDING:
             return self._bound(second, first, 1 / row["at_most"])
         if any((self.of[name][TIME_TO_TARGET] == 0).any() for name in self.names):
             return f"{goal} is met before anything is learned: no ratio of times for {first} and {second}."
@@ -85,9 +102,9 @@ class _Arrival:
     def _ratio(self) -> str:
         (first, second), goal, row = self.names, self.goal, self.row
         estimate, low, high, pairs = row["estimate"], row["low"], row["high"], row["pairs"]
-        if estimate == 1 and math.isnan(low):
+        if abs(estimate - 1) <= ROUNDING and math.isnan(low):
             return f"{first} and {second} reach {goal} at the same probe, of one every {self.every_s:g} s{_all(pairs)}."
-        if low <= 1 <= high:
+        if low <= 1 + ROUNDING and high >= 1 - ROUNDING:
             found = f"{_times(estimate)}× sooner, {_interval(low, high, _times, pairs)}"
             return f"That {first} reaches {goal} sooner or later than {second} is not shown ({found}){self._spacing()}."
         word = "sooner"
@@ -97,10 +114,11 @@ class _Arrival:
         return f"{first} reaches {goal} {_times(estimate)}× {word} than {second} ({found}){self._spacing()}."
 
     def _bound(self, sooner: str, never: str, bound: float) -> str:
-        least = math.floor(bound * 100) / 100 if bound < 10 else math.floor(bound)
+        decimals = 0 if bound >= 10 else max(2, _decimals(bound))
+        least = math.floor(bound * 10**decimals) / 10**decimals
         seeds = _all(len(self.of[never]))
         return (
-            f"{sooner} reaches {self.goal} at least {least:g}× sooner than {never}{seeds}: "
+            f"{sooner} reaches {self.goal} at least {_plain(least, decimals)}× sooner than {never}{seeds}: "
             f"{never} had not reached it by {self._end(never)}{self._spacing()}."
         )
 
@@ -134,10 +152,21 @@ def _interval(low: float, high: float, form: Any, pairs: int) -> str:
     return "one paired seed, and so no interval" if pairs == 1 else f"the same in all {pairs} paired seeds"
 
 
+def _decimals(ratio: float) -> int:
+    """So many that a ratio's difference from 1 has two digits."""
+    return 1 + math.ceil(-math.log10(max(abs(ratio - 1), ROUNDING)))
+
+
+def _plain(number: float, decimals: int) -> str:
+    """With so many decimals, without zeros at their end."""
+    shown = f"{number:,.{decimals}f}"
+    return shown.rstrip("0").rstrip(".") if decimals else shown
+
+
 def _times(ratio: float) -> str:
-    """A ratio in two digits, and in three next to 1."""
+    """A ratio in two digits, and next to 1 in as many as tell it from 1."""
     if 0.9 < ratio < 1.1:
-        return f"{ratio:.2f}" if f"{ratio:.2f}" != "1.00" else f"{ratio:.4g}"
+        return f"{ratio:.2f}" if f"{ratio:.2f}" != "1.00" else _plain(ratio, _decimals(ratio))
     if ratio >= 10:
         return f"{ratio:,.0f}" if ratio < 1e6 else f"{ratio:.2g}"
     return f"{ratio:.1f}" if ratio > 1 else f"{ratio:.2g}"

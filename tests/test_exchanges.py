@@ -96,6 +96,16 @@ def test_a_ring_whose_messages_are_sent_shows_in_the_matrix(collective: str) -> 
     assert pairs == ({(0, 1), (1, 2), (2, 3), (3, 0)} if collective == "ring_events" else set())
 
 
+def test_what_a_worker_that_comes_back_is_given_is_counted_and_between_no_pair() -> None:
+    """`allreduce` gives it the common x by a formula."""
+    crash = {"name": "crash", "workers": [1, 2], "at_s": 0.45, "back_after_s": 0.3, "parameters": "kept"}
+    algorithm = {"name": "allreduce", "collective": "ring_events", "timeout_s": 0.4}
+    results = gossim.run(scenario(algorithm=algorithm, faults=[crash], until={"time_s": 4.0}))
+    last = results.probes.iloc[-1]
+    assert last["messages_sent"] - results.exchanges["messages"].sum() == 2
+    assert last["bytes_sent"] - results.exchanges["size_bytes"].sum() == 2 * 40  # parameters of 8 bytes: 5 of them
+
+
 def test_what_is_sent_again_counts_again() -> None:
     network = {"latency_s": 0.01, "bandwidth_bytes_per_s": None, "loss": 0.3, "resend": True}
     results = gossim.run(scenario(network=network, until={"time_s": 3.0}))
@@ -145,6 +155,9 @@ def test_many_pairs_in_a_run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) ->
         folded.exchanges.groupby("sender")["messages"].sum(), apart.exchanges.groupby("sender")["messages"].sum()
     )
     assert folded.manifest["runs"][0]["staleness_s"] == apart.manifest["runs"][0]["staleness_s"]
+    (together,) = staleness(folded.exchanges).to_dict("records")  # of a receiver that is not known
+    assert together["merged"] == apart.exchanges["merged"].sum()
+    assert together["staleness_s"] == pytest.approx(folded.manifest["runs"][0]["staleness_s"])
     pd.testing.assert_frame_equal(gossim.Results.open(tmp_path / "out").exchanges, folded.exchanges)
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 import subprocess
 import sys
+import tracemalloc
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -34,8 +36,11 @@ from gossim.cli import weights
 from gossim.columns import DERIVED
 from gossim.errors import InputError
 from gossim.execute.reference import Reference
-from gossim.gradient_weights import NoWeights, gradient_weights, unroll
+from gossim.gradient_weights import NoWeights, Tape, gradient_weights, unroll
+from gossim.plots import draw_weights
 from gossim.problems.build import build
+from gossim.program import Combine, Probe
+from gossim.report import gradient_weights as gradient_weights_table
 from gossim.scenario import Arm, Scenario
 from gossim.sim.worker import Worker
 
@@ -199,6 +204,84 @@ def test_gradients_are_used_when_their_time_has_passed() -> None:
     np.testing.assert_allclose(used["used_s"] - used["time_s"], 0.1)
 
 
+FREE = {"latency_s": 0.05, "bandwidth_bytes_per_s": None}
+AT_ONCE = {"compute": {"time_s": 0.1}, "network": FREE, "until": {"time_s": 3.0}}
+
+
+@pytest.mark.parametrize("name", ["allreduce", "gradient_tracking", "ssp"])
+@pytest.mark.parametrize(
+    "schedule",
+    [
+        {"name": "step", "over_s": 0.5, "factor": 0.1},
+        {"name": "cosine", "over_s": 3.0, "final_factor": 0.1},
+        {"name": "warmup", "over_s": 2.0, "start_factor": 0.3},
+    ],
+)
+def test_the_rate_is_that_of_the_optimizers_own_step(name: str, schedule: dict[str, Any]) -> None:
+    """A mean, a message or an estimate reads a gradient earlier than parameters move by it."""
+    algorithms = {**ALGORITHMS, "ssp": {"name": "ssp", "staleness": 0, "gradient_scale": 0.25}}
+    optimizer = {"learning_rate": 0.3, "schedule": schedule}
+    found = gradient_weights("arm", only_arm(algorithm=algorithms[name], optimizer=optimizer, **AT_ONCE), 0)
+    complete = found.sums[found.sums["workers"] == 4]
+    assert len(complete) > 5
+    np.testing.assert_allclose(complete["a_sum"], 1, rtol=1e-9)
+
+
+@pytest.mark.parametrize("momentum", [0.0, 0.5])
+def test_a_mean_of_gradients_is_used_when_its_collective_is_over(momentum: float) -> None:
+    optimizer = {"learning_rate": 0.3, "momentum": momentum}
+    found = gradient_weights("arm", only_arm(algorithm=ALGORITHMS["allreduce"], optimizer=optimizer, **AT_ONCE), 0)
+    used = found.gradients[found.gradients["used_s"].notna()]
+    np.testing.assert_allclose(used["used_s"] - used["time_s"], 0.1 + 2 * 3 * FREE["latency_s"])
+    assert found.sums["workers"].tolist() == [4] * 7 + [0]  # the last collective is cut off at 3 s, after 0.1 s
+    assert found.sums["a_sum"].iloc[-1] == 0
+
+
+@pytest.mark.parametrize("loss", [0.0, 0.3])
+@pytest.mark.parametrize(("name", "more"), [*((name, {}) for name in LINEAR), ("allreduce", {"backup": 1})])
+def test_as_many_gradients_are_used_as_steps_are_taken(name: str, more: dict[str, Any], loss: float) -> None:
+    """Lost on the way, brought too late, or not yet arrived: none of these is used."""
+    network = {"latency_s": 0.07, "bandwidth_bytes_per_s": None, "loss": loss, "resend_timeout_s": 0.05}
+    cluster = reliable_enough(name, {"workers": 4, "until": {"time_s": 3.0}, "network": network})
+    algorithm = {**UNRELIABLE[name], **more}
+    optimizer = {"learning_rate": 0.1, "momentum": 0.5}
+    unrolled = unroll(only_arm(algorithm=algorithm, optimizer=optimizer, **cluster), 0)
+    used = ~np.isnan(np.asarray(unrolled.used_s))
+    counted = np.bincount(np.asarray(unrolled.worker)[used], minlength=4)
+    assert counted.tolist() == [worker.steps for worker in unrolled.facts.workers]
+    assert not np.asarray(unrolled.coefficient)[~used].any()
+    if (name == "downpour" and loss) or more:
+        assert (~used).sum() > 4
+
+
+def test_at_a_rate_of_zero_a_weight_cannot_be_told() -> None:
+    optimizer = {"learning_rate": 0.1, "schedule": {"name": "warmup", "over_steps": 5}}
+    found = gradient_weights("arm", only_arm(algorithm=ALGORITHMS["allreduce"], optimizer=optimizer), 0)
+    assert found.sums["a_sum"].isna().tolist() == [True] + [False] * (len(found.sums) - 1)
+    assert (found.gradients["eta_a"][:4] == 0).all()
+    # One of two has that rate: the sum of the others alone would be no sum.
+    optimizer = {"learning_rate": 0.1, "schedule": {"name": "step", "over_s": 0.35, "factor": 0.0}}
+    compute = {"time_s": 0.1, "stragglers": [{"workers": [1], "factor": 2}]}
+    arm = only_arm(algorithm={"name": "sgd"}, optimizer=optimizer, compute=compute, workers=2, until={"time_s": 0.65})
+    sums = gradient_weights("arm", arm, 0).sums
+    assert sums["workers"].tolist() == [2, 2, 2, 1, 1, 1, 0]
+    np.testing.assert_allclose(sums["a_sum"], [1, math.nan, math.nan, math.nan, math.nan, math.nan, 0])
+
+
+def test_a_tape_takes_the_bytes_that_it_says() -> None:
+    tape = Tape(parameters=frozenset())
+    assert tape.outs.itemsize + tape.ends.itemsize == 12
+    assert tape.rows.itemsize + tape.factors.itemsize == 12
+    operations = 50_000
+    tape.record([Combine(1 + n % 1000, ((1.0, 1 + n % 999),)) for n in range(operations)], 0.0)
+    tape.record([Probe((1,), None)], 0.0)
+    tracemalloc.start()
+    tape.walk_back([(1.0, 1)])
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 2 * operations  # bytes: what is owed to a row, for 1,000 rows, and nothing for each operation
+
+
 def test_what_cannot_be_told_is_refused() -> None:
     for sections in ({"algorithm": ALGORITHMS["choco"]}, {"optimizer": OPTIMIZERS["adamw"]}):
         with pytest.raises(NoWeights, match=r"arm 'arm', seed 0: its program has an operation that is not linear"):
@@ -257,6 +340,88 @@ def test_what_a_run_has_not_is_refused(run: Path) -> None:
         other.weights("push")
 
 
+def test_weights_of_another_run_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Over other links steps and bytes may be the same; α, and who waits for whom, are not."""
+    monkeypatch.chdir(tmp_path)
+    links = tmp_path / "links.csv"
+    links.write_text("0,1\n1,2\n2,3\n3,0\n")
+    arms = {"push": {"algorithm": ALGORITHMS["gosgd_push"]}, "dpsgd": {"algorithm": ALGORITHMS["dpsgd"]}}
+    topology = {"name": "edge_list", "file": "links.csv"}
+    network = {"latency_s": 0.01, "bandwidth_bytes_per_s": None}
+    results = gossim.run(scenario(arms=arms, topology=topology, network=network, until={"time_s": 3.0}), out="run")
+    assert len(results.weights("push").gradients) > 50
+    links.write_text("0,1\n1,3\n3,2\n2,0\n")
+    for name, differs in (("push", "'alpha_in_flight' of probes"), ("dpsgd", "'busy_s', 'waiting_s' of workers")):
+        refused = gossim_command("weights", "run", "--arm", name, cwd=tmp_path)
+        assert refused.returncode == 2
+        told = " ".join(refused.stderr.split())
+        assert f"arm '{name}', seed 0: its clock does not repeat the run; has a file changed, or a version?" in told
+        assert differs in told, told
+
+
+@pytest.mark.parametrize(
+    ("which", "column"),
+    [
+        ("probes", "messages_sent"),
+        ("workers", "steps"),
+        ("workers", "alpha"),
+        ("workers", "busy_s"),
+        ("exchanges", "receiver"),
+        ("exchanges", "merged"),
+        ("exchanges", "staleness_s"),
+        ("activities", "waiting_s"),
+    ],
+)
+def test_whatever_the_clock_does_otherwise_is_told(run: Path, which: str, column: str) -> None:
+    results = gossim.Results.open(run)
+    getattr(results, which).loc[:, column] += 1
+    with pytest.raises(InputError, match=f"does not repeat the run.*'{column}' of {which}"):
+        results.weights("push")
+
+
+def test_runs_of_earlier_versions_have_weights(run: Path) -> None:
+    results = gossim.Results.open(run)
+    earlier = replace(results, exchanges=results.exchanges.iloc[:0], activities=results.activities.iloc[:0])
+    pd.testing.assert_frame_equal(earlier.weights("push").gradients, results.weights("push").gradients)
+
+
+@pytest.mark.parametrize(
+    ("status", "told"),
+    [
+        ("diverged", "its run diverged"),
+        ("failed", "its run failed"),
+        ("interrupted", "its run was interrupted"),
+        (None, "it has not been run"),
+    ],
+)
+def test_a_run_without_an_end_has_no_weights(run: Path, status: str | None, told: str) -> None:
+    results = gossim.Results.open(run)
+    runs = results.manifest["runs"]
+    (entry,) = [each for each in runs if (each["arm"], each["seed"]) == ("push", 1)]
+    entry["status"] = status
+    if status is None:
+        runs.remove(entry)
+    with pytest.raises(NoWeights, match=rf"arm 'push', seed 1: {told}, and so it has no final model"):
+        results.weights("push", 1)
+    assert not results.weights("push", 0).gradients.empty
+
+
+def test_a_run_that_diverged_is_left_out(tmp_path: Path) -> None:
+    arms = {
+        "wild": {"algorithm": ALGORITHMS["sgd"], "optimizer": {"learning_rate": 1e6}},
+        "tame": {"algorithm": ALGORITHMS["sgd"]},
+    }
+    with pytest.raises(gossim.RunError, match="arm 'wild', seed 0"):
+        gossim.run(scenario(arms=arms, until={"time_s": 20.0}), out=tmp_path / "run")
+    done = gossim_command("weights", tmp_path / "run")
+    assert done.returncode == 0, done.stderr
+    assert "left out: arm 'wild', seed 0: its run diverged" in done.stderr
+    assert "wild" not in done.stdout
+    refused = gossim_command("weights", tmp_path / "run", "--arm", "wild")
+    assert refused.returncode == 2
+    assert "its run diverged" in refused.stderr
+
+
 def test_the_command(run: Path) -> None:
     done = gossim_command("weights", run, "--out", run.parent / "w.csv")
     assert done.returncode == 0, done.stderr
@@ -280,6 +445,26 @@ def test_the_command(run: Path) -> None:
         weights(run, out=Path("w.txt"))
     with pytest.raises(InputError, match="absent/w.csv: cannot be written: No such file or directory"):
         weights(run, "push", out=run / "absent" / "w.csv")
+
+
+def test_a_step_whose_gradients_were_all_lost_is_shown() -> None:
+    """As the 0 that they add up to, in the figure and in the table; late and lost ones are none that nobody came to."""
+    network = {"latency_s": 0.05, "bandwidth_bytes_per_s": None, "loss": 0.4}
+    arms = {"lossy": {"algorithm": UNRELIABLE["downpour"], "workers": 2, "network": network}}
+    arms["backup"] = {"algorithm": {"name": "allreduce", "backup": 1}}
+    results = gossim.run(scenario(arms=arms, until={"time_s": 8.0}))
+    found = {name: results.weights(name) for name in arms}
+    sums = found["lossy"].sums
+    lost = sums.loc[sums["workers"] == 0, "step"]
+    assert lost.min() < sums["step"].max() - 5
+    (axes,) = draw_weights(results, found)["gradient_weight_sums"].axes
+    (line,) = [line for line in axes.lines if line.get_label() == "lossy"]
+    assert line.get_xdata().tolist() == list(range(len(line.get_xdata())))
+    assert line.get_ydata()[lost.min()] == 0
+    assert line.get_ydata()[-1] > 0  # beyond the last that was used there is nothing to see
+    cells = [list(column.cells) for column in gradient_weights_table(found).columns]
+    assert [column[1] for column in cells[-3:]] == ["1", "1", "1"]
+    assert cells[-2][0] == "0"
 
 
 def test_no_torch_is_imported(run: Path) -> None:

@@ -181,6 +181,44 @@ CASES: list[tuple[dict[str, Any], str]] = [
         "No difference between gossip and allreduce in the test loss at the end is shown "
         "(gossip minus allreduce 0, 95% interval -0.497 to 0.497, 3 paired seeds).",
     ),
+    (
+        {"times_s": {"gossip": [10.0, 20.0, 30.0], "allreduce": [10.001, 20.002, 30.0036]}},
+        "gossip reaches test loss 0.25 1.00011× sooner than allreduce "
+        "(95% interval 1.000078 to 1.00014, 3 paired seeds).",
+    ),
+    (
+        {"times_s": {"gossip": [10.0, 20.0, 30.0], "allreduce": [10.03, 20.06, 30.12]}},
+        "gossip reaches test loss 0.25 1.0033× sooner than allreduce (95% interval 1.0019 to 1.0048, 3 paired seeds).",
+    ),
+    (
+        {"times_s": {"allreduce": [10.001, 20.002, 30.0036], "gossip": [10.0, 20.0, 30.0]}},
+        "allreduce reaches test loss 0.25 1.00011× later than gossip "
+        "(95% interval 1.000078 to 1.00014, 3 paired seeds).",
+    ),
+    (
+        {"times_s": {"gossip": [10.0, 20.0], "allreduce": [20.0, 10.0]}},
+        "That gossip reaches test loss 0.25 sooner or later than allreduce is not shown "
+        "(1× sooner, 95% interval 0.00015 to 6,683, 2 paired seeds).",
+    ),
+    (
+        {"times_s": {"gossip": [59.9, 59.8], "allreduce": [None, None]}},
+        "gossip reaches test loss 0.25 at least 1.0016× sooner than allreduce in each of 2 seeds: "
+        "allreduce had not reached it by 60 s.",
+    ),
+    (
+        {"times_s": {"gossip": [59.99999999999, 59.8], "allreduce": [None, None]}},
+        "gossip reached test loss 0.25 in 2 of 2 seeds by 60 s; allreduce reached test loss 0.25 in 0 of 2 seeds by "
+        "60 s: no ratio of times is claimed.",
+    ),
+    (
+        {
+            "times_s": {"gossip": [None] * 2, "allreduce": [None] * 2},
+            "losses": {"gossip": [0.1, 0.2], "allreduce": [0.3, 0.2]},
+            "statuses": {"gossip": ["complete", "diverged"], "allreduce": ["diverged", "complete"]},
+            "target": False,
+        },
+        "gossip and allreduce cannot be compared: in no seed did both finish.",
+    ),
 ]
 
 
@@ -204,6 +242,28 @@ def test_many_arms_are_told_against_the_first() -> None:
     four = made_up({name: [1.0, 2.0] for name in "abcd"})
     assert [sentence.split()[2] for sentence in four.sentences()] == ["b", "c", "d"]
     assert len(four.compare().query("kind == 'ratio'")) == 6
+
+
+@pytest.mark.parametrize("goal", [None, 2.0])
+def test_of_an_arm_without_losses_nothing_is_claimed(goal: float | None) -> None:
+    """It finished, and never met a target that nobody measured."""
+    alone = {"algorithm": {"name": "sgd"}, "problem": "none"}
+    arms = {"a": {"algorithm": {"name": "sgd"}}, "b": alone, "c": alone}
+    network = {"latency_s": 0.01, "bandwidth_bytes_per_s": None, "message_bytes": 40}
+    target = {"target": {"train_loss": goal}} if goal else {}
+    learning = {**BASE, "network": network, "arms": arms, "repeats": 2, **target}
+    results = gossim.run(Scenario.parse(learning))
+    assert (results.probes.query("arm == 'a'").groupby("seed")["train_loss"].last() < 2.0).all()
+    missing = "train loss" if goal else "test loss"
+    assert results.sentences()[:2] == [
+        f"a and b cannot be compared: b has no {missing}.",
+        f"a and c cannot be compared: c has no {missing}.",
+    ]
+    if goal:
+        ratios = results.compare().query("kind == 'ratio'")
+        assert ratios["at_least"].isna().all()
+        assert ratios["at_most"].isna().all()
+        assert results.sentences()[2] == "b and c cannot be compared: neither has a train loss."
 
 
 def test_what_has_no_loss_has_no_sentence() -> None:

@@ -32,7 +32,7 @@ def weight_sums(results: Results, weights: Mapping[str, GradientWeights]) -> Fig
     axes.axhline(1, color="0.35", linestyle=":", linewidth=2)
     level = 0
     for arm, found in weights.items():
-        used = found.sums[found.sums["workers"] > 0]
+        used = found.sums[found.sums["workers"].iloc[::-1].cumsum().iloc[::-1] > 0]  # up to the last that was used
         width = 2.5
         if (used["a_sum"].iloc[:-1].sub(1).abs() < LEVEL).mean() > 0.5:
             # Of several arms at 1 the earlier ones are wider, and seen under the later.

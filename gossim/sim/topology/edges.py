@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from functools import cache
 from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import model_validator
 
 from ...errors import InputError
+from ...tabular import remembered
 from ...validation import broken, broken_at
 from .base import GraphSettings, parts
 from .mixing import DIRECTED_MIXING
@@ -67,7 +67,7 @@ class EdgeList(GraphSettings):
         return graph
 
 
-@cache
+@remembered
 def read_edges(file: str) -> tuple[tuple[int, int], ...]:
     """The links in that file. Raises InputError, naming file and line.
 
