@@ -6,7 +6,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/installed
 
-.PHONY: run test docs benchmark lock clean
+.PHONY: run test docs experiments benchmark lock clean
 
 run: $(READY)
 	$(BIN)/gossim run scenarios/straggler.yaml --force
@@ -19,6 +19,9 @@ test: $(READY)
 
 docs: $(READY)
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+
+experiments: $(READY)
+	$(BIN)/python analysis/experiments.py
 
 benchmark: $(READY)
 	$(BIN)/python -m benchmarks
