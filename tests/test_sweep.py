@@ -21,12 +21,14 @@ from matplotlib.collections import PathCollection
 from test_cli import ENVIRONMENT, GOSSIM, gossim_command
 
 import gossim
+from gossim import yaml12
 from gossim.errors import InputError, ScenarioError
 from gossim.grid import Point, Sweep, changed
 from gossim.plots.speedup import speedups
 from gossim.results import Results
 from gossim.summary import per_seed
-from gossim.sweeping import SweepDirectory, SweepResults
+from gossim.sweep_directory import SweepDirectory
+from gossim.sweeping import SweepResults
 
 PUSH = "arms.push.algorithm.push_probability"
 
@@ -159,6 +161,26 @@ BAD: list[tuple[Any, list[str]]] = [
     ({"work..ers": [4]}, ["sweep.work..ers: must be a dotted key"]),
     ({"seed": [1, 2]}, ["sweep.seed: cannot be swept: for more seeds use repeats"]),
     ({"repeats": [1, 2]}, ["sweep.repeats: cannot be swept: every point has the same seeds"]),
+    ({"sweep": [{}]}, ["sweep.sweep: cannot be swept: a point is one run"]),
+    (
+        {"network.latency_s": [0.1], "network": [{"latency_s": 0.2, "bandwidth_bytes_per_s": None}]},
+        ["sweep.network: cannot be swept beside network.latency_s: one is a part of the other"],
+    ),
+    (
+        {"network": [{"latency_s": 0.2}], "network.latency_s": [0.1]},
+        ["sweep.network.latency_s: cannot be swept beside network: one is a part of the other"],
+    ),
+    (
+        {"optimizer.learning_rate": [0.1, math.nan], "workers": [2, 3]},
+        ["optimizer.learning_rate = .nan: must be finite"],
+    ),
+    (
+        {"workers": [2, 4], "compute.stragglers": [[{"workers": [math.nan], "factor": 5}], []]},
+        [
+            "compute.stragglers.0.workers.0 = .nan: must be a whole number "
+            "(at compute.stragglers = [{workers: [.nan], factor: 5}])"
+        ],
+    ),
     ({"arms": [{}]}, ["sweep.arms: cannot be swept: every point has the same arms"]),
     ({"arms.psh.workers": [1]}, ["sweep.arms.psh.workers: unknown arm 'psh'; did you mean 'push'?"]),
     ({"wrokers": [4]}, ["wrokers = 4: unknown key; did you mean 'workers'?"]),
@@ -202,6 +224,12 @@ def test_what_is_no_sweep_and_where_none_can_be(tmp_path: Path) -> None:
         gossim.Scenario.parse(SWEPT)
     with pytest.raises(ScenarioError, match="workers = 3: the sweep sets this key itself"):
         changed(SWEPT, {"workers": 3}, "file.yaml")
+    parts = {**SWEPT, "sweep": {"network": [{"latency_s": 0.2, "bandwidth_bytes_per_s": None}], "compute.time_s": [1]}}
+    with pytest.raises(ScenarioError, match="network.latency_s = 0.5: the sweep sets network, of which one is a part"):
+        changed(parts, {"network.latency_s": 0.5}, "file.yaml")
+    with pytest.raises(ScenarioError, match="compute = .*: the sweep sets compute.time_s, of which one is a part"):
+        changed(parts, {"compute": {"time_s": 2}}, "file.yaml")
+    assert changed(parts, {"network_": 1}, "file.yaml")["network_"] == 1  # a longer name is no part
     with pytest.raises(InputError, match="jobs = 0: must be a whole number >= 1"):
         gossim.sweep(Sweep.parse(SWEPT), jobs=0)
     (tmp_path / "thesis.tex").write_text("")
@@ -219,8 +247,23 @@ def test_in_python_the_grid_may_be_given(tmp_path: Path) -> None:
     again = gossim.sweep(path, {"topology": ["ring", "complete"], "dtype": ["float32"]}, jobs=1)
     assert list(again.table["topology"])[::4] == ["ring", "complete"]
     assert again.plot() == {}  # nothing numeric to draw against
+    mixed = gossim.sweep(scenario(), {"compute.time_s": [0.1, {"distribution": "expon", "scale": 0.1}]}, jobs=1)
+    assert [json.loads(text) for text in mixed.table["compute.time_s"]] == [
+        p.values["compute.time_s"] for p in mixed.sweep.points
+    ]
     nulls = gossim.sweep(scenario(), {"network.bandwidth_bytes_per_s": [None, 1e5], "workers": [2]}, jobs=1)
     assert np.isnan(nulls.table["network.bandwidth_bytes_per_s"].iloc[0])
+
+
+def test_numbers_and_arrays_of_numpy_are_numbers() -> None:
+    grid = {"workers": list(np.arange(2, 4)), "optimizer.learning_rate": np.linspace(0.1, 0.2, 2)}
+    described = Sweep.parse({**scenario().written(), "sweep": grid})
+    assert [tuple(point.values.values()) for point in described.points] == [(2, 0.1), (2, 0.2), (3, 0.1), (3, 0.2)]
+    assert yaml12.read(yaml12.write(dict(described.data)))["sweep"] == {
+        "workers": [2, 3],
+        "optimizer.learning_rate": [0.1, 0.2],
+    }
+    assert {type(value) for point in described.points for value in point.values.values()} == {int, float}
 
 
 def test_the_figure(swept: tuple[SweepResults, Path]) -> None:

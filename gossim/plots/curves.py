@@ -101,6 +101,10 @@ def _lines(results: Results, frame: pd.DataFrame, axes: Axes, measure: str) -> N
         [frame.iloc[:0], *(_together(own, measure) for _, own in frame.groupby("arm"))], ignore_index=True
     )
     arms = [arm for arm in results.scenario.arms if arm in set(together["arm"])]
+    if together.empty:
+        axes.set(xlabel="simulated time [s]", title=title(results))
+        axes.annotate("every run diverged", (0.5, 0.5), xycoords="axes fraction", ha="center")
+        return
     sns.lineplot(
         together,
         x="time_s",
