@@ -127,6 +127,8 @@ MISTAKES = [
     ("arms.other", {}, "arms.other.algorithm: is required"),
     ("arms.other", 3, "arms.other = 3: must be a mapping with an `algorithm`"),
     ("arms", {}, "arms = {}: must be a mapping with at least one arm"),
+    ("title", "x\ud800y", 'title = "x\\uD800y": must be a text that UTF-8 can write, without lone surrogates'),
+    ("arms.a\ud800", {"algorithm": {"name": "sgd"}}, "must be a text without $, [, ], \\, line breaks and surrogates"),
     ("arms.arm.workers", 1.5, "arms.arm.workers = 1.5: must be a whole number"),
     ("arms.arm.seed", 3, "arms.arm.seed = 3: unknown key"),
 ]

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -138,12 +138,16 @@ def test_nobody_goes_on_when_the_sweep_is_killed(number: int, status: int, tmp_p
         time.sleep(0.1)
     assert process.poll() is None
     os.kill(process.pid, number)
-    _, errors = process.communicate(timeout=60)
+    try:
+        _, errors = process.communicate(timeout=60)
+        while alive(process.pid) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        assert not alive(process.pid)
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
     assert process.returncode == status, errors
     assert "Traceback" not in errors
-    while alive(process.pid) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert not alive(process.pid)
     if number == signal.SIGTERM:
         assert "interrupted; the same command goes on" in errors
 
@@ -188,15 +192,14 @@ def test_the_table_costs_little_however_many_points_there_are(tmp_path: Path) ->
 
 
 def test_old_figures_go(folder: Path) -> None:  # noqa: F811
-    file = folder / "s.yaml"
-    file.write_text(yaml.safe_dump({**QUICK, "sweep": {RATE: [0.1, 0.2]}}))
-    drawn = gossim_command("sweep", file, "--out", "out", "--jobs", "1", cwd=folder)
-    assert ", figures in out/figures" in drawn.stdout
-    file.write_text(yaml.safe_dump({**QUICK, "sweep": {"topology": ["ring", "complete"]}}))
-    without = gossim_command("sweep", file, "--out", "out", "--jobs", "1", cwd=folder)
-    assert without.returncode == 0, without.stderr
-    assert "figures" not in without.stdout
-    assert not list((folder / "out" / "figures").glob("*.*"))
-    again = gossim_command("sweep", file, "--out", "out", "--jobs", "1", "--force", cwd=folder)
-    assert "were done before" not in again.stderr
-    assert json.loads(next(folder.glob("out/points/*/manifest.json")).read_text())["status"] == "complete"
+    run_again({RATE: [0.1, 0.2]})
+    assert list(Path("out", "figures").glob("*.*"))
+    data = {**QUICK, "sweep": {"topology": ["ring", "complete"]}}
+    gossim.sweep(Sweep.parse(data), out="out", jobs=1)
+    assert not list(Path("out", "figures").glob("*.*"))
+    (folder / "s.yaml").write_text(yaml.safe_dump(data))
+    done = gossim_command("sweep", "s.yaml", "--out", "out", "--jobs", "1", "--force", cwd=folder)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == "2 rows in out/sweep.parquet\n"
+    assert "were done before" not in done.stderr
+    assert "2 of 2: topology = complete" in done.stderr

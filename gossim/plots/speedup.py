@@ -56,6 +56,9 @@ def draw_speedup(results: SweepResults, key: str, other: str | None) -> Figure |
     for axes, arm in zip(grid, arms, strict=True):
         _panel(found[found["arm"] == arm], axes, key, other, lines)
         axes.set(title=f"{next(iter(results.scenario.arms))} against {arm}", xlabel="", ylabel="")
+    _scales(
+        grid[0], found[key]
+    )  # of all panels, and last: on a logarithmic axis seaborn would take means of logarithms
     seeds = f"   (bars: lowest to highest of {results.scenario.repeats} seeds)" if results.scenario.repeats > 1 else ""
     figure.supxlabel(key + seeds, fontsize="medium")
     figure.supylabel("times sooner at the target (below 1: later)", fontsize="medium")
@@ -96,10 +99,13 @@ def _panel(found: pd.DataFrame, axes: Axes, key: str, other: str | None, lines: 
             axes.axhline(_geometric_mean(at_null["speedup"]), color=colour, linestyle="--", linewidth=3)
             axes.plot([], [], color="0.3", linestyle="--", linewidth=3, label=f"at {key.rpartition('.')[2]} = null")
     axes.axhline(1, color="0.3", linestyle=":", linewidth=2.5)
+
+
+def _scales(axes: Axes, values: pd.Series) -> None:
     axes.set(yscale="log")
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axes.yaxis.set_minor_formatter(FuncFormatter(lambda value, _: f"{value:g}" if f"{value:.0e}"[0] in "25" else ""))
-    number_axis(axes, found[key])
+    number_axis(axes, values)
 
 
 def _geometric_mean(values: Any) -> float:
