@@ -112,7 +112,7 @@ def test_of_very_many_values_some_are_shown(tmp_path: Path) -> None:
     panels = [axes.get_title() for axes in figures["sweep"].axes]
     assert len(panels) == MANY
     assert (panels[0], panels[-1]) == ("push_probability = 0.01", "push_probability = 0.3")
-    note = f"({MANY} of 30 values of {PUSH}; sweep.parquet has all)"
+    note = f"\n{MANY} of 30 values of push_probability; sweep.parquet has all"
     assert note in figures["sweep"]._suptitle.get_text()
     assert note in figures["speedup"]._suptitle.get_text()
     assert len(told(figures["speedup"])) == MANY
@@ -124,7 +124,7 @@ def test_of_very_many_arms_some_have_a_speedup(tmp_path: Path) -> None:
     grid = {LATENCY: [0.0, 0.1]}
     figure = results_of(grid, tmp_path, arrival, arms=arms).plot()["speedup"]
     assert len(figure.axes) == MANY
-    assert f"({MANY} of 19 arms)" in figure._suptitle.get_text()
+    assert f"\n{MANY} of 19 arms" in figure._suptitle.get_text()
     assert max(figure.get_size_inches()) < 25
 
 

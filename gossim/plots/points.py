@@ -49,9 +49,11 @@ def spread(count: int) -> set[int]:
 
 
 def left_out(results: SweepResults, key: str | None) -> str:
-    """What to say where `shown_values` are not all."""
+    """What to say below the title where `shown_values` are not all."""
     count = len(set(results.sweep.cells(key))) if key else 0
-    return f"   ({MANY} of {count} values of {key}; sweep.parquet has all)" if count > MANY else ""
+    if key is None or count <= MANY:
+        return ""
+    return f"\n{MANY} of {count} values of {key.rpartition('.')[2]}; sweep.parquet has all"
 
 
 def rows_of(frame: pd.DataFrame, key: str, cell: Any) -> pd.DataFrame:

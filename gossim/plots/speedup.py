@@ -62,7 +62,7 @@ def draw_speedup(results: SweepResults, key: str, other: str | None) -> Figure |
     seeds = f"   (bars: lowest to highest of {results.scenario.repeats} seeds)" if results.scenario.repeats > 1 else ""
     figure.supxlabel(key + seeds, fontsize="medium")
     figure.supylabel("times sooner at the target (below 1: later)", fontsize="medium")
-    some = f"   ({len(arms)} of {len(compared)} arms)" if len(arms) < len(compared) else ""
+    some = f"\n{len(arms)} of {len(compared)} arms" if len(arms) < len(compared) else ""
     figure.suptitle(title(results) + left_out(results, other) + some)
     shown = legend_of(grid)
     if shown:
