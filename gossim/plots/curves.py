@@ -23,7 +23,8 @@ def loss(results: Results) -> Figure | None:
     if not results.probes[measure].notna().any():
         return None
     figure, axes = wide()
-    _lines(results, results.probes, axes, measure)
+    if not _lines(results, results.probes, axes, measure):
+        return None
     unit = " [nats]" if all(arm.problem and arm.problem.data for arm in results.scenario.arms.values()) else ""
     axes.set(ylabel=f"{measure.replace('_', ' ')} of the mean model{unit}", yscale="log")
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
@@ -64,7 +65,8 @@ def _disagreement(
     if len(agreeing) == len(results.scenario.arms):
         return None
     figure, axes = wide()
-    _lines(results, frame[(frame[measure] > 0) & ~frame["arm"].isin(agreeing)], axes, measure)
+    if not _lines(results, frame[(frame[measure] > 0) & ~frame["arm"].isin(agreeing)], axes, measure):
+        return None
     axes.set(ylabel=label, yscale="log")
     if theory:
         _predicted(results, axes, agreeing)
@@ -93,8 +95,8 @@ def _predicted(results: Results, axes: Axes, leave_out: list[str]) -> None:
         )
 
 
-def _lines(results: Results, frame: pd.DataFrame, axes: Axes, measure: str) -> None:
-    """`measure` in `frame` against simulated time by arm; seeds that diverged are left out."""
+def _lines(results: Results, frame: pd.DataFrame, axes: Axes, measure: str) -> bool:
+    """`measure` in `frame` against simulated time by arm; seeds that diverged are left out. Whether any is left."""
     broken = [(entry["arm"], entry["seed"]) for entry in results.manifest["runs"] if entry["status"] == "diverged"]
     frame = frame[~pd.MultiIndex.from_frame(frame[["arm", "seed"]]).isin(broken)]
     together = pd.concat(
@@ -102,9 +104,7 @@ def _lines(results: Results, frame: pd.DataFrame, axes: Axes, measure: str) -> N
     )
     arms = [arm for arm in results.scenario.arms if arm in set(together["arm"])]
     if together.empty:
-        axes.set(xlabel="simulated time [s]", title=title(results))
-        axes.annotate("every run diverged", (0.5, 0.5), xycoords="axes fraction", ha="center")
-        return
+        return False
     sns.lineplot(
         together,
         x="time_s",
@@ -123,6 +123,7 @@ def _lines(results: Results, frame: pd.DataFrame, axes: Axes, measure: str) -> N
     axes.set(xlabel=f"simulated time [s]{band}", title=title(results))
     if together["time_s"].max() > 0:
         axes.set_xlim(0, together["time_s"].max())
+    return True
 
 
 def _together(own: pd.DataFrame, measure: str) -> pd.DataFrame:
