@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from enum import StrEnum
 from pathlib import Path
@@ -108,6 +109,7 @@ def sweep(
     jobs: Annotated[
         int | None, typer.Option(metavar="N", min=1, help="Points run at a time  [default: one a core]")
     ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Run all points anew.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="Print nothing but errors.")] = False,
 ) -> None:
     """Run a scenario at every point of its `sweep:`; what is done already is not run again."""
@@ -124,12 +126,13 @@ def sweep(
 
     try:
         with SweepBar(notes) as progress:
-            results = sweeping.sweep(described, out=store, jobs=jobs, progress=progress)
+            results = sweeping.sweep(described, out=store, jobs=jobs, force=force, progress=progress)
     except KeyboardInterrupt:
         notes.print(f"interrupted; the same command goes on from what is in {store}", highlight=False, markup=False)
         raise typer.Exit(INTERRUPTED) from None
     if not quiet:
-        print(f"{len(results.table)} rows in {store / 'sweep.parquet'}, figures in {store / 'figures'}")
+        drawn = f", figures in {store / 'figures'}" if any((store / "figures").glob("*.png")) else ""
+        print(f"{len(results.table)} rows in {store / 'sweep.parquet'}{drawn}")
     if results.errors:
         points = {point.name: point for point in described.points}
         raise RunError("\n".join(f"{points[name]}: {error}" for name, error in results.errors.items()))
@@ -314,6 +317,7 @@ def _changed(path: Path, changes: list[str], more: dict[str, Any]) -> Scenario:
 
 def main() -> None:
     """The `gossim` command. Status 0: done; 1: the run broke down; 2: bad input; 130: interrupted."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # who is asked to end does so as after Ctrl-C
     # Models and algorithms of one's own, `package.module:…`, are looked for where one stands, as `python -m` does.
     sys.path.insert(0, "")
     errors = Console(stderr=True, soft_wrap=True, highlight=False, emoji=False)

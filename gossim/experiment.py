@@ -13,6 +13,7 @@ from . import provenance
 from .columns import TABLES
 from .errors import Diverged, InputError, RunError, told
 from .files import undisturbed
+from .inputs import inputs
 from .numeric import Gradients, Nothing
 from .observed import Observations, activities, exchanges
 from .results import Results, RunDirectory, table
@@ -117,7 +118,12 @@ class Experiment:
         self.gaps: list[dict[str, Any]] = []
         self.layers: list[dict[str, Any]] = []
         self.manifest = provenance.manifest(
-            sys.argv, numeric.device, numeric.device_name, self.scenario.seed, self.scenario.repeats
+            sys.argv,
+            numeric.device,
+            numeric.device_name,
+            self.scenario.seed,
+            self.scenario.repeats,
+            inputs(self.scenario),
         )
 
     def run(self, store: RunDirectory | None = None, progress: Progress | None = None) -> Results:

@@ -32,15 +32,21 @@ def write_text(path: Path, text: str) -> None:
 
 @contextmanager
 def undisturbed() -> Iterator[None]:
-    """Ctrl-C does nothing inside the block: it is short, and leaves files that fit together."""
+    """Ctrl-C does nothing inside the block, and SIGTERM waits for its end: it is short, and leaves files that fit
+    together."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
+    told: list[int] = []
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    before_term = signal.signal(signal.SIGTERM, lambda number, _: told.append(number))
     try:
         yield
     finally:
         signal.signal(signal.SIGINT, before)
+        signal.signal(signal.SIGTERM, before_term)
+        if told:
+            signal.raise_signal(signal.SIGTERM)
 
 
 def _umask() -> int:

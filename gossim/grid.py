@@ -7,10 +7,13 @@ import hashlib
 import itertools
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from .errors import ScenarioError, nearest
 from .merging import put
@@ -24,6 +27,7 @@ FIXED = {
     "seed": "for more seeds use repeats",
     "repeats": "every point has the same seeds",
     "arms": "every point has the same arms; name a key in one",
+    "sweep": "a point is one run",
 }
 """Keys that cannot be swept, and why: rows of the table would not compare."""
 
@@ -35,10 +39,10 @@ class Point:
     values: Mapping[str, Any]
     scenario: Scenario
 
-    @property
+    @cached_property
     def name(self) -> str:
         """By which its run is found again: of the scenario as resolved, whatever the sweep around it."""
-        return hashlib.sha256(self.scenario.to_yaml().encode()).hexdigest()[:16]
+        return hashlib.sha256(json.dumps(self.scenario.to_data()).encode()).hexdigest()[:16]
 
     def __str__(self) -> str:
         return _told(self.values)
@@ -64,7 +68,7 @@ class Sweep:
             raise ScenarioError(
                 source, ["sweep: is required, as `sweep: {workers: [4, 8]}`; `gossim run` does without"]
             )
-        base, grid = {key: value for key, value in data.items() if key != "sweep"}, data["sweep"]
+        base, grid = {key: value for key, value in data.items() if key != "sweep"}, _python(data["sweep"])
         wrong = _wrong(grid, base)
         if wrong:
             raise ScenarioError(source, [str(problem) for problem in wrong])
@@ -84,21 +88,32 @@ class Sweep:
             if point.name in names:
                 raise ScenarioError(source, [f"sweep: {names[point.name]} and {point} are the same run"])
             names[point.name] = point
-        return cls(tuple(grid), tuple(points), copy.deepcopy(dict(data)))
+        return cls(tuple(grid), tuple(points), {**copy.deepcopy(base), "sweep": grid})
 
     @classmethod
     def load(cls, path: str | Path) -> Sweep:
         """The sweep in that file. Raises ScenarioError."""
         return cls.parse(read(path), str(path))
 
+    def cells(self, key: str) -> list[Any]:
+        """The value of `key` at each point as it stands in a table. Numbers, texts, or truths alone stand as they are;
+        lists, mappings and values of several kinds as JSON; null is empty."""
+        values = [point.values[key] for point in self.points]
+        kinds = {type(value) for value in values if value is not None}
+        if kinds <= {int, float} or kinds in ({str}, {bool}):
+            return values
+        return [None if value is None else json.dumps(value, ensure_ascii=False) for value in values]
+
 
 def changed(data: Any, changes: Mapping[str, Any], source: str) -> Any:
-    """What a file with a sweep holds, with other values. Raises ScenarioError where the sweep sets the same key."""
+    """What a file with a sweep holds, with other values. Raises ScenarioError where the sweep sets the same key, or a
+    part of it, or what it is a part of."""
     data = copy.deepcopy(data)
     grid = data.get("sweep") if isinstance(data, Mapping) else None
     for path, value in changes.items():
-        if isinstance(grid, Mapping) and path in grid:
-            raise ScenarioError(source, [f"{path} = {short(value)}: the sweep sets this key itself"])
+        if isinstance(grid, Mapping) and (taken := _overlapping(path, grid)):
+            what = "this key itself" if taken == [path] else f"{taken[0]}, of which one is a part of the other"
+            raise ScenarioError(source, [f"{path} = {short(value)}: the sweep sets {what}"])
         put(data, path, value, source)
     return data
 
@@ -109,7 +124,7 @@ def _wrong(grid: Any, base: Mapping[str, Any]) -> list[Problem]:
         return [Problem(("sweep",), grid, rule)]
     wrong = []
     arms = base.get("arms")
-    for key, values in grid.items():
+    for place, (key, values) in enumerate(grid.items()):
         path = ("sweep", str(key))
         if not isinstance(key, str) or not all(key.split(".")):
             wrong.append(Problem(path, None, "must be a dotted key, as problem.batch_size"))
@@ -117,6 +132,8 @@ def _wrong(grid: Any, base: Mapping[str, Any]) -> list[Problem]:
         section, *rest = key.split(".")
         if key in FIXED:
             wrong.append(Problem(path, None, f"cannot be swept: {FIXED[key]}"))
+        for other in _overlapping(key, list(grid)[:place]):
+            wrong.append(Problem(path, None, f"cannot be swept beside {other}: one is a part of the other"))
         if section == "arms" and rest and isinstance(arms, Mapping) and rest[0] not in arms:
             wrong.append(Problem(path, None, f"unknown arm '{rest[0]}'{nearest(rest[0], map(str, arms))}"))
         if not isinstance(values, list) or not values:
@@ -124,6 +141,21 @@ def _wrong(grid: Any, base: Mapping[str, Any]) -> list[Problem]:
     if not wrong and (size := math.prod(len(values) for values in grid.values())) > LARGEST_GRID:
         wrong.append(Problem(("sweep",), None, f"has {size:,} points; at most {LARGEST_GRID:,} are allowed"))
     return wrong
+
+
+def _overlapping(key: str, keys: Iterable[Any]) -> list[str]:
+    """Those of `keys` that set what `key` does, a part of it, or what it is a part of."""
+    texts = [other for other in keys if isinstance(other, str)]
+    return [other for other in texts if f"{other}.".startswith(f"{key}.") or f"{key}.".startswith(f"{other}.")]
+
+
+def _python(value: Any) -> Any:
+    """`value` with the numbers and arrays of numpy as Python's own."""
+    if isinstance(value, np.ndarray | np.generic):
+        return value.tolist()
+    if isinstance(value, Mapping):
+        return {key: _python(inner) for key, inner in value.items()}
+    return [_python(inner) for inner in value] if isinstance(value, list) else copy.deepcopy(value)
 
 
 def _at(base: Mapping[str, Any], values: Mapping[str, Any], source: str) -> Scenario:
@@ -136,7 +168,7 @@ def _at(base: Mapping[str, Any], values: Mapping[str, Any], source: str) -> Scen
 def _where(problem: str, at: list[dict[str, Any]], points: int) -> str:
     """The problem, and at which points it comes up if not at all of them."""
     first = at[0]
-    common = {key: value for key, value in first.items() if all(values[key] == value for values in at)}
+    common = {key: value for key, value in first.items() if all(_same(values[key], value) for values in at)}
     left = {key: value for key, value in common.items() if not problem.startswith(f"{key} = {short(value)}: ")}
     if len(at) == points or (common and not left):
         return problem
@@ -145,10 +177,10 @@ def _where(problem: str, at: list[dict[str, Any]], points: int) -> str:
     return f"{problem} (at {len(at)} points, the first of them {_told(first)})"
 
 
+def _same(one: Any, other: Any) -> bool:
+    """Whether two values of a grid are the same; .nan is not equal to itself."""
+    return one is other or bool(one == other)
+
+
 def _told(values: Mapping[str, Any]) -> str:
     return ", ".join(f"{key} = {short(value)}" for key, value in values.items())
-
-
-def cell(value: Any) -> Any:
-    """A point's value as it stands in a table: lists and mappings as text."""
-    return json.dumps(value, ensure_ascii=False) if isinstance(value, list | Mapping) else value

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import platform
+from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import cache
 from importlib.metadata import version
 from typing import Any
 
@@ -16,8 +18,20 @@ def now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
-def manifest(command: list[str], device: str, device_name: str, seed: int, repeats: int) -> dict[str, Any]:
-    """The manifest of a run that begins now."""
+@cache
+def _versions() -> dict[str, str]:
+    return {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}}
+
+
+def versions() -> dict[str, str]:
+    """Python's and those of PACKAGES, as they are here."""
+    return dict(_versions())
+
+
+def manifest(
+    command: list[str], device: str, device_name: str, seed: int, repeats: int, inputs: Mapping[str, str]
+) -> dict[str, Any]:
+    """The manifest of a run that begins now. `inputs`: the SHA-256 of the files that it depends on, by path."""
     return {
         "status": "running",
         "command": command,
@@ -29,6 +43,7 @@ def manifest(command: list[str], device: str, device_name: str, seed: int, repea
         "ended": None,
         "error": None,
         "runs": [],
-        "versions": {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}},
+        "inputs": dict(inputs),
+        "versions": versions(),
         "platform": platform.platform(),
     }

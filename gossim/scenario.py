@@ -177,10 +177,15 @@ class Arm(Settings):
         return self
 
 
+def _writable(text: str) -> bool:
+    """Whether `text` can stand in a file: not, if half of a pair of surrogates is in it."""
+    return not any("\ud800" <= character <= "\udfff" for character in text)
+
+
 class Shared(Settings):
     """A scenario without its arms."""
 
-    title: str = ""
+    title: Annotated[str, must("a text that UTF-8 can write, without lone surrogates", _writable)] = ""
     seed: Annotated[int, must(f"a whole number from 0 to {LARGEST_SEED}", lambda n: 0 <= n <= LARGEST_SEED)] = 0
     repeats: Annotated[int, must(f"a whole number from 1 to {LARGEST_SEED}", lambda n: 1 <= n <= LARGEST_SEED)] = 1
     target: Target | None = None
@@ -229,8 +234,8 @@ class Scenario(Shared):
         sections = {key: value for key, value in shared.items() if key in Settings.model_fields}
         merged = {}
         for name, own in arms.items():
-            if not isinstance(name, str) or not name.strip() or set(name) & set("$[]\\\n"):
-                rule = "must be a text without $, [, ], \\ and line breaks, to stand in tables and figures"
+            if not isinstance(name, str) or not name.strip() or set(name) & set("$[]\\\n") or not _writable(name):
+                rule = "must be a text without $, [, ], \\, line breaks and surrogates, to stand in tables and figures"
                 wrong.append(Problem(("arms", f"{name}"), None, rule))
                 continue
             if not isinstance(own, Mapping):

@@ -141,7 +141,7 @@ def test_the_sweep_that_is_shown_is_one() -> None:
     data = {**load(ROOT / "scenarios" / "straggler.yaml").written(), "sweep": yaml12.read(grid)}
     data["compute"] = {**data["compute"], "stragglers": []}
     assert len(Sweep.parse(data).points) == 4
-    for option in ("--set", "--out", "--jobs", "--quiet"):
+    for option in ("--set", "--out", "--jobs", "--force", "--quiet"):
         assert option in gossim_command("sweep", "--help").stdout
 
 

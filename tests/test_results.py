@@ -256,6 +256,15 @@ def test_divergence_is_told_and_what_came_before_is_kept(tmp_path: Path) -> None
     assert math.isnan(summary.loc["push", "test_loss"])
 
 
+def test_where_all_arms_diverge_there_is_nothing_to_draw_and_no_warning(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    with pytest.raises(RunError):
+        gossim.run(Scenario.parse({**DIVERGING, "target": {"test_loss": 0.1}, "until": {"time_s": 0.5}}), out=out)
+    figures = Results.open(out).plot()
+    assert not {"loss", "consensus_distance"} & set(figures)
+    RunDirectory(out).write_figures(figures)
+
+
 def test_an_interrupted_run_is_readable(tmp_path: Path) -> None:
     class Impatient:
         def arm(self, name: str, *_: Any) -> None:

@@ -15,10 +15,11 @@ from hypothesis import strategies as st
 from gossim import yaml12
 from gossim.algorithms import ALGORITHMS
 from gossim.errors import ScenarioError
-from gossim.scenario import Scenario, load
+from gossim.scenario import Scenario, load, read
 from gossim.sim.delays import Distribution, continuous_distributions
 
-SHIPPED = sorted((Path(__file__).parent.parent / "scenarios").glob("*.yaml"))
+SCENARIOS = Path(__file__).parent.parent / "scenarios"
+SHIPPED = sorted(path for path in SCENARIOS.glob("*.yaml") if "sweep" not in read(path))
 
 
 def changed(path: str, value: Any) -> dict[str, Any]:
@@ -127,6 +128,8 @@ MISTAKES = [
     ("arms.other", {}, "arms.other.algorithm: is required"),
     ("arms.other", 3, "arms.other = 3: must be a mapping with an `algorithm`"),
     ("arms", {}, "arms = {}: must be a mapping with at least one arm"),
+    ("title", "x\ud800y", 'title = "x\\uD800y": must be a text that UTF-8 can write, without lone surrogates'),
+    ("arms.a\ud800", {"algorithm": {"name": "sgd"}}, "must be a text without $, [, ], \\, line breaks and surrogates"),
     ("arms.arm.workers", 1.5, "arms.arm.workers = 1.5: must be a whole number"),
     ("arms.arm.seed", 3, "arms.arm.seed = 3: unknown key"),
 ]

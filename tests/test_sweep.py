@@ -6,6 +6,7 @@ import copy
 import json
 import math
 import os
+import re
 import signal
 import subprocess
 import time
@@ -17,16 +18,16 @@ import pandas as pd
 import pytest
 import yaml
 from conftest import BASE, DIGITS, scenario
-from matplotlib.collections import PathCollection
 from test_cli import ENVIRONMENT, GOSSIM, gossim_command
 
 import gossim
+from gossim import yaml12
 from gossim.errors import InputError, ScenarioError
 from gossim.grid import Point, Sweep, changed
-from gossim.plots.speedup import speedups
 from gossim.results import Results
 from gossim.summary import per_seed
-from gossim.sweeping import SweepDirectory, SweepResults
+from gossim.sweep_directory import SweepDirectory
+from gossim.sweeping import SweepResults
 
 PUSH = "arms.push.algorithm.push_probability"
 
@@ -159,6 +160,15 @@ BAD: list[tuple[Any, list[str]]] = [
     ({"work..ers": [4]}, ["sweep.work..ers: must be a dotted key"]),
     ({"seed": [1, 2]}, ["sweep.seed: cannot be swept: for more seeds use repeats"]),
     ({"repeats": [1, 2]}, ["sweep.repeats: cannot be swept: every point has the same seeds"]),
+    ({"sweep": [{}]}, ["sweep.sweep: cannot be swept: a point is one run"]),
+    (
+        {"network.latency_s": [0.1], "network": [{"latency_s": 0.2, "bandwidth_bytes_per_s": None}]},
+        ["sweep.network: cannot be swept beside network.latency_s: one is a part of the other"],
+    ),
+    (
+        {"network": [{"latency_s": 0.2}], "network.latency_s": [0.1]},
+        ["sweep.network.latency_s: cannot be swept beside network: one is a part of the other"],
+    ),
     ({"arms": [{}]}, ["sweep.arms: cannot be swept: every point has the same arms"]),
     ({"arms.psh.workers": [1]}, ["sweep.arms.psh.workers: unknown arm 'psh'; did you mean 'push'?"]),
     ({"wrokers": [4]}, ["wrokers = 4: unknown key; did you mean 'workers'?"]),
@@ -195,6 +205,14 @@ def test_bad_sweeps_are_told_before_anything_runs(grid: Any, messages: list[str]
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize("more", [{}, {"workers": [2, 3]}])
+def test_what_is_not_a_number_is_named_as_any_value(more: dict[str, Any]) -> None:
+    grid = {"optimizer.learning_rate": [0.1, math.nan], **more}
+    with pytest.raises(ScenarioError) as caught:
+        Sweep.parse({**copy.deepcopy(SWEPT), "sweep": grid})
+    assert caught.value.problems == ["optimizer.learning_rate = .nan: must be finite"]
+
+
 def test_what_is_no_sweep_and_where_none_can_be(tmp_path: Path) -> None:
     with pytest.raises(ScenarioError, match="sweep: is required, as `sweep: {workers: "):
         Sweep.parse(BASE)
@@ -202,6 +220,12 @@ def test_what_is_no_sweep_and_where_none_can_be(tmp_path: Path) -> None:
         gossim.Scenario.parse(SWEPT)
     with pytest.raises(ScenarioError, match="workers = 3: the sweep sets this key itself"):
         changed(SWEPT, {"workers": 3}, "file.yaml")
+    parts = {**SWEPT, "sweep": {"network": [{"latency_s": 0.2, "bandwidth_bytes_per_s": None}], "compute.time_s": [1]}}
+    with pytest.raises(ScenarioError, match="network.latency_s = 0.5: the sweep sets network, of which one is a part"):
+        changed(parts, {"network.latency_s": 0.5}, "file.yaml")
+    with pytest.raises(ScenarioError, match="compute = .*: the sweep sets compute.time_s, of which one is a part"):
+        changed(parts, {"compute": {"time_s": 2}}, "file.yaml")
+    assert changed(parts, {"network_": 1}, "file.yaml")["network_"] == 1  # a longer name is no part
     with pytest.raises(InputError, match="jobs = 0: must be a whole number >= 1"):
         gossim.sweep(Sweep.parse(SWEPT), jobs=0)
     (tmp_path / "thesis.tex").write_text("")
@@ -219,59 +243,23 @@ def test_in_python_the_grid_may_be_given(tmp_path: Path) -> None:
     again = gossim.sweep(path, {"topology": ["ring", "complete"], "dtype": ["float32"]}, jobs=1)
     assert list(again.table["topology"])[::4] == ["ring", "complete"]
     assert again.plot() == {}  # nothing numeric to draw against
+    mixed = gossim.sweep(scenario(), {"compute.time_s": [0.1, {"distribution": "expon", "scale": 0.1}]}, jobs=1)
+    assert [json.loads(text) for text in mixed.table["compute.time_s"]] == [
+        p.values["compute.time_s"] for p in mixed.sweep.points
+    ]
     nulls = gossim.sweep(scenario(), {"network.bandwidth_bytes_per_s": [None, 1e5], "workers": [2]}, jobs=1)
     assert np.isnan(nulls.table["network.bandwidth_bytes_per_s"].iloc[0])
 
 
-def test_the_figure(swept: tuple[SweepResults, Path]) -> None:
-    results, out = swept
-    drawn = {f"{name}.{kind}" for name in ("sweep", "speedup") for kind in ("png", "svg")}
-    assert {path.name for path in (out / "figures").iterdir()} == drawn
-    figure = results.plot()["sweep"]
-    assert [axes.get_title() for axes in figure.axes] == ["push_probability = 0.1", "push_probability = 1"]
-    assert figure._supxlabel.get_text().startswith("workers")
-    assert figure._supylabel.get_text() == "simulated seconds to test loss 0.5"
-    assert figure.axes[0].get_xscale() == "linear"
-    wide = gossim.sweep(scenario(), {PUSH.replace("push.", "arm.", 1): [0.01, 0.1]}, jobs=1).plot()["sweep"]
-    (axes,) = wide.axes
-    assert axes.get_xscale() == "log"
-    assert [text.get_text() for text in axes.get_legend().get_texts()] == ["arm"]
-    (line,) = [line for line in axes.lines if len(line.get_xdata()) == 2 and line.get_marker() == "o"]
-    assert list(line.get_xdata()) == [0.01, 0.1]
-
-
-def test_where_not_every_seed_arrived_no_mean_is_drawn(swept: tuple[SweepResults, Path]) -> None:
-    results, _ = swept
-    table = results.table.assign(time_to_target_s=1.0, time_s=5.0)
-    late = (table["workers"] == 4) & (table["arm"] == "together") & (table["seed"] == 1)
-    table.loc[late, "time_to_target_s"] = np.nan
-    first = SweepResults(results.sweep, table, {}).plot()["sweep"].axes[0]
-    (marks,) = [marks for marks in first.collections if isinstance(marks, PathCollection) and len(marks.get_offsets())]
-    assert marks.get_offsets().tolist() == [[4.0, 5.0]]
-    drawn = {len(line.get_xdata()) for line in first.lines if line.get_marker() == "o"}
-    assert drawn == {1, 2}
-
-
-def test_the_speedup_is_of_the_first_arm_seed_by_seed(swept: tuple[SweepResults, Path]) -> None:
-    results, _ = swept
-    table = results.table.copy()
-    place = {"push": 2.0, "together": 5.0}
-    table["time_to_target_s"] = (
-        table["arm"].map(place) * table["workers"] ** (table["arm"] == "together") + table["seed"]
-    )
-    table.loc[(table["workers"] == 4) & (table[PUSH] == 1.0) & (table["seed"] == 0), "time_to_target_s"] = np.nan
-    changed_results = SweepResults(results.sweep, table, {})
-    found = speedups(changed_results)
-    assert set(found["arm"]) == {"together"}
-    assert [tuple(row) for row in found[["workers", PUSH, "seed"]].to_numpy()] == [
-        (2, 0.1, 0), (2, 0.1, 1), (2, 1.0, 0), (2, 1.0, 1), (4, 0.1, 0), (4, 0.1, 1),
-    ]  # fmt: skip
-    assert found["speedup"].tolist() == pytest.approx([10 / 2, 11 / 3] * 2 + [20 / 2, 21 / 3])
-    (axes,) = changed_results.plot()["speedup"].axes
-    lines = {tuple(line.get_xdata()): line.get_ydata() for line in axes.lines if line.get_marker() not in ("None", "")}
-    assert lines[2, 4] == pytest.approx([math.sqrt(5 * 11 / 3), math.sqrt(10 * 7)])
-    table["time_to_target_s"] = np.nan
-    assert "speedup" not in SweepResults(results.sweep, table, {}).plot()
+def test_numbers_and_arrays_of_numpy_are_numbers() -> None:
+    grid = {"workers": list(np.arange(2, 4)), "optimizer.learning_rate": np.linspace(0.1, 0.2, 2)}
+    described = Sweep.parse({**scenario().written(), "sweep": grid})
+    assert [tuple(point.values.values()) for point in described.points] == [(2, 0.1), (2, 0.2), (3, 0.1), (3, 0.2)]
+    assert yaml12.read(yaml12.write(dict(described.data)))["sweep"] == {
+        "workers": [2, 3],
+        "optimizer.learning_rate": [0.1, 0.2],
+    }
+    assert {type(value) for point in described.points for value in point.values.values()} == {int, float}
 
 
 @pytest.fixture
@@ -285,7 +273,7 @@ def test_the_command(file: Path) -> None:
     done = gossim_command("sweep", file, "--set", "repeats=1", "--jobs", "1", cwd=file.parent)
     assert done.returncode == 0, done.stderr
     assert "4 of 4: workers = 4" in done.stderr
-    assert "8 rows in" in done.stdout
+    assert re.search("8 rows in .*, figures in .*figures", done.stdout)
     assert len(pd.read_parquet(file.parent / "runs" / "small" / "sweep.parquet")) == 8
     refused = gossim_command("run", file, cwd=file.parent)
     assert refused.returncode == 2

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 import seaborn as sns
-from matplotlib.figure import Figure
-from matplotlib.ticker import FixedLocator, FuncFormatter, NullFormatter
+from matplotlib.ticker import FuncFormatter
 
 from ..summary import TIME_TO_TARGET
+from .points import left_out, legend_of, number_axis, panels, rows_of, shown_values, spread
 from .style import title
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
     from ..sweeping import SweepResults
 
@@ -28,64 +32,80 @@ def speedups(results: SweepResults) -> pd.DataFrame:
     columns = [*keys, "arm", "seed", "speedup"]
     if TIME_TO_TARGET not in results.table:
         return pd.DataFrame(columns=columns)
-    times = results.table.pivot_table(
-        index=[*keys, "seed"], columns="arm", values=TIME_TO_TARGET, dropna=False, observed=True, sort=False
-    ).reindex(columns=[first, *others])
-    ratios = times[others].div(times[first].where(times[first] > 0), axis=0)
-    long = ratios.melt(var_name="arm", value_name="speedup", ignore_index=False).reset_index().dropna(subset="speedup")
-    whole = long.groupby([*keys, "arm"])["speedup"].transform("count") == results.scenario.repeats
-    return long.loc[whole, columns].reset_index(drop=True)
+    times = results.table[[*keys, "arm", "seed", TIME_TO_TARGET]]
+    firsts = times[times["arm"] == first].drop(columns="arm")
+    both = times[times["arm"] != first].merge(firsts, on=[*keys, "seed"], suffixes=("", "_first"))
+    both["speedup"] = both[TIME_TO_TARGET] / both[f"{TIME_TO_TARGET}_first"].where(lambda time_s: time_s > 0)
+    counts = both.groupby([*keys, "arm"], dropna=False)["speedup"].transform("count")
+    # Arm by arm, and the points as they stand in the grid.
+    order = both["arm"].map({arm: place for place, arm in enumerate(others)}).sort_values(kind="stable").index
+    return both.loc[order][counts.loc[order] == results.scenario.repeats][columns].reset_index(drop=True)
 
 
 def draw_speedup(results: SweepResults, key: str, other: str | None) -> Figure | None:
     """`speedups` against `key`, a line for each value of `other`, a panel for each arm but the first: geometric means
     over seeds, and bars from the lowest to the highest."""
     found = speedups(results)
-    arms = [arm for arm in results.scenario.arms if arm in set(found["arm"])]
+    compared = [arm for arm in results.scenario.arms if arm in set(found["arm"])]
+    places = spread(len(compared))
+    arms = [arm for place, arm in enumerate(compared) if place in places]
     if not arms:
         return None
-    figure = Figure(figsize=(12, 6.75) if len(arms) == 1 else (6.4 * len(arms) + 2, 6.75))
-    for axes, arm in zip(figure.subplots(1, len(arms), squeeze=False, sharey=True)[0], arms, strict=True):
-        _panel(found[found["arm"] == arm], axes, key, other, last=arm == arms[-1])
+    lines = shown_values(results, other) if other else {None: ""}
+    figure, grid = panels(len(arms))
+    for axes, arm in zip(grid, arms, strict=True):
+        _panel(found[found["arm"] == arm], axes, key, other, lines)
         axes.set(title=f"{next(iter(results.scenario.arms))} against {arm}", xlabel="", ylabel="")
+    _scales(
+        grid[0], found[key]
+    )  # of all panels, and last: on a logarithmic axis seaborn would take means of logarithms
     seeds = f"   (bars: lowest to highest of {results.scenario.repeats} seeds)" if results.scenario.repeats > 1 else ""
     figure.supxlabel(key + seeds, fontsize="medium")
     figure.supylabel("times sooner at the target (below 1: later)", fontsize="medium")
-    figure.suptitle(title(results))
+    some = f"\n{len(arms)} of {len(compared)} arms" if len(arms) < len(compared) else ""
+    figure.suptitle(title(results) + left_out(results, other) + some)
+    shown = legend_of(grid)
+    if shown:
+        heading = other.rpartition(".")[2] if other else None
+        figure.legend(shown.values(), shown.keys(), title=heading, loc="outside right center", fontsize="small")
     return figure
 
 
-def _panel(found: pd.DataFrame, axes: Axes, key: str, other: str | None, last: bool) -> None:
-    sns.lineplot(
-        found,
-        x=key,
-        y="speedup",
-        hue=found[other].map(str) if other else None,
-        palette="viridis_r" if other else None,
-        style=found[other].map(str) if other else None,
-        markers=True if other else ["o"],
-        dashes=False,
-        estimator=_geometric_mean,
-        errorbar=("pi", 100),
-        err_style="bars",
-        markersize=10,
-        linewidth=3,
-        legend=last and other is not None,
-        ax=axes,
-    )
+def _panel(found: pd.DataFrame, axes: Axes, key: str, other: str | None, lines: Mapping[Any, str]) -> None:
+    """A line for each of `lines`; where `key` is null, its mean is dotted across."""
+    for (cell, name), colour, marker in zip(
+        lines.items(), sns.color_palette("viridis_r", len(lines)), itertools.cycle("osD^vPX"), strict=False
+    ):
+        own = rows_of(found, other, cell) if other else found
+        numbers, at_null = own[own[key].notna()], rows_of(own, key, None)
+        colour = colour if other else sns.color_palette()[0]
+        if len(numbers):
+            sns.lineplot(
+                numbers,
+                x=key,
+                y="speedup",
+                color=colour,
+                marker=marker,
+                label=name if other else None,
+                estimator=_geometric_mean,
+                errorbar=("pi", 100),
+                err_style="bars",
+                markersize=10,
+                linewidth=3,
+                legend=False,
+                ax=axes,
+            )
+        if len(at_null):
+            axes.axhline(_geometric_mean(at_null["speedup"]), color=colour, linestyle="--", linewidth=3)
+            axes.plot([], [], color="0.3", linestyle="--", linewidth=3, label=f"at {key.rpartition('.')[2]} = null")
     axes.axhline(1, color="0.3", linestyle=":", linewidth=2.5)
+
+
+def _scales(axes: Axes, values: pd.Series) -> None:
     axes.set(yscale="log")
-    for axis in (axes.xaxis, axes.yaxis):
-        axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axes.yaxis.set_minor_formatter(FuncFormatter(lambda value, _: f"{value:g}" if f"{value:.0e}"[0] in "25" else ""))
-    values = np.unique(found[key].to_numpy(dtype=float))
-    if values.min() > 0 and values.max() >= 10 * values.min():
-        axes.set_xscale("log")
-        axes.xaxis.set_minor_formatter(NullFormatter())
-    if len(values) <= 8:
-        axes.xaxis.set_major_locator(FixedLocator(list(values)))
-    if last and other:
-        axes.legend(title=other.rpartition(".")[2], loc="center left", bbox_to_anchor=(1.0, 0.5))
+    number_axis(axes, values)
 
 
 def _geometric_mean(values: Any) -> float:

@@ -100,6 +100,8 @@ def arm_dashes(results: Compared) -> dict[str, Any]:
 
 def legend(results: Compared, axes: Axes, beside: bool = False) -> None:
     """Inside the panel, or beside it where it is told to be, or there are too many arms for that."""
+    if not axes.get_legend_handles_labels()[1]:
+        return
     if len(results.scenario.arms) <= FEW_ARMS and not beside:
         axes.legend(title=None)
     else:
