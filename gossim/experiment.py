@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol
@@ -15,7 +15,7 @@ from .errors import Diverged, InputError, RunError, told
 from .files import undisturbed
 from .inputs import inputs
 from .numeric import Gradients, Nothing
-from .observed import Observations, activities, exchanges
+from .observed import Observations, Row, Rows, activities, exchanges
 from .results import Results, RunDirectory, table
 from .scenario import Arm, Scenario
 from .sim.world import World
@@ -110,13 +110,10 @@ class Experiment:
             with _naming(name):
                 self.planes[name].check(arm, self.scenario.seeds)
                 message_bytes(arm)
-        self.probes: list[dict[str, Any]] = []
-        self.workers: list[dict[str, Any]] = []
-        self.timeline: list[dict[str, Any]] = []
-        self.exchanges: list[dict[str, Any]] = []
-        self.activities: list[dict[str, Any]] = []
-        self.gaps: list[dict[str, Any]] = []
-        self.layers: list[dict[str, Any]] = []
+        self.observed: list[Observations] = []
+        self.timeline: list[Row] = []
+        self.exchanges: list[Row] = []
+        self.activities: list[Row] = []
         self.manifest = provenance.manifest(
             sys.argv,
             numeric.device,
@@ -150,15 +147,23 @@ class Experiment:
         """What has been recorded so far, arm by arm."""
         order = {name: position for position, name in enumerate(self.scenario.arms)}
         tables = {
-            name: table(name, sorted(getattr(self, name), key=lambda row: (order[row["arm"]], row["seed"])))
+            name: table(name, sorted(self._rows(name), key=lambda row: (order[row["arm"]], row["seed"])))
             for name in TABLES
         }
         return Results(scenario=self.scenario, manifest=self.manifest, **tables)
+
+    def _rows(self, name: str) -> Iterable[Row]:
+        """Of the table of that name, in the order in which they came."""
+        if name in Rows._fields:
+            return (row for observed in self.observed for row in observed.rows(name))
+        rows: list[Row] = getattr(self, name)
+        return rows
 
     def _run_arm(self, name: str, arm: Arm, seed: int, progress: Progress) -> None:
         limit = steps_limit(arm)
         learns = isinstance(self.planes[name], Gradients)
         observed, world = Observations(name, seed), None
+        self.observed.append(observed)
         progress.arm(name, seed, arm, limit)
         entry: dict[str, Any] = {"arm": name, "seed": seed, "status": "failed"}
         self.manifest["runs"].append(entry)
@@ -185,10 +190,6 @@ class Experiment:
         except RunError as error:
             entry["error"] = f"arm '{name}', seed {seed}: {error}"
         finally:
-            self.probes += observed.probes
-            self.workers += observed.workers
-            self.gaps += observed.gaps
-            self.layers += observed.layers
             if world:
                 entry["staleness_steps"], entry["staleness_s"] = world.staleness()
                 entry["messages_lost"] = world.network.messages_lost

@@ -4,68 +4,64 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 from .sim.activity import Kind
 from .sim.exchanges import by_pair
 from .sim.world import Facts, World
 
+Row = dict[str, Any]
+
+
+class Measured(NamedTuple):
+    """What is known of a probe's parameters: `distances`, each worker's from their mean; `losses` of this mean, by
+    column; `gaps`, of each worker that takes part, ‖∇L^m(x_m) − ∇L^m(x̄)‖ and ‖∇L^m(x̄)‖; `layers`, the consensus
+    distance in each of the model's parameter tensors. The last two are empty unless they are asked for."""
+
+    distances: Sequence[float]
+    losses: Mapping[str, Any]
+    gaps: Sequence[tuple[float, float]] = ()
+    layers: Mapping[str, float] = MappingProxyType({})
+
+
+class Rows(NamedTuple):
+    """What a probe adds to each of these tables."""
+
+    probes: list[Row]
+    workers: list[Row]
+    gaps: list[Row]
+    layers: list[Row]
+
 
 class Observations:
-    """The rows of `probes` and `workers` of one arm with one seed, in the order of the probes."""
+    """What the probes of one arm with one seed add to the tables, in their order.
+
+    A probe is there with all its rows or not at all, whenever Ctrl-C comes: it is one item of one list.
+    """
 
     def __init__(self, arm: str, seed: int):
         self.label = {"arm": arm, "seed": seed}
-        self.probes: list[dict[str, Any]] = []
-        self.workers: list[dict[str, Any]] = []
-        self.gaps: list[dict[str, Any]] = []
-        self.layers: list[dict[str, Any]] = []
+        self.seen: list[Rows] = []
 
-    def add(
-        self, facts: Facts, distances: Sequence[float] | None = None, losses: Mapping[str, Any] | None = None
-    ) -> None:
-        """A probe: what the timing plane knows and, where parameters are computed, each worker's distance from their
-        mean and what the mean achieves. Workers that are down or on their way back have no part in it."""
-        present = dict.fromkeys(facts.participants)
-        away = [distances[worker] for worker in present] if distances else None
-        self.probes.append(
-            {
-                **self.label,
-                "time_s": facts.time_s,
-                "gradient_steps": facts.gradient_steps,
-                "bytes_sent": facts.bytes_sent,
-                "messages_sent": facts.messages_sent,
-                "consensus_distance": math.fsum(away) / len(away) if away else None,
-                "consensus_max": max(away) if away else None,
-                **_weights(facts),
-                **(losses or {}),
-            }
-        )
-        for index, worker in enumerate(facts.workers):
-            self.workers.append(
-                {
-                    **self.label,
-                    "time_s": facts.time_s,
-                    "worker": index,
-                    "steps": worker.steps,
-                    "alpha": None if worker.alpha is None else float(worker.alpha),
-                    "distance": distances[index] if distances and index in present else None,
-                    "busy_s": worker.busy_s,
-                    "waiting_s": worker.waiting_s,
-                }
+    def add(self, facts: Facts, measured: Measured | None = None) -> None:
+        """A probe: what the timing plane knows and, where parameters are computed, what was measured. Workers that are
+        down or on their way back have no part in it."""
+        label = {**self.label, "time_s": facts.time_s}
+        gaps = zip(facts.participants, measured.gaps, strict=True) if measured and measured.gaps else ()
+        layers = measured.layers.items() if measured else ()
+        self.seen.append(
+            Rows(
+                probes=[label | _probe(facts, measured)],
+                workers=[label | row for row in _workers(facts, measured)],
+                gaps=[label | _gap(worker, *gap) for worker, gap in gaps],
+                layers=[label | {"layer": layer, "consensus_distance": distance} for layer, distance in layers],
             )
+        )
 
-    def add_gaps(self, facts: Facts, gaps: Sequence[float], norms: Sequence[float]) -> None:
-        """Of each worker that takes part, ‖∇L^m(x_m) − ∇L^m(x̄)‖ and ‖∇L^m(x̄)‖."""
-        for worker, gap, norm in zip(facts.participants, gaps, norms, strict=True):
-            row = {"worker": worker, "gradient_gap": gap, "gradient_norm": norm, "ratio": gap / norm if norm else None}
-            self.gaps.append({**self.label, "time_s": facts.time_s, **row})
-
-    def add_layers(self, facts: Facts, distances: Mapping[str, float]) -> None:
-        """The consensus distance in each of the model's parameter tensors."""
-        for layer, distance in distances.items():
-            row = {"layer": layer, "consensus_distance": distance}
-            self.layers.append({**self.label, "time_s": facts.time_s, **row})
+    def rows(self, table: str) -> Iterator[Row]:
+        """Of `probes`, `workers`, `gaps` or `layers`."""
+        return (row for rows in self.seen for row in getattr(rows, table))
 
 
 def exchanges(world: World) -> Iterator[dict[str, Any]]:
@@ -88,6 +84,36 @@ def activities(world: World) -> Iterator[dict[str, Any]]:
     kinds: tuple[Kind, ...] = ("computing", "waiting", "sending", "down")
     for worker in world.workers:
         yield {"worker": worker.index, **{f"{kind}_s": worker.activity.spent_s(kind) for kind in kinds}}
+
+
+def _probe(facts: Facts, measured: Measured | None) -> Row:
+    away = [measured.distances[worker] for worker in dict.fromkeys(facts.participants)] if measured else None
+    return {
+        "gradient_steps": facts.gradient_steps,
+        "bytes_sent": facts.bytes_sent,
+        "messages_sent": facts.messages_sent,
+        "consensus_distance": math.fsum(away) / len(away) if away else None,
+        "consensus_max": max(away) if away else None,
+        **_weights(facts),
+        **(measured.losses if measured else {}),
+    }
+
+
+def _workers(facts: Facts, measured: Measured | None) -> Iterator[Row]:
+    present = set(facts.participants)
+    for index, worker in enumerate(facts.workers):
+        yield {
+            "worker": index,
+            "steps": worker.steps,
+            "alpha": None if worker.alpha is None else float(worker.alpha),
+            "distance": measured.distances[index] if measured and index in present else None,
+            "busy_s": worker.busy_s,
+            "waiting_s": worker.waiting_s,
+        }
+
+
+def _gap(worker: int, gap: float, norm: float) -> Row:
+    return {"worker": worker, "gradient_gap": gap, "gradient_norm": norm, "ratio": gap / norm if norm else None}
 
 
 def _weights(facts: Facts) -> dict[str, float | None]:

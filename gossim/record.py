@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from .errors import Diverged
-from .observed import Observations
+from .observed import Measured, Observations
 from .problems.problem import Problem
 from .sim.world import Facts
 
@@ -42,13 +42,14 @@ class Recorder:
         numbers = [*distances, *(value for value in losses if value is not None)]
         if not all(math.isfinite(number) for number in numbers):
             raise Diverged(facts.time_s, facts.gradient_steps)
-        self.observed.add(facts, distances, losses._asdict())
+        measured = Measured(distances, losses._asdict())
         if self.probe.gradient_gap:
-            self._gaps(rows, mean.to(rows.dtype), facts)
+            measured = measured._replace(gaps=self._gaps(rows, mean.to(rows.dtype), facts))
         if self.probe.layers:
-            self._layers((offsets - drift)[present], facts)
+            measured = measured._replace(layers=self._layers((offsets - drift)[present]))
+        self.observed.add(facts, measured)
 
-    def _gaps(self, rows: torch.Tensor, mean: torch.Tensor, facts: Facts) -> None:
+    def _gaps(self, rows: torch.Tensor, mean: torch.Tensor, facts: Facts) -> list[tuple[float, float]]:
         """‖∇L^m(x_m) − ∇L^m(x̄)‖ and ‖∇L^m(x̄)‖ on each worker's next minibatch: a gradient follows from (seed, worker,
         step), so that the worker takes its own on the same one later, unmoved."""
         present = facts.participants
@@ -57,11 +58,11 @@ class Recorder:
         own = self.problem.gradients(rows[present], present, steps).double()
         common = self.problem.gradients(mean.expand(len(present), -1).contiguous(), present, steps).double()
         gaps, norms = (torch.linalg.vector_norm(g, dim=1).tolist() for g in (own - common, common))
-        self.observed.add_gaps(facts, gaps, norms)
+        return list(zip(gaps, norms, strict=True))
 
-    def _layers(self, offsets: torch.Tensor, facts: Facts) -> None:
+    def _layers(self, offsets: torch.Tensor) -> dict[str, float]:
         """Mean over workers of the norm of each part of `offsets`, `(workers, dim)`, from the mean."""
         layers = self.problem.layers
         parts = offsets.split(list(layers.values()), dim=1)
         distances = [float(torch.linalg.vector_norm(part, dim=1).mean()) for part in parts]
-        self.observed.add_layers(facts, dict(zip(layers, distances, strict=True)))
+        return dict(zip(layers, distances, strict=True))

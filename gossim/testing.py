@@ -145,7 +145,9 @@ def check_close(rows: list[Any], others: list[Any], rule: str) -> None:
 def trajectory(
     arm: Arm, executor: Any = None, seed: int = 0, window: int = 50, problem: Any = None, **more: Any
 ) -> tuple[World, list[Any], list[Any]]:
-    """The world after its run, the facts of each probe, and the probed rows, a tensor of `(workers, dim)` each."""
+    """The world after its run, the facts of each probe, and the probed rows, a tensor of `(workers, dim)` each.
+
+    Messages are as large as in `gossim.run`, also where another `problem` takes the place of the arm's."""
     from .execute.batched import Batched
     from .problems.build import build, device_named
 
@@ -157,7 +159,7 @@ def trajectory(
         facts.append(known)
         rows.append(probed.clone())
 
-    world = World(arm, seed, problem.dim * 8, steps_limit(arm), **more)
+    world = World(arm, seed, message_bytes(arm), steps_limit(arm), **more)
     numeric = (executor or Batched)(problem, measure)
     for ops in world.windows(window, 10**9):
         numeric.run(ops)

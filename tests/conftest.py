@@ -1,4 +1,4 @@
-"""Scenarios small enough to be run by the hundred, and the two planes joined by hand."""
+"""Scenarios small enough to be run by the hundred; `trajectory`, the two planes joined by hand, is gossim.testing's."""
 
 from __future__ import annotations
 
@@ -13,11 +13,9 @@ from hypothesis import settings
 from gossim.algorithms import ALGORITHMS as REGISTRY
 from gossim.algorithms.kinds import InRounds, WithCollective
 from gossim.algorithms.ssp import SSP
-from gossim.execute.batched import Batched
-from gossim.experiment import steps_limit
-from gossim.problems.build import build
 from gossim.scenario import Arm, Scenario
 from gossim.sim.world import World
+from gossim.testing import trajectory as trajectory
 
 # The same examples on every machine and in every run; another profile looks for new ones.
 settings.register_profile("steady", derandomize=True, deadline=None)
@@ -147,24 +145,6 @@ def only_arm(**sections: Any) -> Arm:
 def world_of(arm: Arm, seed: int = 0, message_bytes: int = 800, **more: Any) -> World:
     """The timing plane alone."""
     return World(arm, seed, message_bytes, gradient_steps=arm.until.gradient_steps, **more)
-
-
-def trajectory(
-    arm: Arm, executor: type = Batched, seed: int = 0, window: int = 50, problem: Any = None, **more: Any
-) -> tuple[World, list[Any], list[torch.Tensor]]:
-    """The world after its run, the facts of each probe, and the probed rows, `(workers, dim)` each."""
-    problem = problem or build(arm.problem, arm.workers, seed, arm.dtype, CPU)
-    facts, rows = [], []
-
-    def measure(probed: torch.Tensor, known: Any) -> None:
-        facts.append(known)
-        rows.append(probed.clone())
-
-    world = World(arm, seed, problem.dim * 8, steps_limit(arm), **more)
-    numeric = executor(problem, measure)
-    for ops in world.windows(window, 10**9):
-        numeric.run(ops)
-    return world, facts, rows
 
 
 @pytest.fixture(params=sorted(ALGORITHMS))

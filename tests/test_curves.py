@@ -99,9 +99,10 @@ def test_the_steps_are_named_and_the_target_drawn(learned: Results, drawn: dict[
     assert together.get_xlabel() == "gradient steps of all workers together"
     assert per_worker.get_ylabel() == drawn["loss"].axes[0].get_ylabel() == "test loss of the mean model [nats]"
     assert figure.get_supxlabel() == "band: lowest to highest of 3 seeds"
-    assert [text.get_text() for text in together.get_legend().get_texts()] == list(LEARNING["arms"])
+    assert [text.get_text() for text in together.get_legend().get_texts()] == [*LEARNING["arms"], "target 1.5"]
     for axes in figure.axes:
         assert [1.5, 1.5] in [list(one.get_ydata()) for one in axes.get_lines()]
+        assert not axes.texts  # nothing is written over the curves
     # What a round of `allreduce` is: one step of each worker.
     rounds = learned.workers[learned.workers["arm"] == "together"].groupby("seed")["steps"].max().min()
     assert line(learned, per_worker, "together")[-1, 0] == rounds

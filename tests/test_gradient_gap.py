@@ -106,8 +106,9 @@ def test_without_a_gradient_there_is_no_ratio() -> None:
     _, facts, _ = trajectory(arm)
     rows = torch.stack([torch.ones(5), -torch.ones(5)]).double()
     Recorder(problem, observed, ProbeSettings(every_s=1.0, gradient_gap=True)).measure(rows, facts[0])
-    assert [row["gradient_gap"] for row in observed.gaps] == pytest.approx([5**0.5] * 2)
-    assert [row["ratio"] for row in observed.gaps] == [None, None]
+    gaps = list(observed.rows("gaps"))
+    assert [row["gradient_gap"] for row in gaps] == pytest.approx([5**0.5] * 2)
+    assert [row["ratio"] for row in gaps] == [None, None]
 
 
 def test_layers_are_the_models_parameters() -> None:

@@ -88,7 +88,7 @@ def test_the_axes_say_what_they_show(figures: dict[str, Any]) -> None:
     assert loss.get_xlabel() == "simulated time [s]; band: lowest to highest of 2 to 3 seeds"
     assert loss.get_title() == "fast: no title\nslow: Slower"
     assert loss.get_xlim() == (0, 2)
-    assert [text.get_text() for text in loss.get_legend().get_texts()] == ARMS
+    assert [text.get_text() for text in loss.get_legend().get_texts()] == [*ARMS, "target 1.5"]
     # All arms have four workers: steps per worker below, of all above.
     assert len(figures["loss_by_steps"].axes) == 1
     apart = [text.get_text() for text in figures["consensus_distance"].axes[0].get_legend().get_texts()]
@@ -225,7 +225,7 @@ def test_interrupted_diverged_and_older_runs(runs: Path, tmp_path: Path) -> None
     own = probes[(probes["arm"] == "push") & (probes["seed"] == 1)]
     np.testing.assert_allclose(line(pair, axes, "push (fast)"), own[["time_s", "test_loss"]].to_numpy())
     shown = [text.get_text() for text in axes.get_legend().get_texts()]
-    assert shown == ["pull (slow)", "push (slow)", "push (fast)"]
+    assert shown == ["pull (slow)", "push (slow)", "push (fast)", "target 1.5"]
     probes.iloc[:0].to_parquet(store.path / "probes.parquet", index=False)
     done = gossim_command("plot", runs / "slow", "--compare", store.path)
     assert done.returncode == 2

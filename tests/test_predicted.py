@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
-from conftest import only_arm, scenario
+from conftest import only_arm, scenario, trajectory
 from test_cli import gossim_command
-from test_theory_consensus import over_time
+from test_theory_consensus import DIM, apart, mean_and_error, noise_arm, over_time
 
 import gossim
 from gossim import theory
+from gossim.execute.batched import Batched
 from gossim.plots.predicted import predict, predictions, unfit
+from gossim.plots.predicted.push import relaxation_steps
 
 NOISE = {
     "workers": 4,
@@ -42,6 +46,7 @@ def test_theory_is_dashed_where_it_applies() -> None:
     axes = results.plot(theory=True)["consensus_distance"].axes[0]
     shown = [text.get_text() for text in axes.get_legend().get_texts()][len(ARMS) :]
     named = [f"{arm}: theory (r.m.s.)" for arm in ("push", "pairs", "rounds", "late", "ring", "mixed")]
+    named[2] = "rounds: theory (r.m.s., mean over time)"
     assert shown == [*named[:3], f"{named[3]},\nfor no latency", named[4], f"{named[5]},\nfor constant times"]
     assert all(line.get_linestyle() == "--" for line in axes.get_lines() if ": theory" in str(line.get_label()))
     assert predictions(results)[1] == {"push_on_ring": "the topology is not 'complete'"}
@@ -97,6 +102,71 @@ def test_averaging_on_a_graph_is_where_it_is_predicted(topology: dict, latency_s
     assert expected[0] == pytest.approx(expected[1], rel=1e-3)
     assert mean == pytest.approx(expected[1], abs=5 * error)
     assert error < mean / 5  # seeds have graphs of their own
+
+
+def test_local_sgd_is_predicted_for_probes_out_of_step() -> None:
+    """With constant times, probes at the end of rounds find the workers equal: not what the mean over time is."""
+    sections = NOISE | ARMS["rounds"] | {"compute": {"time_s": 0.1}, "until": {"time_s": 40.0}}
+    in_step = gossim.run(scenario(**sections, probe={"every_s": 0.4}))
+    assert in_step.probes["consensus_distance"][1:].max() == 0
+    arm = only_arm(**sections, probe={"every_s": 0.0731})
+    prediction = predict(arm, np.array([40.0]))
+    assert prediction.assumed == "probes out of step with rounds"
+    assert prediction.average == "r.m.s., mean over time"
+    mean, error = over_time(arm, 8, begin_s=4.0)
+    assert mean == pytest.approx(prediction.distance[0] ** 2 / 25, abs=5 * error)
+    assert predict(only_arm(**NOISE, **ARMS["rounds"]), np.array([40.0])).assumed == ""
+
+
+@pytest.mark.parametrize(("workers", "probability", "seeds"), [(32, 0.01, 4), (8, 0.02, 20), (8, 0.5, 60)])
+def test_push_is_predicted_where_mixing_is_slow(workers: int, probability: float, seeds: int) -> None:
+    """From equal x to where the start is nearly forgotten."""
+    end_s = round(5 * relaxation_steps(workers, probability)) / workers
+    arm = noise_arm(
+        {"name": "gosgd_push", "push_probability": probability},
+        workers,
+        until={"time_s": 1.01 * end_s},
+        probe={"every_s": end_s / 5},
+    )
+    runs = [[apart(at) / DIM for at in trajectory(arm, Batched, seed, window=4000)[2][1:6]] for seed in range(seeds)]
+    expected = predict(arm, np.arange(1, 6) * end_s / 5).distance ** 2 / DIM
+    assert expected[0] < 0.7 * expected[-1]
+    for predicted, found in zip(expected, np.array(runs).T, strict=True):
+        mean, error = mean_and_error(found)
+        assert mean == pytest.approx(predicted, abs=5 * math.hypot(error, 0.02 * predicted))
+        assert error < mean / 8
+
+
+@pytest.mark.parametrize(("workers", "probability"), [(2, 0.3), (16, 0.01), (16, 1.0)])
+def test_what_is_called_stationary_is(workers: int, probability: float) -> None:
+    """Twice as long after the start, nothing has changed."""
+    relaxation = relaxation_steps(workers, probability)
+    arm = noise_arm({"name": "gosgd_push", "push_probability": probability}, workers)
+    drawn = predict(arm, np.array([0.0, 1.0, 1e9])).distance ** 2 / DIM
+    assert drawn[0] == 0
+    assert drawn[1] < drawn[2]
+    late = relaxation * np.array([32.0, 36.0, 40.0])
+    paths = theory.push_consensus_paths(workers, probability, late, 1000, np.random.default_rng(1))
+    mean, error = mean_and_error(paths.mean(axis=1))
+    assert drawn[2] == pytest.approx(mean, abs=5 * math.hypot(error, 0.02 * mean))
+    assert error < mean / 50
+
+
+def test_the_work_of_a_prediction_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However long the run, and however many workers there may be."""
+    asked: list[tuple[float, int]] = []
+
+    def counted(workers: int, probability: float, steps: np.ndarray, paths: int, _: object) -> np.ndarray:
+        asked.append((probability * max(steps), workers * paths))
+        return np.ones((paths, len(steps)))
+
+    monkeypatch.setattr(theory, "push_consensus_paths", counted)
+    for workers, probability in [(2, 1.0), (512, 0.001), (512, 1.0)]:
+        arm = noise_arm({"name": "gosgd_push", "push_probability": probability}, workers)
+        predict(arm, np.linspace(0.0, 1e7, 200))
+        assert asked[-1][0] < 16 * 3 * workers  # messages in each path
+        assert asked[-1][1] <= 8192  # workers in all of them
+    assert "more than 512 workers" in (unfit(noise_arm(ARMS["push"]["algorithm"], 513)) or "")
 
 
 def test_the_first_rounds_are_steps() -> None:

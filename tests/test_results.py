@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import gc
 import io
+import itertools
 import json
 import math
 import random
 import shutil
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -292,6 +294,49 @@ def test_an_interrupted_run_is_readable(tmp_path: Path) -> None:
     store.refuse_overwriting(force=False)  # an interrupted run may simply be run again
 
 
+def test_whenever_it_is_interrupted_a_probe_is_whole() -> None:
+    """Ctrl-C at each line, in turn, of what records the third probe."""
+    arms = {"push": {"algorithm": {"name": "gosgd_push", "push_probability": 0.5}}}
+    asked = scenario(arms=arms, until={"time_s": 1.0}, probe={"every_s": 0.25, "gradient_gap": True, "layers": True})
+    for line in itertools.count():
+        experiment = Experiment(asked)
+        sys.settrace(interrupted_at(line))
+        try:
+            experiment.run()
+            break
+        except KeyboardInterrupt:
+            pass
+        finally:
+            sys.settrace(None)
+        results = experiment.results()
+        assert len(results.probes) in (2, 3)
+        assert len(results.workers) == len(results.gaps) == 4 * len(results.probes)
+        assert len(results.layers) == len(results.probes)
+    assert line > 50
+
+
+def interrupted_at(line: int) -> Any:
+    """For sys.settrace: KeyboardInterrupt at that line of all that run in recording the third probe, and none later."""
+    calls, left = 0, line
+
+    def at_line(frame: Any, event: str, _: Any) -> Any:
+        nonlocal left
+        if event == "line":
+            left -= 1
+            if left < 0 and calls == 3:
+                raise KeyboardInterrupt
+        return at_line
+
+    def at_call(frame: Any, *_: Any) -> Any:
+        nonlocal calls
+        if not frame.f_code.co_filename.endswith(("gossim/observed.py", "gossim/record.py")):
+            return None
+        calls += frame.f_code.co_name == "measure"
+        return at_line if calls == 3 else None
+
+    return at_call
+
+
 def test_the_summary_is_mean_and_standard_error(run: tuple[Results, Path]) -> None:
     results, _ = run
     summary = results.summary()
@@ -329,7 +374,7 @@ def test_figures_show_what_there_is(run: tuple[Results, Path]) -> None:
     loss = figures["loss"].axes[0]
     assert loss.get_xlabel().startswith("simulated time [s]")
     assert loss.get_title() == "A small run"
-    assert [text.get_text() for text in loss.get_legend().get_texts()] == list(SMALL["arms"])
+    assert [text.get_text() for text in loss.get_legend().get_texts()] == [*SMALL["arms"], "target 2.1"]
     consensus = figures["consensus_distance"].axes[0].get_legend().get_texts()
     assert [text.get_text() for text in consensus] == [
         "push", "pull", "together: exactly 0 throughout", "alone: exactly 0 throughout",

@@ -6,8 +6,9 @@ from typing import Any, ClassVar
 
 import pytest
 import torch
-from conftest import ALGORITHMS, only_arm
+from conftest import ALGORITHMS, only_arm, scenario
 
+import gossim
 from gossim import Algorithm, RunError, ScenarioError
 from gossim.program import RowError
 from gossim.testing import check_algorithm, events, trajectory
@@ -149,3 +150,16 @@ def test_event_by_event() -> None:
     assert world.network.messages_sent > 20
     last = trajectory(arm, seed=4)[2][-1]
     torch.testing.assert_close(torch.stack([rows[w.row] for w in world.workers]), last, rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("said", [None, 5000])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_messages_are_as_large_as_in_a_run(said: int | None, dtype: str) -> None:
+    """Else they would be on their way for another time than in the run that a test stands for."""
+    network = {"latency_s": 0.01, "bandwidth_bytes_per_s": 1e5, "message_bytes": said}
+    whole = scenario(network=network, dtype=dtype)
+    probes = gossim.run(whole).probes
+    _, facts, _ = trajectory(whole.arms["arm"])
+    assert [fact.bytes_sent for fact in facts] == probes["bytes_sent"].to_list()
+    assert [fact.time_s for fact in facts] == probes["time_s"].to_list()
+    assert probes["bytes_sent"].iloc[-1] > 0

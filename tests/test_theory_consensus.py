@@ -176,11 +176,43 @@ def test_noise_under_push(workers: int, probability: float) -> None:
         probe={"every_s": memory / 4},
     )
     mean, error = over_time(arm, 12, 6 * memory)
-    steps = round(8 * memory) * workers
-    paths = theory.push_consensus_paths(workers, probability, steps, 400, np.random.default_rng(0))
-    expected, spread = mean_and_error(paths[:, steps // 2 :].mean(1))
+    steps = workers * np.linspace(6 * memory, 14 * memory, 20)
+    paths = theory.push_consensus_paths(workers, probability, steps, 1000, np.random.default_rng(0))
+    expected, spread = mean_and_error(paths.mean(1))
     assert mean == pytest.approx(expected, abs=5 * math.hypot(error, spread))
     assert math.hypot(error, spread) < mean / 10
+
+
+def pushed_one_by_one(workers: int, probability: float, steps: np.ndarray, seed: int) -> np.ndarray:
+    """(1/M) Σ ‖x_m − x̄‖² per dimension after so many steps, each taken by itself, with the rules as they are told."""
+    generator = np.random.default_rng(seed)
+    x, alpha = np.zeros((workers, 64)), np.full(workers, 1 / workers)
+    mailbox: list[list[Any]] = [[] for _ in range(workers)]
+    found = []
+    for step in range(1, steps[-1] + 1):
+        m = generator.integers(workers)
+        x[m] -= generator.standard_normal(x.shape[1])
+        if generator.random() < probability:
+            alpha[m] /= 2
+            mailbox[(m + generator.integers(1, workers)) % workers].append((x[m].copy(), alpha[m]))
+        for sent, weight in mailbox[m]:
+            x[m] = (alpha[m] * x[m] + weight * sent) / (alpha[m] + weight)
+            alpha[m] += weight
+        mailbox[m].clear()
+        if step in steps:
+            found.append(x.var(axis=0).mean())
+    return np.array(found)
+
+
+@pytest.mark.parametrize(("workers", "probability", "memory"), [(2, 1.0, 2), (5, 0.4, 20), (8, 0.02, 600)])
+def test_paths_are_those_of_steps_one_by_one(workers: int, probability: float, memory: int) -> None:
+    steps = memory * np.array([1, 2, 4])
+    plain = [pushed_one_by_one(workers, probability, steps, seed) for seed in range(max(30, 9000 // memory // 10))]
+    paths = theory.push_consensus_paths(workers, probability, steps, 4000, np.random.default_rng(0))
+    for one, fast in zip(np.array(plain).T, paths.T, strict=True):
+        (mean, error), (expected, spread) = mean_and_error(one), mean_and_error(fast)
+        assert mean == pytest.approx(expected, abs=5 * math.hypot(error, spread))
+        assert math.hypot(error, spread) < mean / 8
 
 
 @pytest.mark.parametrize("law", ["expon", "constant"])

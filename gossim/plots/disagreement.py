@@ -65,6 +65,7 @@ def _predicted(results: Recorded, axes: Axes, leave_out: list[str]) -> None:
         if arm in leave_out:
             continue
         shown = prediction.distance > 0
+        given = f",\nfor {prediction.assumed}" if prediction.assumed else ""
         axes.plot(
             prediction.time_s[shown],
             prediction.distance[shown],
@@ -72,5 +73,5 @@ def _predicted(results: Recorded, axes: Axes, leave_out: list[str]) -> None:
             linestyle="--",
             linewidth=2.5,
             zorder=3,
-            label=f"{arm}: theory (r.m.s.)" + (f",\nfor {prediction.assumed}" if prediction.assumed else ""),
+            label=f"{arm}: theory ({prediction.average}){given}",
         )

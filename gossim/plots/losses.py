@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from matplotlib.ticker import FuncFormatter
@@ -99,7 +99,4 @@ def _dress(results: Recorded, axes: Axes, measure: str) -> None:
     target = results.scenario.target
     goal = getattr(target, measure) if target else None
     if goal:
-        axes.axhline(goal, color="0.35", linestyle=":", linewidth=2)
-        place: dict[str, Any] = {"xycoords": ("axes fraction", "data"), "ha": "left", "va": "bottom", "zorder": 5}
-        paper = {"facecolor": "white", "edgecolor": "none", "alpha": 0.6, "pad": 1}
-        axes.annotate(f"target {goal:g}", (0.012, 1.02 * goal), bbox=paper, **place)
+        axes.axhline(goal, color="0.35", linestyle=":", linewidth=2.5, label=f"target {goal:g}")

@@ -5,7 +5,6 @@ from .consensus import (
     local_sgd_consensus,
     pairwise_consensus,
     pairwise_consensus_after,
-    push_consensus_paths,
     push_decay,
 )
 from .losses import down_share, gilbert_elliott_loss, gilbert_elliott_loss_spread, slow_share, slow_share_deviation
@@ -36,6 +35,7 @@ from .order_statistics import (
     maximum_moments,
     slowest_moments,
 )
+from .push_paths import push_consensus_paths
 from .queues import md1_waiting_s
 from .throughput import pull_steps_per_s, push_steps_per_s, ring_allreduce_s, synchronous_steps_per_s
 from .weights import push_weights

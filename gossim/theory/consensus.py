@@ -28,7 +28,9 @@ def pairwise_consensus_after(workers: int, probability: float, step_variance: fl
     """The same, a step first, when so many steps of all workers together are expected, from equal x: the shape of
     `steps`. With probability 1 it is that of `adpsgd` without latency.
 
-    V ← V (1 − p/(M − 1)) + σ² (1 − 1/M − p/2) at each step, and steps are a Poisson process: V∞ (1 − e^{−pn/(M−1)}).
+    By what `pairwise_consensus` says of a step, E V ← E V (1 − p/(M − 1)) + σ² (1 − 1/M − p/2), so that after k steps
+    V∞ (1 − a^k) with a = 1 − p/(M − 1). For exponential times k has a Poisson law of mean n = `steps`, of which the
+    mean of a^k is e^{−n(1 − a)}: V∞ (1 − e^{−pn/(M−1)}). Source: the factor a, Boyd et al. 2006.
     """
     return pairwise_consensus(workers, probability, step_variance) * -np.expm1(-probability * steps / (workers - 1))
 
@@ -49,43 +51,15 @@ def local_sgd_consensus(
     return step_variance * (1 - 1 / workers) * integral / round_s
 
 
-def push_consensus_paths(
-    workers: int, probability: float, steps: int, paths: int, generator: np.random.Generator
-) -> np.ndarray:
-    """(1/M) Σ ‖x_m − x̄‖² of `gosgd_push` for σ² = 1 after each of 0 … `steps` steps of all, `(paths, steps + 1)`.
-
-    Its expectation has no closed recursion: x_m = s_m/α_m is a ratio, and the moments of s = αx and α do not give those
-    of s/α. But given who sends to whom, the α are known and s is linear in the noise, so its covariance S obeys
-    S ← K (S + α_m² e_m e_mᵀ) Kᵀ exactly, and E‖x_m − x̄‖² follows from S_mn/(α_m α_n). Each path is that, exactly, for
-    one order of events; their mean estimates the expectation, and their spread tells how well. Exponential times.
-    """
-    each, total = np.arange(paths), 2 * workers
-    alpha = np.repeat([[1 / workers, 0.0]], workers, axis=1).repeat(paths, axis=0)
-    moments = np.zeros((paths, total, total))
-    found = np.zeros((paths, steps + 1))
-    for step in range(1, steps + 1):
-        m = generator.integers(workers, size=paths)
-        box = workers + (m + generator.integers(1, workers, size=paths)) % workers
-        sends = generator.random(paths) < probability
-        kept, sent = np.where(sends, 0.5, 1.0), np.where(sends, 0.5, 0.0)
-        moments[each, m, m] += alpha[each, m] ** 2
-        for state in (alpha.T, moments.transpose(1, 2, 0), moments.transpose(2, 1, 0)):
-            mine = state[m, ..., each].T  # the path is the last axis, of views of the same numbers
-            state[box, ..., each] += (mine * sent).T
-            state[m, ..., each] = (mine * kept + state[workers + m, ..., each].T).T
-            state[workers + m, ..., each] = 0.0
-        held = alpha[:, :workers]
-        scaled = moments[:, :workers, :workers] / (held[:, :, None] * held[:, None, :])
-        found[:, step] = np.trace(scaled, axis1=1, axis2=2) / workers - scaled.mean(axis=(1, 2))
-    return found
-
-
 def push_decay(workers: int, probability: float, steps: int) -> np.ndarray:
     """E Σ_m ‖α_m (x_m − X)‖² of `gosgd_push` without gradients after 0 … `steps` steps, `(steps + 1,)`.
 
     Over held x; X = Σ α x, in flight included, which stays. At the start x_m are M orthonormal vectors, α_m = 1/M; it
     is proportional to Σ ‖x_m − X‖² at the start, so this is any start's, divided by M − 1 and times that.
-    What decays exactly so is α_m (x_m − X); the expectation of ‖x_m − X‖², a ratio, has no such map. Exponential times.
+    α_m x_m and α_m, held and under way, are multiplied by the same K at an event, and X is a constant: so is
+    y_m = α_m (x_m − X). Its sums of second moments follow `symmetric_map`, from those of y_m = (x_m − x̄)/M, (M − 1)/M²
+    over one worker and as much with a minus over two. The expectation of ‖x_m − X‖², a ratio, has no such map.
+    Exact for exponential times, in steps of all workers. Source: Iutzeler, Ciblat, Hachem 2013, for E[K ⊗ K].
     """
     change = symmetric_map(push_event, workers, probability)
     moments = np.array([1, 0, 0, -1, 0, 0]) * (workers - 1) / workers**2

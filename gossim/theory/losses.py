@@ -6,7 +6,10 @@ import math
 
 
 def slow_share(mean_between_s: float, mean_length_s: float) -> float:
-    """Share of time in a slow spell: L/(L + B), the stationary law of a two-state Markov process."""
+    """Share of time in a slow spell: L/(L + B), in the long run the mean length over that of a cycle.
+
+    Source: alternating renewal processes, Cox 1962, Renewal Theory.
+    """
     return mean_length_s / (mean_length_s + mean_between_s)
 
 
@@ -20,7 +23,7 @@ def slow_share_deviation(mean_between_s: float, mean_length_s: float, time_s: fl
 
 
 def down_share(mean_up_s: float, mean_down_s: float) -> float:
-    """Share of time that a worker under churn is down: D/(U + D), the stationary law of a two-state Markov process."""
+    """Share of time that a worker under churn is down: D/(U + D), as of spells in `slow_share`."""
     return slow_share(mean_up_s, mean_down_s)
 
 
@@ -34,7 +37,7 @@ def gilbert_elliott_loss_spread(good_to_bad: float, bad_to_good: float, loss_goo
     """n times the variance of the share lost of n messages, for large n: σ²/n with this σ².
 
     The losses' own variance p(1 − p) and twice the sum of their autocovariances π_B π_G (h_B − h_G)² λ^k, k ≥ 1, with
-    λ = 1 − g − b the chain's second eigenvalue.
+    λ = 1 − g − b the chain's second eigenvalue. Source: Kemeny, Snell 1960, Finite Markov Chains, for the variance.
     """
     share = gilbert_elliott_loss(good_to_bad, bad_to_good, loss_good, loss_bad)
     bad, eigenvalue = good_to_bad / (good_to_bad + bad_to_good), 1 - good_to_bad - bad_to_good

@@ -15,6 +15,7 @@ from collections.abc import Callable
 
 import numpy as np
 import scipy.linalg
+import scipy.sparse
 
 Kind = Callable[[int, int, int | None], np.ndarray]
 """From M, the worker whose step it is, and its peer (None: it is silent) to K, `(2M, 2M)`."""
@@ -80,7 +81,7 @@ def symmetric_map(kind: Kind, workers: int, probability: float = 1.0) -> np.ndar
     """The map of an event on the six sums of second moments of `kinds_of_pairs`, `(6, 6)`, for M ≥ 2.
 
     As workers are alike, E[K ⊗ K] commutes with their permutations, and the sums over each kind of pair follow a map of
-    their own, whatever the state is.
+    their own, whatever the state is. So it is found on moments that are alike within each kind, with one of each event.
     """
     kinds = kinds_of_pairs(workers)
     columns = []
@@ -96,14 +97,15 @@ def symmetric_map(kind: Kind, workers: int, probability: float = 1.0) -> np.ndar
 def spectral_radius(kind: Kind, workers: int, probability: float = 1.0) -> float:
     """The factor by which second moments of a state of sum 0 shrink at each event in the long run, for any M ≥ 2.
 
-    The largest eigenvalue of a map that keeps moments positive belongs to a moment, and its mean over all permutations
-    of workers belongs to it too: so it is among those of `symmetric_map`. (That sum is 0 means that the moments with
-    all that is held, and with all that is under way, sum to 0.)
+    The largest eigenvalue of a map that keeps moments positive belongs to a moment (Krein, Rutman 1948), and its mean
+    over all permutations of workers belongs to it too: so it is among those of `symmetric_map`. (That sum is 0 means
+    that the moments with all that is held, and with all that is under way, sum to 0.)
     """
     basis = scipy.linalg.null_space(np.array([[1, 0.5, 0, 1, 0.5, 0], [0, 0.5, 1, 0, 0.5, 1]]))
     return float(np.abs(scipy.linalg.eigvals(basis.T @ symmetric_map(kind, workers, probability) @ basis)).max())
 
 
 def _sums(matrix: np.ndarray, moments: np.ndarray, kinds: np.ndarray) -> np.ndarray:
-    """Of K · moments · Kᵀ over each kind of pair, `(6,)`."""
-    return np.bincount(kinds.ravel(), (matrix @ moments @ matrix.T).ravel(), minlength=6)
+    """Of K · moments · Kᵀ over each kind of pair, `(6,)`, with moments that are symmetric."""
+    sparse = scipy.sparse.csr_array(matrix)  # few of its numbers are not 0, and M may be a thousand
+    return np.bincount(kinds.ravel(), (sparse @ (sparse @ moments).T).ravel(), minlength=6)

@@ -25,11 +25,12 @@ POINTS = 200
 
 class Prediction(NamedTuple):
     """√E‖x_m − x̄‖² at `time_s`; the mean distance that is measured is below it. `assumed`: what the formula takes for
-    granted and this arm does not have."""
+    granted and this arm does not have. `average`: over what the mean of squares is, besides workers and seeds."""
 
     time_s: np.ndarray
     distance: np.ndarray
     assumed: str
+    average: str
 
 
 def predictions(results: Recorded) -> tuple[dict[str, Prediction], dict[str, str]]:
@@ -80,4 +81,4 @@ def predict(arm: Arm, time_s: np.ndarray, seeds: Sequence[int] = (0,)) -> Predic
     variance = arm.optimizer.learning_rate**2 * arm.problem.model.dim
     formula = FORMULAS[type(arm.algorithm)]
     squared = variance * formula.squared(arm, time_s, seeds)
-    return Prediction(time_s, np.sqrt(squared), ", ".join(formula.assumed(arm)))
+    return Prediction(time_s, np.sqrt(squared), ", ".join(formula.assumed(arm)), formula.average)

@@ -1,0 +1,89 @@
+"""How far apart workers are under `gosgd_push` with noise, by a mean over random paths: there is no closed form.
+
+x_m = s_m/α_m is a ratio, and the moments of the sums s = αx and of α do not give those of s/α. So orders of events are
+drawn, many at once. It costs little, for between two messages that it sends or gets a worker's steps need not be told
+apart: of n steps without a message the noise has n times the variance of one.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+
+def push_consensus_paths(
+    workers: int, probability: float, steps: np.ndarray, paths: int, generator: np.random.Generator, dim: int = 16
+) -> np.ndarray:
+    """(1/M) Σ ‖x_m − x̄‖² per dimension of `gosgd_push` for σ² = 1, `(paths, len(steps))`, when so many steps of all
+    workers are expected, which must not decrease, from equal x and α.
+
+    The mean over paths estimates E‖x_m − x̄‖², and their spread tells how well: each is independent, and a mean over
+    `dim` dimensions that share its order of events. For exponential times without latency, M ≥ 2. Events are a Poisson
+    process then, of which each worker takes a step with the same probability, and sends with `probability`.
+    Source: Blot, Picard, Cord, Thome, arXiv:1804.01852, for the scheme and for its noise.
+    """
+    followed = _Paths(workers, probability, paths, dim, generator)
+    found = np.zeros((paths, len(steps)))
+    for place, time in enumerate(np.asarray(steps, dtype=float) / workers):
+        followed.advance(time)
+        found[:, place] = followed.apart()
+    return found
+
+
+class _Paths:
+    """Sums α and αx, held and under way, `(paths, M, 1 + dim)`, as of `seen`, `(paths, M)`, in steps of one worker.
+
+    Not seen yet are a worker's steps without a message. They are a Poisson process of rate 1 − p, whatever the others
+    do; the first of them merges what is under way to it.
+    """
+
+    def __init__(self, workers: int, probability: float, paths: int, dim: int, generator: np.random.Generator):
+        self.workers, self.probability, self.generator = workers, probability, generator
+        self.held = np.zeros((paths, workers, 1 + dim))
+        self.held[..., 0] = 1 / workers
+        self.way = np.zeros_like(self.held)
+        self.seen = np.zeros((paths, workers))
+        self.now = 0.0
+
+    def advance(self, time: float) -> None:
+        """Up to `time`, the k-th message of each path beside those of the others."""
+        rate = self.workers * self.probability
+        counts = self.generator.poisson(rate * (time - self.now), size=len(self.held))
+        sent = self.generator.uniform(self.now, time, (len(counts), counts.max()))
+        sent[np.arange(counts.max()) >= counts[:, None]] = np.inf
+        for k, times in enumerate(np.sort(sent, axis=1).T):
+            each = np.flatnonzero(counts > k)
+            self._push(each, times[each])
+        self._see((slice(None), slice(None)), np.full(self.seen.shape, time))
+        self.now = time
+
+    def apart(self) -> np.ndarray:
+        """(1/M) Σ ‖x_m − x̄‖² per dimension, `(paths,)`."""
+        x = self.held[..., 1:] / self.held[..., :1]
+        return x.var(axis=1).mean(axis=-1)
+
+    def _push(self, each: np.ndarray, times: np.ndarray) -> None:
+        """In each of these paths any worker takes a step, sends half to any other, and merges what it has been sent."""
+        sender = self.generator.integers(self.workers, size=len(each))
+        peer = (sender + self.generator.integers(1, self.workers, size=len(each))) % self.workers
+        self._see((each, sender), times)
+        self._see((each, peer), times)
+        half = self._noisy(self.held[each, sender], np.ones(len(each))) / 2
+        self.way[each, peer] += half
+        self.held[each, sender] = half + self.way[each, sender]
+        self.way[each, sender] = 0
+
+    def _see(self, who: tuple[Any, Any], times: np.ndarray) -> None:
+        """Take the steps without a message that these workers took until then."""
+        count = self.generator.poisson((1 - self.probability) * (times - self.seen[who]))
+        first = np.minimum(count, 1)
+        held = self._noisy(self.held[who], first) + first[..., None] * self.way[who]
+        self.held[who] = self._noisy(held, count - first)
+        self.way[who] *= 1 - first[..., None]
+        self.seen[who] = times
+
+    def _noisy(self, held: np.ndarray, count: np.ndarray) -> np.ndarray:
+        """With x moved by so many steps: αx by α times a normal vector of that variance."""
+        noise = np.sqrt(count)[..., None] * self.generator.standard_normal((*count.shape, held.shape[-1] - 1))
+        return np.concatenate([held[..., :1], held[..., 1:] + held[..., :1] * noise], axis=-1)
