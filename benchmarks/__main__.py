@@ -49,7 +49,7 @@ WORK: list[tuple[str, dict[str, Any], int, int]] = [
 def simulate(problem: Problem, arm: Arm) -> int:
     """The simulator with everything it does but writing files. Returns gradient steps."""
     world = World(arm, 0, problem.dim * 4, arm.until.gradient_steps)
-    plane = Executed(problem, Batched(problem, Recorder(problem, Observations("gossip", 0)).measure))
+    plane = Executed(problem, Batched(problem, Recorder(problem, Observations("gossip", 0), arm.probe).measure))
     with plane.tuned():
         for window in world.windows(*window_size(arm.workers, world.message_bytes)):
             plane.run(window)

@@ -23,10 +23,10 @@ from .sim.world import World
 TIMELINE_INTERVALS = 20_000
 """Of each arm's first seed that are kept for the timeline."""
 
-WINDOW_GRADIENTS = 32
+WINDOW_GRADIENTS = 128
 """Of each worker, by which the clock runs ahead of the arithmetic, unless this takes more than WINDOW_BYTES of rows."""
 
-WINDOW_BYTES = 2**26
+WINDOW_BYTES = 2**28
 
 
 def window_size(workers: int, row_bytes: int) -> tuple[int, int]:
@@ -36,7 +36,7 @@ def window_size(workers: int, row_bytes: int) -> tuple[int, int]:
     computed together, and a run with more probes is to compute the same.
     """
     each = max(1, min(WINDOW_GRADIENTS, WINDOW_BYTES // (workers * row_bytes)))
-    return each * workers, 8 * max(workers, WINDOW_BYTES // row_bytes)
+    return each * workers, 2 * max(workers, WINDOW_BYTES // row_bytes)
 
 
 class Progress(Protocol):

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from .errors import InputError, RunError, nearest
 from .experiment import message_bytes, steps_limit
-from .program import INITIAL_ROW, Apply, Grad, Op, Probe
+from .program import INITIAL_ROW, Apply, Grad, Op, Probe, expanded
 from .repeated import Recorded, recorded, require_repeated, why_unended
 from .sim.world import World
 
@@ -87,7 +87,7 @@ class Tape:
 
     def record(self, ops: Iterable[Op], now_s: float) -> None:
         """Take in what was emitted at `now_s`. Raises NoWeights for what cannot be walked back, or not kept."""
-        for op in ops:
+        for op in expanded(ops):
             if isinstance(op, Probe):
                 self.probe, self.length = op, len(self.outs)
                 continue
@@ -169,7 +169,7 @@ def unroll(arm: Arm, seed: int, limit: int = LARGEST_TAPE) -> Unrolled:
     """
     if arm.problem is None:
         raise NoWeights("it has no problem, and so no gradients")
-    world = World(arm, seed, message_bytes(arm), gradient_steps=steps_limit(arm))
+    world = World(arm, seed, message_bytes(arm), gradient_steps=steps_limit(arm), stepwise=True)
     tape = Tape({node.row for node in (*world.workers, *world.servers)}, limit)
     tape.record(world.program.take(), 0.0)
     while not world.finished:

@@ -6,7 +6,7 @@ linear. The timing plane only ever handles row *numbers*; it never sees a tensor
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 INITIAL_ROW = 0
@@ -20,6 +20,27 @@ class Grad(NamedTuple):
     at: int
     worker: int
     step: int
+
+
+class LocalSteps(NamedTuple):
+    """`steps` times row ← keep · row − rate · ∇L at row, on `worker`'s minibatches from the `first` on.
+
+    The same as so many `Grad` and `Combine`, told in one: see `expanded`.
+    """
+
+    row: int
+    worker: int
+    first: int
+    steps: int
+    keep: float
+    rate: float
+
+    def expanded(self) -> Iterator[Grad | Combine]:
+        """One operation at a time, by way of a row that nothing else uses."""
+        gradient = -1 - self.row
+        for step in range(self.first, self.first + self.steps):
+            yield Grad(gradient, self.row, self.worker, step)
+            yield Combine(self.row, ((self.keep, self.row), (-self.rate, gradient)))
 
 
 class Combine(NamedTuple):
@@ -48,7 +69,16 @@ class Probe(NamedTuple):
     facts: Any
 
 
-Op = Grad | Combine | Apply | Probe
+Op = Grad | LocalSteps | Combine | Apply | Probe
+
+
+def expanded(ops: Iterable[Op]) -> Iterator[Grad | Combine | Apply | Probe]:
+    """The same with every `LocalSteps` taken apart."""
+    for op in ops:
+        if isinstance(op, LocalSteps):
+            yield from op.expanded()
+        else:
+            yield op
 
 
 class RowError(RuntimeError):
@@ -136,24 +166,30 @@ class Program:
         self.rows = Rows()
         self.ops: list[Op] = []
         self.gradients = 0
+        self.behind: dict[int, Callable[[], None]] = {}  # rows whose steps are planned: brings them up to now
         initial = self.rows.allocate()
         self.rows.written[initial] = True
 
     def grad(self, out: int, at: int, worker: int, step: int) -> None:
-        self.rows.require_readable(at)
+        self._read(at)
         self._write(out)
         self.gradients += 1
         self.ops.append(Grad(out, at, worker, step))
 
+    def local_steps(self, row: int, worker: int, first: int, steps: int, keep: float, rate: float) -> None:
+        """Not counted among the gradients of this window, for it may be told in parts: see `World.windows`."""
+        self.rows.require_readable(row)
+        self.ops.append(LocalSteps(row, worker, first, steps, keep, rate))
+
     def combine(self, out: int, terms: Sequence[tuple[float, int]]) -> None:
         for _, row in terms:
-            self.rows.require_readable(row)
+            self._read(row)
         self._write(out)
         self.ops.append(Combine(out, tuple(terms)))
 
     def apply(self, out: int, function: tuple[Any, ...], rows: Sequence[int]) -> None:
         for row in rows:
-            self.rows.require_readable(row)
+            self._read(row)
         self._write(out)
         self.ops.append(Apply(out, function, tuple(rows)))
 
@@ -165,7 +201,7 @@ class Program:
 
     def probe(self, rows: Sequence[int], facts: Any) -> None:
         for row in rows:
-            self.rows.require_readable(row)
+            self._read(row)
         self.ops.append(Probe(tuple(rows), facts))
 
     def take(self) -> list[Op]:
@@ -173,6 +209,11 @@ class Program:
         taken, self.ops, self.gradients = self.ops, [], 0
         self.rows.begin_window()
         return taken
+
+    def _read(self, row: int) -> None:
+        if row in self.behind:
+            self.behind[row]()
+        self.rows.require_readable(row)
 
     def _write(self, row: int) -> None:
         self.rows.require_held(row)
@@ -186,10 +227,12 @@ class NoProgram(Program):
         self.rows = NoRows()
         self.ops: list[Op] = []
         self.gradients = 0
+        self.behind: dict[int, Callable[[], None]] = {}
 
     def grad(self, out: int, at: int, worker: int, step: int) -> None:
         self.gradients += 1
 
+    def local_steps(self, row: int, worker: int, first: int, steps: int, keep: float, rate: float) -> None: ...
     def combine(self, out: int, terms: Sequence[tuple[float, int]]) -> None: ...
     def apply(self, out: int, function: tuple[Any, ...], rows: Sequence[int]) -> None: ...
 

@@ -29,8 +29,8 @@ def recorded(world: World, last: Facts) -> Recorded:
     observed = Observations("", world.seed)
     observed.add(last)
     return {
-        "probes": observed.probes,
-        "workers": observed.workers,
+        "probes": list(observed.rows("probes")),
+        "workers": list(observed.rows("workers")),
         "exchanges": list(exchanges(world)),
         "activities": list(activities(world)),
     }

@@ -13,9 +13,9 @@ from enum import StrEnum
 
 import numpy as np
 
-FIRST_BLOCK, LARGEST_BLOCK = 8, 256
-"""Draws made at once: first few, for a hundred thousand workers that take five steps each, then twice as many every
-time. Constants: for rejection samplers the sizes are part of what the stream is."""
+FIRST_BLOCK, LARGEST_BLOCK, GROWTH = 8, 512, 4
+"""Draws made at once: first few, for a hundred thousand workers that take five steps each, then GROWTH times as
+many every time. Constants: for rejection samplers the sizes are part of what the stream is."""
 
 
 class Purpose(StrEnum):
@@ -52,17 +52,40 @@ def key(seed: int, purpose: Purpose, *index: int) -> int:
     return int(_seed_sequence(seed, purpose, index).generate_state(1, np.uint64).view(np.int64)[0])
 
 
-def in_blocks(draw: Callable[[int], np.ndarray]) -> Iterator[float]:
-    """Endless Python floats from `draw(count)`; some 50 ns each, where a scalar draw from scipy takes 50 µs."""
+def blocks(draw: Callable[[int], np.ndarray]) -> Iterator[np.ndarray]:
+    """Endless blocks of float64 from `draw(count)`."""
     size = FIRST_BLOCK
     while True:
-        # A view yields Python floats without a list of them all.
-        yield from memoryview(np.ascontiguousarray(draw(size), dtype=np.float64))  # type: ignore[arg-type]
-        size = min(2 * size, LARGEST_BLOCK)
+        yield np.ascontiguousarray(draw(size), dtype=np.float64)
+        size = min(GROWTH * size, LARGEST_BLOCK)
+
+
+def in_blocks(draw: Callable[[int], np.ndarray]) -> Iterator[float]:
+    """Endless Python floats from `draw(count)`; some 50 ns each, where a scalar draw from scipy takes 50 µs."""
+    for block in blocks(draw):
+        yield from memoryview(block)  # type: ignore[arg-type]
 
 
 class PeerRandom:
     """A worker's own uniform numbers in [0, 1), for deciding whether and with whom to communicate."""
 
     def __init__(self, seed: int, worker: int):
-        self.random: Callable[[], float] = in_blocks(stream(seed, Purpose.PEERS, worker).random).__next__
+        self._blocks = blocks(stream(seed, Purpose.PEERS, worker).random)
+        self._block = np.empty(0)
+        self._place = 0
+
+    def random(self) -> float:
+        """The next number."""
+        number = self.ahead()[0]
+        self._place += 1
+        return float(number)
+
+    def ahead(self) -> np.ndarray:
+        """Some of the numbers that come next, one at least; they are still to come."""
+        if self._place == len(self._block):
+            self._block, self._place = next(self._blocks), 0
+        return self._block[self._place :]
+
+    def skip(self, count: int) -> None:
+        """Pass over so many numbers of those `ahead`."""
+        self._place += count

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Self
 
@@ -18,7 +18,7 @@ from .merging import difference, merged_arm, put
 from .optimizers import AnyOptimizer
 from .problems import ProblemSettings
 from .sim.chosen import Chosen
-from .sim.compute import ComputeSettings
+from .sim.compute import ComputeSettings, Pace
 from .sim.faults import AnyFault
 from .sim.network import NetworkSettings
 from .sim.topology import AnyTopology, Complete
@@ -152,8 +152,8 @@ class Settings(Frozen):
         own = self.trace.samples_per_gradient if self.trace else None
         return own or (self.problem.batch_size if self.problem else None)
 
-    def gradient_s(self, seed: int, worker: int) -> Callable[[float], float]:
-        """From the time at which a gradient of `worker` begins to the seconds that it takes, one call a gradient."""
+    def gradient_s(self, seed: int, worker: int) -> Pace:
+        """How long each gradient of `worker` takes, in seconds, one after the other."""
         traced_s = None
         if self.trace is not None and self.samples_per_gradient is not None:
             traced_s = self.trace.devices()[worker].s_per_sample * self.samples_per_gradient

@@ -101,6 +101,7 @@ def check_clock(arm: Arm, seed: int = 0) -> None:
         elif world.clock.now_s > end_s * 3 / 4:
             late = min(late, kept(world))
         if not computed and world.clock.now_s > end_s / 2:
+            world.settle()
             computed = [worker.gradients for worker in world.workers]
     for worker, before in zip(world.workers, computed, strict=True):
         stuck = worker.takes_part and worker.gradients == before
@@ -179,7 +180,7 @@ def events(arm: Arm, seed: int = 0, problem: Any = None) -> Iterator[tuple[World
 
     assert arm.problem is not None
     problem = problem or build(arm.problem, arm.workers, seed, arm.dtype, device_named("cpu"))
-    world = World(arm, seed, message_bytes(arm), steps_limit(arm))
+    world = World(arm, seed, message_bytes(arm), steps_limit(arm), stepwise=True)
     executor = Reference(problem, lambda rows, facts: None)
     executor.run(world.program.take())
     yield world, executor.rows

@@ -53,17 +53,20 @@ def test_workers_at_different_steps_share_the_calls_of_adam() -> None:
     assert any(mixed)
 
 
-def test_gradients_meet_in_waves() -> None:
+@pytest.mark.parametrize("stepwise", [True, False])
+def test_gradients_meet_in_waves(stepwise: bool) -> None:
     """Whatever merges come between: a window of the slowest worker's few gradients is not cut into tiny batches."""
     arm = only_arm(until={"gradient_steps": 400}, workers=8, compute={"time_s": 0.1}, probe={"every_s": 1000.0})
     sizes: list[int] = []
+    problem = build(arm.problem, arm.workers, 0, arm.dtype, CPU)
+    counted = problem.gradients
 
-    class Counting(Batched):
-        def _grads(self, batch: list[Any]) -> None:
-            sizes.append(len(batch))
-            super()._grads(batch)
+    def counting(x: torch.Tensor, *which: Any) -> torch.Tensor:
+        sizes.append(len(x))
+        return counted(x, *which)
 
-    trajectory(arm, Counting, window=10**9)
+    problem.gradients = counting
+    trajectory(arm, window=10**9, problem=problem, stepwise=stepwise)
     assert sum(sizes) >= 400
     assert sum(sizes) / len(sizes) > 7
 

@@ -60,7 +60,7 @@ def rebuilt_and_final(arm: Arm, seed: int = 0) -> tuple[torch.Tensor, torch.Tens
         return gradients[worker, step]
 
     problem.gradient = recorded  # type: ignore[method-assign]
-    _, facts, rows = trajectory(arm, Reference, seed, problem=problem)
+    _, facts, rows = trajectory(arm, Reference, seed, problem=problem, stepwise=True)
     final = rows[-1][-1] if facts[-1].served else rows[-1][facts[-1].participants].mean(dim=0)
     found = gradient_weights("arm", arm, seed)
     keys = list(found.gradients[["worker", "step"]].itertuples(index=False, name=None))
@@ -137,7 +137,7 @@ def test_gosgd_moves_the_weighted_mean_by_each_step_times_its_weight(
     optimizer = {"learning_rate": eta, "weight_decay": decay}
     arm = only_arm(algorithm=algorithm, optimizer=optimizer, until={"gradient_steps": 300}, **LOGISTIC)
     problem = build(arm.problem, arm.workers, 0, "float64", CPU)
-    world = world_of(arm)
+    world = world_of(arm, stepwise=True)
     reference = Reference(problem, lambda rows, facts: None)
     reference.run(world.program.take())
     moves: list[torch.Tensor] = []

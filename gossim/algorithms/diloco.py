@@ -34,10 +34,7 @@ class DiLoCo(WithCollective):
         outer = w.optimizer_on(anchor, self.outer)
         while True:
             now = group.enter(w)
-            for _ in range(self.period):
-                gradient = w.gradient()
-                yield w.compute()
-                w.step(gradient)
+            yield from w.local_steps(self.period)
             mean = yield group.arrive(now, w, w.draft(w.row))
             w.combine(w.row, (1.0, anchor), (-1.0, mean))
             w.drop(mean)

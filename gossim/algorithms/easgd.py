@@ -32,10 +32,7 @@ class EASGD(WithServer):
 
     def worker(self, w: Worker) -> Process:
         while True:
-            for _ in range(self.period):
-                gradient = w.gradient()
-                yield w.compute()
-                w.step(gradient)
+            yield from w.local_steps(self.period)
             if w.alone:
                 continue
             sent = w.draft(w.row)

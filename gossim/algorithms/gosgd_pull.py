@@ -40,10 +40,7 @@ class GoSGDPull(Algorithm):
         while True:
             for message in w.receive():
                 w.merge(message)
-            gradient = w.gradient()
-            yield w.compute()
-            w.step(gradient)
-            if not w.alone and w.rng.random() < self.pull_probability:
+            if (yield from w.local_steps_until(self.pull_probability)):
                 peer = w.random_peer()
                 answer = None if peer is None else (yield w.pull(peer, self.timeout_s))
                 if answer:

@@ -30,10 +30,7 @@ class GoSGDPush(Algorithm):
         while True:
             for message in w.receive():
                 w.merge(message)
-            gradient = w.gradient()
-            yield w.compute()
-            w.step(gradient)
-            if not w.alone and w.rng.random() < self.push_probability:
+            if (yield from w.local_steps_until(self.push_probability)):
                 peer = w.random_peer()
                 if peer is not None:
                     w.push(peer)

@@ -27,9 +27,6 @@ class LocalSGD(WithCollective):
         group = w.allreduce(self.collective, timeout_s=self.timeout_s)
         while True:
             now = group.enter(w)
-            for _ in range(self.period):
-                gradient = w.gradient()
-                yield w.compute()
-                w.step(gradient)
+            yield from w.local_steps(self.period)
             mean = yield group.arrive(now, w, w.draft(w.row))
             w.take(mean)

@@ -31,10 +31,7 @@ class Moshpit(WithCollective):
         while True:
             group = w.allreduce(self.collective, timeout_s=self.timeout_s, members=self.members(w))
             now = group.enter(w)
-            for _ in range(self.period):
-                gradient = w.gradient()
-                yield w.compute()
-                w.step(gradient)
+            yield from w.local_steps(self.period)
             mean = yield group.arrive(now, w, w.draft(w.row))
             w.take(mean)
             w.round += 1

@@ -19,7 +19,4 @@ class SGD(Algorithm):
     name: Literal["sgd"] = "sgd"
 
     def worker(self, w: Worker) -> Process:
-        while True:
-            gradient = w.gradient()
-            yield w.compute()
-            w.step(gradient)
+        yield from w.local_steps()

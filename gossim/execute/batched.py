@@ -10,8 +10,9 @@ from typing import Any
 import torch
 
 from ..problems.problem import Problem
-from ..program import INITIAL_ROW, Apply, Combine, Grad, Op, Probe
+from ..program import INITIAL_ROW, Apply, Combine, Grad, LocalSteps, Op, Probe
 from .functions import apply
+from .waves import Wave, waves
 
 WAVE = 1 << 32
 """Phases between one wave of gradients and the next: more than any chain of combinations in a window."""
@@ -32,7 +33,10 @@ class Phases:
 
     def of(self, op: Op) -> int:
         written, read = self.written, self.read
-        if isinstance(op, Grad):
+        if isinstance(op, LocalSteps):
+            first = (max(written[op.row], read[op.row]) // WAVE + 1) * WAVE
+            phase = written[op.row] = read[op.row] = first + (op.steps - 1) * WAVE
+        elif isinstance(op, Grad):
             earliest = max(written[op.at], written[op.out], read[op.out])
             phase = (earliest // WAVE + 1) * WAVE
             read[op.at] = max(read[op.at], phase)
@@ -64,6 +68,9 @@ class Batched:
 
     def run(self, ops: Sequence[Op]) -> None:
         for batch in self._batches(ops):
+            if isinstance(batch, Wave):
+                batch.take(self.bank, self.problem)
+                continue
             first = batch[0]
             if type(first) is Grad:
                 self._grads(batch)
@@ -75,15 +82,22 @@ class Batched:
                 for probe in batch:
                     self.measure(self.bank[self._index(probe.rows)], probe.facts)
 
-    def _batches(self, ops: Sequence[Op]) -> list[list[Any]]:
-        """`ops` in an order that keeps every read after its write, cut into batches of one shape."""
-        self._grow(1 + max((op.out for op in ops if not isinstance(op, Probe)), default=0))
+    def _batches(self, ops: Sequence[Op]) -> list[Any]:
+        """`ops` in an order that keeps every read after its write, cut into batches of one shape, or waves."""
+        self._grow(1 + max((op.out for op in ops if not isinstance(op, Probe | LocalSteps)), default=0))
         phases = Phases(len(self.bank))
         batches: dict[tuple[int, Hashable], list[Op]] = defaultdict(list)
+        local: list[tuple[int, LocalSteps]] = []
         for op in ops:
+            phase = phases.of(op)
+            if type(op) is LocalSteps:
+                local.append((phase // WAVE - op.steps + 1, op))
+                continue
             shape = len(op.terms) if type(op) is Combine else type(op.function) if type(op) is Apply else type(op)
-            batches[phases.of(op), shape].append(op)
-        return [batches[place] for place in sorted(batches, key=itemgetter(0))]
+            batches[phase, shape].append(op)
+        placed: list[tuple[int, Any]] = [(phase, batch) for (phase, _), batch in batches.items()]
+        placed += [(number * WAVE, wave) for number, wave in waves(local)]
+        return [batch for _, batch in sorted(placed, key=itemgetter(0))]
 
     def _grads(self, batch: list[Grad]) -> None:
         out, at, workers, steps = zip(*batch, strict=True)

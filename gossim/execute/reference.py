@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from ..problems.problem import Problem
-from ..program import INITIAL_ROW, Apply, Combine, Grad, Op, Probe
+from ..program import INITIAL_ROW, Apply, Combine, Grad, Op, Probe, expanded
 from .functions import apply
 
 
@@ -22,7 +22,7 @@ class Reference:
 
     def run(self, ops: Sequence[Op]) -> None:
         rows = self.rows
-        for op in ops:
+        for op in expanded(ops):
             match op:
                 case Grad(out, at, worker, step):
                     rows[out] = self.problem.gradient(rows[at], worker, step)

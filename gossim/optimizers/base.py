@@ -43,6 +43,11 @@ class Optimizer:
         self.steps += 1
         self._move(gradient, self.settings.learning_rate * factor * scale)
 
+    @property
+    def plain(self) -> tuple[float, float] | None:
+        """(c, η) where every step is x ← cx − ηg with the same numbers, and nothing else; None where it is not."""
+        return None
+
     def _move(self, gradient: int, eta: float) -> None:
         raise NotImplementedError
 

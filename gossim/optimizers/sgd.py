@@ -10,6 +10,7 @@ from ..fields import Fraction01
 from ..program import Program
 from ..validation import broken_at
 from .base import Optimizer, OptimizerSettings
+from .schedules import Constant
 
 if TYPE_CHECKING:
     from ..sim.clock import Clock
@@ -41,6 +42,13 @@ class SGD(Optimizer):
 
     def __init__(self, settings: SGDSettings, program: Program, parameters: int, clock: Clock):
         super().__init__(settings, program, parameters, clock, state=1 if settings.momentum else 0)
+
+    @property
+    def plain(self) -> tuple[float, float] | None:
+        settings = self.settings
+        if settings.momentum or not isinstance(settings.schedule, Constant):
+            return None
+        return 1 - settings.learning_rate * settings.weight_decay, settings.learning_rate
 
     def _move(self, gradient: int, eta: float) -> None:
         x, mu, decay = self.parameters, self.settings.momentum, self.settings.weight_decay

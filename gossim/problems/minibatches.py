@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import lru_cache
 
 import numpy as np
 
@@ -21,13 +20,25 @@ class Minibatches:
 
     def __init__(self, assigned: list[np.ndarray], views: int, batch_size: int, seed: int):
         self.assigned, self.views, self.batch_size, self.seed = assigned, views, batch_size, seed
-        # Workers need not be at the same step: some blocks more than one for each.
-        self._block = lru_cache(maxsize=4 * len(assigned))(self._draw_block)
+        self._blocks = np.full(len(assigned), -1)  # which block of each worker is in hand
+        self._drawn = np.empty((len(assigned), BLOCK, batch_size), dtype=np.int64)
 
-    def indices(self, workers: Sequence[int], steps: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
+    def indices(
+        self, workers: Sequence[int] | np.ndarray, steps: Sequence[int] | np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
         """Sample numbers and view numbers, each `(batch, batch_size)`, for workers and steps of shape `(batch,)`."""
-        drawn = np.stack([self._block(w, s // BLOCK)[s % BLOCK] for w, s in zip(workers, steps, strict=True)])
-        return np.divmod(drawn, self.views)
+        worker, (block, place) = np.asarray(workers), np.divmod(np.asarray(steps), BLOCK)
+        drawn = np.empty((len(worker), self.batch_size), dtype=np.int64)
+        # As a rule one round: a worker that is asked for two blocks at once has one of them after the other.
+        todo = np.arange(len(worker))
+        while len(todo):
+            missing = todo[self._blocks[worker[todo]] != block[todo]]
+            for w, b in {int(worker[place]): int(block[place]) for place in reversed(missing)}.items():
+                self._drawn[w], self._blocks[w] = self._draw_block(w, b), b
+            ready = self._blocks[worker[todo]] == block[todo]
+            drawn[todo[ready]] = self._drawn[worker[todo[ready]], place[todo[ready]]]
+            todo = todo[~ready]
+        return np.divmod(drawn, self.views) if self.views > 1 else (drawn, np.zeros_like(drawn))
 
     def _draw_block(self, worker: int, block: int) -> np.ndarray:
         own = self.assigned[worker]

@@ -6,11 +6,14 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import NamedTuple
 
+import numpy as np
 import torch
 
 from ..rng import Purpose
 from .keyed import StepKeys, normals
 from .models import Noise, Quadratic
+
+Numbers = Sequence[int] | np.ndarray
 
 
 class Losses(NamedTuple):
@@ -44,7 +47,7 @@ class Problem(ABC):
         """∇L at `x` on `worker`'s `step`-th minibatch, `(dim,)`: one at a time, as plainly as can be."""
 
     @abstractmethod
-    def gradients(self, x: torch.Tensor, workers: Sequence[int], steps: Sequence[int]) -> torch.Tensor:
+    def gradients(self, x: torch.Tensor, workers: Numbers, steps: Numbers) -> torch.Tensor:
         """The same for `x` of shape `(batch, dim)`, together: `(batch, dim)`."""
 
     @abstractmethod
@@ -65,7 +68,7 @@ class NoiseProblem(Problem):
     def gradient(self, x: torch.Tensor, worker: int, step: int) -> torch.Tensor:
         return self.gradients(x.unsqueeze(0), [worker], [step])[0]
 
-    def gradients(self, x: torch.Tensor, workers: Sequence[int], steps: Sequence[int]) -> torch.Tensor:
+    def gradients(self, x: torch.Tensor, workers: Numbers, steps: Numbers) -> torch.Tensor:
         keys = self.keys(*(torch.tensor(numbers, device=self.device) for numbers in (workers, steps)))
         return normals(keys, self.dim).to(self.dtype)
 
@@ -97,7 +100,7 @@ class QuadraticProblem(Problem):
     def gradient(self, x: torch.Tensor, worker: int, step: int) -> torch.Tensor:
         return self.gradients(x.unsqueeze(0), [worker], [step])[0]
 
-    def gradients(self, x: torch.Tensor, workers: Sequence[int], steps: Sequence[int]) -> torch.Tensor:
+    def gradients(self, x: torch.Tensor, workers: Numbers, steps: Numbers) -> torch.Tensor:
         slope = self.curvatures * (x - self.optimum)
         if not self.deviation:
             return slope

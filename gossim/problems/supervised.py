@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 import torch
 from torch import nn
@@ -12,11 +10,12 @@ from torch.nn.functional import cross_entropy
 
 from ..errors import InputError, told
 from ..rng import Purpose, key
+from .dense import Dense
 from .dropout import make_reproducible
 from .keyed import StepKeys
 from .minibatches import Minibatches
 from .models import ModelSpec
-from .problem import Losses, Problem
+from .problem import Losses, Numbers, Problem
 from .views import Samples
 
 EVALUATION_CHUNK = 1000
@@ -50,6 +49,7 @@ class SupervisedProblem(Problem):
         self.large_operations = any(isinstance(module, convolutions) for module in self.network.modules())
         # On a CPU a batched convolution is slower than one network after the other (docs/performance.md).
         self.one_by_one = self.large_operations and self.device.type == "cpu"
+        self.dense = Dense.of(self.network)
         self._check_output(classes)
 
     @property
@@ -63,8 +63,10 @@ class SupervisedProblem(Problem):
         inputs, labels, keys = self._batch([worker], [step])
         return self._gradient(x, inputs[0], labels[0], keys[0])
 
-    def gradients(self, x: torch.Tensor, workers: Sequence[int], steps: Sequence[int]) -> torch.Tensor:
+    def gradients(self, x: torch.Tensor, workers: Numbers, steps: Numbers) -> torch.Tensor:
         inputs, labels, keys = self._batch(workers, steps)
+        if self.dense:
+            return self.dense.gradients(x, inputs, labels)
         if self.one_by_one or len(workers) == 1:
             rows = zip(x, inputs, labels, keys, strict=True)
             return torch.stack([self._gradient(*row) for row in rows])
@@ -79,7 +81,7 @@ class SupervisedProblem(Problem):
         test_loss, accuracy = self._evaluate(x, self.samples.test_x, self.samples.test_y)
         return Losses(train_loss, test_loss, accuracy)
 
-    def _batch(self, workers: Sequence[int], steps: Sequence[int]) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    def _batch(self, workers: Numbers, steps: Numbers) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         inputs, labels = self.samples.batch(*self.minibatches.indices(workers, steps))
         if self.mask is None:
             return inputs, labels, labels.new_zeros(len(workers))

@@ -32,6 +32,10 @@ class Timeline:
         self.limit = limit
         self.intervals: list[Interval] = []
 
+    @property
+    def full(self) -> bool:
+        return len(self.intervals) >= self.limit
+
     def add(
         self,
         worker: int,
@@ -42,7 +46,7 @@ class Timeline:
         size_bytes: int | None = None,
     ) -> None:
         """From `start` to `end` in ticks of the clock."""
-        if end > start and len(self.intervals) < self.limit:
+        if end > start and not self.full:
             start_s, end_s = start / PER_SECOND, end / PER_SECOND
             self.intervals.append(Interval(worker, activity, start_s, end_s, receiver, size_bytes))
 

@@ -28,6 +28,8 @@ def ticks(seconds: float) -> int:
 class Clock(simpy.Environment):
     """SimPy's environment, whose time is in ticks; everything here but `now` is in seconds."""
 
+    _ended: tuple[float, float] = (-1, -1)
+
     @property
     def now(self) -> int:
         """In ticks."""
@@ -36,6 +38,14 @@ class Clock(simpy.Environment):
     @property
     def now_s(self) -> float:
         return self._now / PER_SECOND
+
+    def over(self, tick: int, node: int) -> bool:
+        """Whether work of `node` that ends at that tick is over: see `Completion`."""
+        return tick < self._now or (tick == self._now == self._ended[0] and node <= self._ended[1])
+
+    def ended(self, node: float) -> None:
+        """Work that ends now is over, that of nodes up to this one."""
+        self._ended = self._now, node
 
     def wait(self, seconds: float) -> simpy.Timeout:
         """An event so many seconds from now."""
@@ -60,11 +70,27 @@ class Clock(simpy.Environment):
         _AfterAll(self, max(0, ticks(time_s) - self.now), act)
 
 
-class _AfterAll(simpy.Event):
+class Completion(simpy.Event):
+    """The end of a node's work at a tick: after the messages of that instant, and in the order of the nodes.
+
+    So what happens at one instant happens in an order that does not depend on when each thing was planned, and many
+    steps may be planned at once.
+    """
+
     PRIORITY = 2  # SimPy's own events have 0 (urgent) and 1 (normal)
+
+    def __init__(self, clock: Clock, tick: int, node: int):
+        super().__init__(clock)
+        self._ok, self._value = True, None
+        self.callbacks = [lambda _: clock.ended(node)]
+        clock.schedule(self, self.PRIORITY + node, tick - clock.now)  # type: ignore[arg-type]
+
+
+class _AfterAll(simpy.Event):
+    PRIORITY = 2**62
 
     def __init__(self, clock: Clock, delay: int, act: Callable[[], Any]):
         super().__init__(clock)
         self._ok, self._value = True, None
-        self.callbacks = [lambda _: act()]
+        self.callbacks = [lambda _: clock.ended(math.inf), lambda _: act()]
         clock.schedule(self, self.PRIORITY, delay)  # type: ignore[arg-type]

@@ -35,9 +35,13 @@ class Law(Frozen):
         ever, would let the clock stand still.
         """
         for seconds in in_blocks(self.sampler(stream(seed, purpose, *index))):
-            if not 0 < seconds < math.inf:
-                raise RunError(f"{self.distribution} drew {seconds}, which is not a duration in seconds")
-            yield seconds
+            yield self.duration(seconds)
+
+    def duration(self, seconds: float) -> float:
+        """`seconds`, if a law may draw that. Raises RunError."""
+        if not 0 < seconds < math.inf:
+            raise RunError(f"{self.distribution} drew {seconds}, which is not a duration in seconds")
+        return seconds
 
 
 @cache

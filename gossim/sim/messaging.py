@@ -106,6 +106,7 @@ class Messaging(Node):
             self.world.network.lose(message)
             return
         self.mailbox.append(message)
+        self.heard()
         if message.round is not None and message.round >= self.awaited_round:
             self._heard.setdefault(message.round, set()).add(message.sender)
         if message.round == self.awaited_round and message.sender in self.awaited:
@@ -114,6 +115,9 @@ class Messaging(Node):
                 self.arrival.succeed()
 
     # Rounds: in step with the neighbours.
+
+    def heard(self) -> None:
+        """There is something in the mailbox."""
 
     def tell(self, *rows: int, share: float = 1.0) -> None:
         """Send copies of `rows` to all neighbours, as its messages of this round."""

@@ -13,6 +13,7 @@ from ..fields import AS_TUPLE, Frozen, Lasting, must, named
 from ..rng import Purpose
 from ..validation import broken_at
 from .activity import Timeline
+from .ages import Ages
 from .bandwidth import Bandwidth, Rates, UpDown, rates_of
 from .clock import PER_SECOND, Clock
 from .delays import AnyLaw
@@ -94,9 +95,9 @@ class Message:
     rows: tuple[int, ...]
     alpha: Any
     sent: int  # by the clock, in ticks
-    sent_steps: int  # gradient steps of all workers together by then
     round: int | None  # of the sender, where it matters
     exchange: Exchange | None = None  # where it is counted, once it is sent
+    sent_steps: int | None = None  # gradient steps of all workers together by then, once they are reckoned
 
     @property
     def row(self) -> int:
@@ -132,6 +133,7 @@ class Network:
         self.messages_sent = self.messages_lost = 0
         self.alpha_lost: Any = 0
         self.unit: Any = 1  # in which the weights of workers and messages are written, so that they do not vanish
+        self.ages = Ages()
         self.in_flight: dict[Message, None] = {}  # in order of sending, from sending until merged or lost
         self.exchanges: dict[Link, Exchange] = {}  # of links on which anything was sent
         self._transfers: dict[Transfer, None] = {}
@@ -197,12 +199,12 @@ class Network:
                 self._end(transfer, transfer.lose)
         self.sharing.drop(sender)
 
-    def merged(self, message: Message, steps: int) -> None:
-        """`message` has done its work, after so many steps of all workers: its weight is its receiver's now."""
+    def merged(self, message: Message) -> None:
+        """`message` has done its work: its weight is its receiver's now."""
         del self.in_flight[message]
         if message.exchange is not None:
             message.exchange.merged += 1
-            message.exchange.age_steps += steps - message.sent_steps
+            self.ages.merged(message, self.clock.now)
             message.exchange.age_ticks += self.clock.now - message.sent
 
     def lose(self, message: Message) -> None:

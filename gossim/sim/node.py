@@ -52,14 +52,14 @@ class Node:
         """A message to `receiver` with copies of these rows as they are now."""
         world = self.world
         copies = tuple(world.program.copy(row) for row in rows)
-        return Message(self.index, receiver, copies, alpha, world.clock.now, world.gradient_steps, round)
+        return Message(self.index, receiver, copies, alpha, world.clock.now, round)
 
     def use_up(self, message: Message) -> None:
         """What `message` brought is in, and its rows are free."""
         self.in_hand.pop(message, None)
         for row in message.rows:
             self.world.program.rows.release(row)
-        self.world.network.merged(message, self.world.gradient_steps)
+        self.world.network.merged(message)
 
     def discard(self, message: Message) -> None:
         """`message` is of no use: what it brought is lost."""

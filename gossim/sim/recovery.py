@@ -30,6 +30,7 @@ class Recovering(Messaging):
     def crash(self, for_good: bool) -> None:
         """Go down: what its process holds, has received or has not sent is lost, and its weight too if it is `gone`."""
         world = self.world
+        self.stop_stepping()
         self.up, self.gone, self.takes_part = False, for_good, False
         self.activity.enter("down")
         for row in sorted(self.drafts):
@@ -85,6 +86,9 @@ class Recovering(Messaging):
             answer = yield self.ask(peer, _give_half(peer), reliable=True)
             if answer is not None:
                 return answer
+
+    def stop_stepping(self) -> None:
+        """Give up what is being computed."""
 
     def _lose_weight(self) -> None:
         if self.alpha is not None:

@@ -22,6 +22,8 @@ class Straggler(Chosen):
     """Who is slow, and how."""
 
     purpose: ClassVar[Purpose] = Purpose.STRAGGLERS
+    timeless: ClassVar[bool] = True
+    """Whether the rule takes no notice of the time at which the work begins."""
     name: str
 
     def lengthen(self, seed: int, number: int, worker: int) -> Lengthen:
@@ -62,6 +64,7 @@ class Bursty(Straggler):
     A worker is slow for a share L/(L + B) of the time. The spells are in time, whatever is computed in them.
     """
 
+    timeless: ClassVar[bool] = False
     name: Literal["bursty"] = "bursty"
     mean_between_s: Lasting
     mean_length_s: Lasting

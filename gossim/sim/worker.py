@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import simpy
@@ -11,8 +11,9 @@ from ..errors import RunError
 from ..optimizers import Optimizer, OptimizerSettings, optimizer_for
 from ..rng import PeerRandom
 from .activity import Activity
-from .clock import ticks
+from .clock import Completion, ticks
 from .recovery import Recovering
+from .stretch import Stretch
 
 if TYPE_CHECKING:
     from .allreduce import AllReduceMean
@@ -44,6 +45,8 @@ class Worker(Recovering):
         self.steps = 0
         self.gradients = 0
         self.activity = Activity(world.clock, world.timeline, index)
+        self.stretch: Stretch | None = None
+        self._listens = False
         self._compute_s = settings.gradient_s(world.seed, index)
         # Its own, not the common pool's: rows that change hands would tie the workers' gradients to each other.
         self._spare_rows: list[int] = []
@@ -63,7 +66,58 @@ class Worker(Recovering):
         seconds = self._compute_s(clock.now_s)
         if not ticks(seconds):
             raise RunError(f"a gradient of {seconds} s is shorter than a picosecond, by which the clock counts")
-        return clock.wait(seconds)
+        return Completion(clock, clock.now + ticks(seconds), self.index)
+
+    def local_steps(self, count: int | None = None) -> Generator[simpy.Event, Any, None]:
+        """Take so many steps on its own gradients, or go on for ever."""
+        self._listens = False
+        while count is None or count > 0:
+            taken = yield from self._steps(count)
+            count = None if count is None else count - taken
+
+    def local_steps_until(self, probability: float) -> Generator[simpy.Event, Any, bool]:
+        """Take steps on its own gradients, at least one, until a random number of its own, drawn after each, is below
+        `probability` (True), or there is something in the mailbox (False). Alone, it goes on for ever, undrawn."""
+        if self.alone:
+            yield from self.local_steps()
+        self._listens = True
+        while True:
+            draws = self.rng.ahead()
+            below = draws < probability
+            first = int(below.argmax())
+            taken = yield from self._steps(first + 1 if below[first] else len(draws))
+            self.rng.skip(taken)
+            if below[taken - 1]:
+                return True
+            if self.mailbox:
+                return False
+
+    def _steps(self, most: int | None) -> Generator[simpy.Event, Any, int]:
+        """Take at least one step, and at most so many: as many as can be planned at once. Returns how many."""
+        plannable = self.world.plannable(self)
+        if plannable:
+            durations = self._compute_s.ahead()[: min(most or plannable, plannable)]
+            if len(durations):
+                self.activity.enter("computing")
+                self.stretch = stretch = Stretch(self, durations, self.optimizer.plain if self.optimizer else None)
+                yield stretch.finished
+                self._compute_s.skip(stretch.planned)
+                return stretch.planned
+        gradient = self.gradient()
+        yield self.compute()
+        self.step(gradient)
+        return 1
+
+    def heard(self) -> None:
+        if self.stretch is not None and self._listens:
+            self.stretch.cut()
+
+    def stop_stepping(self) -> None:
+        if self.stretch is not None:
+            taken = self.stretch.abandon()
+            self._compute_s.skip(taken + 1)
+            if self._listens:
+                self.rng.skip(taken)
 
     def step(self, gradient: int, own: bool = True, scale: float = 1.0) -> None:
         """One step of the optimizer, at `scale` times its rate, along `gradient`, whose row is given back.

@@ -6,6 +6,7 @@ import math
 from collections.abc import Generator, Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import numpy as np
 import simpy
 
 from ..errors import RunError
@@ -22,6 +23,13 @@ from .worker import Worker
 
 if TYPE_CHECKING:
     from ..scenario import Arm
+
+
+UNLIMITED = 2**30
+"""Steps."""
+
+MANY_STEPS = 2**20
+"""So many instants are kept at most, at 8 bytes each."""
 
 
 class WorkerFacts(NamedTuple):
@@ -60,7 +68,8 @@ class World:
 
     `message_bytes` is the size of one parameter vector; `gradient_steps` ends the run at the first instant at which
     the workers have taken that many together; `one` is the unit of weight, which a test may set to `Fraction(1)`.
-    Where nothing `learns`, the program holds probes only.
+    Where nothing `learns`, the program holds probes only. With `stepwise` every step is an event of its own, and in the
+    program when it happens; otherwise steps between exchanges may be planned together, which changes no number.
     """
 
     def __init__(
@@ -72,12 +81,15 @@ class World:
         timeline_limit: int = 0,
         one: Any = 1.0,
         learns: bool = True,
+        stepwise: bool = False,
     ):
         self.settings = settings
         self.seed = seed
         self.message_bytes = message_bytes
         self.gradient_steps_limit = math.inf if gradient_steps is None else gradient_steps
         self.gradient_steps = 0
+        self.ahead = 0  # steps that are planned, and not among these yet
+        self.stepwise = stepwise
         self.finished = False
         self.clock = Clock()
         self.timeline = Timeline(timeline_limit)
@@ -89,6 +101,7 @@ class World:
         devices = settings.trace.devices() if settings.trace else ()
         self.network = Network(self.clock, links, seed, self.timeline, self.program.rows.release, devices)
         self._weights_due = 0
+        self._reckoning = self._last_steps = False
         self.groups: dict[tuple[int, ...], AllReduceMean] = {}
         algorithm = settings.algorithm
         alpha = one / settings.workers if algorithm.weighted else None
@@ -111,17 +124,63 @@ class World:
         while not self.finished:
             self.clock.step()
             if program.gradients >= gradients or len(program.rows.freed) >= freed_rows:
+                self.settle()
                 yield program.take()
         yield program.take()
+
+    def settle(self) -> None:
+        """Bring every worker's steps up to now."""
+        for worker in self.workers:
+            if worker.stretch is not None:
+                worker.stretch.settle()
+
+    def plannable(self, worker: Worker) -> int:
+        """How many steps `worker` may plan at once; 0 where none may be planned.
+
+        So few that the last step of the run is not among several of anybody: towards the end, one at a time.
+        """
+        plain = worker.optimizer is None or worker.optimizer.plain
+        if self.stepwise or not plain or not self.timeline.full:
+            return 0
+        if self.gradient_steps_limit == math.inf:
+            return UNLIMITED
+        if self._last_steps:
+            return 1
+        room = self.gradient_steps_limit - self.gradient_steps - self.ahead
+        if room > 2 * len(self.workers):
+            return int(room) // len(self.workers) - 1
+        self._last_steps = True
+        for other in self.workers:
+            if other.stretch is not None:
+                other.stretch.cut()
+        return 1
 
     def stepped(self) -> None:
         """A worker has taken a step; the last one that was asked for ends the run once this instant is over.
 
         Once it is over, not at once: workers who step at the same instant (all those of a synchronous round) all do.
         """
-        self.gradient_steps += 1
-        if self.gradient_steps == self.gradient_steps_limit:
+        self.network.ages.stepped(self.clock.now)
+        self._counted(1)
+
+    def stepped_at(self, ends: np.ndarray) -> None:
+        """Steps that were planned have ended at these ticks."""
+        self.network.ages.stepped_at(ends)
+        self.ahead -= len(ends)
+        self._counted(len(ends))
+
+    def _counted(self, steps: int) -> None:
+        before, self.gradient_steps = self.gradient_steps, self.gradient_steps + steps
+        if before < self.gradient_steps_limit <= self.gradient_steps:
             self.clock.after_all(self.clock.now_s, lambda: self._finish(self.clock.now_s))
+        if self.network.ages.steps > MANY_STEPS and not self._reckoning:
+            self._reckoning = True
+            self.clock.after_all(self.clock.now_s, self._reckon)
+
+    def _reckon(self) -> None:
+        self._reckoning = False
+        self.settle()
+        self.network.ages.reckon(self.network.in_flight)
 
     def allreduce(self, members: tuple[int, ...], collective: Collective, **more: Any) -> AllReduceMean:
         """The one in which these workers take part."""
@@ -228,6 +287,7 @@ class World:
 
     def _probe(self, time_s: float) -> None:
         self._probed_at = self.clock.now
+        self._reckon()
         facts = Facts(
             time_s,
             self.gradient_steps,

@@ -1,0 +1,58 @@
+"""Gradients of linear layers with ReLU between them, for many workers at once, by hand.
+
+What automatic differentiation gives, without its bookkeeping, which for small networks costs more than the arithmetic.
+With a_0 the inputs, z_l = W_l a_{l-1} + b_l, a_l = max(z_l, 0), and the mean cross-entropy over a batch of B columns:
+
+    δ_L = (softmax(z_L) − onehot) / B,   δ_l = W_{l+1}' δ_{l+1} · [z_l > 0],   ∇W_l = δ_l a_{l-1}',   ∇b_l = Σ δ_l.
+
+Source: Rumelhart, Hinton, Williams 1986 (doi:10.1038/323533a0); any textbook.
+"""
+
+from __future__ import annotations
+
+import itertools
+
+import torch
+from torch import nn
+
+
+class Dense:
+    """A network that is nothing but such layers, of these `widths`, inputs first."""
+
+    def __init__(self, widths: list[int]):
+        self.widths = widths
+        self.shapes = [(after, before) for before, after in itertools.pairwise(widths)]
+        self.sizes = [size for after, before in self.shapes for size in (after * before, after)]
+
+    @classmethod
+    def of(cls, network: nn.Module) -> Dense | None:
+        """`network` as such, if that is what it is: a sequence of Flatten, and of Linear with ReLU between."""
+        if type(network) is not nn.Sequential or len(network) < 2 or type(network[0]) is not nn.Flatten:
+            return None
+        if network[0].start_dim != 1 or network[0].end_dim != -1:
+            return None
+        layers = list(network)[1:]
+        linear = [layer for layer in layers[::2] if type(layer) is nn.Linear and layer.bias is not None]
+        between = [layer for layer in layers[1::2] if type(layer) is nn.ReLU]
+        if len(linear) != len(between) + 1 or len(linear) + len(between) != len(layers):
+            return None
+        return cls([linear[0].in_features, *(layer.out_features for layer in linear)])
+
+    def gradients(self, x: torch.Tensor, inputs: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+        """∇L at each row of `x`, `(batch, dim)`, on its own `inputs`, `(batch, B, ...)`, and `labels`, `(batch, B)`."""
+        parts = x.split(self.sizes, dim=1)
+        weights = [part.unflatten(1, shape) for part, shape in zip(parts[::2], self.shapes, strict=True)]
+        # (batch, width, B): a softmax over ten classes is ten times faster across columns than along rows.
+        outputs = [inputs.flatten(2).transpose(1, 2)]
+        for weight, bias in zip(weights, parts[1::2], strict=True):
+            z = torch.baddbmm(bias.unsqueeze(2), weight, outputs[-1])
+            outputs.append(z if len(outputs) == len(weights) else z.relu_())
+        slope = torch.softmax(outputs.pop(), dim=1)
+        slope.scatter_add_(1, labels.unsqueeze(1), slope.new_tensor(-1.0).expand(len(x), 1, labels.shape[1]))
+        slope.div_(labels.shape[1])
+        found: list[torch.Tensor] = []
+        for weight, output in zip(reversed(weights), reversed(outputs), strict=True):
+            found[:0] = [torch.bmm(slope, output.transpose(1, 2)).flatten(1), slope.sum(dim=2)]
+            if output is not outputs[0]:
+                slope = torch.bmm(weight.transpose(1, 2), slope).mul_(output > 0)
+        return torch.cat(found, dim=1)

@@ -1,0 +1,158 @@
+"""Steps that are planned together change no number: against the same run with every step an event of its own."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from clusters import failing_clusters
+from conftest import ALGORITHMS, DIGITS, UNRELIABLE, only_arm, trajectory, world_of
+from hypothesis import given, settings
+from torch import nn
+
+from gossim.errors import RunError
+from gossim.execute.reference import Reference
+from gossim.problems.build import build
+from gossim.problems.dense import Dense
+from gossim.problems.settings import ProblemSettings
+from gossim.program import LocalSteps, Program, expanded
+from gossim.scenario import Arm
+from gossim.sim.world import World
+
+PLANNING = ("sgd", "gosgd_push", "gosgd_pull", "local_sgd", "diloco", "moshpit", "easgd")
+"""Algorithms in which some steps need not be events of their own."""
+
+CASES: dict[str, dict[str, Any]] = {
+    "as it is": {},
+    "all at the same instants": {
+        "compute": {"time_s": 0.1},
+        "network": {"latency_s": 0.1, "bandwidth_bytes_per_s": None},
+    },
+    "messages that take no time": {
+        "compute": {"time_s": 0.1},
+        "network": {"latency_s": 0.0, "bandwidth_bytes_per_s": None},
+    },
+    "so many steps": {"until": {"gradient_steps": 333}},
+    "so many steps at the same instants": {"until": {"gradient_steps": 333}, "compute": {"time_s": 0.1}},
+    "few steps": {"until": {"gradient_steps": 5}},
+    "weight decay": {"optimizer": {"learning_rate": 0.05, "weight_decay": 0.1}},
+    "momentum": {"optimizer": {"learning_rate": 0.05, "momentum": 0.9}},
+    "slow links": {"network": {"latency_s": 0.02, "bandwidth_bytes_per_s": 1e3, "sharing": "fifo"}},
+    "stragglers of every kind": {
+        "compute": {
+            "time_s": {"distribution": "expon", "scale": 0.1},
+            "stragglers": [
+                {"name": "random_slowdown", "probability": 0.1, "factor": 5},
+                {"workers": [0], "factor": 3},
+                {"name": "bursty", "mean_between_s": 1, "mean_length_s": 1, "factor": 3, "workers": [1]},
+            ],
+        }
+    },
+    "failures": {
+        "faults": [{"name": "churn", "mean_up_s": 2.0, "mean_down_s": 0.5, "parameters": "fetched"}],
+        "network": {"latency_s": 0.02, "bandwidth_bytes_per_s": 1e4, "loss": 0.1},
+    },
+    "failures at the same instants": {
+        "compute": {"time_s": 0.1},
+        "faults": [{"name": "crash", "workers": [1], "at_s": 2.0, "back_after_s": 1.0, "parameters": "reset"}],
+        "network": {"latency_s": 0.1, "bandwidth_bytes_per_s": None, "loss": 0.1},
+    },
+}
+
+
+def arm_of(name: str, case: str) -> Arm:
+    algorithm = (UNRELIABLE if "failures" in case else ALGORITHMS)[name]
+    return only_arm(**{"until": {"time_s": 6}, **CASES[case]}, algorithm=algorithm)
+
+
+def same(one: tuple[World, list[Any], list[Any]], other: tuple[World, list[Any], list[Any]]) -> None:
+    (world, facts, rows), (other_world, other_facts, other_rows) = one, other
+    assert facts == other_facts
+    assert max(float((x - y).abs().max()) for x, y in zip(rows, other_rows, strict=True)) < 1e-9
+    assert world.network.exchanges == other_world.network.exchanges
+    spent, other_spent = ([w.activity._spent for w in each.workers] for each in (world, other_world))
+    assert spent == other_spent
+
+
+@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("name", PLANNING)
+def test_planned_together_or_one_by_one(name: str, case: str) -> None:
+    arm = arm_of(name, case)
+    one_by_one = trajectory(arm, stepwise=True)
+    same(one_by_one, trajectory(arm))
+    same(one_by_one, trajectory(arm, Reference))
+    # The first steps are for the timeline, one by one; the others are planned.
+    same(one_by_one, trajectory(arm, timeline_limit=40))
+
+
+@pytest.mark.parametrize("name", PLANNING)
+@given(cluster=failing_clusters())
+@settings(max_examples=25)
+def test_on_any_cluster(name: str, cluster: dict[str, Any]) -> None:
+    arm = only_arm(**{**cluster, "optimizer": {"learning_rate": 0.05}}, algorithm=UNRELIABLE[name])
+    outcomes: list[Any] = []
+    for stepwise in (True, False):
+        try:
+            outcomes.append(trajectory(arm, stepwise=stepwise))
+        except RunError as error:
+            outcomes.append(str(error))
+    if isinstance(outcomes[0], str):
+        assert outcomes[0] == outcomes[1]
+    else:
+        same(*outcomes)
+
+
+def test_there_are_far_fewer_events() -> None:
+    """One for some fifteen steps at p = 0.02, and those of messages."""
+    arm = only_arm(
+        until={"time_s": 150.0}, probe={"every_s": 1000.0}, algorithm={"name": "gosgd_push", "push_probability": 0.02}
+    )
+    events = {}
+    for stepwise in (True, False):
+        world = world_of(arm, stepwise=stepwise)
+        events[stepwise] = 0
+        while not world.finished:
+            world.clock.step()
+            events[stepwise] += 1
+    assert events[True] > 5000
+    assert events[False] < events[True] / 8
+
+
+def test_planned_steps_are_emitted_whole_and_taken_apart_in_order() -> None:
+    program = Program()
+    row = program.copy(0)
+    program.local_steps(row, worker=3, first=7, steps=2, keep=0.9, rate=0.1)
+    *_, planned = program.take()
+    assert planned == LocalSteps(row, 3, 7, 2, 0.9, 0.1)
+    gradient, step, again, _ = expanded([planned])
+    assert (gradient.at, gradient.worker, gradient.step, again.step) == (row, 3, 7, 8)
+    assert step.terms == ((0.9, row), (-0.1, gradient.out))
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("model", [{"name": "logistic"}, {"name": "mlp", "hidden": [7, 5]}])
+def test_gradients_by_hand_are_those_of_autograd(model: dict[str, Any], dtype: str) -> None:
+    settings = ProblemSettings.model_validate({"model": model, "data": DIGITS, "batch_size": 6})
+    problem = build(settings, 9, 0, dtype, torch.device("cpu"))
+    assert problem.dense
+    generator = torch.Generator().manual_seed(0)
+    x = problem.initial() + 0.3 * torch.randn(9, problem.dim, generator=generator, dtype=problem.dtype)
+    steps = np.arange(9) * 30  # from blocks of minibatches far apart
+    together = problem.gradients(x, np.arange(9), steps)
+    alone = torch.stack([problem.gradient(x[m], m, int(steps[m])) for m in range(9)])
+    torch.testing.assert_close(together, alone, rtol=1e-4, atol=1e-6 if dtype == "float32" else 1e-14)
+
+
+@pytest.mark.parametrize("change", ["dropout", "bias", "order"])
+def test_other_networks_are_not_taken_for_dense_ones(change: str) -> None:
+    layers = [nn.Flatten(), nn.Linear(64, 5), nn.ReLU(), nn.Linear(5, 10)]
+    assert Dense.of(nn.Sequential(*layers)).widths == [64, 5, 10]
+    if change == "dropout":
+        layers.insert(3, nn.Dropout(0.1))
+    elif change == "bias":
+        layers[1] = nn.Linear(64, 5, bias=False)
+    else:
+        layers[2] = nn.Tanh()
+    assert Dense.of(nn.Sequential(*layers)) is None
