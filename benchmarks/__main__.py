@@ -36,11 +36,11 @@ REPETITIONS = 5
 DIGITS = {"data": {"name": "digits"}, "batch_size": 20}
 CNN = {"model": {"name": "gosgd_cnn"}, "data": {"name": "mnist5k"}, "batch_size": 20}
 WORK: list[tuple[str, dict[str, Any], int, int]] = [
-    ("logistic", {"model": {"name": "logistic"}, **DIGITS}, 8, 8_000),
-    ("logistic", {"model": {"name": "logistic"}, **DIGITS}, 100, 30_000),
-    ("logistic", {"model": {"name": "logistic"}, **DIGITS}, 1000, 60_000),
-    ("mlp 64-128-10", {"model": {"name": "mlp", "hidden": [128]}, **DIGITS}, 8, 6_000),
-    ("mlp 64-128-10", {"model": {"name": "mlp", "hidden": [128]}, **DIGITS}, 1000, 20_000),
+    ("logistic", {"model": {"name": "logistic"}, **DIGITS}, 8, 16_000),
+    ("logistic", {"model": {"name": "logistic"}, **DIGITS}, 100, 100_000),
+    ("logistic", {"model": {"name": "logistic"}, **DIGITS}, 1000, 300_000),
+    ("mlp 64-128-10", {"model": {"name": "mlp", "hidden": [128]}, **DIGITS}, 8, 8_000),
+    ("mlp 64-128-10", {"model": {"name": "mlp", "hidden": [128]}, **DIGITS}, 1000, 40_000),
     ("gosgd_cnn", CNN, 8, 400),
 ]
 """Name, problem, workers, gradient steps."""
@@ -66,7 +66,7 @@ def bare_gradients(problem: Problem, arm: Arm) -> int:
 
 
 def hand_batched_logistic(problem: Any, arm: Arm) -> int:
-    """Softmax regression by hand: two batched matrix products a step, the batches cut from one shuffled tensor."""
+    """Softmax regression by hand: two batched matrix products a step, the batches drawn from one tensor."""
     workers, batch_size = arm.workers, arm.problem.batch_size or 1
     inputs, labels = problem.samples.train_x.flatten(1), problem.samples.train_y
     matrix = torch.zeros(workers, 10, inputs.shape[1])
@@ -80,6 +80,25 @@ def hand_batched_logistic(problem: Any, arm: Arm) -> int:
         error.scatter_add_(2, labels[chosen].unsqueeze(2), torch.full((workers, batch_size, 1), -1.0))
         matrix.baddbmm_(error.transpose(1, 2), x, alpha=-RATE / batch_size)
         bias -= RATE / batch_size * error.sum(dim=1, keepdim=True)
+    return rounds * workers
+
+
+def hand_batched_columns(problem: Any, arm: Arm) -> int:
+    """The same, laid out so that the softmax goes across columns, where torch is about ten times faster at it."""
+    workers, batch_size = arm.workers, arm.problem.batch_size or 1
+    inputs, labels = problem.samples.train_x.flatten(1), problem.samples.train_y
+    matrix = torch.zeros(workers, 10, inputs.shape[1])
+    bias = torch.zeros(workers, 10, 1)
+    minus = torch.full((workers, 1, batch_size), -1.0)
+    index = np.random.default_rng(0)
+    rounds = (arm.until.gradient_steps or 0) // workers
+    for _ in range(rounds):
+        chosen = torch.from_numpy(index.integers(len(inputs), size=(workers, batch_size)))
+        x = inputs[chosen]
+        error = torch.softmax(torch.baddbmm(bias, matrix, x.transpose(1, 2)), dim=1)
+        error.scatter_add_(1, labels[chosen].unsqueeze(1), minus)
+        matrix.baddbmm_(error, x, alpha=-RATE / batch_size)
+        bias -= RATE / batch_size * error.sum(dim=2, keepdim=True)
     return rounds * workers
 
 
@@ -135,10 +154,11 @@ def main() -> None:
         others: dict[str, Callable[[Any, Arm], int]] = {"the same gradient calls, bare": bare_gradients}
         if name == "logistic":
             others["matrix products by hand"] = hand_batched_logistic
+            others["the same, softmax across columns"] = hand_batched_columns
         for what, other in others.items():
             ours, theirs, ratio = compare(lambda: simulate(problem, arm), lambda: other(problem, arm))  # noqa: B023
             table.add_row(name, f"{workers}", f"{ours:,.0f}", what, f"{theirs:,.0f}", f"{ratio:.2f}")
-    for workers, steps in ((100, 100_000), (1000, 100_000), (MANY, 5 * MANY)):
+    for workers, steps in ((100, 300_000), (1000, 1_000_000), (MANY, 5 * MANY)):
         arm = arm_of({"model": {"name": "noise", "dim": 650}}, workers, steps)
         ours, theirs, ratio = compare(lambda: clock_alone(arm), lambda: bare_timeouts(workers, 300_000))  # noqa: B023
         table.add_row("clock alone", f"{workers}", f"{ours:,.0f}", "SimPy timeouts", f"{theirs:,.0f}", f"{ratio:.2f}")

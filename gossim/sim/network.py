@@ -143,6 +143,8 @@ class Network:
 
     def latency_s(self, sender: int, receiver: int) -> float:
         """Latency of the directed link, in seconds: the link's own, whatever was sent before and by whom."""
+        if isinstance(self.settings.latency_s, int | float):  # the same for all: nothing to remember for each link
+            return float(self.settings.latency_s)
         link = (sender, receiver)
         found = self._latency_s.get(link)
         if found is None:
