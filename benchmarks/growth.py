@@ -24,7 +24,7 @@ STEPS = 20
 """Of each worker."""
 
 GRIDS: dict[str, list[tuple[int, int, float]]] = {
-    "workers M": [(8 * 8**k, 16, 0.1) for k in range(6)],
+    "workers M": [(8 * 8**k, 16, 0.1) for k in range(5)],
     "dimension": [(8, 10**k, 0.1) for k in range(2, 8)],
     "probability p": [(2000, 16, p) for p in (0.01, 0.03, 0.1, 0.3, 1.0)],
 }
