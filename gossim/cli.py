@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from .errors import InputError, RunError
+from .profiling import Stopwatch, Unwatched
 
 if TYPE_CHECKING:
     from .results import Results, RunDirectory
@@ -62,21 +63,25 @@ def run(
         bool, typer.Option("--no-gradients", help="Run the clock alone: no parameters, no losses, no torch.")
     ] = False,
     force: Annotated[bool, typer.Option("--force", help="Replace a complete run.")] = False,
+    profile: Annotated[bool, typer.Option("--profile", help="Show where the wall time went.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="Print nothing but errors.")] = False,
 ) -> None:
     """Run every arm of a scenario with every seed; write tables and figures; compare the arms."""
-    settings = _changed(scenario, changes, {} if device is None else {"device": device})
-    from .results import RunDirectory
+    stopwatch = Stopwatch() if profile else None
+    watch = stopwatch or Unwatched()
+    with watch.share("preparing"):
+        settings = _changed(scenario, changes, {} if device is None else {"device": device})
+        from .results import RunDirectory
 
-    store = RunDirectory(out or Path("runs") / scenario.stem)
+        store = RunDirectory(out or Path("runs") / scenario.stem)
     store.refuse_overwriting(force)
     console, notes = Console(quiet=quiet, emoji=False), Console(stderr=True, quiet=quiet, emoji=False)
-    with console.status("Preparing"):
+    with watch.share("preparing"), console.status("Preparing"):
         from .experiment import Experiment
-        from .report import LiveProgress, comparison, show
+        from .report import LiveProgress, comparison, show, wall_time
 
         try:
-            experiment = Experiment(settings, gradients=not no_gradients)
+            experiment = Experiment(settings, gradients=not no_gradients, stopwatch=stopwatch)
         except InputError as error:
             raise InputError(f"{scenario}: {error}") from None
     broken: RunError | KeyboardInterrupt | None = None
@@ -87,13 +92,15 @@ def run(
         broken = error  # what there is is shown and drawn all the same
         if isinstance(error, KeyboardInterrupt):
             notes.print(f"interrupted; what was recorded is in {store.path}", highlight=False, markup=False)
-    results = experiment.results()
-    with console.status("Drawing"):
+    with watch.share("writing"), console.status("Drawing"):
+        results = experiment.results()
         figures = store.write_figures(results.plot())
     if not results.probes.empty:
         show(console, comparison(results))
         for sentence in results.sentences():
             console.print(sentence, highlight=False, markup=False)
+    if stopwatch:
+        show(console, wall_time(stopwatch.read()))
     console.print(f"{len(figures)} figures in {store.figures}, tables in {store.path}", highlight=False, markup=False)
     if isinstance(broken, KeyboardInterrupt):
         raise typer.Exit(INTERRUPTED)
