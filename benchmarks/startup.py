@@ -13,6 +13,7 @@ import sys
 import time
 from pathlib import Path
 
+from rich.markup import escape
 from rich.table import Table
 
 SCENARIO = Path(__file__).parents[1] / "scenarios" / "straggler.yaml"
@@ -38,7 +39,7 @@ def startup() -> Table:
     """Medians, and their ratios to the first."""
     rounds = [{what: seconds(arguments) for what, arguments in COMMANDS.items()} for _ in range(REPETITIONS + 1)]
     medians = {what: statistics.median(each[what] for each in rounds[1:]) for what in COMMANDS}
-    shown = Table("what starts", "median\n[ms]", "ratio")
+    shown = Table("what starts", escape("median\n[ms]"), "ratio")
     for what, median_s in medians.items():
         shown.add_row(what, f"{1000 * median_s:.0f}", f"{median_s / medians[BASE]:.2f}")
     return shown
