@@ -6,20 +6,25 @@ results.summary()
 
 from __future__ import annotations
 
-from pathlib import Path
+import importlib
 from typing import TYPE_CHECKING, Any
 
-from .algorithms import Algorithm
 from .errors import InputError, RunError, ScenarioError
-from .scenario import Scenario, load
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    from .algorithms import Algorithm
     from .grid import Sweep
     from .results import Results
+    from .scenario import Scenario, load
     from .sweeping import SweepResults
 
 __all__ = ["Algorithm", "InputError", "Results", "RunError", "Scenario", "ScenarioError", "load", "run", "sweep"]
 __version__ = "0.1.0"
+
+_ELSEWHERE = {"Algorithm": "algorithms", "Results": "results", "Scenario": "scenario", "load": "scenario"}
+"""The module that each of these is in. pandas, torch and pydantic are slow to import: only what is used is paid for."""
 
 
 def run(scenario: Scenario | str | Path, out: str | Path | None = None, **options: Any) -> Results:
@@ -39,9 +44,6 @@ def sweep(
 
 
 def __getattr__(name: str) -> Any:
-    # pandas and torch take seconds to import: only what is used is paid for.
-    if name == "Results":
-        from .results import Results
-
-        return Results
+    if name in _ELSEWHERE:
+        return getattr(importlib.import_module(f".{_ELSEWHERE[name]}", __name__), name)
     raise AttributeError(f"module 'gossim' has no attribute '{name}'")

@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-import yaml
-from rich.console import Console
-from rich.markup import escape
 
 from .errors import InputError, RunError
+from .profiling import Stopwatch, Unwatched
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from .results import Results, RunDirectory
     from .scenario import Scenario
 
@@ -62,21 +62,25 @@ def run(
         bool, typer.Option("--no-gradients", help="Run the clock alone: no parameters, no losses, no torch.")
     ] = False,
     force: Annotated[bool, typer.Option("--force", help="Replace a complete run.")] = False,
+    profile: Annotated[bool, typer.Option("--profile", help="Show where the wall time went.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="Print nothing but errors.")] = False,
 ) -> None:
     """Run every arm of a scenario with every seed; write tables and figures; compare the arms."""
-    settings = _changed(scenario, changes, {} if device is None else {"device": device})
-    from .results import RunDirectory
+    stopwatch = Stopwatch() if profile else None
+    watch = stopwatch or Unwatched()
+    with watch.share("preparing"):
+        settings = _changed(scenario, changes, {} if device is None else {"device": device})
+        from .results import RunDirectory
 
-    store = RunDirectory(out or Path("runs") / scenario.stem)
+        store = RunDirectory(out or Path("runs") / scenario.stem)
     store.refuse_overwriting(force)
-    console, notes = Console(quiet=quiet, emoji=False), Console(stderr=True, quiet=quiet, emoji=False)
-    with console.status("Preparing"):
+    console, notes = _console(quiet=quiet), _console(stderr=True, quiet=quiet)
+    with watch.share("preparing"), console.status("Preparing"):
         from .experiment import Experiment
-        from .report import LiveProgress, comparison, show
+        from .report import LiveProgress, comparison, show, wall_time
 
         try:
-            experiment = Experiment(settings, gradients=not no_gradients)
+            experiment = Experiment(settings, gradients=not no_gradients, stopwatch=stopwatch)
         except InputError as error:
             raise InputError(f"{scenario}: {error}") from None
     broken: RunError | KeyboardInterrupt | None = None
@@ -87,13 +91,15 @@ def run(
         broken = error  # what there is is shown and drawn all the same
         if isinstance(error, KeyboardInterrupt):
             notes.print(f"interrupted; what was recorded is in {store.path}", highlight=False, markup=False)
-    results = experiment.results()
-    with console.status("Drawing"):
+    with watch.share("writing"), console.status("Drawing"):
+        results = experiment.results()
         figures = store.write_figures(results.plot())
     if not results.probes.empty:
         show(console, comparison(results))
         for sentence in results.sentences():
             console.print(sentence, highlight=False, markup=False)
+    if stopwatch:
+        show(console, wall_time(stopwatch.read()))
     console.print(f"{len(figures)} figures in {store.figures}, tables in {store.path}", highlight=False, markup=False)
     if isinstance(broken, KeyboardInterrupt):
         raise typer.Exit(INTERRUPTED)
@@ -120,7 +126,7 @@ def sweep(
     source = f"{scenario} with {', '.join(wanted)}" if wanted else str(scenario)
     described = Sweep.parse(changed(read(scenario), wanted, source), source)
     store = out or Path("runs") / scenario.stem
-    notes = Console(stderr=True, quiet=quiet, emoji=False)
+    notes = _console(stderr=True, quiet=quiet)
     from . import sweeping
     from .report import SweepBar
 
@@ -141,11 +147,12 @@ def sweep(
 @app.command()
 def validate(scenario: ScenarioFile) -> None:
     """Check a scenario file, and import its algorithms. Whether model and data can be had is seen when it is run."""
-    from .grid import Sweep
     from .scenario import Scenario, read
 
     data, swept = read(scenario), ""
     if isinstance(data, dict) and "sweep" in data:
+        from .grid import Sweep
+
         described = Sweep.parse(data, str(scenario))
         settings = described.scenario
         swept = f"; a sweep of {len(described.points)} points over {', '.join(described.keys)}"
@@ -167,7 +174,7 @@ def list_(
 
     topics = [topic] if topic else [each for each in Topic if each is not Topic.DISTRIBUTIONS]
     for each in topics:
-        Console().print(catalogue(each.value, workers))
+        _console().print(catalogue(each.value, workers))
 
 
 @app.command()
@@ -224,7 +231,7 @@ def _plot_beside(store: RunDirectory, results: Results, other: RunDirectory, out
             print(f"no figure {figure}: {reasons.get(figure, 'every seed diverged')}", file=sys.stderr)
     if not figures:
         raise InputError(f"{other.path}: has nothing that can be drawn beside {store.path}")
-    show(Console(emoji=False), comparison(pair))
+    show(_console(), comparison(pair))
     for path in store.write_figures(figures, out or store.compared_with(pair.names[1])):
         print(path)
 
@@ -267,7 +274,7 @@ def weights(
         raise InputError(f"--out {out}: must end in .csv or .parquet")
     store = RunDirectory(directory)
     results = store.read()
-    notes = Console(stderr=True, soft_wrap=True, highlight=False, emoji=False)
+    notes = _console(stderr=True, soft_wrap=True, highlight=False)
     found = {}
     for name in [arm] if arm is not None else results.scenario.arms:
         try:
@@ -275,13 +282,13 @@ def weights(
         except NoWeights as error:
             if arm is not None:
                 raise
-            notes.print(f"left out: {escape(str(error))}")
+            notes.print(f"left out: {error}", markup=False)
     if not found:
         raise InputError(f"{directory}: no arm has such weights")
     from .plots import draw_weights
     from .report import gradient_weights, show
 
-    show(Console(emoji=False), gradient_weights(found))
+    show(_console(), gradient_weights(found))
     if out is not None:
         for path, place in ((out, 0), (out.with_stem(f"{out.stem}_sums"), 1)):
             write_frames([each[place] for each in found.values()], path)
@@ -292,6 +299,8 @@ def weights(
 
 def _wanted(changes: list[str]) -> dict[str, Any]:
     """The values of `--set` by their keys."""
+    import yaml
+
     from . import yaml12
 
     wanted: dict[str, Any] = {}
@@ -315,29 +324,42 @@ def _changed(path: Path, changes: list[str], more: dict[str, Any]) -> Scenario:
     return scenario.override(wanted, source=f"{path} with {', '.join(wanted)}") if wanted else scenario
 
 
+def _console(**options: Any) -> Console:
+    from rich.console import Console
+
+    return Console(emoji=False, **options)
+
+
+def _tell(word: str, error: Exception | None = None) -> None:
+    """What went wrong, on the standard error stream."""
+    from rich.markup import escape
+
+    text = f"{word} {escape(str(error))}" if error else word
+    _console(stderr=True, soft_wrap=True, highlight=False).print(text)
+
+
 def main() -> None:
     """The `gossim` command. Status 0: done; 1: the run broke down; 2: bad input; 130: interrupted."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # who is asked to end does so as after Ctrl-C
     # Models and algorithms of one's own, `package.module:…`, are looked for where one stands, as `python -m` does.
     sys.path.insert(0, "")
-    errors = Console(stderr=True, soft_wrap=True, highlight=False, emoji=False)
     try:
         app()
     except InputError as error:
-        errors.print(f"[bold red]error:[/] {escape(str(error))}")
+        _tell("[bold red]error:[/]", error)
         sys.exit(2)
     except RunError as error:
-        errors.print(f"[bold red]failed:[/] {escape(str(error))}")
+        _tell("[bold red]failed:[/]", error)
         sys.exit(1)
     except (KeyboardInterrupt, typer.Abort):
-        errors.print("[bold]interrupted[/]")
+        _tell("[bold]interrupted[/]")
         sys.exit(INTERRUPTED)
     except BrokenPipeError:
         # Whoever read our output has gone, as `head` does; nothing may be written when Python closes it.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
     except OSError as error:
-        errors.print(f"[bold red]failed:[/] {escape(str(error))}")
+        _tell("[bold red]failed:[/]", error)
         sys.exit(1)
 
 

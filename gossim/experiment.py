@@ -16,6 +16,7 @@ from .files import undisturbed
 from .inputs import inputs
 from .numeric import Gradients, Nothing
 from .observed import Observations, Row, Rows, activities, exchanges
+from .profiling import Stopwatch, Unwatched
 from .results import Results, RunDirectory, table
 from .scenario import Arm, Scenario
 from .sim.world import World
@@ -98,13 +99,19 @@ class Experiment:
     """
 
     def __init__(
-        self, scenario: Scenario, device: str | None = None, executor: str = "batched", gradients: bool = True
+        self,
+        scenario: Scenario,
+        device: str | None = None,
+        executor: str = "batched",
+        gradients: bool = True,
+        stopwatch: Stopwatch | None = None,
     ):
+        self.watch = Unwatched() if stopwatch is None else stopwatch
         self.scenario = scenario if device is None else scenario.override({"device": device})
         arms = self.scenario.arms
         learning = {name: arm for name, arm in arms.items() if gradients and arm.problem is not None}
         nothing = Nothing()
-        numeric = Gradients(learning, executor) if learning else nothing
+        numeric = Gradients(learning, executor, stopwatch) if learning else nothing
         self.planes: dict[str, Gradients | Nothing] = {name: numeric if name in learning else nothing for name in arms}
         for name, arm in arms.items():
             with _naming(name):
@@ -130,14 +137,15 @@ class Experiment:
         """
         progress = progress or Silent()
         if store:
-            with undisturbed():
+            with self.watch.share("writing"), undisturbed():
                 store.begin(self.scenario, self.manifest, self.results())
         with self._ending(store):
             for seed in self.scenario.seeds:
                 for name, arm in self.scenario.arms.items():
                     self._run_arm(name, arm, seed, progress)
                     if store:
-                        store.write_tables(self.results())
+                        with self.watch.share("writing"):
+                            store.write_tables(self.results())
             errors = [entry["error"] for entry in self.manifest["runs"] if "error" in entry]
             if errors:
                 raise RunError("\n".join(errors))
@@ -168,18 +176,21 @@ class Experiment:
         entry: dict[str, Any] = {"arm": name, "seed": seed, "status": "failed"}
         self.manifest["runs"].append(entry)
         try:
-            world = World(
-                arm,
-                seed,
-                message_bytes(arm),
-                gradient_steps=limit,
-                timeline_limit=TIMELINE_INTERVALS if seed == self.scenario.seed else 0,
-                learns=learns,
-            )
-            plane = self.planes[name].plane(arm, seed, observed)
+            with self.watch.share("preparing"):
+                world = World(
+                    arm,
+                    seed,
+                    message_bytes(arm),
+                    gradient_steps=limit,
+                    timeline_limit=TIMELINE_INTERVALS if seed == self.scenario.seed else 0,
+                    learns=learns,
+                )
+                plane = self.planes[name].plane(arm, seed, observed)
+                windows = world.windows(*window_size(arm.workers, parameter_bytes(arm) if learns else 1))
             with plane.tuned():
-                for window in world.windows(*window_size(arm.workers, parameter_bytes(arm) if learns else 1)):
-                    plane.run(window)
+                for window in self.watch.each("events", windows):
+                    with self.watch.share("combining" if learns else "probes"):
+                        plane.run(window)
                     progress.advance(world.clock.now_s, world.gradient_steps)
             entry["status"] = "complete"
         except KeyboardInterrupt:
@@ -191,15 +202,20 @@ class Experiment:
             entry["error"] = f"arm '{name}', seed {seed}: {error}"
         finally:
             if world:
-                entry["staleness_steps"], entry["staleness_s"] = world.staleness()
-                entry["messages_lost"] = world.network.messages_lost
-                steps = world.gradient_steps
-                entry["messages_per_step"] = world.network.messages_sent / steps if steps else None
-                label = {"arm": name, "seed": seed}
-                self.exchanges += [{**label, **row} for row in exchanges(world)]
-                self.activities += [{**label, **row} for row in activities(world)]
-                self.timeline += [{**label, **interval._asdict()} for interval in world.timeline.intervals]
+                with self.watch.share("writing"):
+                    self._keep(world, entry)
             progress.done(entry.get("error"))
+
+    def _keep(self, world: World, entry: dict[str, Any]) -> None:
+        """What the clock knows in the end, in the manifest's `entry` and in the tables."""
+        entry["staleness_steps"], entry["staleness_s"] = world.staleness()
+        entry["messages_lost"] = world.network.messages_lost
+        steps = world.gradient_steps
+        entry["messages_per_step"] = world.network.messages_sent / steps if steps else None
+        label = {"arm": entry["arm"], "seed": entry["seed"]}
+        self.exchanges += [{**label, **row} for row in exchanges(world)]
+        self.activities += [{**label, **row} for row in activities(world)]
+        self.timeline += [{**label, **interval._asdict()} for interval in world.timeline.intervals]
 
     @contextmanager
     def _ending(self, store: RunDirectory | None) -> Iterator[None]:
@@ -217,7 +233,7 @@ class Experiment:
         finally:
             self.manifest["ended"] = provenance.now()
             if store:
-                with undisturbed():
+                with self.watch.share("writing"), undisturbed():
                     store.write_manifest(self.manifest)
                     store.write_tables(self.results())
 
@@ -242,12 +258,14 @@ def run(
     executor: str = "batched",
     gradients: bool = True,
     progress: Progress | None = None,
+    stopwatch: Stopwatch | None = None,
 ) -> Results:
     """Run a scenario, or the scenario in that file. With `out`, also write the run directory, figures included.
 
     `device`: `auto`, `cpu` or `cuda` in place of the scenario's. `force`: replace a complete run in `out`. `executor`:
     `batched`, or `reference`, slow and simple, with the same outcome. `gradients=False`: the clock alone, as with
-    `problem: none`. `progress`: is told how far the run has come.
+    `problem: none`. `progress`: is told how far the run has come. `stopwatch`: a `gossim.profiling.Stopwatch`, which
+    afterwards knows where the wall time went.
 
     Raises ScenarioError or InputError, before anything is written, for what cannot be run; RunError for a run that
     breaks down: what was recorded until then is in `out`.
@@ -257,8 +275,12 @@ def run(
     store = None if out is None else RunDirectory(Path(out))
     if store:
         store.refuse_overwriting(force)
-    ready = Experiment(scenario if isinstance(scenario, Scenario) else load(scenario), device, executor, gradients)
+    watch = Unwatched() if stopwatch is None else stopwatch
+    with watch.share("preparing"):
+        settings = scenario if isinstance(scenario, Scenario) else load(scenario)
+        ready = Experiment(settings, device, executor, gradients, stopwatch)
     results = ready.run(store, progress)
     if store:
-        store.write_figures(results.plot())
+        with watch.share("writing"):
+            store.write_figures(results.plot())
     return results

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 from .errors import InputError
@@ -13,6 +14,7 @@ from .program import Op, Probe
 
 if TYPE_CHECKING:
     from .problems.problem import Problem
+    from .profiling import Stopwatch
     from .scenario import Arm
 
 
@@ -47,9 +49,9 @@ class _ProbesOnly:
 
 
 class Gradients:
-    """Real gradients, by the executor of that name."""
+    """Real gradients, by the executor of that name, with a stopwatch or without."""
 
-    def __init__(self, arms: dict[str, Arm], executor: str):
+    def __init__(self, arms: dict[str, Arm], executor: str, stopwatch: Stopwatch | None = None):
         from .execute.batched import Batched
         from .execute.reference import Reference
         from .problems.build import device_name, device_named
@@ -58,6 +60,11 @@ class Gradients:
         if executor not in executors:
             raise InputError(f"executor = {executor!r}: must be one of {', '.join(executors)}")
         self.executor = executors[executor]
+        if stopwatch is not None:
+            from .execute.profiled import ProfiledBatched, ProfiledReference
+
+            timed = {"batched": ProfiledBatched, "reference": ProfiledReference}[executor]
+            self.executor = partial(timed, stopwatch)
         self.devices = {arm.device: device_named(arm.device) for arm in arms.values()}
         first = next(iter(self.devices.values()))
         self.device, self.device_name = first.type, device_name(first)

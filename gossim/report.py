@@ -18,6 +18,7 @@ from rich.text import Text
 
 from .errors import RunError
 from .parameters import parameters
+from .profiling import SHARES
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -210,6 +211,19 @@ def gradient_weights(found: Mapping[str, GradientWeights]) -> Table:
         counts = [f"{len(gradients):,}", f"{gradients['used_s'].count():,}"]
         shown.add_row(escape(arm), *counts, *("–" if n != n else f"{n:.4g}" for n in (initial, *numbers)))
     shown.caption = "Mean, smallest and largest over those τ that every worker has come to."
+    return shown
+
+
+def wall_time(seconds: Mapping[str, float]) -> Table:
+    """Where the wall time of a run went, all arms and seeds together: seconds, and shares of their sum."""
+    total_s = sum(seconds.values())
+    shown = Table(title="where the wall time went", box=box.HORIZONTALS, pad_edge=False, show_footer=True)
+    shown.add_column("share", "all", no_wrap=True)
+    shown.add_column(escape("[s]"), f"{total_s:,.2f}", justify="right", no_wrap=True)
+    shown.add_column(escape("[%]"), "100.0", justify="right", no_wrap=True)
+    shown.add_column("which is", no_wrap=True)
+    for name, share_s in seconds.items():
+        shown.add_row(name, f"{share_s:,.2f}", f"{100 * share_s / total_s:.1f}", SHARES[name])
     return shown
 
 

@@ -132,7 +132,7 @@ def test_every_column_is_explained(table: str) -> None:
 
 def test_the_commands_are_the_contracts() -> None:
     assert "gossim run SCENARIO [--set KEY=VALUE]… [--out DIR] [--device D] [--force] [--quiet]" in README
-    for option in ("--set", "--out", "--device", "--force", "--quiet", "--no-gradients"):
+    for option in ("--set", "--out", "--device", "--force", "--quiet", "--no-gradients", "--profile"):
         assert option in gossim_command("run", "--help").stdout
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -52,6 +52,36 @@ def continuous_distributions() -> dict[str, Any]:
     return {name: value for name, value in vars(scipy.stats).items() if isinstance(value, scipy.stats.rv_continuous)}
 
 
+SIMPLE_SHAPES: dict[str, tuple[str, ...]] = {
+    "beta": ("a", "b"),
+    "expon": (),
+    "fisk": ("c",),
+    "gamma": ("a",),
+    "halfnorm": (),
+    "invgamma": ("a",),
+    "invgauss": ("mu",),
+    "lognorm": ("s",),
+    "lomax": ("c",),
+    "pareto": ("b",),
+    "rayleigh": (),
+    "uniform": (),
+    "weibull_min": ("c",),
+}
+"""The shape parameters of laws on non-negative numbers that scipy takes whenever all of these are positive."""
+
+LARGE = 1e100
+"""From here on a law's end may overflow, and scipy is asked."""
+
+
+def surely_valid(name: str, given: Mapping[str, float]) -> bool:
+    """Whether these are plainly parameters of a duration, without asking scipy, which takes half a second to import."""
+    shapes = SIMPLE_SHAPES.get(name)
+    if shapes is None or not set(shapes) <= set(given) <= {*shapes, "loc", "scale"}:
+        return False
+    positive = [*(given[shape] for shape in shapes), given.get("scale", 1.0)]
+    return all(0 < value < LARGE for value in positive) and 0 <= given.get("loc", 0.0) < LARGE
+
+
 class Distribution(Law):
     """Any continuous distribution of `scipy.stats` on the non-negative numbers, in seconds.
 
@@ -63,6 +93,8 @@ class Distribution(Law):
 
     @model_validator(mode="after")
     def _is_a_delay(self) -> Distribution:
+        if surely_valid(self.distribution, self.__pydantic_extra__):
+            return self
         known = continuous_distributions()
         if self.distribution not in known:
             raise broken(f"unknown distribution '{self.distribution}'{nearest(self.distribution, [*LAWS, *known])}")

@@ -1,0 +1,88 @@
+"""Where the wall time of a run goes."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import TypeVar
+
+Item = TypeVar("Item")
+
+SHARES = {
+    "preparing": "imports, data, models, checks",
+    "events": "the clock, and the program that it emits",
+    "scheduling": "operations into batches and waves",
+    "gradients": "minibatches included",
+    "combining": "steps, merges, averages, and copying rows for gradients",
+    "probes": "distances and losses",
+    "writing": "tables and figures",
+    "rest": "all else, showing progress among it",
+}
+"""The shares of the wall time, in the order in which they are shown."""
+
+
+def _at_once() -> None:
+    """Nothing is under way."""
+
+
+class Stopwatch:
+    """The wall time since it was made, in seconds, by share: Σ seconds = total_s.
+
+    At each moment one share runs. A block inside of another stops the other's time, and lets it go on afterwards.
+    `settle` is called before the time is read: it waits for what a GPU has been given.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.perf_counter):
+        self.seconds: dict[str, float] = {}
+        self.settle = _at_once
+        self._clock = clock
+        self._running = "rest"
+        self._began = self._since = clock()
+
+    @contextmanager
+    def share(self, name: str) -> Iterator[None]:
+        """What the block takes belongs to `name`, but for blocks inside of it."""
+        outer = self._running
+        try:
+            self._switch(name)
+            yield
+        finally:
+            self._switch(outer)
+
+    def each(self, name: str, items: Iterable[Item]) -> Iterator[Item]:
+        """`items`; what making each of them takes belongs to `name`."""
+        iterator = iter(items)
+        while True:
+            with self.share(name):
+                try:
+                    item = next(iterator)
+                except StopIteration:
+                    return
+            yield item
+
+    @property
+    def total_s(self) -> float:
+        """From the beginning until the last time the share changed, or `read`."""
+        return self._since - self._began
+
+    def read(self) -> dict[str, float]:
+        """Seconds until now, of those shares that there were, in the order of SHARES."""
+        self._switch(self._running)
+        return {name: self.seconds[name] for name in SHARES if name in self.seconds}
+
+    def _switch(self, name: str) -> None:
+        self.settle()
+        now = self._clock()
+        self.seconds[self._running] = self.seconds.get(self._running, 0.0) + now - self._since
+        self._running, self._since = name, now
+
+
+class Unwatched:
+    """A stopwatch that is not there: nothing is timed."""
+
+    def share(self, name: str) -> AbstractContextManager[None]:
+        return nullcontext()
+
+    def each(self, name: str, items: Iterable[Item]) -> Iterable[Item]:
+        return items
