@@ -21,6 +21,7 @@ from rich.progress import track
 from rich.table import Table
 
 from benchmarks.clock import MANY, RATE, arm_of, timeouts
+from benchmarks.startup import startup
 from gossim.execute.batched import Batched
 from gossim.experiment import window_size
 from gossim.numeric import Executed, Nothing
@@ -147,7 +148,7 @@ def memory_per_worker(whose: str) -> float:
 
 def main() -> None:
     torch.set_num_threads(1)
-    table = Table("work", "workers", "simulator\n[steps/s]", "compared with", "it\n[per s]", "ratio")
+    table = Table("work", "workers", "simulator,\nsteps/s", "compared with", "it,\nper s", "ratio")
     for name, settings, workers, steps in track(WORK, "measuring"):
         arm = arm_of(settings, workers, steps)
         problem = build(arm.problem, workers, 0, "float32", torch.device("cpu"))
@@ -166,6 +167,7 @@ def main() -> None:
     console.print(table)
     for what, bytes_per_worker in (("clock alone", memory_per_worker("ours")), ("SimPy", memory_per_worker("bare"))):
         console.print(f"{what}: {bytes_per_worker:,.0f} bytes a worker with {MANY:,} workers")
+    console.print(startup())
 
 
 if __name__ == "__main__":
