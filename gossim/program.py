@@ -216,6 +216,8 @@ class Program:
         self.rows.require_readable(row)
 
     def _write(self, row: int) -> None:
+        if row in self.behind:
+            raise RowError(f"row {row} was written while its worker takes local steps: take them one by one")
         self.rows.require_held(row)
         self.rows.written[row] = True
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
@@ -11,14 +11,17 @@ from clusters import failing_clusters
 from conftest import ALGORITHMS, DIGITS, UNRELIABLE, only_arm, trajectory, world_of
 from hypothesis import given, settings
 from torch import nn
+from torch.nn.utils import parametrizations, prune
 
+from gossim.algorithms import Algorithm
 from gossim.errors import RunError
 from gossim.execute.reference import Reference
 from gossim.problems.build import build
 from gossim.problems.dense import Dense
 from gossim.problems.settings import ProblemSettings
-from gossim.program import LocalSteps, Program, expanded
+from gossim.program import LocalSteps, Program, RowError, expanded
 from gossim.scenario import Arm
+from gossim.sim.worker import Worker
 from gossim.sim.world import World
 
 PLANNING = ("sgd", "gosgd_push", "gosgd_pull", "local_sgd", "diloco", "moshpit", "easgd")
@@ -156,3 +159,107 @@ def test_other_networks_are_not_taken_for_dense_ones(change: str) -> None:
     else:
         layers[2] = nn.Tanh()
     assert Dense.of(nn.Sequential(*layers)) is None
+
+
+def test_clocks_that_run_for_months() -> None:
+    """Whole numbers of picoseconds outgrow those of an array."""
+    for time_s, end_s, steps in ((1e4, 9e6, 900), (1e5, 2e8, 2000), (900.0, 9e6, 10_000)):
+        arm = only_arm(workers=1, compute={"time_s": time_s}, until={"time_s": end_s}, probe={"every_s": 1e9})
+        world = world_of(arm)
+        for _ in world.windows(100, 10**9):
+            """The clock runs."""
+        assert (world.gradient_steps, world.clock.now_s) == (steps, end_s)
+
+
+def test_the_age_of_messages_of_a_run_that_broke_is_of_those_that_are_reckoned() -> None:
+    def staleness(every_s: float) -> tuple[float | None, float | None]:
+        faults = [{"name": "crash", "workers": [0, 1, 2, 3], "at_s": 20.0}]
+        world = world_of(only_arm(until={"time_s": 50}, faults=faults, probe={"every_s": every_s}))
+        with pytest.raises(RunError, match="every worker is down"):
+            for _ in world.windows(100, 10**9):
+                """The clock runs."""
+        return world.staleness()
+
+    steps, seconds = staleness(1.0)
+    assert steps is not None
+    assert seconds is not None
+    assert 1 < steps < 6
+    assert staleness(1000.0) == (None, seconds)
+
+
+class Odd(Algorithm):
+    """Worker 0 plans its steps, the others do something to it meanwhile, or on their own."""
+
+    name: str = "odd"
+    what: str = ""
+
+    def worker(self, w: Worker) -> Any:
+        if w.index == 0:
+            yield from w.local_steps()
+        while True:
+            gradient = w.gradient()
+            yield w.compute()
+            w.step(gradient)
+            first = w.world.workers[0]
+            if self.what == "overwrite":
+                first.combine(first.row, (1.0, w.row))
+            elif self.what == "interfere":
+                first.gradient()
+            elif self.what == "ask" and first.steps % 2:
+                w.combine(w.row, (0.5, w.row), (0.5, first.row))
+
+
+@pytest.mark.parametrize(
+    ("what", "error", "told"),
+    [
+        ("overwrite", RowError, "written while its worker takes local steps"),
+        ("interfere", RunError, "only one process"),
+    ],
+)
+def test_what_cannot_be_done_to_a_worker_that_takes_local_steps_is_refused(what: str, error: Any, told: str) -> None:
+    arm = only_arm(until={"time_s": 5}).model_copy(update={"algorithm": Odd(what=what)})
+    with pytest.raises(error, match=told):
+        trajectory(arm)
+
+
+@pytest.mark.parametrize("until", [{"time_s": 20}, {"gradient_steps": 700}])
+def test_others_may_look_and_count_at_any_time(until: dict[str, Any]) -> None:
+    arm = only_arm(until=until, probe={"every_s": 1000.0}).model_copy(update={"algorithm": Odd(what="ask")})
+    one_by_one = trajectory(arm, stepwise=True)
+    same(one_by_one, trajectory(arm))
+    same(one_by_one, trajectory(arm, window=10**9))
+
+
+class Late(Algorithm):
+    """Takes what has come only now and then."""
+
+    weighted: ClassVar[bool] = True
+    name: str = "late"
+
+    def worker(self, w: Worker) -> Any:
+        while True:
+            for _ in range(3):
+                if (yield from w.local_steps_until(0.2)):
+                    w.push(w.random_peer())
+            for message in w.receive():
+                w.merge(message)
+
+
+def test_what_lies_in_the_mailbox_already_ends_it_after_one_step() -> None:
+    arm = only_arm(until={"time_s": 20}).model_copy(update={"algorithm": Late()})
+    same(trajectory(arm, stepwise=True), trajectory(arm, window=10**9))
+
+
+@pytest.mark.parametrize("how", ["pruned", "hooked", "tied", "normed"])
+def test_networks_with_something_hung_onto_them_are_left_to_autograd(how: str) -> None:
+    linear = nn.Linear(64, 64)
+    last = linear if how == "tied" else nn.Linear(64, 10)
+    network = nn.Sequential(nn.Flatten(), linear, nn.ReLU(), last)
+    assert how == "tied" or Dense.of(network)
+    if how == "pruned":
+        prune.random_unstructured(linear, "weight", amount=0.5)
+    elif how == "hooked":
+        linear.register_forward_hook(lambda module, inputs, output: 3 * output)
+    elif how == "normed":
+        parametrizations.weight_norm(linear)
+    assert Dense.of(network) is None

@@ -16,6 +16,11 @@ import torch
 from torch import nn
 
 
+def _has_hooks(module: nn.Module) -> bool:
+    kinds = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
+    return any(getattr(module, kind) for kind in kinds)
+
+
 class Dense:
     """A network that is nothing but such layers, of these `widths`, inputs first."""
 
@@ -35,6 +40,10 @@ class Dense:
         linear = [layer for layer in layers[::2] if type(layer) is nn.Linear and layer.bias is not None]
         between = [layer for layer in layers[1::2] if type(layer) is nn.ReLU]
         if len(linear) != len(between) + 1 or len(linear) + len(between) != len(layers):
+            return None
+        # Its parameters, each once, and nothing hung onto it: pruning, weight norms and hooks change what it computes.
+        own = [f"{place}.{name}" for place in range(1, len(network), 2) for name in ("weight", "bias")]
+        if [name for name, _ in network.named_parameters()] != own or any(map(_has_hooks, network.modules())):
             return None
         return cls([linear[0].in_features, *(layer.out_features for layer in linear)])
 

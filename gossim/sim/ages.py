@@ -12,52 +12,59 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
+    from .exchanges import Exchange
     from .network import Message
 
 
 class Ages:
-    """`steps`: those whose instants are kept."""
+    """`kept`: steps and merges that are not reckoned yet."""
 
     def __init__(self) -> None:
-        self.steps = 0
+        self.kept = 0
         self._before = 0  # steps that ended before those that are kept
         self._single: list[int] = []
         self._ends: list[np.ndarray] = []
-        self._merged: list[tuple[Message, int]] = []
+        self._merged: list[tuple[Exchange, int | None, int, int]] = []  # sent after so many steps, sent, merged
 
     def stepped(self, tick: int) -> None:
         """A step has ended at that tick."""
-        self.steps += 1
+        self.kept += 1
         self._single.append(tick)
 
     def stepped_at(self, ends: np.ndarray) -> None:
         """Steps have ended at these ticks."""
-        self.steps += len(ends)
+        self.kept += len(ends)
         self._ends.append(ends)
 
     def merged(self, message: Message, tick: int) -> None:
         """`message` was merged at that tick."""
-        self._merged.append((message, tick))
+        assert message.exchange is not None
+        self.kept += 1
+        self._merged.append((message.exchange, message.sent_steps, message.sent, tick))
 
     def reckon(self, in_flight: Iterable[Message]) -> None:
         """Add up the ages of what was merged, when all steps up to now are told and this instant is over; what is
         `in_flight` keeps the number of steps that were taken before it was sent."""
-        ends = np.sort(np.concatenate([*self._ends, np.array(self._single, dtype=np.int64)]))
-        merged = [message for message, _ in self._merged]
-        until = self._before + ends.searchsorted([tick for _, tick in self._merged], side="right")
-        for message, steps in zip(merged, until.tolist(), strict=True):
-            assert message.exchange is not None
-            message.exchange.age_steps += steps
-        young = [message for message in (*merged, *in_flight) if message.sent_steps is None]
-        since = self._before + ends.searchsorted([message.sent for message in young], side="right")
-        for message, steps in zip(young, since.tolist(), strict=True):
+        ends = np.sort(np.concatenate([*self._ends, _ticks(self._single)]))
+
+        def steps_by(ticks: list[int]) -> list[int]:
+            return (self._before + ends.searchsorted(_ticks(ticks), side="right")).tolist()
+
+        since = steps_by([sent for _, _, sent, _ in self._merged])
+        until = steps_by([merged for _, _, _, merged in self._merged])
+        for (exchange, before, _, _), after, by_then in zip(self._merged, since, until, strict=True):
+            exchange.age_steps += by_then - (after if before is None else before)
+            exchange.aged += 1
+        young = [message for message in in_flight if message.sent_steps is None]
+        for message, steps in zip(young, steps_by([message.sent for message in young]), strict=True):
             message.sent_steps = steps
-        for message in merged:
-            assert message.exchange is not None
-            assert message.sent_steps is not None
-            message.exchange.age_steps -= message.sent_steps
-        self._before += self.steps
-        self.steps = 0
+        self._before += len(ends)
+        self.kept = 0
         self._single.clear()
         self._ends.clear()
         self._merged.clear()
+
+
+def _ticks(ticks: list[int]) -> np.ndarray:
+    """As an array, of Python's own numbers where they are too large for others."""
+    return np.array(ticks, dtype=np.int64 if max(ticks, default=0) < 2**62 else object)

@@ -14,8 +14,8 @@ from .clock import PER_SECOND
 from .delays import ComputeTime, Law
 from .stragglers import AnyStraggler, Lengthen
 
-MANY_TICKS = 2.0**62
-"""More does not fit into the whole numbers of an array."""
+MANY_TICKS = 2.0**50
+"""Some twenty minutes. Longer times are not told ahead: a block of them might not fit into the numbers of an array."""
 
 
 class ComputeSettings(Frozen):

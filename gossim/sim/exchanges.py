@@ -17,12 +17,13 @@ Link = tuple[int, int]
 @dataclass(slots=True)
 class Exchange:
     """Of one sender with one receiver: messages with parameters that were sent (what is sent again counts again) and
-    their bytes; those that were merged, and the ages that they had, summed: gradient steps of all workers since they
-    were sent, and ticks."""
+    their bytes; those that were merged, and the ages that they had, summed: ticks, and gradient steps of all workers
+    since they were sent, of which only those that are `aged` have been reckoned."""
 
     messages: int = 0
     size_bytes: float = 0
     merged: int = 0
+    aged: int = 0
     age_steps: int = 0
     age_ticks: int = 0
 
@@ -30,7 +31,8 @@ class Exchange:
         """Mean age of the messages that were merged, in steps and in seconds; None where none was."""
         if not self.merged:
             return None, None
-        return self.age_steps / self.merged, self.age_ticks / self.merged / PER_SECOND
+        steps = self.age_steps / self.aged if self.aged else None
+        return steps, self.age_ticks / self.merged / PER_SECOND
 
     def __iadd__(self, other: Exchange) -> Exchange:
         for name in self.__slots__:

@@ -59,6 +59,7 @@ class Stretch:
         """Give up the step that is being taken now, and all that were to come. Returns those that were taken."""
         self.settle()
         self.worker.world.ahead -= self.planned - self.done
+        self.worker.world.program.gradients += self.done + 1
         self._leave()
         return self.done
 
@@ -81,15 +82,14 @@ class Stretch:
             resume(self.finished)
 
     def _tell(self, over: int) -> None:
-        worker, count = self.worker, over - self.done
-        world = worker.world
+        worker, begin, count = self.worker, self.done, over - self.done
+        self.done = over  # first: the count of steps may end in a cut of this stretch
         if self.plain and worker.optimizer:
-            world.program.local_steps(worker.row, worker.index, self.first + self.done, count, *self.plain)
+            worker.world.program.local_steps(worker.row, worker.index, self.first + begin, count, *self.plain)
             worker.optimizer.steps += count
-        worker.steps += count
+        worker.taken += count
         worker.gradients = self.first + over + (over < self.planned)
-        world.stepped_at(self.ends[self.done : over])
-        self.done = over
+        worker.world.stepped_at(self.ends[begin:over])
 
     def _leave(self) -> None:
         self.worker.stretch = None

@@ -42,7 +42,7 @@ class Worker(Recovering):
             else None
         )
         self.rng = PeerRandom(world.seed, index)
-        self.steps = 0
+        self.taken = 0  # steps that are told; `steps` is what there is to ask
         self.gradients = 0
         self.activity = Activity(world.clock, world.timeline, index)
         self.stretch: Stretch | None = None
@@ -51,8 +51,16 @@ class Worker(Recovering):
         # Its own, not the common pool's: rows that change hands would tie the workers' gradients to each other.
         self._spare_rows: list[int] = []
 
+    @property
+    def steps(self) -> int:
+        """Gradient steps that it has taken."""
+        if self.stretch is not None:
+            self.stretch.settle()
+        return self.taken
+
     def gradient(self) -> int:
         """The row of the gradient at the parameters as they are now, on this worker's next minibatch."""
+        self._require_idle()
         row = self._spare_rows.pop() if self._spare_rows else self.world.program.rows.allocate()
         self.world.program.grad(row, self.row, self.index, self.gradients)
         self.gradients += 1
@@ -85,7 +93,8 @@ class Worker(Recovering):
             draws = self.rng.ahead()
             below = draws < probability
             first = int(below.argmax())
-            taken = yield from self._steps(first + 1 if below[first] else len(draws))
+            most = first + 1 if below[first] else len(draws)
+            taken = yield from self._steps(1 if self.mailbox else most)
             self.rng.skip(taken)
             if below[taken - 1]:
                 return True
@@ -94,6 +103,7 @@ class Worker(Recovering):
 
     def _steps(self, most: int | None) -> Generator[simpy.Event, Any, int]:
         """Take at least one step, and at most so many: as many as can be planned at once. Returns how many."""
+        self._require_idle()
         plannable = self.world.plannable(self)
         if plannable:
             durations = self._compute_s.ahead()[: min(most or plannable, plannable)]
@@ -107,6 +117,12 @@ class Worker(Recovering):
         yield self.compute()
         self.step(gradient)
         return 1
+
+    def _require_idle(self) -> None:
+        if self.stretch is not None:
+            raise RunError(
+                f"worker {self.index} begins a gradient while it takes local steps: only one process at a time can"
+            )
 
     def heard(self) -> None:
         if self.stretch is not None and self._listens:
@@ -132,7 +148,7 @@ class Worker(Recovering):
 
     def count_step(self) -> None:
         """A gradient of this worker has moved parameters, here or elsewhere."""
-        self.steps += 1
+        self.taken += 1
         self.world.stepped()
 
     def give_back(self, row: int) -> None:

@@ -28,8 +28,11 @@ if TYPE_CHECKING:
 UNLIMITED = 2**30
 """Steps."""
 
-MANY_STEPS = 2**20
-"""So many instants are kept at most, at 8 bytes each."""
+LATEST = 2**61
+"""Ticks, of a clock that has run for a month: what is planned later might not fit into the numbers of an array."""
+
+MANY_STEPS = 2**16
+"""So many steps and merges are kept to be reckoned, or one for each worker where there are more of these."""
 
 
 class WorkerFacts(NamedTuple):
@@ -69,7 +72,7 @@ class World:
     `message_bytes` is the size of one parameter vector; `gradient_steps` ends the run at the first instant at which
     the workers have taken that many together; `one` is the unit of weight, which a test may set to `Fraction(1)`.
     Where nothing `learns`, the program holds probes only. With `stepwise` every step is an event of its own, and in the
-    program when it happens; otherwise steps between exchanges may be planned together, which changes no number.
+    program when it happens; otherwise steps between exchanges may be planned together (`gossim.sim.stretch`).
     """
 
     def __init__(
@@ -140,20 +143,17 @@ class World:
         So few that the last step of the run is not among several of anybody: towards the end, one at a time.
         """
         plain = worker.optimizer is None or worker.optimizer.plain
-        if self.stepwise or not plain or not self.timeline.full:
+        if self.stepwise or not plain or not self.timeline.full or self.clock.now > LATEST:
             return 0
         if self.gradient_steps_limit == math.inf:
             return UNLIMITED
         if self._last_steps:
             return 1
-        room = self.gradient_steps_limit - self.gradient_steps - self.ahead
-        if room > 2 * len(self.workers):
-            return int(room) // len(self.workers) - 1
-        self._last_steps = True
-        for other in self.workers:
-            if other.stretch is not None:
-                other.stretch.cut()
-        return 1
+        return int(self._room()) // len(self.workers) - 1
+
+    def _room(self) -> float:
+        """Steps that are neither taken nor planned before the run ends."""
+        return self.gradient_steps_limit - self.gradient_steps - self.ahead
 
     def stepped(self) -> None:
         """A worker has taken a step; the last one that was asked for ends the run once this instant is over.
@@ -171,9 +171,14 @@ class World:
 
     def _counted(self, steps: int) -> None:
         before, self.gradient_steps = self.gradient_steps, self.gradient_steps + steps
+        if not self._last_steps and self._room() <= 3 * len(self.workers):
+            self._last_steps = True
+            for worker in self.workers:
+                if worker.stretch is not None:
+                    worker.stretch.cut()
         if before < self.gradient_steps_limit <= self.gradient_steps:
             self.clock.after_all(self.clock.now_s, lambda: self._finish(self.clock.now_s))
-        if self.network.ages.steps > MANY_STEPS and not self._reckoning:
+        if self.network.ages.kept > max(MANY_STEPS, len(self.workers)) and not self._reckoning:
             self._reckoning = True
             self.clock.after_all(self.clock.now_s, self._reckon)
 
