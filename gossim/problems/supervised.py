@@ -137,7 +137,7 @@ class SupervisedProblem(Problem):
         shaped = zip(self.parameters.items(), parts, strict=True)
         return {name: part.unflatten(-1, p.shape) if p.dim() else part[..., 0] for (name, p), part in shaped}
 
-    @torch.inference_mode()
+    @torch.no_grad()
     def _evaluate(self, x: torch.Tensor, inputs: torch.Tensor, labels: torch.Tensor) -> tuple[float, float]:
         """Mean loss and share of right answers."""
         loss = right = torch.zeros((), dtype=torch.float64, device=self.device)
