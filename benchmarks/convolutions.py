@@ -1,8 +1,8 @@
 """The convolutional network: the simulator against the fastest bare loop that we know of.
 
-The loop has M single models, one after the other: torch's own modules in `channels_last`, which keeps filters and images
-channel by channel for each pixel, torch's own backward pass, dropout and fused SGD, minibatches cut from one tensor. On a
-CPU nearly all of its time is spent in the convolutions, at the speed of a matrix product of the same size.
+The loop has M single models, one after the other: torch's own modules in `channels_last`, which keeps filters and
+images channel by channel for each pixel, torch's own backward pass, dropout and fused SGD, minibatches cut from one
+tensor. Nearly all of its time is spent in the convolutions, at the speed of a matrix product of the same size.
 """
 
 from __future__ import annotations

@@ -11,7 +11,6 @@ import torch
 from ..problems.problem import Problem
 from ..program import LocalSteps
 
-
 PIECE_BYTES = 2**25
 """Of rows that are moved at once on a CPU: more memory than this is fetched anew from the system each time."""
 
