@@ -21,6 +21,7 @@ from rich.progress import track
 from rich.table import Table
 
 from benchmarks.clock import MANY, RATE, arm_of, timeouts
+from benchmarks.convolutions import compared, two_threads_over_one
 from benchmarks.startup import startup
 from gossim.execute.batched import Batched
 from gossim.experiment import window_size
@@ -42,7 +43,6 @@ WORK: list[tuple[str, dict[str, Any], int, int]] = [
     ("logistic", {"model": {"name": "logistic"}, **DIGITS}, 1000, 300_000),
     ("mlp 64-128-10", {"model": {"name": "mlp", "hidden": [128]}, **DIGITS}, 8, 8_000),
     ("mlp 64-128-10", {"model": {"name": "mlp", "hidden": [128]}, **DIGITS}, 1000, 40_000),
-    ("gosgd_cnn", CNN, 8, 400),
 ]
 """Name, problem, workers, gradient steps."""
 
@@ -159,6 +159,12 @@ def main() -> None:
         for what, other in others.items():
             ours, theirs, ratio = compare(lambda: simulate(problem, arm), lambda: other(problem, arm))  # noqa: B023
             table.add_row(name, f"{workers}", f"{ours:,.0f}", what, f"{theirs:,.0f}", f"{ratio:.2f}")
+    arm = arm_of(CNN, 8, 800)
+    problem = build(arm.problem, arm.workers, 0, "float32", torch.device("cpu"))
+    found = compared(lambda: simulate(problem, arm), problem, arm, 2)
+    row = (f"{found.ours:,.1f}", "single models, channels_last", f"{found.theirs:,.1f}")
+    table.add_row("gosgd_cnn", "8", *row, f"{found.ratio:.2f}")
+    table.add_row("the same, probes left out", "8", "", "", "", f"{found.ratio_without_probes:.2f}")
     for workers, steps in ((100, 300_000), (1000, 1_000_000), (MANY, 5 * MANY)):
         arm = arm_of({"model": {"name": "noise", "dim": 650}}, workers, steps)
         ours, theirs, ratio = compare(lambda: clock_alone(arm), lambda: bare_timeouts(workers, 300_000))  # noqa: B023
@@ -168,6 +174,8 @@ def main() -> None:
     for what, bytes_per_worker in (("clock alone", memory_per_worker("ours")), ("SimPy", memory_per_worker("bare"))):
         console.print(f"{what}: {bytes_per_worker:,.0f} bytes a worker with {MANY:,} workers")
     console.print(startup())
+    threads = two_threads_over_one(lambda: simulate(problem, arm), 2)
+    console.print(f"gosgd_cnn, two threads over one: {threads:.2f}")
 
 
 if __name__ == "__main__":

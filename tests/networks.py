@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import threading
 
 import torch
 from torch import nn
@@ -92,6 +93,30 @@ def unused_layer() -> nn.Module:
 
 def randomised_relu() -> nn.Module:
     return nn.Sequential(nn.Flatten(), nn.RReLU(), nn.Linear(64, 10))
+
+
+class _Viewed(nn.Module):
+    """Relies on torch's usual layout in memory."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.second = nn.Conv2d(1, 3, 3), nn.Conv2d(3, 4, 3)
+        self.last = nn.Linear(4 * 16, 10)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = torch.relu(self.second(torch.relu(self.first(x))))
+        logits: torch.Tensor = self.last(x.view(len(x), -1))
+        return logits
+
+
+def viewed() -> nn.Module:
+    return _Viewed()
+
+
+def not_to_be_copied() -> nn.Module:
+    network = small_cnn()
+    network.lock = threading.Lock()
+    return network
 
 
 def frozen() -> nn.Module:

@@ -184,7 +184,7 @@ def test_convolutions_batched_as_on_a_gpu(name: str) -> None:
     arm = only_arm(algorithm=ALGORITHMS[name], problem=PROBLEMS["conv"])
     problem = build(arm.problem, arm.workers, 0, "float64", CPU)
     assert problem.one_by_one
-    problem.one_by_one = False
+    problem.one_by_one = None
     _, _, together = trajectory(arm, problem=problem)
     _, _, plain = trajectory(arm, Reference)
     torch.testing.assert_close(together[-1], plain[-1], rtol=1e-10, atol=1e-12)

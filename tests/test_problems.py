@@ -334,6 +334,33 @@ def test_networks_that_are_reproducible_after_all(factory: str) -> None:
     assert together.shape == (2, problem.dim)
 
 
+@pytest.mark.parametrize("layout", ["channels_last", "usual"])
+def test_threads_change_nothing_about_convolutions(layout: str) -> None:
+    """Not one bit, of gradients or of losses: each is computed on one thread, in whatever order."""
+    factory = "small_cnn" if layout == "channels_last" else "viewed"
+    generator, found, rows = torch.Generator().manual_seed(1), [], None
+    for threads in (1, 3):
+        torch.set_num_threads(threads)
+        try:
+            problem = problem_of("conv", model={"name": f"networks:{factory}"})
+            assert (problem.one_by_one.layout == torch.channels_last) == (layout == "channels_last")
+            rows = torch.randn(7, problem.dim, dtype=problem.dtype, generator=generator) / 3 if rows is None else rows
+            losses = problem.losses(rows[0])  # first, where copies are made that gradients use too
+            found.append((problem.gradients(rows, [0, 1, 2, 0, 1, 2, 0], range(7)), losses))
+            assert torch.get_num_threads() == threads
+        finally:
+            torch.set_num_threads(1)
+    assert torch.equal(found[0][0], found[1][0])
+    assert found[0][1] == found[1][1]
+    alone = problem.gradient(rows[3], 0, 3)
+    torch.testing.assert_close(found[1][0][3], alone, rtol=1e-11, atol=1e-13)
+
+
+def test_a_network_that_cannot_be_copied_is_refused() -> None:
+    with pytest.raises(InputError, match="a copy of the network cannot be made: TypeError: cannot pickle"):
+        problem_of("conv", model={"name": "networks:not_to_be_copied"})
+
+
 def test_dropout_used_twice_draws_twice() -> None:
     network = nn.Sequential(nn.Dropout(0.5), nn.Identity())
     network[1] = network[0]

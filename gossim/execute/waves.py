@@ -11,6 +11,9 @@ import torch
 from ..problems.problem import Problem
 from ..program import LocalSteps
 
+PIECE_BYTES = 2**25
+"""Of rows that are moved at once on a CPU: more memory than this is fetched anew from the system each time."""
+
 
 class Wave(NamedTuple):
     """One step x ← keep · x − rate · ∇L of each of `rows`, which are in order; all arrays are `(batch,)`."""
@@ -22,7 +25,17 @@ class Wave(NamedTuple):
     rate: float
 
     def take(self, bank: torch.Tensor, problem: Problem) -> None:
-        """Move these rows of the `bank`, in place where they lie side by side."""
+        """Move these rows of the `bank`."""
+        rows = len(self.rows)
+        on_cpu = bank.device.type == "cpu"
+        at_once = max(1, PIECE_BYTES // (bank.shape[1] * bank.element_size())) if on_cpu else rows
+        for first in range(0, rows, at_once):
+            piece = slice(first, first + at_once)
+            part = Wave(self.rows[piece], self.workers[piece], self.steps[piece], self.keep, self.rate)
+            part.take_together(bank, problem)
+
+    def take_together(self, bank: torch.Tensor, problem: Problem) -> None:
+        """The same in one call, in place where the rows lie side by side."""
         low, high = int(self.rows[0]), int(self.rows[-1]) + 1
         together = high - low == len(self.rows)
         index = None if together else torch.from_numpy(self.rows).to(bank.device)

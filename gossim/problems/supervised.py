@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+
 import numpy as np
 import torch
 from torch import nn
@@ -10,6 +12,7 @@ from torch.nn.functional import cross_entropy
 
 from ..errors import InputError, told
 from ..rng import Purpose, key
+from .copies import Batch, Copies, Copy, laid_out
 from .dense import Dense
 from .dropout import make_reproducible
 from .keyed import StepKeys
@@ -20,6 +23,9 @@ from .views import Samples
 
 EVALUATION_CHUNK = 1000
 """Samples that are evaluated at once."""
+
+CONVOLUTION_CHUNK = 50
+"""The same for networks with convolutions on a CPU, whose activations are to stay in its cache."""
 
 
 class SupervisedProblem(Problem):
@@ -44,13 +50,15 @@ class SupervisedProblem(Problem):
         self.sizes = [p.numel() for p in self.parameters.values()]
         self.dim = sum(self.sizes)
         self.minibatches = Minibatches(assigned, samples.views, batch_size, seed)
+        self.workers = len(assigned)
         self.keys = StepKeys(seed, Purpose.DROPOUT, len(assigned), self.device)
         convolutions = nn.Conv1d | nn.Conv2d | nn.Conv3d
         self.large_operations = any(isinstance(module, convolutions) for module in self.network.modules())
-        # On a CPU a batched convolution is slower than one network after the other (docs/performance.md).
-        self.one_by_one = self.large_operations and self.device.type == "cpu"
         self.dense = Dense.of(self.network)
         self._check_output(classes)
+        # On a CPU a batched convolution is slower than one network after the other (docs/performance.md).
+        alone = self.large_operations and self.device.type == "cpu"
+        self.one_by_one = Copies(self.network, self.mask, samples.central(samples.test_x[:2])) if alone else None
 
     @property
     def layers(self) -> dict[str, int]:
@@ -67,9 +75,10 @@ class SupervisedProblem(Problem):
         inputs, labels, keys = self._batch(workers, steps)
         if self.dense:
             return self.dense.gradients(x, inputs, labels)
-        if self.one_by_one or len(workers) == 1:
-            rows = zip(x, inputs, labels, keys, strict=True)
-            return torch.stack([self._gradient(*row) for row in rows])
+        if self.one_by_one:
+            return self._alone(self.one_by_one, x, map(Batch, inputs, labels, keys))
+        if len(workers) == 1:
+            return self._gradient(x[0], inputs[0], labels[0], keys[0]).unsqueeze(0)
         leaves = {name: part.detach().requires_grad_() for name, part in self._unflatten(x).items()}
         # No loss depends on another's parameters: the gradient of their sum is the gradient of each.
         total = vmap(self._loss_of_one)(leaves, inputs, labels, keys).sum()
@@ -90,10 +99,23 @@ class SupervisedProblem(Problem):
     def _gradient(
         self, x: torch.Tensor, inputs: torch.Tensor, labels: torch.Tensor, mask_key: torch.Tensor
     ) -> torch.Tensor:
-        leaves = {name: _laid_out(part.detach()).requires_grad_() for name, part in self._unflatten(x).items()}
-        loss = cross_entropy(self._logits(leaves, _laid_out(inputs), mask_key), labels)
+        layout = self.one_by_one.layout if self.one_by_one else torch.contiguous_format
+        parts = self._unflatten(x.detach()).items()
+        leaves = {name: laid_out(part, layout).detach().requires_grad_() for name, part in parts}
+        loss = cross_entropy(self._logits(leaves, laid_out(inputs, layout), mask_key), labels)
         slopes = torch.autograd.grad(loss, list(leaves.values()), allow_unused=True, materialize_grads=True)
         return torch.cat([slope.flatten() for slope in slopes])
+
+    def _alone(self, copies: Copies, x: torch.Tensor, batches: Iterable[Batch]) -> torch.Tensor:
+        """A single worker has all threads for each operation; with several each has one for its whole gradient."""
+        out = torch.empty_like(x)
+        jobs = [(self._parts(row), batch, self._parts(into)) for row, batch, into in zip(x, batches, out, strict=True)]
+        run = copies.in_turn if self.workers == 1 else copies.each
+        run(Copy.gradient, jobs)
+        return out
+
+    def _parts(self, x: torch.Tensor) -> list[torch.Tensor]:
+        return list(self._unflatten(x).values())
 
     def _logits(
         self, parameters: dict[str, torch.Tensor], inputs: torch.Tensor, mask_key: torch.Tensor
@@ -118,15 +140,24 @@ class SupervisedProblem(Problem):
     @torch.no_grad()
     def _evaluate(self, x: torch.Tensor, inputs: torch.Tensor, labels: torch.Tensor) -> tuple[float, float]:
         """Mean loss and share of right answers."""
-        parameters = self._unflatten(x)
-        self.network.eval()
         loss = right = torch.zeros((), dtype=torch.float64, device=self.device)
-        for chunk, answers in zip(inputs.split(EVALUATION_CHUNK), labels.split(EVALUATION_CHUNK), strict=True):
-            logits = functional_call(self.network, parameters, self.samples.central(chunk))
-            loss = loss + cross_entropy(logits, answers, reduction="none").double().sum()
-            right = right + (logits.argmax(dim=1) == answers).sum()
-        self.network.train()
+        answers = labels.split(CONVOLUTION_CHUNK if self.one_by_one else EVALUATION_CHUNK)
+        for logits, chunk in zip(self._outputs(x, inputs), answers, strict=True):
+            loss = loss + cross_entropy(logits, chunk, reduction="none").double().sum()
+            right = right + (logits.argmax(dim=1) == chunk).sum()
         return float(loss) / len(labels), float(right) / len(labels)
+
+    def _outputs(self, x: torch.Tensor, inputs: torch.Tensor) -> Iterator[torch.Tensor]:
+        """Logits, without dropout, chunk by chunk."""
+        if self.one_by_one:
+            parts = self._parts(x)
+            chunks = [(parts, self.samples.central(chunk)) for chunk in inputs.split(CONVOLUTION_CHUNK)]
+            yield from self.one_by_one.each(Copy.logits, chunks)
+            return
+        self.network.eval()
+        for chunk in inputs.split(EVALUATION_CHUNK):
+            yield functional_call(self.network, self._unflatten(x), self.samples.central(chunk))
+        self.network.train()
 
     def _check_output(self, classes: int) -> None:
         frozen = [name for name, parameter in self.parameters.items() if not parameter.requires_grad]
@@ -148,11 +179,6 @@ class SupervisedProblem(Problem):
                 f"problem.model: gives {output.dtype} of shape {tuple(output.shape)} for 2 samples, not "
                 f"(2, {classes}) logits"
             )
-
-
-def _laid_out(x: torch.Tensor) -> torch.Tensor:
-    """Images and their filters channel by channel for each pixel, which convolutions on a CPU are faster with."""
-    return x.contiguous(memory_format=torch.channels_last) if x.dim() == 4 else x
 
 
 def initialised(spec: ModelSpec, shape: tuple[int, ...], classes: int, seed: int) -> nn.Module:

@@ -1,0 +1,137 @@
+"""Networks with convolutions on a CPU: one gradient after the other, and as many at a time as there are threads.
+
+A batched convolution is slower there than one network after the other. And an operation that is shared out among cores
+ends with the slowest of them, layer after layer. So each thread has a copy of the network, computes on one core, and
+takes whole gradients: what it finds does not depend on how many threads there are.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from queue import SimpleQueue
+from typing import Any, NamedTuple, TypeVar
+
+import torch
+from torch import nn
+from torch.nn.functional import cross_entropy
+
+from ..errors import InputError, told
+from ..execute.threads import one_thread
+from .dropout import Masks
+
+Parts = Sequence[torch.Tensor]
+"""Parameters, or their gradients, in the shapes that the network has them in; in its order."""
+
+Found = TypeVar("Found")
+
+
+class Batch(NamedTuple):
+    """Inputs, `(B, ...)`, labels, `(B,)`, and the key of the dropout masks, a number."""
+
+    inputs: torch.Tensor
+    labels: torch.Tensor
+    mask_key: torch.Tensor
+
+
+class Copy:
+    """A network with parameters of its own, in which filters and images lie in this `layout`."""
+
+    def __init__(self, network: nn.Module, mask: Masks | None, layout: torch.memory_format):
+        self.network, self.mask = copy.deepcopy((network, mask))
+        for leaf in self.network.parameters():
+            leaf.data = laid_out(leaf.data, layout)
+        self.layout = layout
+        self.leaves = list(self.network.parameters())
+
+    def gradient(self, x: Parts, batch: Batch, out: Parts) -> None:
+        """`out` ← ∇L at `x` on `batch`."""
+        self._move_to(x)
+        if self.mask is not None:
+            self.mask.begin(batch.mask_key)
+        loss = cross_entropy(self.network(self._laid_out(batch.inputs)), batch.labels)
+        slopes = torch.autograd.grad(loss, self.leaves, allow_unused=True, materialize_grads=True)
+        for part, slope in zip(out, slopes, strict=True):
+            part.copy_(slope)
+
+    @torch.inference_mode()
+    def logits(self, x: Parts, inputs: torch.Tensor) -> torch.Tensor:
+        """Outputs at `x` without dropout, `(B, classes)`."""
+        self._move_to(x)
+        self.network.eval()
+        try:
+            found: torch.Tensor = self.network(self._laid_out(inputs))
+        finally:
+            self.network.train()
+        return found
+
+    @torch.no_grad()
+    def _move_to(self, x: Parts) -> None:
+        for leaf, part in zip(self.leaves, x, strict=True):
+            leaf.copy_(part)
+
+    def _laid_out(self, inputs: torch.Tensor) -> torch.Tensor:
+        return laid_out(inputs, self.layout)
+
+
+class Copies:
+    """As many copies of `network` as torch was given threads, and no more than there is work for."""
+
+    def __init__(self, network: nn.Module, mask: Masks | None, sample: torch.Tensor):
+        self.network, self.mask = network, mask
+        self.layout = layout_for(network, mask, sample)
+        self.made: list[Copy] = []
+
+    def each(self, work: Callable[..., Found], jobs: Sequence[tuple[Any, ...]]) -> list[Found]:
+        """`work(copy, *job)` for all `jobs`, each on one thread, several at a time."""
+        threads = min(torch.get_num_threads(), len(jobs))
+        with one_thread():
+            if threads == 1:
+                return self.in_turn(work, jobs)
+            idle: SimpleQueue[Copy] = SimpleQueue()
+            for number in range(threads):
+                idle.put(self._copy(number))
+
+            def at_work(job: tuple[Any, ...]) -> Found:
+                mine = idle.get()
+                try:
+                    return work(mine, *job)
+                finally:
+                    idle.put(mine)
+
+            with ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,)) as pool:
+                return list(pool.map(at_work, jobs))
+
+    def in_turn(self, work: Callable[..., Found], jobs: Sequence[tuple[Any, ...]]) -> list[Found]:
+        """The same one after the other, with all threads in each operation."""
+        return [work(self._copy(0), *job) for job in jobs]
+
+    def _copy(self, number: int) -> Copy:
+        while len(self.made) <= number:
+            self.made.append(copied(self.network, self.mask, self.layout))
+        return self.made[number]
+
+
+def copied(network: nn.Module, mask: Masks | None, layout: torch.memory_format) -> Copy:
+    """Raises InputError for a network that cannot be copied."""
+    try:
+        return Copy(network, mask, layout)
+    except Exception as error:  # a user's network may hold anything
+        raise InputError(f"problem.model: a copy of the network cannot be made: {told(error)}") from None
+
+
+def layout_for(network: nn.Module, mask: Masks | None, sample: torch.Tensor) -> torch.memory_format:
+    """`channels_last`, channel by channel for each pixel, which convolutions on a CPU are faster with; or torch's usual
+    one for networks that rely on it, such as with `x.view(len(x), -1)`."""
+    laid = copied(network, mask, torch.channels_last)
+    try:
+        laid.logits([leaf.detach().clone() for leaf in laid.leaves], sample)
+    except RuntimeError:
+        return torch.contiguous_format
+    return torch.channels_last
+
+
+def laid_out(x: torch.Tensor, layout: torch.memory_format) -> torch.Tensor:
+    """`x` in this layout, if it is of images or filters; with strides that say so also where there is one channel."""
+    return x.to(memory_format=layout) if x.dim() == 4 else x
