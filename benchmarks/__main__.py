@@ -159,9 +159,9 @@ def main() -> None:
         for what, other in others.items():
             ours, theirs, ratio = compare(lambda: simulate(problem, arm), lambda: other(problem, arm))  # noqa: B023
             table.add_row(name, f"{workers}", f"{ours:,.0f}", what, f"{theirs:,.0f}", f"{ratio:.2f}")
-    arm = arm_of(CNN, 8, 800)
-    problem = build(arm.problem, arm.workers, 0, "float32", torch.device("cpu"))
-    found = compared(lambda: simulate(problem, arm), problem, arm, 2)
+    cnn_arm = arm_of(CNN, 8, 800)
+    cnn = build(cnn_arm.problem, cnn_arm.workers, 0, "float32", torch.device("cpu"))
+    found = compared(lambda: simulate(cnn, cnn_arm), cnn, cnn_arm, 2)
     row = (f"{found.ours:,.1f}", "single models, channels_last", f"{found.theirs:,.1f}")
     table.add_row("gosgd_cnn", "8", *row, f"{found.ratio:.2f}")
     table.add_row("the same, probes left out", "8", "", "", "", f"{found.ratio_without_probes:.2f}")
@@ -174,7 +174,7 @@ def main() -> None:
     for what, bytes_per_worker in (("clock alone", memory_per_worker("ours")), ("SimPy", memory_per_worker("bare"))):
         console.print(f"{what}: {bytes_per_worker:,.0f} bytes a worker with {MANY:,} workers")
     console.print(startup())
-    threads = two_threads_over_one(lambda: simulate(problem, arm), 2)
+    threads = two_threads_over_one(lambda: simulate(cnn, cnn_arm), 2)
     console.print(f"gosgd_cnn, two threads over one: {threads:.2f}")
 
 

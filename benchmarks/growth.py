@@ -96,9 +96,10 @@ def draw(measured: pd.DataFrame) -> None:
     import seaborn as sns
     from matplotlib.figure import Figure
 
-    from gossim.plots import save, style
+    from gossim.plots import save
+    from gossim.plots.style import style
 
-    with style.style():
+    with style():
         figure = Figure(figsize=(16, 9))
         grid = figure.subplots(2, len(GRIDS), sharex="col", sharey="row")
         for (row, cost), (column, grows) in itertools.product(enumerate(["seconds", "megabytes"]), enumerate(GRIDS)):
