@@ -102,7 +102,7 @@ def test_gossip_runs_on_every_topology_along_its_links(written: dict[str, Any], 
 def test_a_push_goes_to_a_neighbour_of_that_round(written: dict[str, Any]) -> None:
     world = world_of(only_arm(topology=written, workers=WORKERS))
     for worker in world.workers:
-        for worker.steps in range(3):
+        for worker.taken in range(3):
             drawn = [worker.random_peer() for _ in range(800)]
             allowed = list(world.topology.neighbours(worker.index, worker.steps))
             if len(allowed) < 2:
