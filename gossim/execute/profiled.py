@@ -27,7 +27,7 @@ class TimedGradients(Problem):
     def __init__(self, watch: Stopwatch, problem: Problem):
         self.watch, self.problem = watch, problem
         self.dim, self.dtype, self.device = problem.dim, problem.dtype, problem.device
-        self.large_operations = problem.large_operations
+        self.large_operations, self.piece_bytes = problem.large_operations, problem.piece_bytes
 
     @property
     def layers(self) -> dict[str, int]:
@@ -43,6 +43,10 @@ class TimedGradients(Problem):
     def gradients(self, x: torch.Tensor, workers: Numbers, steps: Numbers) -> torch.Tensor:
         with self.watch.share("gradients"):
             return self.problem.gradients(x, workers, steps)
+
+    def descend(self, x: torch.Tensor, workers: Numbers, steps: Numbers, keep: float, rate: float) -> None:
+        with self.watch.share("gradients"):
+            self.problem.descend(x, workers, steps, keep, rate)
 
     def losses(self, x: torch.Tensor) -> Losses:
         return self.problem.losses(x)

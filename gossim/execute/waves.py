@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -10,9 +11,6 @@ import torch
 
 from ..problems.problem import Problem
 from ..program import LocalSteps
-
-PIECE_BYTES = 2**25
-"""Of rows that are moved at once on a CPU: more memory than this is fetched anew from the system each time."""
 
 
 class Wave(NamedTuple):
@@ -25,31 +23,39 @@ class Wave(NamedTuple):
     rate: float
 
     def take(self, bank: torch.Tensor, problem: Problem) -> None:
-        """Move these rows of the `bank`."""
-        rows = len(self.rows)
+        """Move these rows of the `bank`: those that lie side by side in place, the others by way of a copy."""
         on_cpu = bank.device.type == "cpu"
-        at_once = max(1, PIECE_BYTES // (bank.shape[1] * bank.element_size())) if on_cpu else rows
-        for first in range(0, rows, at_once):
-            piece = slice(first, first + at_once)
-            part = Wave(self.rows[piece], self.workers[piece], self.steps[piece], self.keep, self.rate)
-            part.take_together(bank, problem)
+        row_bytes = bank.shape[1] * bank.element_size()
+        at_once = max(1, problem.piece_bytes // row_bytes) if on_cpu else len(self.rows)
+        for piece, together in pieces(self.rows, at_once):
+            rows = self.rows[piece]
+            index = slice(int(rows[0]), int(rows[-1]) + 1) if together else torch.from_numpy(rows).to(bank.device)
+            x = bank[index]
+            problem.descend(x, self.workers[piece], self.steps[piece], self.keep, self.rate)
+            if not together:
+                bank[index] = x
 
-    def take_together(self, bank: torch.Tensor, problem: Problem) -> None:
-        """The same in one call, in place where the rows lie side by side."""
-        low, high = int(self.rows[0]), int(self.rows[-1]) + 1
-        together = high - low == len(self.rows)
-        index = None if together else torch.from_numpy(self.rows).to(bank.device)
-        x = bank[low:high] if index is None else bank[index]
-        gradients = problem.gradients(x, self.workers, self.steps)
-        if self.keep != 1.0:
-            x.mul_(self.keep)
-        x.add_(gradients, alpha=-self.rate)
-        if index is not None:
-            bank[index] = x
+
+def pieces(rows: np.ndarray, at_once: int) -> Iterator[tuple[np.ndarray, bool]]:
+    """The places of `rows`, at most so many at a time, and whether the rows there are numbered one after the other. Of
+    several such runs, those that fill a quarter of a piece are worth one of their own."""
+    runs = np.split(np.arange(len(rows)), np.flatnonzero(np.diff(rows) != 1) + 1)
+    together = [len(runs) == 1 or 4 * len(run) >= at_once for run in runs]
+    scattered = [run for run, alone in zip(runs, together, strict=True) if not alone]
+    for run in itertools.compress(runs, together):
+        for piece in _split(run, at_once):
+            yield piece, True
+    for piece in _split(np.concatenate([*scattered, runs[0][:0]]), at_once):
+        yield piece, False
+
+
+def _split(places: np.ndarray, at_once: int) -> list[np.ndarray]:
+    """Into as few parts as can be, about as long as each other."""
+    return np.array_split(places, -(-len(places) // at_once)) if len(places) else []
 
 
 def waves(planned: list[tuple[int, LocalSteps]]) -> Iterator[tuple[int, Wave]]:
-    """The waves that these make up, with their numbers: each operation takes part in `count` of them, from that with
+    """The waves that these make up, with their numbers: each operation takes part in `steps` of them, from that with
     its own number on."""
     by_rate: dict[tuple[float, float], list[tuple[int, LocalSteps]]] = {}
     for first, op in planned:

@@ -11,6 +11,7 @@ Source: Rumelhart, Hinton, Williams 1986 (doi:10.1038/323533a0); any textbook.
 from __future__ import annotations
 
 import itertools
+from collections.abc import Iterator
 
 import torch
 from torch import nn
@@ -49,6 +50,20 @@ class Dense:
 
     def gradients(self, x: torch.Tensor, inputs: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
         """∇L at each row of `x`, `(batch, dim)`, on its own `inputs`, `(batch, B, ...)`, and `labels`, `(batch, B)`."""
+        found = [slope.flatten(1) for _, slope in self._slopes(x, inputs, labels)]
+        return torch.cat(found[::-1], dim=1)
+
+    def descend(self, x: torch.Tensor, inputs: torch.Tensor, labels: torch.Tensor, keep: float, rate: float) -> None:
+        """x ← keep · x − rate · ∇L, in place, layer by layer while its gradient is in the cache."""
+        for part, slope in self._slopes(x, inputs, labels):
+            if keep != 1.0:
+                part.mul_(keep)
+            part.add_(slope, alpha=-rate)
+
+    def _slopes(
+        self, x: torch.Tensor, inputs: torch.Tensor, labels: torch.Tensor
+    ) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+        """Views of `x`, from the last bias to the first matrix, with the gradients there. Each view may be changed."""
         parts = x.split(self.sizes, dim=1)
         weights = [part.unflatten(1, shape) for part, shape in zip(parts[::2], self.shapes, strict=True)]
         # (batch, width, B): a softmax over ten classes is ten times faster across columns than along rows.
@@ -59,9 +74,9 @@ class Dense:
         slope = torch.softmax(outputs.pop(), dim=1)
         slope.scatter_add_(1, labels.unsqueeze(1), slope.new_tensor(-1.0).expand(len(x), 1, labels.shape[1]))
         slope.div_(labels.shape[1])
-        found: list[torch.Tensor] = []
-        for weight, output in zip(reversed(weights), reversed(outputs), strict=True):
-            found[:0] = [torch.bmm(slope, output.transpose(1, 2)).flatten(1), slope.sum(dim=2)]
+        for weight, bias, output in zip(weights[::-1], parts[::-2], outputs[::-1], strict=True):
+            here = slope
             if output is not outputs[0]:
-                slope = torch.bmm(weight.transpose(1, 2), slope).mul_(output > 0)
-        return torch.cat(found, dim=1)
+                slope = torch.bmm(weight.transpose(1, 2), here).mul_(output.sign())  # faster than by `output > 0`
+            yield bias, here.sum(dim=2)
+            yield weight, torch.bmm(here, output.transpose(1, 2))

@@ -32,6 +32,8 @@ class Problem(ABC):
     device: torch.device
     large_operations: bool = False
     """Whether one operation is enough work for several cores."""
+    piece_bytes: int = 2**25
+    """Of rows that are moved at once on a CPU: more memory than this is fetched anew from the system each time."""
 
     @property
     def layers(self) -> dict[str, int]:
@@ -49,6 +51,13 @@ class Problem(ABC):
     @abstractmethod
     def gradients(self, x: torch.Tensor, workers: Numbers, steps: Numbers) -> torch.Tensor:
         """The same for `x` of shape `(batch, dim)`, together: `(batch, dim)`."""
+
+    def descend(self, x: torch.Tensor, workers: Numbers, steps: Numbers, keep: float, rate: float) -> None:
+        """x ← keep · x − rate · ∇L at each row of `x`, `(batch, dim)`, in place."""
+        gradients = self.gradients(x, workers, steps)
+        if keep != 1.0:
+            x.mul_(keep)
+        x.add_(gradients, alpha=-rate)
 
     @abstractmethod
     def losses(self, x: torch.Tensor) -> Losses:

@@ -27,6 +27,9 @@ EVALUATION_CHUNK = 1000
 CONVOLUTION_CHUNK = 50
 """The same for networks with convolutions on a CPU, whose activations are to stay in its cache."""
 
+DENSE_PIECE_BYTES = 2**21
+"""Of rows whose linear layers are moved at once on a CPU: rows, gradients and activations stay in a core's cache."""
+
 
 class SupervisedProblem(Problem):
     """The mean cross-entropy of a network over a minibatch, as a function of its parameters in one vector."""
@@ -55,6 +58,8 @@ class SupervisedProblem(Problem):
         convolutions = nn.Conv1d | nn.Conv2d | nn.Conv3d
         self.large_operations = any(isinstance(module, convolutions) for module in self.network.modules())
         self.dense = Dense.of(self.network)
+        if self.dense:
+            self.piece_bytes = DENSE_PIECE_BYTES
         self._check_output(classes)
         # On a CPU a batched convolution is slower than one network after the other (docs/performance.md).
         alone = self.large_operations and self.device.type == "cpu"
@@ -84,6 +89,12 @@ class SupervisedProblem(Problem):
         total = vmap(self._loss_of_one)(leaves, inputs, labels, keys).sum()
         slopes = torch.autograd.grad(total, list(leaves.values()), allow_unused=True, materialize_grads=True)
         return torch.cat([slope.reshape(len(workers), -1) for slope in slopes], dim=1)
+
+    def descend(self, x: torch.Tensor, workers: Numbers, steps: Numbers, keep: float, rate: float) -> None:
+        if not self.dense:
+            return super().descend(x, workers, steps, keep, rate)
+        inputs, labels, _ = self._batch(workers, steps)
+        return self.dense.descend(x, inputs, labels, keep, rate)
 
     def losses(self, x: torch.Tensor) -> Losses:
         train_loss, _ = self._evaluate(x, self.samples.train_x, self.samples.train_y)
