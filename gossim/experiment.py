@@ -25,19 +25,14 @@ TIMELINE_INTERVALS = 20_000
 """Of each arm's first seed that are kept for the timeline."""
 
 WINDOW_GRADIENTS = 128
-"""Of each worker, by which the clock runs ahead of the arithmetic, unless this takes more than WINDOW_BYTES of rows."""
+"""Of each worker, by which the clock runs ahead of the arithmetic, unless this frees more than WINDOW_BYTES of rows."""
 
 WINDOW_BYTES = 2**28
 
 
 def window_size(workers: int, row_bytes: int) -> tuple[int, int]:
-    """Gradients in a window, all workers together, and rows that may be freed in one.
-
-    The second is out of the way of all but probes that come more often than gradients; the first decides what is
-    computed together, and a run with more probes is to compute the same.
-    """
-    each = max(1, min(WINDOW_GRADIENTS, WINDOW_BYTES // (workers * row_bytes)))
-    return each * workers, 2 * max(workers, WINDOW_BYTES // row_bytes)
+    """Gradients in a window, all workers together, and rows that may be freed in one: see `Program.is_full`."""
+    return WINDOW_GRADIENTS * workers, max(1, WINDOW_BYTES // row_bytes)
 
 
 class Progress(Protocol):

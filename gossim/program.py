@@ -167,6 +167,7 @@ class Program:
         self.ops: list[Op] = []
         self.gradients = 0
         self.behind: dict[int, Callable[[], None]] = {}  # rows whose steps are planned: brings them up to now
+        self._probed = 0  # rows that probes have freed in this window
         initial = self.rows.allocate()
         self.rows.written[initial] = True
 
@@ -204,9 +205,23 @@ class Program:
             self._read(row)
         self.ops.append(Probe(tuple(rows), facts))
 
+    def probe_copies(self, rows: Iterable[int], facts: Any) -> None:
+        """The same of copies: a row may then be overwritten without waiting until all others have come this far."""
+        copies = [self.copy(row) for row in rows]
+        self.probe(copies, facts)
+        for copy in copies:
+            self.rows.release(copy)
+        self._probed += len(copies)
+
+    def is_full(self, gradients: int, freed_rows: int) -> bool:
+        """Whether this window has that many gradients, or has freed that many rows, copies for probes apart; of those
+        it may hold as many again."""
+        freed = len(self.rows.freed)
+        return self.gradients >= gradients or freed - self._probed >= freed_rows or freed >= 2 * freed_rows
+
     def take(self) -> list[Op]:
         """All operations since the last call, to be executed in an order that keeps every read after its write."""
-        taken, self.ops, self.gradients = self.ops, [], 0
+        taken, self.ops, self.gradients, self._probed = self.ops, [], 0, 0
         self.rows.begin_window()
         return taken
 
@@ -230,6 +245,7 @@ class NoProgram(Program):
         self.ops: list[Op] = []
         self.gradients = 0
         self.behind: dict[int, Callable[[], None]] = {}
+        self._probed = 0
 
     def grad(self, out: int, at: int, worker: int, step: int) -> None:
         self.gradients += 1
@@ -241,5 +257,5 @@ class NoProgram(Program):
     def copy(self, row: int) -> int:
         return row
 
-    def probe(self, rows: Sequence[int], facts: Any) -> None:
+    def probe_copies(self, rows: Iterable[int], facts: Any) -> None:
         self.ops.append(Probe((), facts))

@@ -121,12 +121,12 @@ class World:
         self._schedule_probe()
 
     def windows(self, gradients: int, freed_rows: int) -> Iterator[list[Op]]:
-        """Run the clock, pausing with the program so far whenever it holds that many gradients, or has freed that many
-        rows, which are not used again before the pause."""
+        """Run the clock, pausing with the program so far whenever it `is_full`. Rows that were freed are not used again
+        before the pause."""
         program = self.program
         while not self.finished:
             self.clock.step()
-            if program.gradients >= gradients or len(program.rows.freed) >= freed_rows:
+            if program.is_full(gradients, freed_rows):
                 self.settle()
                 yield program.take()
         yield program.take()
@@ -306,8 +306,4 @@ class World:
             ),
             bool(self.servers),
         )
-        # Of copies: a worker's own row may then be overwritten without waiting for the others to come this far.
-        copies = [self.program.copy(node.row) for node in (*self.workers, *self.servers)]
-        self.program.probe(copies, facts)
-        for copy in copies:
-            self.program.rows.release(copy)
+        self.program.probe_copies((node.row for node in (*self.workers, *self.servers)), facts)
