@@ -172,17 +172,18 @@ class Experiment:
         self.manifest["runs"].append(entry)
         try:
             with self.watch.share("preparing"):
-                world = World(
-                    arm,
-                    seed,
-                    message_bytes(arm),
-                    gradient_steps=limit,
-                    timeline_limit=TIMELINE_INTERVALS if seed == self.scenario.seed else 0,
-                    learns=learns,
-                )
                 plane = self.planes[name].plane(arm, seed, observed)
-                windows = world.windows(*window_size(arm.workers, parameter_bytes(arm) if learns else 1))
             with plane.tuned():
+                with self.watch.share("events"):
+                    world = World(
+                        arm,
+                        seed,
+                        message_bytes(arm),
+                        gradient_steps=limit,
+                        timeline_limit=TIMELINE_INTERVALS if seed == self.scenario.seed else 0,
+                        learns=learns,
+                    )
+                windows = world.windows(*window_size(arm.workers, parameter_bytes(arm) if learns else 1))
                 for window in self.watch.each("events", windows):
                     with self.watch.share("combining" if learns else "probes"):
                         plane.run(window)

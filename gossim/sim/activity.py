@@ -54,6 +54,8 @@ class Timeline:
 class Activity:
     """One worker's present occupation, and the time spent on each kind before it."""
 
+    __slots__ = ("_spent", "clock", "kind", "since", "timeline", "worker")
+
     def __init__(self, clock: Clock, timeline: Timeline, worker: int):
         self.clock = clock
         self.timeline = timeline

@@ -80,7 +80,7 @@ class AllReduceMean:
             worker.activity.enter("sending")
             return now.done
         worker.activity.enter("waiting")
-        worker.drafts.discard(row)
+        worker.drafts.pop(row, None)
         now.arrived[worker] = row
         now.weighted = weighted
         if self.timeout_s is not None and not now.timed:
@@ -199,9 +199,9 @@ class AllReduceMean:
         rows = self.world.program.rows
         rows.hold(mean, len(now.entered) + len(now.joining))
         for worker in now.entered:
-            worker.drafts.add(mean)
+            worker.drafts[mean] = None
         for worker, joined in now.joining.items():
-            worker.drafts.add(mean)
+            worker.drafts[mean] = None
             worker.step(mean, own=False)
             self._settle(worker, joined)
         rows.release(mean)

@@ -47,6 +47,11 @@ class Clock(simpy.Environment):
         """Work that ends now is over, that of nodes up to this one."""
         self._ended = self._now, node
 
+    def note(self, completion: simpy.Event) -> None:
+        """The first to be called at the end of a node's work."""
+        assert isinstance(completion, Completion)
+        self.ended(completion.node)
+
     def wait(self, seconds: float) -> simpy.Timeout:
         """An event so many seconds from now."""
         return simpy.Timeout(self, ticks(seconds))
@@ -81,8 +86,8 @@ class Completion(simpy.Event):
 
     def __init__(self, clock: Clock, tick: int, node: int):
         super().__init__(clock)
-        self._ok, self._value = True, None
-        self.callbacks = [lambda _: clock.ended(node)]
+        self._ok, self._value, self.node = True, None, node
+        self.callbacks = [clock.note]
         clock.schedule(self, self.PRIORITY + node, tick - clock.now)  # type: ignore[arg-type]
 
 

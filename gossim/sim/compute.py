@@ -9,13 +9,15 @@ from typing import Annotated
 import numpy as np
 
 from ..fields import AS_TUPLE, Frozen
-from ..rng import LARGEST_BLOCK, Purpose, blocks, stream
+from ..rng import LARGEST_BLOCK, NONE, Blocks, Purpose
 from .clock import PER_SECOND
 from .delays import ComputeTime, Law
 from .stragglers import AnyStraggler, Lengthen
 
 MANY_TICKS = 2.0**50
 """Some twenty minutes. Longer times are not told ahead: a block of them might not fit into the numbers of an array."""
+
+NO_TICKS = np.empty(0, dtype=np.int64)
 
 
 class ComputeSettings(Frozen):
@@ -37,7 +39,11 @@ class ComputeSettings(Frozen):
             if rule.concerns(worker, workers, seed, number):
                 rules.append(rule.lengthen(seed, number, worker))
                 timeless &= rule.timeless
-        return Pace(law, stream(seed, Purpose.COMPUTE, worker) if isinstance(law, Law) else None, rules, timeless)
+        if isinstance(law, Law):
+            blocks: Iterator[np.ndarray] = Blocks(law.draw, seed, Purpose.COMPUTE, worker)
+        else:
+            blocks = itertools.repeat(np.full(LARGEST_BLOCK, float(law)))
+        return Pace(law, blocks, rules, timeless)
 
 
 class Pace:
@@ -47,21 +53,21 @@ class Pace:
     time (they are `timeless`), the gradients to come are known `ahead`. Raises RunError for a draw that is no duration.
     """
 
-    def __init__(self, law: Law | float, generator: np.random.Generator | None, rules: list[Lengthen], timeless: bool):
+    __slots__ = ("_blocks", "_place", "_seconds", "_ticks", "_work_s", "law", "rules", "timeless")
+
+    def __init__(self, law: Law | float, blocks: Iterator[np.ndarray], rules: list[Lengthen], timeless: bool):
         self.law, self.rules, self.timeless = law, rules, timeless
-        self._drawn: Iterator[np.ndarray]
-        if isinstance(law, Law):
-            assert generator is not None
-            self._drawn = blocks(law.sampler(generator))
-        else:
-            self._drawn = itertools.repeat(np.full(LARGEST_BLOCK, float(law)))
-        self._work_s = self._seconds = np.empty(0)
-        self._ticks = np.empty(0, dtype=np.int64)
+        self._blocks = blocks
+        self._ticks = NO_TICKS
+        self._work_s: np.ndarray | None = None  # the block in hand, but where its ticks say it all
+        self._seconds = NONE
         self._place = 0
 
     def __call__(self, now_s: float) -> float:
         self._load()
         place, self._place = self._place, self._place + 1
+        if self._work_s is None:
+            return int(self._ticks[place]) / PER_SECOND
         work_s = float(self._work_s[place])
         if isinstance(self.law, Law):
             self.law.duration(work_s)
@@ -73,7 +79,7 @@ class Pace:
             return self._ticks
         self._load()
         known = self._ticks[self._place :]
-        return known if known.all() else known[: int((known == 0).argmax())]
+        return known if self._work_s is None or known.all() else known[: int((known == 0).argmax())]
 
     def skip(self, count: int) -> None:
         """Pass over so many of those `ahead`."""
@@ -81,9 +87,9 @@ class Pace:
 
     def _load(self) -> None:
         """At the end of a block, draw the next. Ticks of 0 are those that cannot be told ahead."""
-        if self._place < len(self._work_s):
+        if self._place < len(self._ticks if self._work_s is None else self._work_s):
             return
-        self._work_s, self._place = next(self._drawn), 0
+        self._work_s, self._place = next(self._blocks), 0
         if not self.timeless:
             return
         self._seconds = self._work_s
@@ -93,6 +99,8 @@ class Pace:
             counted = np.rint(self._seconds * PER_SECOND)
         fit = (counted >= 1) & (counted < MANY_TICKS) & (self._work_s > 0)
         self._ticks = np.where(fit, counted, 0).astype(np.int64)
+        if fit.all():
+            self._work_s, self._seconds = None, NONE
 
     def _lengthened(self, seconds: float, now_s: float) -> float:
         for rule in self.rules:

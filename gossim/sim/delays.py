@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -13,7 +13,7 @@ from pydantic import ConfigDict, model_validator
 
 from ..errors import InputError, RunError, nearest
 from ..fields import Frozen, NonNegative, Positive, chosen_by, number_or
-from ..rng import Purpose, in_blocks, stream
+from ..rng import Purpose, in_blocks
 from ..tabular import POSITIVE, read_numbers, remembered
 from ..validation import broken
 
@@ -21,11 +21,12 @@ POSITIVE_INSTEAD = "lognorm, gamma, expon, weibull_min or truncnorm"
 
 
 class Law(Frozen):
-    """A probability law of durations in seconds. `sampler` gives a function that draws so many at once."""
+    """A probability law of durations in seconds."""
 
     distribution: str
 
-    def sampler(self, generator: np.random.Generator) -> Callable[[int], np.ndarray]:
+    def draw(self, generator: np.random.Generator, count: int) -> np.ndarray:
+        """So many at once."""
         raise NotImplementedError
 
     def draws(self, seed: int, purpose: Purpose, *index: int) -> Iterator[float]:
@@ -34,7 +35,7 @@ class Law(Frozen):
         Raises RunError where the law yields a number that is no duration: heavy tails overflow, and times of 0, for
         ever, would let the clock stand still.
         """
-        for seconds in in_blocks(self.sampler(stream(seed, purpose, *index))):
+        for seconds in in_blocks(self.draw, seed, purpose, *index):
             yield self.duration(seconds)
 
     def duration(self, seconds: float) -> float:
@@ -121,9 +122,9 @@ class Distribution(Law):
             raise broken(f"{self.distribution} reaches down to {reach}, and a time cannot be negative; {advice}")
         return self
 
-    def sampler(self, generator: np.random.Generator) -> Callable[[int], np.ndarray]:
-        law, parameters = continuous_distributions()[self.distribution], self.__pydantic_extra__
-        return lambda count: law.rvs(**parameters, size=count, random_state=generator)
+    def draw(self, generator: np.random.Generator, count: int) -> np.ndarray:
+        law = continuous_distributions()[self.distribution]
+        return law.rvs(**self.__pydantic_extra__, size=count, random_state=generator)
 
 
 class ShiftedExponential(Law):
@@ -137,8 +138,8 @@ class ShiftedExponential(Law):
     shift_s: NonNegative
     rate_per_s: Positive
 
-    def sampler(self, generator: np.random.Generator) -> Callable[[int], np.ndarray]:
-        return lambda count: self.shift_s + generator.exponential(1 / self.rate_per_s, size=count)
+    def draw(self, generator: np.random.Generator, count: int) -> np.ndarray:
+        return self.shift_s + generator.exponential(1 / self.rate_per_s, size=count)
 
 
 class Empirical(Law):
@@ -156,9 +157,8 @@ class Empirical(Law):
             raise broken(str(error)) from None
         return self
 
-    def sampler(self, generator: np.random.Generator) -> Callable[[int], np.ndarray]:
-        measured = np.array(read_column(self.file, self.column))
-        return lambda count: generator.choice(measured, size=count)
+    def draw(self, generator: np.random.Generator, count: int) -> np.ndarray:
+        return generator.choice(read_column(self.file, self.column), size=count)
 
 
 @remembered

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from pydantic import model_validator
 
 from ..fields import AS_TUPLE, Frozen, Indices, NonNegative, Positive, Probability, chosen_by, number_or
-from ..rng import Purpose, in_blocks, stream
+from ..rng import Purpose, in_blocks, uniform
 from ..validation import broken, broken_at
 
 
@@ -28,7 +28,7 @@ class Loss(Frozen):
 
     @staticmethod
     def uniform(seed: int, sender: int, receiver: int) -> Iterator[float]:
-        return in_blocks(stream(seed, Purpose.LOSS, sender, receiver).random)
+        return in_blocks(uniform, seed, Purpose.LOSS, sender, receiver)
 
 
 class Independent(Loss):

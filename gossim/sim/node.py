@@ -25,7 +25,7 @@ class Node:
         self.up, self.gone = True, False  # gone: down for good
         self.takes_part = True  # not while it is down or on its way back
         self.round = 0
-        self.drafts: set[int] = set()
+        self.drafts: dict[int, None] = {}  # of none it takes a third of the memory of an empty set
         self.in_hand: dict[Message, None] = {}  # taken from the mailbox, and not used up yet
 
     def draft(self, row: int | None = None) -> int:
@@ -36,12 +36,12 @@ class Node:
             program.combine(new, [])
         else:
             new = program.copy(row)
-        self.drafts.add(new)
+        self.drafts[new] = None
         return new
 
     def drop(self, row: int) -> None:
         """Give up a row that is needed no more."""
-        self.drafts.discard(row)
+        self.drafts.pop(row, None)
         self.world.program.rows.release(row)
 
     def combine(self, out: int, *terms: tuple[float, int]) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 from pydantic import BeforeValidator
 
 from ..fields import Lasting, Positive, Probability, chosen_by
-from ..rng import Purpose, in_blocks, stream
+from ..rng import Purpose, in_blocks, stream, uniform
 from .chosen import Chosen
 from .delays import AnyLaw
 
@@ -53,8 +53,8 @@ class RandomSlowdown(Straggler):
     factor: Positive
 
     def lengthen(self, seed: int, number: int, worker: int) -> Lengthen:
-        uniform = in_blocks(stream(seed, Purpose.STRAGGLERS, number, worker).random).__next__
-        return lambda work_s, now_s: work_s * self.factor if uniform() < self.probability else work_s
+        drawn = in_blocks(uniform, seed, Purpose.STRAGGLERS, number, worker).__next__
+        return lambda work_s, now_s: work_s * self.factor if drawn() < self.probability else work_s
 
 
 class Bursty(Straggler):

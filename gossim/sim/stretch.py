@@ -25,6 +25,8 @@ class Stretch:
     `finished` is the event to wait for. `planned` and `done`: steps, of which so many are in the program.
     """
 
+    __slots__ = ("_end", "clock", "done", "ends", "finished", "first", "plain", "planned", "worker")
+
     def __init__(self, worker: Worker, ticks: np.ndarray, plain: tuple[float, float] | None):
         self.worker, self.plain = worker, plain
         self.clock = worker.world.clock

@@ -64,7 +64,7 @@ class Worker(Recovering):
         row = self._spare_rows.pop() if self._spare_rows else self.world.program.rows.allocate()
         self.world.program.grad(row, self.row, self.index, self.gradients)
         self.gradients += 1
-        self.drafts.add(row)
+        self.drafts[row] = None
         return row
 
     def compute(self) -> simpy.Event:
@@ -154,7 +154,7 @@ class Worker(Recovering):
     def give_back(self, row: int) -> None:
         """Give up `row`: kept for this worker's next gradient if nobody else holds it."""
         rows = self.world.program.rows
-        self.drafts.discard(row)
+        self.drafts.pop(row, None)
         if not self._spare_rows and rows.give_back(row):
             self._spare_rows.append(row)
         else:
@@ -211,5 +211,5 @@ class Worker(Recovering):
         if not self.optimizer:
             return None
         optimizer = optimizer_for(settings, self.world.program, row, self.world.clock)
-        self.drafts.update(optimizer.state)
+        self.drafts.update(dict.fromkeys(optimizer.state))
         return optimizer
