@@ -1,15 +1,21 @@
-"""The clock alone with very many workers, apart from everything that imports torch."""
+"""The clock alone beside bare SimPy timeouts, apart from everything that imports torch.
+
+python -m benchmarks.clock clock|simpy      with MANY workers: bytes a worker
+"""
 
 from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import simpy
 
 from gossim.experiment import window_size
+from gossim.numeric import Nothing
+from gossim.observed import Observations
 from gossim.scenario import Arm, Scenario
 from gossim.sim.world import World
 
@@ -18,26 +24,54 @@ RATE = 0.1
 MANY = 100_000
 """Workers of the largest run of the clock alone."""
 
+STEP_S = 0.1
 
-def arm_of(problem: dict[str, Any], workers: int, steps: int) -> Arm:
+
+def arm_of(problem: dict[str, Any], workers: int, until: dict[str, Any]) -> Arm:
     """GoSGD push with p = 0.02, lognormal times, a probe every 100 steps of a worker."""
     scenario = {
-        "until": {"gradient_steps": steps},
+        "until": until,
         "workers": workers,
         "problem": problem,
         "optimizer": {"learning_rate": RATE},
-        "compute": {"time_s": {"distribution": "lognorm", "s": 0.25, "scale": 0.1}},
+        "compute": {"time_s": {"distribution": "lognorm", "s": 0.25, "scale": STEP_S}},
         "network": {"latency_s": 0.005, "bandwidth_bytes_per_s": 1.25e8},
-        "probe": {"every_s": 10.0},
+        "probe": {"every_s": 100 * STEP_S},
         "device": "cpu",
         "arms": {"gossip": {"algorithm": {"name": "gosgd_push", "push_probability": 0.02}}},
     }
     return Scenario.parse(scenario, "benchmark").arms["gossip"]
 
 
-def timeouts(env: simpy.Environment) -> Any:
+def timing(workers: int, steps: int) -> Arm:
+    """About so many steps of each worker, for the clock alone."""
+    return arm_of({"model": {"name": "noise", "dim": 650}}, workers, {"time_s": steps * STEP_S})
+
+
+def clock_alone(arm: Arm) -> int:
+    """The timing plane, as without gradients. Returns gradient steps."""
+    plane = Nothing().plane(arm, 0, Observations("gossip", 0))
+    with plane.tuned():
+        world = World(arm, 0, 2600, learns=False)
+        for window in world.windows(*window_size(arm.workers, 1)):
+            plane.run(window)
+    return world.gradient_steps
+
+
+def timeouts(env: simpy.Environment) -> Iterator[simpy.Event]:
     while True:
-        yield env.timeout(0.1)
+        yield env.timeout(STEP_S)
+
+
+def bare_timeouts(workers: int, events: int) -> int:
+    """SimPy alone, with Python's collector at rest as in the simulator: that many timeouts in all."""
+    with Nothing().plane(timing(workers, 1), 0, Observations("gossip", 0)).tuned():
+        env = simpy.Environment()
+        for _ in range(workers):
+            env.process(timeouts(env))
+        for _ in range(events):
+            env.step()
+    return events
 
 
 def _resident() -> int:
@@ -47,11 +81,11 @@ def _resident() -> int:
 
 def resident_growth(whose: str) -> int:
     """Bytes by which the process has grown when everybody has begun and made two steps."""
+    clock_alone(timing(10, 2))  # imports
     before = _resident()
-    if whose == "ours":
-        arm = arm_of({"model": {"name": "noise", "dim": 650}}, MANY, 2 * MANY)
-        kept: Any = World(arm, 0, 2600, arm.until.gradient_steps, learns=False)
-        for _ in kept.windows(*window_size(MANY, kept.message_bytes)):
+    if whose == "clock":
+        kept: Any = World(timing(MANY, 2), 0, 2600, learns=False)
+        for _ in kept.windows(*window_size(MANY, 1)):
             """The clock runs."""
     else:
         kept = simpy.Environment()
@@ -63,4 +97,4 @@ def resident_growth(whose: str) -> int:
 
 
 if __name__ == "__main__":
-    print(resident_growth(sys.argv[1]))
+    print(round(resident_growth(sys.argv[1]) / MANY))

@@ -71,7 +71,7 @@ def main() -> None:
     table = Table("work", "workers", "simulator,\nsteps/s", "one by one,\nper s", "ratio", "floor,\nper s", "ratio")
     for name, settings, workers, steps in WORK:
         workers, steps = (8, 5) if small else (workers, steps)
-        arm = arm_of(settings, workers, steps * workers)
+        arm = arm_of(settings, workers, {"gradient_steps": steps * workers})
         problem = build(arm.problem, workers, 0, "float32", device)
         simulate(problem, arm)  # once to warm up
         pairs = [
