@@ -61,7 +61,9 @@ def prepared(arm: Arm) -> Any:
 
 def simulate(problem: Problem, arm: Arm) -> int:
     """The simulator with everything it does but writing files. Returns gradient steps."""
-    plane = Executed(problem, Batched(problem, Recorder(problem, Observations("gossip", 0), arm.probe).measure))
+    plane = Executed(
+        problem, Batched(problem, Recorder(problem, Observations("gossip", 0), arm.probe).measure), arm.dtype
+    )
     with plane.tuned():
         world = World(arm, 0, problem.dim * 4, arm.until.gradient_steps)
         for window in world.windows(*window_size(arm.workers, world.message_bytes)):

@@ -37,7 +37,6 @@ def arm_of(problem: dict[str, Any], workers: int, until: dict[str, Any]) -> Arm:
         "compute": {"time_s": {"distribution": "lognorm", "s": 0.25, "scale": STEP_S}},
         "network": {"latency_s": 0.005, "bandwidth_bytes_per_s": 1.25e8},
         "probe": {"every_s": 100 * STEP_S},
-        "device": "cpu",
         "arms": {"gossip": {"algorithm": {"name": "gosgd_push", "push_probability": 0.02}}},
     }
     return Scenario.parse(scenario, "benchmark").arms["gossip"]

@@ -1,6 +1,6 @@
 """The simulator on a GPU, against single models one after the other there, and against the floor of its arithmetic.
 
-    python -m benchmarks.gpu [DEVICE [SMALL]]       DEVICE is cuda; `cpu 1` tries the command itself, on small work
+    python -m benchmarks.gpu [DTYPE [DEVICE [SMALL]]]   float32 or tf32, on cuda; `float32 cpu 1` tries it out
 
 The floor is the longer of two times: that of the multiplications and additions, at the speed of a large matrix product
 measured on the same device, and that of reading and writing all parameters and gradients once, at the speed of a copy.
@@ -21,6 +21,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.__main__ import CNN, DIGITS, REPETITIONS, simulate
 from benchmarks.clock import RATE, arm_of
+from gossim.execute.runtime import repeatable
 from gossim.problems.build import build
 from gossim.problems.problem import Problem
 from gossim.scenario import Arm
@@ -66,13 +67,22 @@ def floor_per_s(problem: Problem, device: torch.device) -> float:
 
 
 def main() -> None:
-    device = torch.device(sys.argv[1] if len(sys.argv) > 1 else "cuda")
-    small = len(sys.argv) > 2
+    dtype, device_name, small = [*sys.argv[1:], *["float32", "cuda", ""][len(sys.argv) - 1 :]]
+    device = torch.device(device_name)
+    with repeatable(device, dtype):
+        table = measured(device, dtype, bool(small))
+    console = Console(width=110)
+    console.print(table)
+    where = torch.cuda.get_device_name(device) if device.type == "cuda" else "CPU"
+    console.print(f"{where}; torch {torch.__version__}; {dtype}", highlight=False)
+
+
+def measured(device: torch.device, dtype: str, small: bool) -> Table:
     table = Table("work", "workers", "simulator,\nsteps/s", "one by one,\nper s", "ratio", "floor,\nper s", "ratio")
     for name, settings, workers, steps in WORK:
         workers, steps = (8, 5) if small else (workers, steps)
-        arm = arm_of(settings, workers, {"gradient_steps": steps * workers})
-        problem = build(arm.problem, workers, 0, "float32", device)
+        arm = arm_of(settings, workers, {"gradient_steps": steps * workers}).model_copy(update={"dtype": dtype})
+        problem = build(arm.problem, workers, 0, dtype, device)
         simulate(problem, arm)  # once to warm up
         pairs = [
             (rate(device, lambda: simulate(problem, arm)), rate(device, lambda: one_by_one(problem, arm, steps)))  # noqa: B023
@@ -82,11 +92,7 @@ def main() -> None:
         ratio, floor = statistics.median(a / b for a, b in pairs), floor_per_s(problem, device)
         cells = (f"{ours:,.0f}", f"{theirs:,.0f}", f"{ratio:.1f}", f"{floor:,.0f}", f"{ours / floor:.2f}")
         table.add_row(name, str(workers), *cells)
-    console = Console(width=110)
-    console.print(table)
-    where = torch.cuda.get_device_name(device) if device.type == "cuda" else "CPU"
-    tf32 = torch.backends.cuda.matmul.allow_tf32
-    console.print(f"{where}; torch {torch.__version__}; TF32 in matrix products: {tf32}", highlight=False)
+    return table
 
 
 if __name__ == "__main__":

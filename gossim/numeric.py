@@ -71,17 +71,22 @@ class Gradients:
 
     def check(self, arm: Arm, seeds: Sequence[int]) -> None:
         """Raise InputError unless the arm's model and data can be had and fit together."""
+        from .execute.runtime import repeatable
         from .problems.build import check_gradients, check_partitions
 
         assert arm.problem is not None
+        device = self.devices[arm.device]
+        if arm.dtype == "tf32" and device.type != "cuda":
+            raise InputError(f"dtype = tf32: is a way of GPUs, and the device here is {device.type}; use float32")
         check_partitions(arm.problem, arm.workers, seeds)
-        check_gradients(self._problem(arm, seeds[0]))
+        with repeatable(device, arm.dtype):
+            check_gradients(self._problem(arm, seeds[0]))
 
     def plane(self, arm: Arm, seed: int, observed: Observations) -> Plane:
         from .record import Recorder
 
         problem = self._problem(arm, seed)
-        return Executed(problem, self.executor(problem, Recorder(problem, observed, arm.probe).measure))
+        return Executed(problem, self.executor(problem, Recorder(problem, observed, arm.probe).measure), arm.dtype)
 
     def _problem(self, arm: Arm, seed: int) -> Problem:
         from .problems.build import build
@@ -91,17 +96,17 @@ class Gradients:
 
 
 class Executed:
-    """An executor with the process set for its problem."""
+    """An executor with the process set for its problem, and for the arm's `dtype`."""
 
-    def __init__(self, problem: Problem, executor: Any):
-        self.problem = problem
+    def __init__(self, problem: Problem, executor: Any, dtype: str):
+        self.problem, self.dtype = problem, dtype
         self.run = executor.run
 
     @contextmanager
     def tuned(self) -> Iterator[None]:
-        from .execute.runtime import threads_for
+        from .execute.runtime import repeatable, threads_for
 
-        with threads_for(self.problem), _collector_resting():
+        with threads_for(self.problem), repeatable(self.problem.device, self.dtype), _collector_resting():
             yield
 
 

@@ -82,11 +82,13 @@ class Settings(Frozen):
     faults: Annotated[tuple[AnyFault, ...], AS_TUPLE] = ()
     topology: AnyTopology = Complete()
     probe: ProbeSettings
-    dtype: Annotated[str, named("dtype", ("float32", "float64"))] = "float32"
+    dtype: Annotated[str, named("dtype", ("float32", "float64", "tf32"))] = "float32"
     device: Annotated[str, named("device", ("auto", "cpu", "cuda"))] = "auto"
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
+        if self.dtype == "tf32" and self.device == "cpu":
+            raise broken_at(("dtype",), self.dtype, "is a way of GPUs, and here is device: cpu; use float32")
         if self.problem is not None and self.optimizer is None:
             raise broken_at(("optimizer",), None, "is required where there is a problem", MISSING)
         if self.problem is None and self.network is not None and self.network.message_bytes is None:

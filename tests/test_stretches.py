@@ -8,14 +8,16 @@ import numpy as np
 import pytest
 import torch
 from clusters import failing_clusters
-from conftest import ALGORITHMS, DIGITS, UNRELIABLE, only_arm, trajectory, world_of
+from conftest import ALGORITHMS, DIGITS, PROBLEMS, UNRELIABLE, only_arm, trajectory, world_of
 from hypothesis import given, settings
+from hypothesis import strategies as st
 from torch import nn
 from torch.nn.utils import parametrizations, prune
 
 from gossim.algorithms import Algorithm
 from gossim.errors import RunError
 from gossim.execute.reference import Reference
+from gossim.execute.waves import Wave, pieces
 from gossim.problems.build import build
 from gossim.problems.dense import Dense
 from gossim.problems.settings import ProblemSettings
@@ -263,3 +265,33 @@ def test_networks_with_something_hung_onto_them_are_left_to_autograd(how: str) -
     elif how == "normed":
         parametrizations.weight_norm(linear)
     assert Dense.of(network) is None
+
+
+@settings(deadline=None)
+@given(rows=st.sets(st.integers(0, 60), min_size=1).map(sorted), at_once=st.integers(1, 40))
+def test_pieces_hold_every_row_once(rows: list[int], at_once: int) -> None:
+    numbers = np.array(rows)
+    found = list(pieces(numbers, at_once))
+    assert sorted(place for piece, _ in found for place in piece.tolist()) == list(range(len(rows)))
+    for piece, together in found:
+        assert 0 < len(piece) <= at_once
+        assert not together or numbers[piece].tolist() == list(range(numbers[piece[0]], numbers[piece[-1]] + 1))
+
+
+@pytest.mark.parametrize("keep", [1.0, 0.9])
+@pytest.mark.parametrize("name", [*PROBLEMS, "by hand"])
+def test_a_wave_in_pieces_is_the_wave(name: str, keep: float) -> None:
+    """In place or by way of a copy, one row at a time or all, and as the gradients alone would have it."""
+    by_hand = {"model": {"name": "mlp", "hidden": [6, 5]}, "data": DIGITS, "batch_size": 5}
+    settings = ProblemSettings.model_validate({**PROBLEMS, "by hand": by_hand}[name])
+    problem = build(settings, 12, 0, "float64", torch.device("cpu"))
+    generator = torch.Generator().manual_seed(0)
+    bank = problem.initial() + 0.3 * torch.randn(20, problem.dim, generator=generator, dtype=problem.dtype)
+    rows = np.array([0, 1, 2, 3, 6, 8, 9, 10, 11, 12, 13, 19])
+    wave = Wave(rows, np.arange(12)[::-1].copy(), np.arange(12) * 7, keep, 0.1)
+    expected = bank.clone()
+    expected[rows] = keep * bank[rows] - 0.1 * problem.gradients(bank[rows], wave.workers, wave.steps)
+    for at_once in (1, 2, 3, 7, 12, 100):
+        moved, problem.piece_bytes = bank.clone(), at_once * problem.dim * 8
+        wave.take(moved, problem)
+        torch.testing.assert_close(moved, expected, rtol=1e-10, atol=1e-12)

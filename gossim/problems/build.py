@@ -15,7 +15,8 @@ from .settings import ProblemSettings
 from .supervised import SupervisedProblem
 from .views import Samples
 
-DTYPES = {"float32": torch.float32, "float64": torch.float64}
+DTYPES = {"float32": torch.float32, "float64": torch.float64, "tf32": torch.float32}
+"""What numbers are kept in; `execute.runtime` sets how products are rounded."""
 
 
 def device_named(name: str) -> torch.device:
