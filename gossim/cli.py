@@ -77,7 +77,8 @@ def run(
     console, notes = _console(quiet=quiet), _console(stderr=True, quiet=quiet)
     with watch.share("preparing"), console.status("Preparing"):
         from .experiment import Experiment
-        from .report import LiveProgress, comparison, show, wall_time
+        from .progress import LiveProgress
+        from .report import comparison, show, wall_time
 
         try:
             experiment = Experiment(settings, gradients=not no_gradients, stopwatch=stopwatch)
@@ -128,7 +129,7 @@ def sweep(
     store = out or Path("runs") / scenario.stem
     notes = _console(stderr=True, quiet=quiet)
     from . import sweeping
-    from .report import SweepBar
+    from .progress import SweepBar
 
     try:
         with SweepBar(notes) as progress:
@@ -170,7 +171,7 @@ def list_(
     ] = 16,
 ) -> None:
     """What a scenario can name, with its parameters."""
-    from .report import catalogue
+    from .catalogue import catalogue
 
     topics = [topic] if topic else [each for each in Topic if each is not Topic.DISTRIBUTIONS]
     for each in topics:

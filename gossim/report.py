@@ -1,145 +1,22 @@
-"""What the terminal shows: progress, the table of arms, the catalogue of names."""
+"""The tables that the terminal shows of a run: its arms, whose data weighs what, where the wall time went."""
 
 from __future__ import annotations
 
-import inspect
-import time
 from collections.abc import Mapping
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 from rich import box
 from rich.console import Console
 from rich.markup import escape
 from rich.measure import Measurement
-from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
-from rich.text import Text
 
-from .errors import RunError
-from .parameters import parameters
 from .profiling import SHARES
 
 if TYPE_CHECKING:
-    from pydantic import BaseModel
-
     from .gradient_weights import GradientWeights
-    from .grid import Point
     from .pair import Pair
     from .results import Results
-    from .scenario import Arm, Scenario
-
-
-class LiveProgress:
-    """A bar an arm: simulated time, gradient steps, steps per second, what remains. Off a terminal, a line an arm."""
-
-    def __init__(self, scenario: Scenario, console: Console):
-        self.console = console
-        self.live = console.is_terminal
-        self.bars = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            TextColumn("{task.fields[time_s]:8.1f} s simulated"),
-            TextColumn("{task.fields[steps]:9,d} steps"),
-            _Rate(),
-            TimeRemainingColumn(),
-            console=console,
-            disable=not self.live,
-        )
-        self.tasks = {
-            name: self.bars.add_task(name, total=scenario.repeats, start=False, time_s=0.0, steps=0, rate=0.0)
-            for name in scenario.arms
-        }
-        self.finished = dict.fromkeys(scenario.arms, 0)
-
-    def __enter__(self) -> Self:
-        self.bars.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.bars.stop()
-
-    def arm(self, name: str, seed: int, settings: Arm, gradient_steps: int | None) -> None:
-        self.name, self.seed, self.settings, self.limit = name, seed, settings, gradient_steps
-        self.began = time.perf_counter()
-        self.time_s, self.steps = 0.0, 0
-        if not self.finished[name]:
-            self.bars.start_task(self.tasks[name])
-
-    def advance(self, time_s: float, gradient_steps: int) -> None:
-        self.time_s, self.steps = time_s, gradient_steps
-        until = self.settings.until.time_s
-        share = max(time_s / until if until else 0.0, gradient_steps / self.limit if self.limit else 0.0)
-        self._show(self.finished[self.name] + min(share, 1.0))
-
-    def done(self, message: str | None) -> None:
-        self.finished[self.name] += 1
-        self._show(self.finished[self.name])
-        if message:
-            self.console.print(f"[bold red]{self.name}, seed {self.seed}: {message}[/]", highlight=False)
-        elif not self.live:
-            self.console.print(
-                f"{self.name}, seed {self.seed}: {self.time_s:g} s simulated, {self.steps} steps, "
-                f"{self._rate():.0f} steps/s",
-                highlight=False,
-            )
-
-    def _rate(self) -> float:
-        return self.steps / max(time.perf_counter() - self.began, 1e-9)
-
-    def _show(self, completed: float) -> None:
-        self.bars.update(
-            self.tasks[self.name],
-            completed=completed,
-            time_s=self.time_s,
-            steps=self.steps,
-            rate=self._rate(),
-        )
-
-
-class SweepBar:
-    """A bar of the points that are done, and a line for each that broke; off a terminal, a line a point."""
-
-    def __init__(self, console: Console):
-        self.console = console
-        self.bar = Progress(
-            TextColumn("{task.completed:g} of {task.total:g} points"),
-            BarColumn(),
-            TimeElapsedColumn(),
-            TimeRemainingColumn(),
-            console=console,
-            disable=not console.is_terminal,
-        )
-        self.done, self.points = 0, 0
-
-    def __enter__(self) -> Self:
-        self.bar.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.bar.stop()
-
-    def begin(self, points: int, done: int) -> None:
-        self.points, self.done = points, done
-        self.task = self.bar.add_task("points", total=points, completed=done)
-        if done:
-            self.console.print(f"{done} of {points} points were done before", highlight=False)
-
-    def point(self, point: Point, error: str | None) -> None:
-        self.done += 1
-        self.bar.update(self.task, completed=self.done)
-        if error or not self.console.is_terminal:
-            line = f"{self.done} of {self.points}: {point}" + (": broke down" if error else "")
-            self.console.print(line, style="bold red" if error else None, highlight=False, markup=False)
-
-
-class _Rate(ProgressColumn):
-    def render(self, task: Task) -> Text:
-        return Text(f"{task.fields['rate']:7,.0f} steps/s")
 
 
 _MEASURES = {
@@ -247,82 +124,3 @@ def _target_cell(row: Any) -> str:
     if row["reached"] < row["seeds"]:
         return f"{row['reached']:.0f} of {row['seeds']:.0f}\nreached it" if row["reached"] else "not\nreached"
     return _cell(row, "time_to_target_s", "{:.1f}", 1)
-
-
-def catalogue(topic: str, workers: int = 16) -> Table:
-    """The names that a scenario can use for `topic`: each with its parameters, one line about it and its source; of a
-    topology also the spectral gap for so many workers."""
-    shown = Table(title=topic, title_justify="left", box=box.HORIZONTALS, pad_edge=False, show_lines=True)
-    if topic == "algorithms":
-        shown.caption = "or a class of your own, `package.module:Class`: see docs/write_your_own_algorithm.md"
-    shown.add_column("name", no_wrap=True)
-    shown.add_column("parameters", overflow="fold")
-    shown.add_column("what it is", overflow="fold")
-    if topic == "topologies":
-        shown.add_column(f"spectral gap of W, {workers} workers", overflow="fold")
-    for name, lines, meaning in _entries(topic):
-        shown.add_row(name, lines, meaning, *([_spectral_gap(name, workers)] if topic == "topologies" else []))
-    return shown
-
-
-def _entries(topic: str) -> list[tuple[str, str, str]]:
-    if topic == "distributions":
-        from .sim.delays import LAWS, continuous_distributions
-
-        known = sorted(continuous_distributions().items())
-        scipys = [(n, ", ".join(filter(None, [law.shapes, "loc", "scale"])), _first_line(law)) for n, law in known]
-        return [(name, _parameters(law), _first_line(law)) for name, law in LAWS.items()] + scipys
-    if topic == "collectives":
-        from .sim.collectives import COLLECTIVES
-
-        return [(name, _parameters(collective), _first_line(collective)) for name, collective in COLLECTIVES.items()]
-    if topic == "topologies":
-        from .sim.topology import TOPOLOGIES
-
-        return [(name, _parameters(topology), _first_line(topology)) for name, topology in TOPOLOGIES.items()]
-    from .algorithms import ALGORITHMS
-    from .optimizers import OPTIMIZERS, SCHEDULES
-    from .problems import DATA, MODELS
-    from .problems.models import Factory
-
-    entries: dict[str, dict[str, type[BaseModel]]] = {
-        "algorithms": dict(ALGORITHMS),
-        "models": {**MODELS, "package.module:factory": Factory},
-        "data": dict(DATA),
-        "optimizers": dict(OPTIMIZERS),
-        "schedules": dict(SCHEDULES),
-    }
-    return [(name, _parameters(cls), _first_line(cls)) for name, cls in entries[topic].items()]
-
-
-def _spectral_gap(name: str, workers: int) -> str:
-    """With the kind's example parameters and seed 0, or why there is none."""
-    from .sim.topology import TOPOLOGIES
-
-    kind = TOPOLOGIES[name]
-    if any(field.is_required() and key not in kind.example for key, field in kind.model_fields.items()):
-        return "depends on the file"
-    settings = kind.model_validate(kind.example)
-    unfit = settings.unfit(workers)
-    if unfit:
-        return unfit
-    try:
-        topology = settings.build(workers, seed=0)
-        gap = f"{topology.spectral_gap():.3g}"
-    except RunError as error:
-        return str(error)
-    if topology.spectrum_of != "W":
-        gap += f", that of {topology.spectrum_of}"
-    return "\n".join([gap, *(f"{key}: {value}" for key, value in kind.example.items())])
-
-
-def _parameters(cls: type[BaseModel]) -> str:
-    return escape("\n".join(parameters(cls)))
-
-
-def _first_line(thing: Any) -> str:
-    """The docstring's first paragraph, and its source."""
-    paragraph, *more = (inspect.getdoc(thing) or "").split("\n\n")
-    _, _, source = "\n\n".join(more).partition("\nSource: ")
-    told = [paragraph, f"Source: {source}"] if source else [paragraph]
-    return escape("\n".join(" ".join(text.split()) for text in told))

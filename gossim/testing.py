@@ -101,7 +101,7 @@ def check_clock(arm: Arm, seed: int = 0) -> None:
         elif world.clock.now_s > end_s * 3 / 4:
             late = min(late, kept(world))
         if not computed and world.clock.now_s > end_s / 2:
-            world.settle()
+            world.steps.settle()
             computed = [worker.gradients for worker in world.workers]
     for worker, before in zip(world.workers, computed, strict=True):
         stuck = worker.takes_part and worker.gradients == before

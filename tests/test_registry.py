@@ -11,10 +11,10 @@ import conftest
 import pytest
 
 from gossim.algorithms import ALGORITHMS
+from gossim.catalogue import catalogue
 from gossim.cli import Topic
 from gossim.optimizers import OPTIMIZERS, SCHEDULES
 from gossim.problems import DATA, MODELS
-from gossim.report import catalogue
 from gossim.sim.collectives import COLLECTIVES
 from gossim.sim.topology import TOPOLOGIES
 

@@ -20,9 +20,9 @@ from test_cli import gossim_command
 
 import gossim
 from gossim import theory, yaml12
+from gossim.catalogue import catalogue
 from gossim.errors import RunError, ScenarioError
 from gossim.execute.reference import Reference
-from gossim.report import catalogue
 from gossim.scenario import Scenario
 from gossim.sim.topology import TOPOLOGIES, Complete, Topology
 from gossim.sim.topology.matchings import SYMMETRIC_MIXING, edge_matchings

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 
 from ..rng import Purpose, stream
+from .problem import Numbers
 
 BLOCK = 64
 """Minibatches of one worker that are drawn at once."""
@@ -23,9 +22,7 @@ class Minibatches:
         self._blocks = np.full(len(assigned), -1)  # which block of each worker is in hand
         self._drawn = np.empty((len(assigned), BLOCK, batch_size), dtype=np.int64)
 
-    def indices(
-        self, workers: Sequence[int] | np.ndarray, steps: Sequence[int] | np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray]:
+    def indices(self, workers: Numbers, steps: Numbers) -> tuple[np.ndarray, np.ndarray]:
         """Sample numbers and view numbers, each `(batch, batch_size)`, for workers and steps of shape `(batch,)`."""
         worker, (block, place) = np.asarray(workers), np.divmod(np.asarray(steps), BLOCK)
         drawn = np.empty((len(worker), self.batch_size), dtype=np.int64)

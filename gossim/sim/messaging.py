@@ -114,10 +114,10 @@ class Messaging(Node):
             if not self.awaited and self.arrival is not None and not self.arrival.triggered:
                 self.arrival.succeed()
 
-    # Rounds: in step with the neighbours.
-
     def heard(self) -> None:
         """There is something in the mailbox."""
+
+    # Rounds: in step with the neighbours.
 
     def tell(self, *rows: int, share: float = 1.0) -> None:
         """Send copies of `rows` to all neighbours, as its messages of this round."""

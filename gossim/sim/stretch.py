@@ -36,7 +36,7 @@ class Stretch:
         self.planned, self.done = len(ticks), 0
         self.finished = simpy.Event(self.clock)
         worker.gradients += 1  # begun
-        worker.world.ahead += self.planned
+        worker.world.steps.ahead += self.planned
         if worker.world.learns:  # the clock alone has no rows
             worker.world.program.behind[worker.row] = self.settle
         self._plan()
@@ -53,14 +53,14 @@ class Stretch:
         """End it with the step that is being taken now."""
         self.settle()
         if self.done + 1 < self.planned:
-            self.worker.world.ahead -= self.planned - self.done - 1
+            self.worker.world.steps.ahead -= self.planned - self.done - 1
             self.planned = self.done + 1
             self._plan()
 
     def abandon(self) -> int:
         """Give up the step that is being taken now, and all that were to come. Returns those that were taken."""
         self.settle()
-        self.worker.world.ahead -= self.planned - self.done
+        self.worker.world.steps.ahead -= self.planned - self.done
         self.worker.world.program.gradients += self.done + 1
         self._leave()
         return self.done
@@ -91,7 +91,7 @@ class Stretch:
             worker.optimizer.steps += count
         worker.taken += count
         worker.gradients = self.first + over + (over < self.planned)
-        worker.world.stepped_at(self.ends[begin:over])
+        worker.world.steps.stepped_at(self.ends[begin:over])
 
     def _leave(self) -> None:
         self.worker.stretch = None

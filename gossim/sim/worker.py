@@ -104,7 +104,7 @@ class Worker(Recovering):
     def _steps(self, most: int | None) -> Generator[simpy.Event, Any, int]:
         """Take at least one step, and at most so many: as many as can be planned at once. Returns how many."""
         self._require_idle()
-        plannable = self.world.plannable(self)
+        plannable = self.world.steps.plannable(self)
         if plannable:
             durations = self._compute_s.ahead()[: min(most or plannable, plannable)]
             if len(durations):
@@ -149,7 +149,7 @@ class Worker(Recovering):
     def count_step(self) -> None:
         """A gradient of this worker has moved parameters, here or elsewhere."""
         self.taken += 1
-        self.world.stepped()
+        self.world.steps.stepped()
 
     def give_back(self, row: int) -> None:
         """Give up `row`: kept for this worker's next gradient if nobody else holds it."""

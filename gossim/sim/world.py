@@ -6,7 +6,6 @@ import math
 from collections.abc import Generator, Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import numpy as np
 import simpy
 
 from ..errors import RunError
@@ -19,20 +18,11 @@ from .exchanges import total
 from .faults import Outage, outages_of
 from .network import Network, NetworkSettings
 from .server import Server
+from .steps import Steps
 from .worker import Worker
 
 if TYPE_CHECKING:
     from ..scenario import Arm
-
-
-UNLIMITED = 2**30
-"""Steps."""
-
-LATEST = 2**61
-"""Ticks, of a clock that has run for a month: what is planned later might not fit into the numbers of an array."""
-
-MANY_STEPS = 2**16
-"""So many steps and merges are kept to be reckoned, or one for each worker where there are more of these."""
 
 
 class WorkerFacts(NamedTuple):
@@ -89,10 +79,6 @@ class World:
         self.settings = settings
         self.seed = seed
         self.message_bytes = message_bytes
-        self.gradient_steps_limit = math.inf if gradient_steps is None else gradient_steps
-        self.gradient_steps = 0
-        self.ahead = 0  # steps that are planned, and not among these yet
-        self.stepwise = stepwise
         self.finished = False
         self.clock = Clock()
         self.timeline = Timeline(timeline_limit)
@@ -104,11 +90,12 @@ class World:
         devices = settings.trace.devices() if settings.trace else ()
         self.network = Network(self.clock, links, seed, self.timeline, self.program.rows.release, devices)
         self._weights_due = 0
-        self._reckoning = self._last_steps = False
+        self.steps = Steps(self.clock, self.network, self.timeline, gradient_steps, stepwise, self._finish)
         self.groups: dict[tuple[int, ...], AllReduceMean] = {}
         algorithm = settings.algorithm
         alpha = one / settings.workers if algorithm.weighted else None
         self.workers = [Worker(self, index, alpha) for index in range(settings.workers)]
+        self.steps.workers = self.workers
         # A worker that is alone needs no server.
         servers = algorithm.servers if settings.workers > 1 else 0
         self.servers = [Server(self, settings.workers + number) for number in range(servers)]
@@ -127,65 +114,14 @@ class World:
         while not self.finished:
             self.clock.step()
             if program.is_full(gradients, freed_rows):
-                self.settle()
+                self.steps.settle()
                 yield program.take()
         yield program.take()
 
-    def settle(self) -> None:
-        """Bring every worker's steps up to now."""
-        for worker in self.workers:
-            if worker.stretch is not None:
-                worker.stretch.settle()
-
-    def plannable(self, worker: Worker) -> int:
-        """How many steps `worker` may plan at once; 0 where none may be planned.
-
-        So few that the last step of the run is not among several of anybody: towards the end, one at a time.
-        """
-        plain = worker.optimizer is None or worker.optimizer.plain
-        if self.stepwise or not plain or not self.timeline.full or self.clock.now > LATEST:
-            return 0
-        if self.gradient_steps_limit == math.inf:
-            return UNLIMITED
-        if self._last_steps:
-            return 1
-        return int(self._room()) // len(self.workers) - 1
-
-    def _room(self) -> float:
-        """Steps that are neither taken nor planned before the run ends."""
-        return self.gradient_steps_limit - self.gradient_steps - self.ahead
-
-    def stepped(self) -> None:
-        """A worker has taken a step; the last one that was asked for ends the run once this instant is over.
-
-        Once it is over, not at once: workers who step at the same instant (all those of a synchronous round) all do.
-        """
-        self.network.ages.stepped(self.clock.now)
-        self._counted(1)
-
-    def stepped_at(self, ends: np.ndarray) -> None:
-        """Steps that were planned have ended at these ticks."""
-        self.network.ages.stepped_at(ends)
-        self.ahead -= len(ends)
-        self._counted(len(ends))
-
-    def _counted(self, steps: int) -> None:
-        before, self.gradient_steps = self.gradient_steps, self.gradient_steps + steps
-        if not self._last_steps and self._room() <= 3 * len(self.workers):
-            self._last_steps = True
-            for worker in self.workers:
-                if worker.stretch is not None:
-                    worker.stretch.cut()
-        if before < self.gradient_steps_limit <= self.gradient_steps:
-            self.clock.after_all(self.clock.now_s, lambda: self._finish(self.clock.now_s))
-        if self.network.ages.kept > max(MANY_STEPS, len(self.workers)) and not self._reckoning:
-            self._reckoning = True
-            self.clock.after_all(self.clock.now_s, self._reckon)
-
-    def _reckon(self) -> None:
-        self._reckoning = False
-        self.settle()
-        self.network.ages.reckon(self.network.in_flight)
+    @property
+    def gradient_steps(self) -> int:
+        """That all workers have taken together, as far as they are told."""
+        return self.steps.taken
 
     def allreduce(self, members: tuple[int, ...], collective: Collective, **more: Any) -> AllReduceMean:
         """The one in which these workers take part."""
@@ -292,7 +228,7 @@ class World:
 
     def _probe(self, time_s: float) -> None:
         self._probed_at = self.clock.now
-        self._reckon()
+        self.steps.reckon()
         facts = Facts(
             time_s,
             self.gradient_steps,
