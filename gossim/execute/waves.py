@@ -12,6 +12,9 @@ import torch
 from ..problems.problem import Problem
 from ..program import LocalSteps
 
+ALL = 2**62
+"""On a GPU: every call costs, and there is memory."""
+
 
 class Wave(NamedTuple):
     """One step x ← keep · x − rate · ∇L of each of `rows`, which are in order; all arrays are `(batch,)`."""
@@ -26,7 +29,7 @@ class Wave(NamedTuple):
         """Move these rows of the `bank`: those that lie side by side in place, the others by way of a copy."""
         on_cpu = bank.device.type == "cpu"
         row_bytes = bank.shape[1] * bank.element_size()
-        at_once = max(1, problem.piece_bytes // row_bytes) if on_cpu else len(self.rows)
+        at_once = max(1, problem.piece_bytes // row_bytes) if on_cpu else ALL
         for piece, together in pieces(self.rows, at_once):
             rows = self.rows[piece]
             index = slice(int(rows[0]), int(rows[-1]) + 1) if together else torch.from_numpy(rows).to(bank.device)
