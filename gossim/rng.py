@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 from numpy.random.bit_generator import ISeedSequence
 
-FIRST_BLOCK, LARGEST_BLOCK, GROWTH = 8, 512, 4
-"""Draws made at once: first few, for a hundred thousand workers that take five steps each, then GROWTH times as
+FIRST_BLOCK, LARGEST_BLOCK, GROWTH = 32, 512, 4
+"""Draws made at once: first few, for a hundred thousand workers that take a few steps each, then GROWTH times as
 many every time. Constants: for rejection samplers the sizes are part of what the stream is."""
 
 

@@ -42,6 +42,10 @@ class Wave(NamedTuple):
 def pieces(rows: np.ndarray, at_once: int) -> Iterator[tuple[np.ndarray, bool]]:
     """The places of `rows`, at most so many at a time, and whether the rows there are numbered one after the other. Of
     several such runs, those that fill a quarter of a piece are worth one of their own."""
+    side_by_side = int(rows[-1] - rows[0]) + 1 == len(rows)
+    if len(rows) <= at_once and (side_by_side or 4 * len(rows) < at_once):
+        yield np.arange(len(rows)), side_by_side  # as below, at once: small waves are many
+        return
     runs = np.split(np.arange(len(rows)), np.flatnonzero(np.diff(rows) != 1) + 1)
     together = [len(runs) == 1 or 4 * len(run) >= at_once for run in runs]
     scattered = [run for run, alone in zip(runs, together, strict=True) if not alone]

@@ -29,6 +29,7 @@ class Dense:
         self.widths = widths
         self.shapes = [(after, before) for before, after in itertools.pairwise(widths)]
         self.sizes = [size for after, before in self.shapes for size in (after * before, after)]
+        self._minus_one: torch.Tensor | None = None
 
     @classmethod
     def of(cls, network: nn.Module) -> Dense | None:
@@ -64,15 +65,15 @@ class Dense:
         self, x: torch.Tensor, inputs: torch.Tensor, labels: torch.Tensor
     ) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
         """Views of `x`, from the last bias to the first matrix, with the gradients there. Each view may be changed."""
-        parts = x.split(self.sizes, dim=1)
-        weights = [part.unflatten(1, shape) for part, shape in zip(parts[::2], self.shapes, strict=True)]
+        parts = x.split_with_sizes(self.sizes, dim=1)
+        weights = [part.view(len(x), *shape) for part, shape in zip(parts[::2], self.shapes, strict=True)]
         # (batch, width, B): a softmax over ten classes is ten times faster across columns than along rows.
         outputs = [inputs.flatten(2).transpose(1, 2)]
         for weight, bias in zip(weights, parts[1::2], strict=True):
             z = torch.baddbmm(bias.unsqueeze(2), weight, outputs[-1])
             outputs.append(z if len(outputs) == len(weights) else z.relu_())
         slope = torch.softmax(outputs.pop(), dim=1)
-        slope.scatter_add_(1, labels.unsqueeze(1), slope.new_tensor(-1.0).expand(len(x), 1, labels.shape[1]))
+        slope.scatter_add_(1, labels.unsqueeze(1), self._minus(slope).expand(len(x), 1, labels.shape[1]))
         slope.div_(labels.shape[1])
         for weight, bias, output in zip(weights[::-1], parts[::-2], outputs[::-1], strict=True):
             here = slope
@@ -80,3 +81,9 @@ class Dense:
                 slope = torch.bmm(weight.transpose(1, 2), here).mul_(output.sign())  # faster than by `output > 0`
             yield bias, here.sum(dim=2)
             yield weight, torch.bmm(here, output.transpose(1, 2))
+
+    def _minus(self, like: torch.Tensor) -> torch.Tensor:
+        """−1, kept: of a few workers a step takes no longer than fifty such small operations."""
+        if self._minus_one is None or self._minus_one.dtype != like.dtype or self._minus_one.device != like.device:
+            self._minus_one = like.new_tensor(-1.0)
+        return self._minus_one
