@@ -23,7 +23,8 @@ import gossim
 from gossim.paired import interval
 from gossim.plots import save
 from gossim.plots.speedup import speedups
-from gossim.report import LiveProgress, SweepBar, comparison, show
+from gossim.progress import LiveProgress, SweepBar
+from gossim.report import comparison, show
 from gossim.summary import TIME_TO_TARGET, per_seed
 
 ROOT = Path(__file__).resolve().parent.parent
