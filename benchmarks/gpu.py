@@ -21,8 +21,9 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.__main__ import CNN, DIGITS, REPETITIONS, simulate
 from benchmarks.clock import RATE, arm_of
+from gossim.errors import InputError
 from gossim.execute.runtime import repeatable
-from gossim.problems.build import build
+from gossim.problems.build import build, device_named
 from gossim.problems.problem import Problem
 from gossim.scenario import Arm
 
@@ -68,7 +69,10 @@ def floor_per_s(problem: Problem, device: torch.device) -> float:
 
 def main() -> None:
     dtype, device_name, small = [*sys.argv[1:], *["float32", "cuda", ""][len(sys.argv) - 1 :]]
-    device = torch.device(device_name)
+    try:
+        device = device_named(device_name)
+    except InputError as error:
+        sys.exit(f"error: {error}")
     with repeatable(device, dtype):
         table = measured(device, dtype, bool(small))
     console = Console(width=110)
