@@ -113,10 +113,10 @@ def main() -> None:
     for workers, steps, repetitions in track(CONVOLUTIONS, "convolutions"):
         arm = arm_of(CNN, workers, {"gradient_steps": workers * steps})
         cnn = prepared(arm)
-        found = compared(lambda: simulate(cnn, arm), cnn, arm, repetitions)  # noqa: B023
-        row = ("single models, channels_last", f"{found.ours:,.1f}", f"{found.theirs:,.1f}", f"{found.ratio:.2f}")
+        beside = compared(lambda: simulate(cnn, arm), cnn, arm, repetitions)  # noqa: B023
+        row = ("single models, channels_last", f"{beside.ours:,.1f}", f"{beside.theirs:,.1f}", f"{beside.ratio:.2f}")
         table.add_row("gosgd_cnn", f"{workers}", *row)
-        table.add_row("", "", "the same, our losses left out", "", "", f"{found.ratio_without_probes:.2f}")
+        table.add_row("", "", "the same, our losses left out", "", "", f"{beside.ratio_without_probes:.2f}")
     for workers, steps in track(TIMING, "the clock alone"):
         arm = timing(workers, steps)
         found = compare(lambda: clock_alone(arm), lambda: bare_timeouts(workers, workers * steps), 3)  # noqa: B023

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
 import simpy
 
 from gossim.experiment import window_size
-from gossim.numeric import Nothing
+from gossim.numeric import Nothing, collector_resting
 from gossim.observed import Observations
 from gossim.scenario import Arm, Scenario
 from gossim.sim.world import World
@@ -57,14 +57,14 @@ def clock_alone(arm: Arm) -> int:
     return world.gradient_steps
 
 
-def timeouts(env: simpy.Environment) -> Iterator[simpy.Event]:
+def timeouts(env: simpy.Environment) -> Generator[simpy.Event, Any, None]:
     while True:
         yield env.timeout(STEP_S)
 
 
 def bare_timeouts(workers: int, events: int) -> int:
     """SimPy alone, with Python's collector at rest as in the simulator: that many timeouts in all."""
-    with Nothing().plane(timing(workers, 1), 0, Observations("gossip", 0)).tuned():
+    with collector_resting():
         env = simpy.Environment()
         for _ in range(workers):
             env.process(timeouts(env))

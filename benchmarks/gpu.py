@@ -86,6 +86,7 @@ def measured(device: torch.device, dtype: str, small: bool) -> Table:
     for name, settings, workers, steps in WORK:
         workers, steps = (8, 5) if small else (workers, steps)
         arm = arm_of(settings, workers, {"gradient_steps": steps * workers}).model_copy(update={"dtype": dtype})
+        assert arm.problem
         problem = build(arm.problem, workers, 0, dtype, device)
         simulate(problem, arm)  # once to warm up
         pairs = [

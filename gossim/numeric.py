@@ -40,7 +40,7 @@ class Nothing:
 class _ProbesOnly:
     def __init__(self, observed: Observations):
         self.observed = observed
-        self.tuned = _collector_resting
+        self.tuned = collector_resting
 
     def run(self, ops: Sequence[Op]) -> None:
         for op in ops:
@@ -106,12 +106,12 @@ class Executed:
     def tuned(self) -> Iterator[None]:
         from .execute.runtime import repeatable, threads_for
 
-        with threads_for(self.problem), repeatable(self.problem.device, self.dtype), _collector_resting():
+        with threads_for(self.problem), repeatable(self.problem.device, self.dtype), collector_resting():
             yield
 
 
 @contextmanager
-def _collector_resting() -> Iterator[None]:
+def collector_resting() -> Iterator[None]:
     """Python's cycle collector rests: a window is some hundred thousand small tuples without cycles, and it would walk
     through them again and again."""
     collecting = gc.isenabled()

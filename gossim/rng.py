@@ -119,7 +119,7 @@ def in_blocks(draw: Draw, seed: int, purpose: Purpose, *index: int) -> Iterator[
         yield from memoryview(block)  # type: ignore[arg-type]
 
 
-NONE = np.empty(0)
+NO_DRAWS = np.empty(0)
 
 
 class PeerRandom:
@@ -129,7 +129,7 @@ class PeerRandom:
 
     def __init__(self, seed: int, worker: int):
         self._blocks = Blocks(uniform, seed, Purpose.PEERS, worker)
-        self._block = NONE
+        self._block = NO_DRAWS
         self._place = 0
 
     def random(self) -> float:

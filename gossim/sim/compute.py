@@ -9,7 +9,7 @@ from typing import Annotated
 import numpy as np
 
 from ..fields import AS_TUPLE, Frozen
-from ..rng import LARGEST_BLOCK, NONE, Blocks, Purpose
+from ..rng import LARGEST_BLOCK, NO_DRAWS, Blocks, Purpose
 from .clock import PER_SECOND
 from .delays import ComputeTime, Law
 from .stragglers import AnyStraggler, Lengthen
@@ -60,7 +60,7 @@ class Pace:
         self._blocks = blocks
         self._ticks = NO_TICKS
         self._work_s: np.ndarray | None = None  # the block in hand, but where its ticks say it all
-        self._seconds = NONE
+        self._seconds = NO_DRAWS
         self._place = 0
 
     def __call__(self, now_s: float) -> float:
@@ -100,7 +100,7 @@ class Pace:
         fit = (counted >= 1) & (counted < MANY_TICKS) & (self._work_s > 0)
         self._ticks = np.where(fit, counted, 0).astype(np.int64)
         if fit.all():
-            self._work_s, self._seconds = None, NONE
+            self._work_s, self._seconds = None, NO_DRAWS
 
     def _lengthened(self, seconds: float, now_s: float) -> float:
         for rule in self.rules:
