@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol
@@ -17,7 +17,7 @@ from .inputs import inputs
 from .numeric import Gradients, Nothing
 from .observed import Observations, Row, Rows, activities, exchanges
 from .profiling import Stopwatch, Unwatched
-from .results import Results, RunDirectory, table
+from .results import Results, RunDirectory, stacked, table
 from .scenario import Arm, Scenario
 from .sim.world import World
 
@@ -149,11 +149,14 @@ class Experiment:
     def results(self) -> Results:
         """What has been recorded so far, arm by arm."""
         order = {name: position for position, name in enumerate(self.scenario.arms)}
-        tables = {
-            name: table(name, sorted(self._rows(name), key=lambda row: (order[row["arm"]], row["seed"])))
-            for name in TABLES
-        }
-        return Results(scenario=self.scenario, manifest=self.manifest, **tables)
+
+        def place(labelled: Mapping[str, Any]) -> tuple[int, int]:
+            return order[labelled["arm"]], labelled["seed"]
+
+        tables = {name: table(name, sorted(self._rows(name), key=place)) for name in TABLES if name != "workers"}
+        observed = sorted(self.observed, key=lambda each: place(each.label))
+        workers = stacked("workers", [part for each in observed for part in each.workers()])
+        return Results(scenario=self.scenario, manifest=self.manifest, workers=workers, **tables)
 
     def _rows(self, name: str) -> Iterable[Row]:
         """Of the table of that name, in the order in which they came."""

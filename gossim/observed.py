@@ -7,11 +7,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from .sim.activity import Kind
 from .sim.exchanges import by_pair
 from .sim.world import Facts, World
 
 Row = dict[str, Any]
+Columns = dict[str, Any]
+"""From a column's name to its numbers, an array, or to the one thing that all rows have in it."""
 
 
 class Measured(NamedTuple):
@@ -26,10 +30,10 @@ class Measured(NamedTuple):
 
 
 class Rows(NamedTuple):
-    """What a probe adds to each of these tables."""
+    """What a probe adds to each of these tables; to that of the workers, of whom there may be a million, by column."""
 
     probes: list[Row]
-    workers: list[Row]
+    workers: Columns
     gaps: list[Row]
     layers: list[Row]
 
@@ -53,15 +57,19 @@ class Observations:
         self.seen.append(
             Rows(
                 probes=[label | _probe(facts, measured)],
-                workers=[label | row for row in _workers(facts, measured)],
+                workers=label | _workers(facts, measured),
                 gaps=[label | _gap(worker, *gap) for worker, gap in gaps],
                 layers=[label | {"layer": layer, "consensus_distance": distance} for layer, distance in layers],
             )
         )
 
     def rows(self, table: str) -> Iterator[Row]:
-        """Of `probes`, `workers`, `gaps` or `layers`."""
+        """Of `probes`, `gaps` or `layers`."""
         return (row for rows in self.seen for row in getattr(rows, table))
+
+    def workers(self) -> list[Columns]:
+        """The table of that name, probe by probe."""
+        return [rows.workers for rows in self.seen]
 
 
 def exchanges(world: World) -> Iterator[dict[str, Any]]:
@@ -99,17 +107,20 @@ def _probe(facts: Facts, measured: Measured | None) -> Row:
     }
 
 
-def _workers(facts: Facts, measured: Measured | None) -> Iterator[Row]:
-    present = set(facts.participants)
-    for index, worker in enumerate(facts.workers):
-        yield {
-            "worker": index,
-            "steps": worker.steps,
-            "alpha": None if worker.alpha is None else float(worker.alpha),
-            "distance": measured.distances[index] if measured and index in present else None,
-            "busy_s": worker.busy_s,
-            "waiting_s": worker.waiting_s,
-        }
+def _workers(facts: Facts, measured: Measured | None) -> Columns:
+    workers, count = facts.by_worker, len(facts.by_worker.steps)
+    distance = np.full(count, np.nan)
+    if measured:
+        present = facts.participants
+        distance[present] = np.asarray(measured.distances)[present]
+    return {
+        "worker": np.arange(count),
+        "steps": np.array(workers.steps, dtype=np.int64),
+        "alpha": np.array(workers.alpha, dtype=np.float64),  # of None it makes NaN
+        "distance": distance,
+        "busy_s": np.array(workers.busy_s),
+        "waiting_s": np.array(workers.waiting_s),
+    }
 
 
 def _gap(worker: int, gap: float, norm: float) -> Row:
@@ -119,7 +130,7 @@ def _gap(worker: int, gap: float, norm: float) -> Row:
 def _weights(facts: Facts) -> dict[str, float | None]:
     if facts.alpha_in_flight is None:
         return {"alpha_sum": None, "alpha_in_flight": None, "alpha_lost": None}
-    total = math.fsum([*(float(worker.alpha) for worker in facts.workers), float(facts.alpha_in_flight)])
+    total = math.fsum([*map(float, facts.by_worker.alpha), float(facts.alpha_in_flight)])
     return {
         "alpha_sum": total,
         "alpha_in_flight": float(facts.alpha_in_flight),

@@ -33,7 +33,7 @@ class Recorder:
         # As offsets from the first: equal rows are then at a distance of exactly 0, whatever their number.
         first = rows[present[0]].double()
         model = rows[-1] if facts.served else None
-        rows = rows[: len(facts.workers)]
+        rows = rows[: len(facts.by_worker.steps)]
         offsets = rows.to(torch.float64, copy=True).sub_(first)
         drift = (offsets if len(present) == len(rows) else offsets[present]).mean(dim=0)
         mean = first + drift
@@ -54,7 +54,7 @@ class Recorder:
         """‖∇L^m(x_m) − ∇L^m(x̄)‖ and ‖∇L^m(x̄)‖ on each worker's next minibatch: a gradient follows from (seed, worker,
         step), so that the worker takes its own on the same one later, unmoved."""
         present = facts.participants
-        steps = [facts.workers[worker].gradients for worker in present]
+        steps = [facts.by_worker.gradients[worker] for worker in present]
         # Two calls of one shape: where all parameters are equal, so are the gradients, to the bit.
         own = self.problem.gradients(rows[present], present, steps).double()
         common = self.problem.gradients(mean.expand(len(present), -1).contiguous(), present, steps).double()

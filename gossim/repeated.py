@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from .columns import LATER
@@ -15,8 +14,8 @@ if TYPE_CHECKING:
 
     from .results import Results
 
-Recorded = dict[str, list[dict[str, Any]]]
-"""Rows of the tables that the clock fills, by the table's name."""
+Recorded = dict[str, Any]
+"""The tables that the clock fills, pandas' DataFrames, by name; of those with rows for each probe the last."""
 
 NUMERIC = {"consensus_distance", "consensus_max", "distance", "train_loss", "test_loss", "test_accuracy"}
 """Columns of these that need parameters."""
@@ -26,13 +25,15 @@ UNENDED = {"diverged": "diverged", "failed": "failed", "interrupted": "was inter
 
 def recorded(world: World, last: Facts) -> Recorded:
     """What a clock that came to its end has to say: its last probe, and who exchanged what and did what."""
+    from .results import stacked, table
+
     observed = Observations("", world.seed)
     observed.add(last)
     return {
-        "probes": list(observed.rows("probes")),
-        "workers": list(observed.rows("workers")),
-        "exchanges": list(exchanges(world)),
-        "activities": list(activities(world)),
+        "probes": table("probes", observed.rows("probes")),
+        "workers": stacked("workers", observed.workers()),
+        "exchanges": table("exchanges", [observed.label | row for row in exchanges(world)]),
+        "activities": table("activities", [observed.label | row for row in activities(world)]),
     }
 
 
@@ -49,14 +50,14 @@ def require_repeated(results: Results, name: str, seed: int, again: Recorded) ->
     """Raise InputError, naming the columns, if `again` is not what `results` has of arm `name` with that seed.
 
     What an earlier version has not recorded is passed over."""
-    for which, rows in again.items():
+    for which, mine in again.items():
         frame = getattr(results, which)
         own = frame[(frame["arm"] == name) & (frame["seed"] == seed)]
         if which not in LATER:  # of the tables with a row, or a row for each worker, for each probe: the last
-            own = own.iloc[-len(rows) :]
+            own = own.iloc[-len(mine) :]
         elif own.empty:
             continue
-        if different := _different(which, rows, own):
+        if different := _different(mine, own):
             columns = ", ".join(f"'{column}'" for column in different)
             raise InputError(
                 f"arm '{name}', seed {seed}: its clock does not repeat the run; has a file changed, or a version? "
@@ -64,9 +65,7 @@ def require_repeated(results: Results, name: str, seed: int, again: Recorded) ->
             )
 
 
-def _different(which: str, rows: Sequence[Mapping[str, Any]], own: pd.DataFrame) -> list[str]:
-    from .results import table
-
-    mine, theirs = table(which, [{"arm": "", "seed": 0, **row} for row in rows]), own.reset_index(drop=True)
+def _different(mine: pd.DataFrame, own: pd.DataFrame) -> list[str]:
+    theirs = own.reset_index(drop=True)
     known = [column for column in mine.columns if column not in {"arm", "seed", *NUMERIC}]
     return [column for column in known if not mine[column].equals(theirs[column])]

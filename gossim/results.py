@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 
 from .columns import DERIVED, LATER, TABLES
 from .errors import InputError
 from .files import whole, write_text
+from .observed import Columns
 from .scenario import Scenario, load
 
 if TYPE_CHECKING:
@@ -27,6 +29,20 @@ if TYPE_CHECKING:
 def table(name: str, rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
     """The table of that name with these rows, its columns as `columns.TABLES` has them."""
     return typed(name, pd.DataFrame(list(rows), columns=[column.name for column in TABLES[name]]))
+
+
+def stacked(name: str, parts: Sequence[Columns]) -> pd.DataFrame:
+    """The same from parts of it, each by column, one below the other."""
+    if not parts:
+        return table(name, [])
+    sizes = [max(np.size(column) for column in part.values()) for part in parts]
+    together = {
+        column.name: np.concatenate(
+            [np.broadcast_to(part[column.name], size) for part, size in zip(parts, sizes, strict=True)]
+        )
+        for column in TABLES[name]
+    }
+    return typed(name, pd.DataFrame(together))
 
 
 def typed(name: str, frame: pd.DataFrame) -> pd.DataFrame:

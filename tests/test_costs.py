@@ -95,4 +95,4 @@ def test_what_is_remembered_of_rounds_is_bounded(name: str) -> None:
     world = world_of(arm)
     for _ in world.windows(100, 10**9):
         pass
-    assert all(len(worker._heard) <= 3 for worker in world.workers)
+    assert all(len(worker.rounds.heard) <= 3 for worker in world.workers)

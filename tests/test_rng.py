@@ -18,9 +18,9 @@ DRAWS: dict[str, Draw] = {
 @pytest.mark.parametrize("draw", DRAWS.values(), ids=DRAWS.keys())
 def test_a_block_goes_on_where_the_last_one_ended(draw: Draw) -> None:
     """Though nothing but the generator's state is kept between them."""
-    blocks, generator, size = Blocks(draw, 3, Purpose.PEERS, 5), stream(3, Purpose.PEERS, 5), FIRST_BLOCK
+    blocks, generator, size = Blocks(3, Purpose.PEERS, 5), stream(3, Purpose.PEERS, 5), FIRST_BLOCK
     for _ in range(6):
-        block = next(blocks)
+        block = blocks.take(draw)
         assert block.dtype == np.float64
         np.testing.assert_array_equal(block, draw(generator, size))
         size = min(size * GROWTH, LARGEST_BLOCK)
@@ -28,7 +28,7 @@ def test_a_block_goes_on_where_the_last_one_ended(draw: Draw) -> None:
 
 @pytest.mark.parametrize("other", [(4, Purpose.PEERS, 5), (3, Purpose.DATA, 5), (3, Purpose.PEERS, 6)])
 def test_streams_differ_by_every_part_of_their_names(other: tuple[int, Purpose, int]) -> None:
-    assert not np.isin(next(Blocks(uniform, 3, Purpose.PEERS, 5)), next(Blocks(uniform, *other))).any()
+    assert not np.isin(Blocks(3, Purpose.PEERS, 5).take(uniform), Blocks(*other).take(uniform)).any()
 
 
 def test_numbers_that_were_looked_at_are_still_to_come() -> None:

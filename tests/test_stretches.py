@@ -18,6 +18,7 @@ from gossim.algorithms import Algorithm
 from gossim.errors import RunError
 from gossim.execute.reference import Reference
 from gossim.execute.waves import Wave, pieces
+from gossim.observed import activities
 from gossim.problems.build import build
 from gossim.problems.dense import Dense
 from gossim.problems.settings import ProblemSettings
@@ -77,8 +78,7 @@ def same(one: tuple[World, list[Any], list[Any]], other: tuple[World, list[Any],
     assert facts == other_facts
     assert max(float((x - y).abs().max()) for x, y in zip(rows, other_rows, strict=True)) < 1e-9
     assert world.network.exchanges == other_world.network.exchanges
-    spent, other_spent = ([w.activity._spent for w in each.workers] for each in (world, other_world))
-    assert spent == other_spent
+    assert list(activities(world)) == list(activities(other_world))
 
 
 @pytest.mark.parametrize("case", CASES)

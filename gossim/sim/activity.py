@@ -52,9 +52,9 @@ class Timeline:
 
 
 class Activity:
-    """One worker's present occupation, and the time spent on each kind before it."""
+    """One worker's present occupation, and the ticks spent on each kind before it."""
 
-    __slots__ = ("_spent", "clock", "kind", "since", "timeline", "worker")
+    __slots__ = ("clock", "computing", "down", "kind", "sending", "since", "timeline", "waiting", "worker")
 
     def __init__(self, clock: Clock, timeline: Timeline, worker: int):
         self.clock = clock
@@ -62,13 +62,13 @@ class Activity:
         self.worker = worker
         self.kind: Kind = "waiting"
         self.since = clock.now
-        self._spent: dict[Kind, int] = {}
+        self.computing = self.waiting = self.sending = self.down = 0
 
     def enter(self, kind: Kind) -> None:
         """From now on the worker does `kind`."""
         now = self.clock.now
         if now > self.since:
-            self._spent[self.kind] = self._spent.get(self.kind, 0) + now - self.since
+            setattr(self, self.kind, getattr(self, self.kind) + now - self.since)
             self.timeline.add(self.worker, self.kind, self.since, now)
             self.since = now
         self.kind = kind
@@ -89,4 +89,5 @@ class Activity:
 
     def _ticks(self, kind: Kind) -> int:
         present = self.clock.now - self.since if self.kind == kind else 0
-        return self._spent.get(kind, 0) + present
+        spent: int = getattr(self, kind)
+        return spent + present

@@ -83,10 +83,11 @@ class Completion(simpy.Event):
     """
 
     PRIORITY = 2  # SimPy's own events have 0 (urgent) and 1 (normal)
+    _ok, _value = True, None  # it cannot fail
 
     def __init__(self, clock: Clock, tick: int, node: int):
-        super().__init__(clock)
-        self._ok, self._value, self.node = True, None, node
+        # As simpy.Timeout, not by way of SimPy's constructor: there is one for every few steps of every worker.
+        self.env, self.node = clock, node
         self.callbacks = [clock.note]
         clock.schedule(self, self.PRIORITY + node, tick - clock.now)  # type: ignore[arg-type]
 

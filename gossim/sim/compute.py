@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Iterator
+from collections.abc import Sequence
+from functools import lru_cache
 from typing import Annotated
 
 import numpy as np
@@ -14,10 +14,12 @@ from .clock import PER_SECOND
 from .delays import ComputeTime, Law
 from .stragglers import AnyStraggler, Lengthen
 
-MANY_TICKS = 2.0**50
-"""Some twenty minutes. Longer times are not told ahead: a block of them might not fit into the numbers of an array."""
+LEAST_S, MOST_S = 1 / PER_SECOND, 1000.0
+"""Gradients that take less or more are not told ahead: the clock counts no less, and the sum of a block of more might
+not fit into the numbers of an array."""
 
 NO_TICKS = np.empty(0, dtype=np.int64)
+NO_RULES: Sequence[Lengthen] = ()
 
 
 class ComputeSettings(Frozen):
@@ -39,70 +41,81 @@ class ComputeSettings(Frozen):
             if rule.concerns(worker, workers, seed, number):
                 rules.append(rule.lengthen(seed, number, worker))
                 timeless &= rule.timeless
-        if isinstance(law, Law):
-            blocks: Iterator[np.ndarray] = Blocks(law.draw, seed, Purpose.COMPUTE, worker)
-        else:
-            blocks = itertools.repeat(np.full(LARGEST_BLOCK, float(law)))
-        return Pace(law, blocks, rules, timeless)
+        return Pace(law, Blocks(seed, Purpose.COMPUTE, worker), rules, timeless)
 
 
 class Pace:
     """How long each gradient of one worker takes, one after the other.
 
     Called with the time at which a gradient begins, it gives the seconds that it takes. Where no rule asks for that
-    time (they are `timeless`), the gradients to come are known `ahead`. Raises RunError for a draw that is no duration.
+    time (they are `timeless`), the gradients to come are known `ahead`: `sums` are the ticks that those of a block take
+    up to each of them and with it, and `place` is that of the next. Raises RunError for a draw that is no duration.
     """
 
-    __slots__ = ("_blocks", "_place", "_seconds", "_ticks", "_work_s", "law", "rules", "timeless")
+    __slots__ = ("_blocks", "_seconds", "law", "place", "rules", "sums", "timeless")
 
-    def __init__(self, law: Law | float, blocks: Iterator[np.ndarray], rules: list[Lengthen], timeless: bool):
-        self.law, self.rules, self.timeless = law, rules, timeless
+    def __init__(self, law: Law | float, blocks: Blocks, rules: list[Lengthen], timeless: bool):
+        self.law, self.rules, self.timeless = law, rules or NO_RULES, timeless
         self._blocks = blocks
-        self._ticks = NO_TICKS
-        self._work_s: np.ndarray | None = None  # the block in hand, but where its ticks say it all
-        self._seconds = NO_DRAWS
-        self._place = 0
+        self._seconds: np.ndarray | None = NO_DRAWS  # the block in hand, but where its sums say it all
+        self.sums: np.ndarray = NO_TICKS
+        self.place = 0
 
     def __call__(self, now_s: float) -> float:
         self._load()
-        place, self._place = self._place, self._place + 1
-        if self._work_s is None:
-            return int(self._ticks[place]) / PER_SECOND
-        work_s = float(self._work_s[place])
+        place, self.place = self.place, self.place + 1
+        if self._seconds is None:
+            return int(self.sums[place] - (self.sums[place - 1] if place else 0)) / PER_SECOND
+        seconds = float(self._seconds[place])
         if isinstance(self.law, Law):
-            self.law.duration(work_s)
-        return float(self._seconds[place]) if self.timeless else self._lengthened(work_s, now_s)
+            self.law.duration(seconds)
+        return seconds if self.timeless else self._lengthened(seconds, now_s)
 
-    def ahead(self) -> np.ndarray:
-        """Ticks of some of the gradients that come next, perhaps none; they are still to come."""
+    def ahead(self) -> int:
+        """How many of the gradients that come next are known, perhaps none; they are still to come."""
         if not self.timeless:
-            return self._ticks
+            return 0
         self._load()
-        known = self._ticks[self._place :]
-        return known if self._work_s is None or known.all() else known[: int((known == 0).argmax())]
+        return len(self.sums) - self.place if self._seconds is None else 0
 
     def skip(self, count: int) -> None:
         """Pass over so many of those `ahead`."""
-        self._place += count
+        self.place += count
 
     def _load(self) -> None:
-        """At the end of a block, draw the next. Ticks of 0 are those that cannot be told ahead."""
-        if self._place < len(self._ticks if self._work_s is None else self._work_s):
+        """At the end of a block, draw the next."""
+        if self.place < len(self.sums if self._seconds is None else self._seconds):
             return
-        self._work_s, self._place = next(self._blocks), 0
-        if not self.timeless:
+        self.place = 0
+        if isinstance(self.law, Law):
+            seconds = self._blocks.take(self.law.draw)
+        elif self.rules:
+            seconds = np.full(LARGEST_BLOCK, self.law)
+        else:
+            self._seconds, self.sums = _constant(self.law)
             return
-        self._seconds = self._work_s
-        if self.rules:
-            self._seconds = np.array([self._lengthened(float(work_s), 0.0) for work_s in self._work_s])
-        with np.errstate(over="ignore", invalid="ignore"):
-            counted = np.rint(self._seconds * PER_SECOND)
-        fit = (counted >= 1) & (counted < MANY_TICKS) & (self._work_s > 0)
-        self._ticks = np.where(fit, counted, 0).astype(np.int64)
-        if fit.all():
-            self._work_s, self._seconds = None, NO_DRAWS
+        if self.timeless and self.rules:
+            seconds = np.array([self._lengthened(float(work_s), 0.0) for work_s in seconds])
+        sums = _sums(seconds) if self.timeless else None
+        self._seconds, self.sums = (seconds, NO_TICKS) if sums is None else (None, sums)
 
     def _lengthened(self, seconds: float, now_s: float) -> float:
         for rule in self.rules:
             seconds = rule(seconds, now_s)
         return seconds
+
+
+def _sums(seconds: np.ndarray) -> np.ndarray | None:
+    """The ticks up to each of these durations and with it; None where one of them cannot be told ahead."""
+    if not (seconds.min() >= LEAST_S and seconds.max() <= MOST_S):
+        return None
+    ticks: np.ndarray = np.rint(seconds * PER_SECOND).astype(np.int64)
+    return ticks.cumsum(out=ticks)
+
+
+@lru_cache(maxsize=8)
+def _constant(seconds: float) -> tuple[np.ndarray | None, np.ndarray]:
+    """A block of that duration, one for all workers: what is left of it once there are sums, and these."""
+    block = np.full(LARGEST_BLOCK, seconds)
+    sums = _sums(block)
+    return (block, NO_TICKS) if sums is None else (None, sums)

@@ -11,6 +11,7 @@ import simpy
 from .activity import Activity
 from .network import Message
 from .node import Node
+from .rounds import Rounds
 
 if TYPE_CHECKING:
     from .world import World
@@ -47,11 +48,15 @@ class Messaging(Node):
         super().__init__(world, index)
         self.alpha = alpha
         self.mailbox: list[Message] = []
-        self.awaited: dict[int, None] = {}  # those whose message of `awaited_round` is missing
-        self.awaited_round = 0
-        self.arrival: simpy.Event | None = None
-        self._heard: dict[int, set[int]] = {}  # by round, who has sent a message of it
         self.asked: simpy.Event | None = None
+        self._rounds: Rounds | None = None
+
+    @property
+    def rounds(self) -> Rounds:
+        """Made when somebody first asks: most workers know none, and there may be a million."""
+        if self._rounds is None:
+            self._rounds = Rounds()
+        return self._rounds
 
     # Gossip: nobody waits.
 
@@ -107,12 +112,8 @@ class Messaging(Node):
             return
         self.mailbox.append(message)
         self.heard()
-        if message.round is not None and message.round >= self.awaited_round:
-            self._heard.setdefault(message.round, set()).add(message.sender)
-        if message.round == self.awaited_round and message.sender in self.awaited:
-            del self.awaited[message.sender]
-            if not self.awaited and self.arrival is not None and not self.arrival.triggered:
-                self.arrival.succeed()
+        if message.round is not None:
+            self.rounds.hear(message.sender, message.round)
 
     def heard(self) -> None:
         """There is something in the mailbox."""
@@ -134,28 +135,21 @@ class Messaging(Node):
         any multiple of it, are not waited for any more.
         """
         self.activity.enter("waiting")
-        self.awaited_round = self.round - overlap
-        here = self._heard.pop(self.awaited_round, set())
-        self.awaited = dict.fromkeys(sender for sender in senders if sender not in here)
-        while self.awaited:
-            self.arrival = self.world.clock.event()
-            yield self.arrival if timeout_s is None else self.arrival | self.world.clock.wait(timeout_s)
-            for sender in list(self.awaited):
+        rounds = self.rounds
+        rounds.begin(self.round - overlap, list(senders))
+        while rounds.awaited:
+            rounds.arrival = self.world.clock.event()
+            yield rounds.arrival if timeout_s is None else rounds.arrival | self.world.clock.wait(timeout_s)
+            for sender in list(rounds.awaited):
                 other = self.world.workers[sender]
-                if timeout_s is not None and (not other.up or other.round > self.awaited_round):
-                    del self.awaited[sender]
-        self._heard.pop(self.awaited_round, None)
-        self.awaited_round += 1  # who is late for this round is not remembered
+                if timeout_s is not None and (not other.up or other.round > rounds.number):
+                    del rounds.awaited[sender]
+        rounds.end()
         ahead = [message for message in self.mailbox if message.round is not None and message.round > self.round]
         self.mailbox = [message for message in self.mailbox if message not in ahead]
         arrived = self.receive()
         self.mailbox = ahead
         return arrived
-
-    def forget_rounds(self) -> None:
-        """Nobody is waited for any more, and nobody remembered as heard."""
-        self.awaited.clear()
-        self._heard.clear()
 
     def mix(self, timeout_s: float | None = None) -> Generator[simpy.Event, Any, list[tuple[float, Message]]]:
         """Gather this round's messages of all whom it hears, with the weight W_ij of each. Those that come too late for

@@ -40,7 +40,7 @@ class Recovering(Messaging):
         for message in self.in_hand:
             world.network.lose(message)
         self.in_hand.clear()
-        self.forget_rounds()
+        self.rounds.forget()
         if self.asked is not None and not self.asked.triggered:
             self.asked.succeed(None)
         world.network.crashed(self.index)

@@ -8,43 +8,54 @@ finish the gradient that it is computing, and no more (`cut`); and a crash loses
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from typing import TYPE_CHECKING
 
-import numpy as np
 import simpy
 
 from .clock import Completion
 
 if TYPE_CHECKING:
+    from .compute import Pace
     from .worker import Worker
 
 
-class Stretch:
-    """Steps of `worker` that take `ticks` each, from now; `plain` are the numbers (c, η) of x ← cx − ηg.
+class OneStep(Completion):
+    """The end of one step, along the row `gradient`."""
 
-    `finished` is the event to wait for. `planned` and `done`: steps, of which so many are in the program.
+    __slots__ = ("gradient",)
+
+    def __init__(self, worker: Worker, tick: int, gradient: int):
+        super().__init__(worker.world.clock, tick, worker.index)
+        self.gradient = gradient
+
+
+class Stretch(Completion):
+    """So many (`planned`) steps of `worker`, from now, that take as long as its `pace` knows ahead; `plain` are the
+    numbers (c, η) of x ← cx − ηg. `done`: steps that are in the program.
+
+    The k-th ends at the tick origin + sums[place + k].
     """
 
-    __slots__ = ("_end", "clock", "done", "ends", "finished", "first", "plain", "planned", "worker")
+    __slots__ = ("done", "first", "origin", "place", "plain", "planned", "sums", "worker")
 
-    def __init__(self, worker: Worker, ticks: np.ndarray, plain: tuple[float, float] | None):
-        self.worker, self.plain = worker, plain
-        self.clock = worker.world.clock
-        self.first = worker.gradients
-        self.ends = ticks.cumsum()
-        self.ends += self.clock.now
-        self.planned, self.done = len(ticks), 0
-        self.finished = simpy.Event(self.clock)
+    def __init__(self, worker: Worker, pace: Pace, count: int, plain: tuple[float, float] | None):
+        world, clock = worker.world, worker.world.clock
+        self.worker, self.plain, self.planned, self.done = worker, plain, count, 0
+        self.sums, self.place, self.first = pace.sums, pace.place, worker.gradients
+        self.origin = clock.now - (int(self.sums[self.place - 1]) if self.place else 0)
+        super().__init__(clock, self._end(count - 1), worker.index)
+        self.callbacks.append(self._finish)
         worker.gradients += 1  # begun
-        worker.world.steps.ahead += self.planned
-        if worker.world.learns:  # the clock alone has no rows
-            worker.world.program.behind[worker.row] = self.settle
-        self._plan()
+        world.steps.ahead += count
+        if world.learns:  # the clock alone has no rows
+            world.program.behind[worker.row] = self.settle
 
     def settle(self) -> None:
         """Tell the program and the ledger of the steps that are over by now."""
-        over = int(self.ends[: self.planned].searchsorted(self.clock.now, side="right"))
-        if over and not self.clock.over(int(self.ends[over - 1]), self.worker.index):
+        clock, place = self.worker.world.clock, self.place
+        over = bisect_right(self.sums, clock.now - self.origin, place + self.done, place + self.planned) - place
+        if over > self.done and not clock.over(self._end(over - 1), self.worker.index):
             over -= 1
         if over > self.done:
             self._tell(over)
@@ -55,7 +66,9 @@ class Stretch:
         if self.done + 1 < self.planned:
             self.worker.world.steps.ahead -= self.planned - self.done - 1
             self.planned = self.done + 1
-            self._plan()
+            # Whoever waits for this event goes on with that one.
+            sooner = Completion(self.worker.world.clock, self._end(self.done), self.worker.index)
+            sooner.callbacks = self.callbacks
 
     def abandon(self) -> int:
         """Give up the step that is being taken now, and all that were to come. Returns those that were taken."""
@@ -65,23 +78,19 @@ class Stretch:
         self._leave()
         return self.done
 
-    def _plan(self) -> None:
-        self._end = Completion(self.clock, int(self.ends[self.planned - 1]), self.worker.index)
-        assert self._end.callbacks is not None
-        self._end.callbacks.append(self._finish)
+    def _end(self, step: int) -> int:
+        """When that one of them ends, in ticks."""
+        return self.origin + int(self.sums[self.place + step])
 
     def _finish(self, event: simpy.Event) -> None:
-        if event is not self._end or self.worker.stretch is not self:
-            return  # it was cut short, or abandoned
+        if self.worker.stretch is not self:
+            return  # it was abandoned
+        if event is not self:
+            self.callbacks = []  # its own time comes later, and nobody waits for it
         if self.done < self.planned:
             self._tell(self.planned)
         self._leave()
         self.worker.world.program.gradients += self.planned
-        # Whoever waits goes on within this event: one of its own would come after others of this instant.
-        waiting, self.finished.callbacks = self.finished.callbacks, None  # type: ignore[assignment]
-        self.finished._ok, self.finished._value = True, None
-        for resume in waiting or ():
-            resume(self.finished)
 
     def _tell(self, over: int) -> None:
         worker, begin, count = self.worker, self.done, over - self.done
@@ -91,7 +100,7 @@ class Stretch:
             worker.optimizer.steps += count
         worker.taken += count
         worker.gradients = self.first + over + (over < self.planned)
-        worker.world.steps.stepped_at(self.ends[begin:over])
+        worker.world.steps.stepped_at(self.sums[self.place + begin : self.place + over] + self.origin)
 
     def _leave(self) -> None:
         self.worker.stretch = None

@@ -13,7 +13,7 @@ from ..rng import PeerRandom
 from .activity import Activity
 from .clock import Completion, ticks
 from .recovery import Recovering
-from .stretch import Stretch
+from .stretch import OneStep, Stretch
 
 if TYPE_CHECKING:
     from .allreduce import AllReduceMean
@@ -49,7 +49,7 @@ class Worker(Recovering):
         self._listens = False
         self._compute_s = settings.gradient_s(world.seed, index)
         # Its own, not the common pool's: rows that change hands would tie the workers' gradients to each other.
-        self._spare_rows: list[int] = []
+        self._spare_row: int | None = None
 
     @property
     def steps(self) -> int:
@@ -61,7 +61,8 @@ class Worker(Recovering):
     def gradient(self) -> int:
         """The row of the gradient at the parameters as they are now, on this worker's next minibatch."""
         self._require_idle()
-        row = self._spare_rows.pop() if self._spare_rows else self.world.program.rows.allocate()
+        spare, self._spare_row = self._spare_row, None
+        row = self.world.program.rows.allocate() if spare is None else spare
         self.world.program.grad(row, self.row, self.index, self.gradients)
         self.gradients += 1
         self.drafts[row] = None
@@ -69,18 +70,24 @@ class Worker(Recovering):
 
     def compute(self) -> simpy.Event:
         """Yielded: the time that one gradient takes this worker. Raises RunError for less than a picosecond."""
+        return Completion(self.world.clock, self._end_of_gradient(), self.index)
+
+    def _end_of_gradient(self) -> int:
+        """The tick at which a gradient that is begun now is ready."""
         self.activity.enter("computing")
         clock = self.world.clock
         seconds = self._compute_s(clock.now_s)
         if not ticks(seconds):
             raise RunError(f"a gradient of {seconds} s is shorter than a picosecond, by which the clock counts")
-        return Completion(clock, clock.now + ticks(seconds), self.index)
+        return clock.now + ticks(seconds)
 
     def local_steps(self, count: int | None = None) -> Generator[simpy.Event, Any, None]:
         """Take so many steps on its own gradients, or go on for ever."""
         self._listens = False
         while count is None or count > 0:
-            taken = yield from self._steps(count)
+            steps = self._begin_steps(count)
+            yield steps
+            taken = self._end_steps(steps)
             count = None if count is None else count - taken
 
     def local_steps_until(self, probability: float) -> Generator[simpy.Event, Any, bool]:
@@ -94,28 +101,34 @@ class Worker(Recovering):
             below = draws < probability
             first = int(below.argmax())
             most = first + 1 if below[first] else len(draws)
-            taken = yield from self._steps(1 if self.mailbox else most)
+            steps = self._begin_steps(1 if self.mailbox else most)
+            yield steps
+            taken = self._end_steps(steps)
             self.rng.skip(taken)
             if below[taken - 1]:
                 return True
             if self.mailbox:
                 return False
 
-    def _steps(self, most: int | None) -> Generator[simpy.Event, Any, int]:
-        """Take at least one step, and at most so many: as many as can be planned at once. Returns how many."""
+    def _begin_steps(self, most: int | None) -> Stretch | OneStep:
+        """Begin to take at least one step, and at most so many: as many as can be planned at once. Yielded."""
         self._require_idle()
         plannable = self.world.steps.plannable(self)
-        if plannable:
-            durations = self._compute_s.ahead()[: min(most or plannable, plannable)]
-            if len(durations):
-                self.activity.enter("computing")
-                self.stretch = stretch = Stretch(self, durations, self.optimizer.plain if self.optimizer else None)
-                yield stretch.finished
-                self._compute_s.skip(stretch.planned)
-                return stretch.planned
+        known = min(self._compute_s.ahead(), most or plannable, plannable) if plannable else 0
+        if known:
+            self.activity.enter("computing")
+            plain = self.optimizer.plain if self.optimizer else None
+            self.stretch = Stretch(self, self._compute_s, known, plain)
+            return self.stretch
         gradient = self.gradient()
-        yield self.compute()
-        self.step(gradient)
+        return OneStep(self, self._end_of_gradient(), gradient)
+
+    def _end_steps(self, steps: Stretch | OneStep) -> int:
+        """These steps are over. Returns how many there were."""
+        if isinstance(steps, Stretch):
+            self._compute_s.skip(steps.planned)
+            return steps.planned
+        self.step(steps.gradient)
         return 1
 
     def _require_idle(self) -> None:
@@ -155,8 +168,8 @@ class Worker(Recovering):
         """Give up `row`: kept for this worker's next gradient if nobody else holds it."""
         rows = self.world.program.rows
         self.drafts.pop(row, None)
-        if not self._spare_rows and rows.give_back(row):
-            self._spare_rows.append(row)
+        if self._spare_row is None and rows.give_back(row):
+            self._spare_row = row
         else:
             rows.release(row)
 

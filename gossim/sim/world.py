@@ -37,6 +37,17 @@ class WorkerFacts(NamedTuple):
     gradients: int
 
 
+class ByWorker(NamedTuple):
+    """The same of all workers, in order, column by column: there may be a million."""
+
+    steps: list[int]
+    alpha: list[Any]
+    busy_s: list[float]
+    waiting_s: list[float]
+    takes_part: list[bool]
+    gradients: list[int]
+
+
 class Facts(NamedTuple):
     """What the timing plane knows at a probe. Weights are None for algorithms without. Where it is `served`, the rows
     of the probe are those of the workers and, last, that of the server."""
@@ -47,13 +58,19 @@ class Facts(NamedTuple):
     messages_sent: int
     alpha_in_flight: Any
     alpha_lost: Any
-    workers: tuple[WorkerFacts, ...]
+    by_worker: ByWorker
     served: bool
+
+    @property
+    def workers(self) -> tuple[WorkerFacts, ...]:
+        """One after the other."""
+        return tuple(map(WorkerFacts, *self.by_worker))
 
     @property
     def participants(self) -> list[int]:
         """The workers over which means are taken: those that take part, or all where nobody does."""
-        return [m for m, worker in enumerate(self.workers) if worker.takes_part] or list(range(len(self.workers)))
+        taking_part = self.by_worker.takes_part
+        return [m for m, takes_part in enumerate(taking_part) if takes_part] or list(range(len(taking_part)))
 
 
 class World:
@@ -236,10 +253,19 @@ class World:
             self.network.messages_sent,
             self.alpha_in_flight(),
             self.network.alpha_lost if self.settings.algorithm.weighted else None,
-            tuple(
-                WorkerFacts(w.steps, self.alpha(w), w.activity.busy_s, w.activity.waiting_s, w.takes_part, w.gradients)
-                for w in self.workers
-            ),
+            self._by_worker(),
             bool(self.servers),
         )
         self.program.probe_copies((node.row for node in (*self.workers, *self.servers)), facts)
+
+    def _by_worker(self) -> ByWorker:
+        """All steps are told by now."""
+        workers, unit, weighted = self.workers, self.network.unit, self.settings.algorithm.weighted
+        return ByWorker(
+            [worker.taken for worker in workers],
+            [worker.alpha * unit for worker in workers] if weighted else [None] * len(workers),
+            [worker.activity.busy_s for worker in workers],
+            [worker.activity.waiting_s for worker in workers],
+            [worker.takes_part for worker in workers],
+            [worker.gradients for worker in workers],
+        )
