@@ -65,18 +65,21 @@ class Blocks:
     is only the name.
     """
 
-    __slots__ = ("_index", "_purpose", "_seed", "_size", "_state")
+    __slots__ = ("_size", "_start")
 
     def __init__(self, seed: int, purpose: Purpose, *index: int):
-        self._seed, self._purpose, self._index = seed, purpose, index
+        self._start: tuple[int, Purpose, tuple[int, ...]] | bytes = (seed, purpose, index)
         self._size = FIRST_BLOCK
-        self._state = b""
 
     def take(self, draw: Draw) -> np.ndarray:
         """The next block."""
-        generator = _generator_in(self._state) if self._state else stream(self._seed, self._purpose, *self._index)
+        if isinstance(self._start, bytes):
+            generator = _generator_in(self._start)
+        else:
+            seed, purpose, index = self._start
+            generator = stream(seed, purpose, *index)
         block = np.ascontiguousarray(draw(generator, self._size), dtype=np.float64)
-        self._state = _state_of(generator)
+        self._start = _state_of(generator)
         self._size = min(GROWTH * self._size, LARGEST_BLOCK)
         return block
 
@@ -88,15 +91,20 @@ class _Unseeded(ISeedSequence):
         return np.zeros(n_words, dtype)
 
 
+WORD = 16
+"""Bytes of each number of a generator's state."""
+
+
 def _state_of(generator: np.random.Generator) -> bytes:
     """PCG64's state, its increment, and the half of a draw that may be left over."""
     told: Any = generator.bit_generator.state
-    numbers = told["state"]["state"], told["state"]["inc"], told["uinteger"]
-    return b"".join(number.to_bytes(16, "little") for number in numbers[: 2 + told["has_uint32"]])
+    numbers: dict[str, int] = told["state"]
+    state = numbers["state"].to_bytes(WORD, "little") + numbers["inc"].to_bytes(WORD, "little")
+    return state + told["uinteger"].to_bytes(WORD, "little") if told["has_uint32"] else state
 
 
 def _generator_in(state: bytes) -> np.random.Generator:
-    number, increment, *left = (int.from_bytes(state[at : at + 16], "little") for at in range(0, len(state), 16))
+    number, increment, *left = (int.from_bytes(state[at : at + WORD], "little") for at in range(0, len(state), WORD))
     bits = np.random.PCG64(_Unseeded())  # type: ignore[arg-type]  # numpy's stubs do not know its own base class
     bits.state = {
         "bit_generator": "PCG64",
@@ -134,16 +142,22 @@ class PeerRandom:
 
     def random(self) -> float:
         """The next number."""
-        number = self.ahead()[0]
+        self._load()
         self._place += 1
-        return float(number)
+        return float(self._block[self._place - 1])
 
-    def ahead(self) -> np.ndarray:
-        """Some of the numbers that come next, one at least; they are still to come."""
-        if self._place == len(self._block):
-            self._block, self._place = self._blocks.take(uniform), 0
-        return self._block[self._place :]
+    def ahead_until(self, probability: float) -> tuple[int, bool]:
+        """How many numbers there are up to the first below `probability` and with it, and True; or how many are known
+        so far, one at least, and False. They are still to come."""
+        self._load()
+        below = self._block[self._place :] < probability
+        first = int(below.argmax())
+        return (first + 1, True) if below[first] else (len(below), False)
 
     def skip(self, count: int) -> None:
-        """Pass over so many numbers of those `ahead`."""
+        """Pass over so many numbers of those ahead."""
         self._place += count
+
+    def _load(self) -> None:
+        if self._place == len(self._block):
+            self._block, self._place = self._blocks.take(uniform), 0

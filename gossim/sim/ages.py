@@ -23,7 +23,8 @@ class Ages:
         self.kept = 0
         self._before = 0  # steps that ended before those that are kept
         self._single: list[int] = []
-        self._ends: list[np.ndarray] = []
+        self._planned = np.empty(1024, dtype=np.int64)  # ends of steps that were planned; the first so many are set:
+        self._count = 0
         self._merged: list[tuple[Exchange, int | None, int, int]] = []  # sent after so many steps, sent, merged
 
     def stepped(self, tick: int) -> None:
@@ -31,10 +32,14 @@ class Ages:
         self.kept += 1
         self._single.append(tick)
 
-    def stepped_at(self, ends: np.ndarray) -> None:
-        """Steps have ended at these ticks."""
+    def stepped_at(self, ends: np.ndarray, origin: int) -> None:
+        """Steps have ended, so many ticks after the `origin`."""
+        begin, end = self._count, self._count + len(ends)
+        if end > len(self._planned):
+            self._planned = np.concatenate([self._planned, np.empty(end, dtype=np.int64)])
+        np.add(ends, origin, out=self._planned[begin:end])
+        self._count = end
         self.kept += len(ends)
-        self._ends.append(ends)
 
     def merged(self, message: Message, tick: int) -> None:
         """`message` was merged at that tick."""
@@ -45,7 +50,7 @@ class Ages:
     def reckon(self, in_flight: Iterable[Message]) -> None:
         """Add up the ages of what was merged, when all steps up to now are told and this instant is over; what is
         `in_flight` keeps the number of steps that were taken before it was sent."""
-        ends = np.sort(np.concatenate([*self._ends, _ticks(self._single)]))
+        ends = np.sort(np.concatenate([self._planned[: self._count], _ticks(self._single)]))
 
         def steps_by(ticks: list[int]) -> list[int]:
             return (self._before + ends.searchsorted(_ticks(ticks), side="right")).tolist()
@@ -59,9 +64,8 @@ class Ages:
         for message, steps in zip(young, steps_by([message.sent for message in young]), strict=True):
             message.sent_steps = steps
         self._before += len(ends)
-        self.kept = 0
+        self.kept = self._count = 0
         self._single.clear()
-        self._ends.clear()
         self._merged.clear()
 
 

@@ -30,6 +30,11 @@ class Clock(simpy.Environment):
 
     _ended: tuple[float, float] = (-1, -1)
 
+    def __init__(self) -> None:
+        super().__init__()
+        self.to_end: list[Callable[[Any], None]] = [self.end]
+        """What every `Completion` begins with, made once."""
+
     @property
     def now(self) -> int:
         """In ticks."""
@@ -47,10 +52,10 @@ class Clock(simpy.Environment):
         """Work that ends now is over, that of nodes up to this one."""
         self._ended = self._now, node
 
-    def note(self, completion: simpy.Event) -> None:
+    def end(self, completion: Completion) -> None:
         """The first to be called at the end of a node's work."""
-        assert isinstance(completion, Completion)
         self.ended(completion.node)
+        completion.come()
 
     def wait(self, seconds: float) -> simpy.Timeout:
         """An event so many seconds from now."""
@@ -88,8 +93,11 @@ class Completion(simpy.Event):
     def __init__(self, clock: Clock, tick: int, node: int):
         # As simpy.Timeout, not by way of SimPy's constructor: there is one for every few steps of every worker.
         self.env, self.node = clock, node
-        self.callbacks = [clock.note]
+        self.callbacks = clock.to_end.copy()
         clock.schedule(self, self.PRIORITY + node, tick - clock.now)  # type: ignore[arg-type]
+
+    def come(self) -> None:
+        """It is there; whoever waits for it comes next."""
 
 
 class _AfterAll(simpy.Event):

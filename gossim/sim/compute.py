@@ -107,10 +107,11 @@ class Pace:
 
 def _sums(seconds: np.ndarray) -> np.ndarray | None:
     """The ticks up to each of these durations and with it; None where one of them cannot be told ahead."""
-    if not (seconds.min() >= LEAST_S and seconds.max() <= MOST_S):
+    # By the ufuncs: with so few numbers the methods of an array take longer to begin than to end.
+    if not (np.minimum.reduce(seconds) >= LEAST_S and np.maximum.reduce(seconds) <= MOST_S):
         return None
-    ticks: np.ndarray = np.rint(seconds * PER_SECOND).astype(np.int64)
-    return ticks.cumsum(out=ticks)
+    ticks: np.ndarray = np.rint(seconds * float(PER_SECOND)).astype(np.int64)
+    return np.add.accumulate(ticks, out=ticks)
 
 
 @lru_cache(maxsize=8)

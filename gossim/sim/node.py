@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from ..program import INITIAL_ROW
@@ -25,8 +26,17 @@ class Node:
         self.up, self.gone = True, False  # gone: down for good
         self.takes_part = True  # not while it is down or on its way back
         self.round = 0
-        self.drafts: dict[int, None] = {}  # of none it takes a third of the memory of an empty set
-        self.in_hand: dict[Message, None] = {}  # taken from the mailbox, and not used up yet
+
+    # Dictionaries and not sets, for their order; made when something is put into them, for there may be a million.
+
+    @cached_property
+    def drafts(self) -> dict[int, None]:
+        return {}
+
+    @cached_property
+    def in_hand(self) -> dict[Message, None]:
+        """What it has taken from the mailbox, and not used up yet."""
+        return {}
 
     def draft(self, row: int | None = None) -> int:
         """A new row with what `row` holds now, or zeros."""

@@ -22,8 +22,8 @@ UNLIMITED = 2**30
 LATEST = 2**61
 """Ticks, of a clock that has run for a month: what is planned later might not fit into the numbers of an array."""
 
-MANY_STEPS = 2**16
-"""So many steps and merges are kept to be reckoned, or one for each worker where there are more of these."""
+MANY_STEPS, OF_EACH = 2**16, 8
+"""So many steps and merges are kept to be reckoned, or so many for each worker where that is more."""
 
 
 class Steps:
@@ -75,9 +75,9 @@ class Steps:
         self.ages.stepped(self.clock.now)
         self._count(1)
 
-    def stepped_at(self, ends: np.ndarray) -> None:
-        """Steps that were planned have ended at these ticks."""
-        self.ages.stepped_at(ends)
+    def stepped_at(self, ends: np.ndarray, origin: int) -> None:
+        """Steps that were planned have ended, so many ticks after the `origin`."""
+        self.ages.stepped_at(ends, origin)
         self.ahead -= len(ends)
         self._count(len(ends))
 
@@ -106,6 +106,6 @@ class Steps:
                     worker.stretch.cut()
         if before < self.limit <= self.taken:
             self.clock.after_all(self.clock.now_s, lambda: self.finish(self.clock.now_s))
-        if self.ages.kept > max(MANY_STEPS, len(self.workers)) and not self._reckoning:
+        if self.ages.kept > max(MANY_STEPS, OF_EACH * len(self.workers)) and not self._reckoning:
             self._reckoning = True
             self.clock.after_all(self.clock.now_s, self.reckon)

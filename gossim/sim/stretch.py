@@ -11,8 +11,6 @@ from __future__ import annotations
 from bisect import bisect_right
 from typing import TYPE_CHECKING
 
-import simpy
-
 from .clock import Completion
 
 if TYPE_CHECKING:
@@ -45,7 +43,6 @@ class Stretch(Completion):
         self.sums, self.place, self.first = pace.sums, pace.place, worker.gradients
         self.origin = clock.now - (int(self.sums[self.place - 1]) if self.place else 0)
         super().__init__(clock, self._end(count - 1), worker.index)
-        self.callbacks.append(self._finish)
         worker.gradients += 1  # begun
         world.steps.ahead += count
         if world.learns:  # the clock alone has no rows
@@ -66,9 +63,7 @@ class Stretch(Completion):
         if self.done + 1 < self.planned:
             self.worker.world.steps.ahead -= self.planned - self.done - 1
             self.planned = self.done + 1
-            # Whoever waits for this event goes on with that one.
-            sooner = Completion(self.worker.world.clock, self._end(self.done), self.worker.index)
-            sooner.callbacks = self.callbacks
+            Cut(self, self._end(self.done))
 
     def abandon(self) -> int:
         """Give up the step that is being taken now, and all that were to come. Returns those that were taken."""
@@ -82,15 +77,13 @@ class Stretch(Completion):
         """When that one of them ends, in ticks."""
         return self.origin + int(self.sums[self.place + step])
 
-    def _finish(self, event: simpy.Event) -> None:
+    def come(self) -> None:
         if self.worker.stretch is not self:
-            return  # it was abandoned
-        if event is not self:
-            self.callbacks = []  # its own time comes later, and nobody waits for it
+            return  # it was cut short, or abandoned
         if self.done < self.planned:
             self._tell(self.planned)
-        self._leave()
         self.worker.world.program.gradients += self.planned
+        self._leave()
 
     def _tell(self, over: int) -> None:
         worker, begin, count = self.worker, self.done, over - self.done
@@ -100,8 +93,28 @@ class Stretch(Completion):
             worker.optimizer.steps += count
         worker.taken += count
         worker.gradients = self.first + over + (over < self.planned)
-        worker.world.steps.stepped_at(self.sums[self.place + begin : self.place + over] + self.origin)
+        worker.world.steps.stepped_at(self.sums[self.place + begin : self.place + over], self.origin)
 
     def _leave(self) -> None:
         self.worker.stretch = None
         self.worker.world.program.behind.pop(self.worker.row, None)
+
+
+class Cut(Completion):
+    """The end of a stretch that was cut short: whoever waits for `stretch` goes on here."""
+
+    __slots__ = ("stretch",)
+
+    def __init__(self, stretch: Stretch, tick: int):
+        super().__init__(stretch.worker.world.clock, tick, stretch.worker.index)
+        self.stretch = stretch
+
+    def come(self) -> None:
+        stretch = self.stretch
+        if stretch.worker.stretch is not stretch:
+            return
+        stretch.come()
+        # When its own time comes nobody waits for it any more.
+        waiting, stretch.callbacks = stretch.callbacks, []
+        for go_on in (waiting or ())[1:]:
+            go_on(stretch)

@@ -97,15 +97,12 @@ class Worker(Recovering):
             yield from self.local_steps()
         self._listens = True
         while True:
-            draws = self.rng.ahead()
-            below = draws < probability
-            first = int(below.argmax())
-            most = first + 1 if below[first] else len(draws)
-            steps = self._begin_steps(1 if self.mailbox else most)
+            until, found = self.rng.ahead_until(probability)
+            steps = self._begin_steps(1 if self.mailbox else until)
             yield steps
             taken = self._end_steps(steps)
             self.rng.skip(taken)
-            if below[taken - 1]:
+            if found and taken == until:
                 return True
             if self.mailbox:
                 return False
