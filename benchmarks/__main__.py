@@ -19,7 +19,7 @@ from rich.progress import track
 from rich.table import Table
 
 from benchmarks.by_hand import along_columns, along_rows
-from benchmarks.clock import MANY, RATE, arm_of, bare_timeouts, clock_alone, timing
+from benchmarks.clock import MANY, RATE, arm_of, bare_timeouts, clock_alone, plain_timeouts, timing
 from benchmarks.convolutions import compared, two_threads_over_one
 from benchmarks.memory import ten_times_as_long
 from benchmarks.startup import startup
@@ -46,8 +46,9 @@ WORK: list[tuple[str, dict[str, Any], int, int]] = [
 ]
 """Name, problem, workers, gradient steps of each."""
 
-CONVOLUTIONS = ((8, 100, 3), (100, 10, 1))
-"""Workers, gradient steps of each, repetitions. The second run has its probes at the beginning and the end."""
+CONVOLUTIONS = ((8, 400, 1), (100, 100, 1))
+"""Workers, gradient steps of each, repetitions. Some minutes each, for in less there would be more probes than one for
+every hundred steps of a worker: there is always one at the beginning and one at the end."""
 
 TIMING = ((100, 3000), (1000, 1000), (MANY, 20))
 """Workers, gradient steps of each."""
@@ -87,6 +88,12 @@ OTHERS: dict[str, Callable[[Any, Arm], int]] = {
 }
 
 
+TIMEOUTS: dict[str, Callable[[int, int], int]] = {
+    "SimPy timeouts": plain_timeouts,
+    "the same, collector at rest": bare_timeouts,
+}
+
+
 def rate(work: Callable[[], int]) -> float:
     """Units of work a second."""
     began = time.perf_counter()
@@ -119,8 +126,9 @@ def main() -> None:
         table.add_row("", "", "the same, our losses left out", "", "", f"{beside.ratio_without_probes:.2f}")
     for workers, steps in track(TIMING, "the clock alone"):
         arm = timing(workers, steps)
-        found = compare(lambda: clock_alone(arm), lambda: bare_timeouts(workers, workers * steps), 3)  # noqa: B023
-        table.add_row("clock alone", f"{workers}", "SimPy timeouts", *found)
+        for what, timeouts in TIMEOUTS.items():
+            found = compare(lambda: clock_alone(arm), lambda: timeouts(workers, workers * steps), 3)  # noqa: B023
+            table.add_row("clock alone", f"{workers}", what, *found)
     console = Console(width=110)
     console.print(table)
     for whose in ("clock", "simpy"):

@@ -9,12 +9,14 @@ import numpy as np
 import pandas as pd
 import pytest
 from conftest import ALGORITHMS, only_arm, scenario, world_of
+from hypothesis import given
+from hypothesis import strategies as st
 
 import gossim
 from gossim.columns import LATER, TABLES
 from gossim.errors import InputError
 from gossim.plots import FIGURES
-from gossim.sim.exchanges import Exchange, by_pair, total
+from gossim.sim.exchanges import Exchange, Link, by_pair, exchange_of, total
 from gossim.summary import staleness
 
 FORMULAS = {"allreduce", "local_sgd", "diloco", "moshpit", "gossip_pga", "hierarchical"}
@@ -144,10 +146,24 @@ def test_too_many_pairs_are_told_apart_by_sender() -> None:
     assert counted[0, 0] == Exchange(2, 10, 0, 3, 0)
 
 
+@given(sends=st.lists(st.tuples(st.integers(0, 4), st.integers(0, 4)), max_size=60), limit=st.integers(1, 12))
+def test_counting_needs_no_more_than_the_limit(sends: list[tuple[int, int]], limit: int) -> None:
+    """And comes to what is found by adding up afterwards."""
+    few: dict[Link, Exchange] = {}
+    all_of_them: dict[Link, Exchange] = {}
+    for sender, receiver in sends:
+        for exchange in (exchange_of(few, sender, receiver, limit), exchange_of(all_of_them, sender, receiver, 10**9)):
+            exchange.messages += 1
+            exchange.size_bytes += receiver
+    assert len(few) <= limit + len({sender for sender, _ in sends})
+    assert list(by_pair(few, limit).items()) == list(by_pair(all_of_them, limit).items())
+
+
 def test_many_pairs_in_a_run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     small = scenario(until={"time_s": 3.0})
     apart = gossim.run(small)
-    monkeypatch.setattr(by_pair, "__defaults__", (3,))
+    for function in (by_pair, exchange_of):
+        monkeypatch.setattr(function, "__defaults__", (3,))
     folded = gossim.run(small, out=tmp_path / "out")
     assert folded.exchanges["receiver"].isna().all()
     pd.testing.assert_series_equal(

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from unittest.mock import patch
 
+import numpy as np
 import pytest
 import scipy.stats
 from hypothesis import given
@@ -94,6 +95,17 @@ def test_plain_parameters_need_no_scipy(name: str) -> None:
     with patch.object(delays, "continuous_distributions", side_effect=AssertionError):
         assert not problems(Distribution, {"distribution": name, **shapes})
         assert not problems(Distribution, {"distribution": name, **shapes, "loc": 0, "scale": 0.1})
+
+
+@pytest.mark.parametrize("name", SIMPLE_SHAPES)
+@pytest.mark.parametrize("more", [{}, {"loc": 0.3, "scale": 0.07}])
+def test_draws_are_scipys_to_the_bit(name: str, more: dict[str, float]) -> None:
+    parameters = {**dict.fromkeys(SIMPLE_SHAPES[name], 1.7), **more}
+    mine, theirs = np.random.default_rng(3), np.random.default_rng(3)
+    law = Distribution(distribution=name, **parameters)
+    for count in (32, 128):
+        drawn = getattr(scipy.stats, name).rvs(**parameters, size=count, random_state=theirs)
+        np.testing.assert_array_equal(law.draw(mine, count), drawn)
 
 
 def test_a_wrong_parameter_is_told_as_ever(tmp_path: Path) -> None:

@@ -28,6 +28,9 @@ class Optimizer:
     touches it. At the start all of it is zero.
     """
 
+    plain: tuple[float, float] | None = None
+    """(c, η) where every step is x ← cx − ηg with the same numbers, and nothing else; None where it is not."""
+
     def __init__(self, settings: OptimizerSettings, program: Program, parameters: int, clock: Clock, state: int = 0):
         self.settings = settings
         self.program = program
@@ -42,11 +45,6 @@ class Optimizer:
         factor = self.settings.schedule.at(self.steps, self.clock.now_s)
         self.steps += 1
         self._move(gradient, self.settings.learning_rate * factor * scale)
-
-    @property
-    def plain(self) -> tuple[float, float] | None:
-        """(c, η) where every step is x ← cx − ηg with the same numbers, and nothing else; None where it is not."""
-        return None
 
     def _move(self, gradient: int, eta: float) -> None:
         raise NotImplementedError

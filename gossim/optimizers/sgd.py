@@ -42,13 +42,8 @@ class SGD(Optimizer):
 
     def __init__(self, settings: SGDSettings, program: Program, parameters: int, clock: Clock):
         super().__init__(settings, program, parameters, clock, state=1 if settings.momentum else 0)
-
-    @property
-    def plain(self) -> tuple[float, float] | None:
-        settings = self.settings
-        if settings.momentum or not isinstance(settings.schedule, Constant):
-            return None
-        return 1 - settings.learning_rate * settings.weight_decay, settings.learning_rate
+        if not settings.momentum and isinstance(settings.schedule, Constant):
+            self.plain = 1 - settings.learning_rate * settings.weight_decay, settings.learning_rate
 
     def _move(self, gradient: int, eta: float) -> None:
         x, mu, decay = self.parameters, self.settings.momentum, self.settings.weight_decay

@@ -65,7 +65,9 @@ class Activity:
         self.computing = self.waiting = self.sending = self.down = 0
 
     def enter(self, kind: Kind) -> None:
-        """From now on the worker does `kind`."""
+        """From now on the worker does `kind`; as long as the timeline is kept, in an interval of its own."""
+        if kind == self.kind and self.timeline.full:
+            return
         now = self.clock.now
         if now > self.since:
             setattr(self, self.kind, getattr(self, self.kind) + now - self.since)

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from operator import itemgetter
 
 from .clock import PER_SECOND
 
 PAIRS = 2**14
 """So many pairs are told apart: all of 128 workers. Where there are more, messages are told apart by sender alone."""
 
-Link = tuple[int, int]
-"""Sender and receiver."""
+Link = tuple[int, int | None]
+"""Sender and receiver; None for all those that are not told apart."""
 
 
 @dataclass(slots=True)
@@ -48,12 +49,24 @@ def total(exchanges: Iterable[Exchange]) -> Exchange:
     return total
 
 
-def by_pair(exchanges: Mapping[Link, Exchange], limit: int = PAIRS) -> dict[tuple[int, int | None], Exchange]:
+def exchange_of(exchanges: dict[Link, Exchange], sender: int, receiver: int, limit: int = PAIRS) -> Exchange:
+    """The one in which what `sender` sends to `receiver` is counted, made if need be: beyond `limit` pairs, that of the
+    sender with all further receivers, so that a long run needs no more memory than a short one."""
+    found = exchanges.get((sender, receiver))
+    if found is None:
+        link = (sender, receiver if len(exchanges) < limit else None)
+        found = exchanges.get(link)
+        if found is None:
+            found = exchanges[link] = Exchange()
+    return found
+
+
+def by_pair(exchanges: Mapping[Link, Exchange], limit: int = PAIRS) -> dict[Link, Exchange]:
     """In the order of senders and receivers; where there are more than `limit`, by sender, with None as receiver."""
-    if len(exchanges) <= limit:
+    if len(exchanges) <= limit and all(receiver is not None for _, receiver in exchanges):
         return {link: exchanges[link] for link in sorted(exchanges)}
-    together: dict[tuple[int, int | None], Exchange] = {}
-    for sender, receiver in sorted(exchanges):
+    together: dict[Link, Exchange] = {}
+    for sender, receiver in sorted(exchanges, key=itemgetter(0)):
         own = together.setdefault((sender, None), Exchange())
         own += exchanges[sender, receiver]
     return together

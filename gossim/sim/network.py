@@ -17,7 +17,7 @@ from .ages import Ages
 from .bandwidth import Bandwidth, Rates, UpDown, rates_of
 from .clock import PER_SECOND, Clock
 from .delays import AnyLaw
-from .exchanges import Exchange, Link
+from .exchanges import Exchange, Link, exchange_of
 from .latency import Latency, LatencyMatrix, Regions, latency_s
 from .loss import AnyLoss, Independent, Loss, Partition
 from .sharing import NEVER, SHARING, Transfer
@@ -186,10 +186,7 @@ class Network:
         `outlives` also when its sender has failed."""
         transfer = Transfer(sender, receiver, size_bytes, deliver, lose, reliable or self.settings.resend, outlives)
         if size_bytes:
-            link = sender, receiver
-            transfer.exchange = self.exchanges.get(link)
-            if transfer.exchange is None:
-                transfer.exchange = self.exchanges[link] = Exchange()
+            transfer.exchange = exchange_of(self.exchanges, sender, receiver)
         self._transfers[transfer] = None
         self._carry(transfer)
         return transfer
