@@ -194,6 +194,7 @@ class Experiment:
                 for window in self.watch.each("events", windows):
                     with self.watch.share("combining" if learns else "probes"):
                         plane.run(window)
+                    window.clear()  # before the next one is made
                     progress.advance(world.clock.now_s, world.gradient_steps)
             entry["status"] = "complete"
         except KeyboardInterrupt:
