@@ -1,6 +1,6 @@
 """How cost grows with workers, dimension and p: time and memory on one figure, with slopes fitted.
 
-    python -m benchmarks.growth            runs everything (some minutes) and writes docs/figures/growth.png
+    python -m benchmarks.growth            runs everything (half an hour, 16 GB) and writes docs/figures/growth.png
     python -m benchmarks.growth M DIM P    runs one, and prints seconds and bytes
 
 Each run is a process of its own, so that its peak of memory is its own. The noise problem, GoSGD push, 20 steps a
@@ -24,7 +24,7 @@ STEPS = 20
 """Of each worker."""
 
 GRIDS: dict[str, list[tuple[int, int, float]]] = {
-    "workers M": [(8 * 8**k, 16, 0.1) for k in range(5)],
+    "workers M": [*((8 * 8**k, 16, 0.1) for k in range(6)), (10**6, 16, 0.1)],
     "dimension": [(8, 10**k, 0.1) for k in range(2, 8)],
     "probability p": [(2000, 16, p) for p in (0.01, 0.03, 0.1, 0.3, 1.0)],
 }

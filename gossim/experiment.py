@@ -29,13 +29,13 @@ WINDOW_GRADIENTS = 128
 
 WINDOW_BYTES = 2**28
 
-MANY_GRADIENTS, FEWEST = 2**20, 4
-"""More than so many of all workers together fill no wave better, and only take memory; but a few of each there are."""
+MANY_GRADIENTS, AT_LEAST = 2**20, 4
+"""Of all workers together: more take memory and make no run faster. And of each, however many workers there are."""
 
 
 def window_size(workers: int, row_bytes: int) -> tuple[int, int]:
     """Gradients in a window, all workers together, and rows that may be freed in one: see `Program.is_full`."""
-    gradients = min(WINDOW_GRADIENTS * workers, max(MANY_GRADIENTS, FEWEST * workers))
+    gradients = min(WINDOW_GRADIENTS * workers, max(MANY_GRADIENTS, AT_LEAST * workers))
     return gradients, max(1, WINDOW_BYTES // row_bytes)
 
 

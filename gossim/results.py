@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from .columns import DERIVED, LATER, TABLES
+from .columns import DERIVED, LATER, TABLES, Column
 from .errors import InputError
 from .files import whole, write_text
 from .observed import Columns
@@ -36,13 +36,13 @@ def stacked(name: str, parts: Sequence[Columns]) -> pd.DataFrame:
     if not parts:
         return table(name, [])
     sizes = [max(np.size(column) for column in part.values()) for part in parts]
-    together = {
-        column.name: np.concatenate(
-            [np.broadcast_to(part[column.name], size) for part, size in zip(parts, sizes, strict=True)]
-        )
-        for column in TABLES[name]
-    }
-    return typed(name, pd.DataFrame(together))
+
+    def together(column: Column) -> np.ndarray:
+        kind = object if column.dtype == "str" else None  # numpy's own texts would take four bytes a character and row
+        each = [np.asarray(part[column.name], dtype=kind) for part in parts]
+        return np.concatenate([np.broadcast_to(own, size) for own, size in zip(each, sizes, strict=True)])
+
+    return typed(name, pd.DataFrame({column.name: together(column) for column in TABLES[name]}))
 
 
 def typed(name: str, frame: pd.DataFrame) -> pd.DataFrame:

@@ -43,6 +43,12 @@ CASES: dict[str, dict[str, Any]] = {
     "so many steps": {"until": {"gradient_steps": 333}},
     "so many steps at the same instants": {"until": {"gradient_steps": 333}, "compute": {"time_s": 0.1}},
     "few steps": {"until": {"gradient_steps": 5}},
+    "fewer steps than workers": {"until": {"gradient_steps": 3}},
+    "gradients that take too long to be planned, now and then": {
+        "until": {"time_s": 3e5},
+        "compute": {"time_s": {"distribution": "expon", "scale": 500.0}},
+        "probe": {"every_s": 1e4},
+    },
     "weight decay": {"optimizer": {"learning_rate": 0.05, "weight_decay": 0.1}},
     "momentum": {"optimizer": {"learning_rate": 0.05, "momentum": 0.9}},
     "slow links": {"network": {"latency_s": 0.02, "bandwidth_bytes_per_s": 1e3, "sharing": "fifo"}},

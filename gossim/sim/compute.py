@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 import numpy as np
 
 from ..fields import AS_TUPLE, Frozen
-from ..rng import LARGEST_BLOCK, NO_DRAWS, Blocks, Purpose
+from ..rng import LARGEST_BLOCK, Blocks, Purpose
 from .clock import PER_SECOND
 from .delays import ComputeTime, Law
 from .stragglers import AnyStraggler, Lengthen
 
-LEAST_S, MOST_S = 1 / PER_SECOND, 1000.0
-"""Gradients that take less or more are not told ahead: the clock counts no less, and the sum of a block of more might
-not fit into the numbers of an array."""
+LEAST_S, MOST_S = 1 / PER_SECOND, 2**50 / PER_SECOND
+"""A gradient that takes less, or some twenty minutes or more, is not told ahead: the clock counts no less, and the sum
+of a block of more might not fit into the numbers of an array."""
 
 NO_TICKS = np.empty(0, dtype=np.int64)
 NO_RULES: Sequence[Lengthen] = ()
@@ -44,6 +44,15 @@ class ComputeSettings(Frozen):
         return Pace(law, Blocks(seed, Purpose.COMPUTE, worker), rules, timeless)
 
 
+class Uneven(NamedTuple):
+    """A block of gradients that cannot all be told ahead: how long each takes as it was drawn, and as rules that do not
+    ask for the time have lengthened it; `untold` are the places of those that cannot be, in order."""
+
+    work_s: np.ndarray
+    seconds: np.ndarray
+    untold: np.ndarray
+
+
 class Pace:
     """How long each gradient of one worker takes, one after the other.
 
@@ -52,31 +61,36 @@ class Pace:
     up to each of them and with it, and `place` is that of the next. Raises RunError for a draw that is no duration.
     """
 
-    __slots__ = ("_blocks", "_seconds", "law", "place", "rules", "sums", "timeless")
+    __slots__ = ("_blocks", "_uneven", "law", "place", "rules", "sums", "timeless")
 
     def __init__(self, law: Law | float, blocks: Blocks, rules: list[Lengthen], timeless: bool):
         self.law, self.rules, self.timeless = law, rules or NO_RULES, timeless
         self._blocks = blocks
-        self._seconds: np.ndarray | None = NO_DRAWS  # the block in hand, but where its sums say it all
+        self._uneven: Uneven | None = None
         self.sums: np.ndarray = NO_TICKS
         self.place = 0
 
     def __call__(self, now_s: float) -> float:
         self._load()
         place, self.place = self.place, self.place + 1
-        if self._seconds is None:
+        if self._uneven is None:
             return int(self.sums[place] - (self.sums[place - 1] if place else 0)) / PER_SECOND
-        seconds = float(self._seconds[place])
+        work_s = float(self._uneven.work_s[place])
         if isinstance(self.law, Law):
-            self.law.duration(seconds)
-        return seconds if self.timeless else self._lengthened(seconds, now_s)
+            self.law.duration(work_s)
+        return float(self._uneven.seconds[place]) if self.timeless else self._lengthened(work_s, now_s)
 
     def ahead(self) -> int:
         """How many of the gradients that come next are known, perhaps none; they are still to come."""
         if not self.timeless:
             return 0
         self._load()
-        return len(self.sums) - self.place if self._seconds is None else 0
+        end = len(self.sums)
+        if self._uneven is not None:
+            untold = self._uneven.untold
+            following = int(untold.searchsorted(self.place))
+            end = int(untold[following]) if following < len(untold) else end
+        return end - self.place
 
     def skip(self, count: int) -> None:
         """Pass over so many of those `ahead`."""
@@ -84,20 +98,21 @@ class Pace:
 
     def _load(self) -> None:
         """At the end of a block, draw the next."""
-        if self.place < len(self.sums if self._seconds is None else self._seconds):
+        if self.place < len(self.sums):
             return
         self.place = 0
-        if isinstance(self.law, Law):
-            seconds = self._blocks.take(self.law.draw)
-        elif self.rules:
-            seconds = np.full(LARGEST_BLOCK, self.law)
-        else:
-            self._seconds, self.sums = _constant(self.law)
+        if not (isinstance(self.law, Law) or self.rules):
+            self.sums, self._uneven = _constant(self.law)
             return
-        if self.timeless and self.rules:
-            seconds = np.array([self._lengthened(float(work_s), 0.0) for work_s in seconds])
-        sums = _sums(seconds) if self.timeless else None
-        self._seconds, self.sums = (seconds, NO_TICKS) if sums is None else (None, sums)
+        work_s = self._blocks.take(self.law.draw) if isinstance(self.law, Law) else np.full(LARGEST_BLOCK, self.law)
+        if not self.rules:
+            self.sums, self._uneven = _told_ahead(work_s, work_s)
+        elif self.timeless:
+            self.sums, self._uneven = _told_ahead(
+                work_s, np.array([self._lengthened(float(each), 0.0) for each in work_s])
+            )
+        else:
+            self.sums, self._uneven = np.zeros(len(work_s), dtype=np.int64), Uneven(work_s, work_s, NO_TICKS)
 
     def _lengthened(self, seconds: float, now_s: float) -> float:
         for rule in self.rules:
@@ -105,18 +120,22 @@ class Pace:
         return seconds
 
 
-def _sums(seconds: np.ndarray) -> np.ndarray | None:
-    """The ticks up to each of these durations and with it; None where one of them cannot be told ahead."""
+def _told_ahead(work_s: np.ndarray, seconds: np.ndarray) -> tuple[np.ndarray, Uneven | None]:
+    """The sums of a block, in which what cannot be told counts for nothing, and what they do not say."""
     # By the ufuncs: with so few numbers the methods of an array take longer to begin than to end.
-    if not (np.minimum.reduce(seconds) >= LEAST_S and np.maximum.reduce(seconds) <= MOST_S):
-        return None
+    if np.minimum.reduce(seconds) >= LEAST_S and np.maximum.reduce(seconds) < MOST_S:
+        return _sums(seconds), None
+    fit = (seconds >= LEAST_S) & (seconds < MOST_S)
+    return _sums(np.where(fit, seconds, 0.0)), Uneven(work_s, seconds, np.flatnonzero(~fit))
+
+
+def _sums(seconds: np.ndarray) -> np.ndarray:
     ticks: np.ndarray = np.rint(seconds * float(PER_SECOND)).astype(np.int64)
     return np.add.accumulate(ticks, out=ticks)
 
 
 @lru_cache(maxsize=8)
-def _constant(seconds: float) -> tuple[np.ndarray | None, np.ndarray]:
-    """A block of that duration, one for all workers: what is left of it once there are sums, and these."""
+def _constant(seconds: float) -> tuple[np.ndarray, Uneven | None]:
+    """A block of that duration, one for all workers."""
     block = np.full(LARGEST_BLOCK, seconds)
-    sums = _sums(block)
-    return (block, NO_TICKS) if sums is None else (None, sums)
+    return _told_ahead(block, block)

@@ -63,7 +63,7 @@ def exchange_of(exchanges: dict[Link, Exchange], sender: int, receiver: int, lim
 
 def by_pair(exchanges: Mapping[Link, Exchange], limit: int = PAIRS) -> dict[Link, Exchange]:
     """In the order of senders and receivers; where there are more than `limit`, by sender, with None as receiver."""
-    if len(exchanges) <= limit and all(receiver is not None for _, receiver in exchanges):
+    if len(exchanges) <= limit:
         return {link: exchanges[link] for link in sorted(exchanges)}
     together: dict[Link, Exchange] = {}
     for sender, receiver in sorted(exchanges, key=itemgetter(0)):

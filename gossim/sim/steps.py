@@ -65,7 +65,7 @@ class Steps:
             return 0
         if self.limit == math.inf:
             return UNLIMITED
-        return 1 if self._last else int(self._room()) // len(self.workers) - 1
+        return 1 if self._last else max(0, int(self._room()) // len(self.workers) - 1)
 
     def stepped(self) -> None:
         """A worker has taken a step; the last one that was asked for ends the run once this instant is over.

@@ -32,7 +32,7 @@ class Stretch(Completion):
     """So many (`planned`) steps of `worker`, from now, that take as long as its `pace` knows ahead; `plain` are the
     numbers (c, η) of x ← cx − ηg. `done`: steps that are in the program.
 
-    The k-th ends at the tick origin + sums[place + k].
+    Step k, from 0, ends at the tick origin + sums[place + k].
     """
 
     __slots__ = ("done", "first", "origin", "place", "plain", "planned", "sums", "worker")
