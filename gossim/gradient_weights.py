@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from .results import Results
     from .scenario import Arm
-    from .sim.world import Facts
+    from .sim.facts import Facts
 
 LARGEST_TAPE = 20_000_000
 """Operations and the terms that they read, together. Measured for GoSGD, 4.6 million gradients: 0.4 GB beside what

@@ -11,7 +11,8 @@ import numpy as np
 
 from .sim.activity import Kind
 from .sim.exchanges import by_pair
-from .sim.world import Facts, World
+from .sim.facts import Facts
+from .sim.world import World
 
 Row = dict[str, Any]
 Columns = dict[str, Any]

@@ -10,7 +10,7 @@ import torch
 from .errors import Diverged
 from .observed import Measured, Observations
 from .problems.problem import Problem
-from .sim.world import Facts
+from .sim.facts import Facts
 
 if TYPE_CHECKING:
     from .scenario import ProbeSettings

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 from .columns import LATER
 from .errors import InputError
 from .observed import Observations, activities, exchanges
-from .sim.world import Facts, World
+from .sim.facts import Facts
+from .sim.world import World
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -12,7 +12,8 @@ from gossim.algorithms import Algorithm
 from gossim.errors import RunError
 from gossim.program import Probe
 from gossim.sim.clock import Clock, ticks
-from gossim.sim.world import Facts, World
+from gossim.sim.facts import Facts
+from gossim.sim.world import World
 
 STEADY = {"time_s": 0.1}
 

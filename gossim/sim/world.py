@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Generator, Iterator
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import simpy
 
@@ -15,6 +15,7 @@ from .allreduce import AllReduceMean
 from .clock import Clock, ticks
 from .collectives import Collective
 from .exchanges import total
+from .facts import Facts, by_worker
 from .faults import Outage, outages_of
 from .network import Network, NetworkSettings
 from .server import Server
@@ -23,54 +24,6 @@ from .worker import Worker
 
 if TYPE_CHECKING:
     from ..scenario import Arm
-
-
-class WorkerFacts(NamedTuple):
-    """What the timing plane knows of one worker at a probe; `busy_s` is computing, `waiting_s` all other time; it
-    `takes_part` unless it is down or on its way back. `gradients` were begun: it is the number of the next one."""
-
-    steps: int
-    alpha: Any
-    busy_s: float
-    waiting_s: float
-    takes_part: bool
-    gradients: int
-
-
-class ByWorker(NamedTuple):
-    """The same of all workers, in order, column by column: there may be a million."""
-
-    steps: list[int]
-    alpha: list[Any]
-    busy_s: list[float]
-    waiting_s: list[float]
-    takes_part: list[bool]
-    gradients: list[int]
-
-
-class Facts(NamedTuple):
-    """What the timing plane knows at a probe. Weights are None for algorithms without. Where it is `served`, the rows
-    of the probe are those of the workers and, last, that of the server."""
-
-    time_s: float
-    gradient_steps: int
-    bytes_sent: int
-    messages_sent: int
-    alpha_in_flight: Any
-    alpha_lost: Any
-    by_worker: ByWorker
-    served: bool
-
-    @property
-    def workers(self) -> tuple[WorkerFacts, ...]:
-        """One after the other."""
-        return tuple(map(WorkerFacts, *self.by_worker))
-
-    @property
-    def participants(self) -> list[int]:
-        """The workers over which means are taken: those that take part, or all where nobody does."""
-        taking_part = self.by_worker.takes_part
-        return [m for m, takes_part in enumerate(taking_part) if takes_part] or list(range(len(taking_part)))
 
 
 class World:
@@ -156,10 +109,6 @@ class World:
         if not self.settings.algorithm.weighted:
             return None
         return sum(message.alpha for message in self.network.in_flight) * self.network.unit
-
-    def alpha(self, worker: Worker) -> Any:
-        """The weight of `worker`; None where there are no weights."""
-        return None if worker.alpha is None else worker.alpha * self.network.unit
 
     def enlarge_weights(self) -> None:
         """Where so much weight was lost that nobody has much, write all that is left in a smaller unit: only their
@@ -253,19 +202,7 @@ class World:
             self.network.messages_sent,
             self.alpha_in_flight(),
             self.network.alpha_lost if self.settings.algorithm.weighted else None,
-            self._by_worker(),
+            by_worker(self.workers, self.network.unit, self.settings.algorithm.weighted),
             bool(self.servers),
         )
         self.program.probe_copies((node.row for node in (*self.workers, *self.servers)), facts)
-
-    def _by_worker(self) -> ByWorker:
-        """All steps are told by now."""
-        workers, unit, weighted = self.workers, self.network.unit, self.settings.algorithm.weighted
-        return ByWorker(
-            [worker.taken for worker in workers],
-            [worker.alpha * unit for worker in workers] if weighted else [None] * len(workers),
-            [worker.activity.busy_s for worker in workers],
-            [worker.activity.waiting_s for worker in workers],
-            [worker.takes_part for worker in workers],
-            [worker.gradients for worker in workers],
-        )

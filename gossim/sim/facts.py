@@ -1,0 +1,69 @@
+"""What the timing plane knows at a probe."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from .worker import Worker
+
+
+class WorkerFacts(NamedTuple):
+    """What the timing plane knows of one worker at a probe; `busy_s` is computing, `waiting_s` all other time; it
+    `takes_part` unless it is down or on its way back. `gradients` were begun: it is the number of the next one."""
+
+    steps: int
+    alpha: Any
+    busy_s: float
+    waiting_s: float
+    takes_part: bool
+    gradients: int
+
+
+class ByWorker(NamedTuple):
+    """The same of all workers, in order, column by column: there may be a million."""
+
+    steps: list[int]
+    alpha: list[Any]
+    busy_s: list[float]
+    waiting_s: list[float]
+    takes_part: list[bool]
+    gradients: list[int]
+
+
+class Facts(NamedTuple):
+    """What the timing plane knows at a probe. Weights are None for algorithms without. Where it is `served`, the rows
+    of the probe are those of the workers and, last, that of the server."""
+
+    time_s: float
+    gradient_steps: int
+    bytes_sent: int
+    messages_sent: int
+    alpha_in_flight: Any
+    alpha_lost: Any
+    by_worker: ByWorker
+    served: bool
+
+    @property
+    def workers(self) -> tuple[WorkerFacts, ...]:
+        """One after the other."""
+        return tuple(map(WorkerFacts, *self.by_worker))
+
+    @property
+    def participants(self) -> list[int]:
+        """The workers over which means are taken: those that take part, or all where nobody does."""
+        taking_part = self.by_worker.takes_part
+        return [m for m, takes_part in enumerate(taking_part) if takes_part] or list(range(len(taking_part)))
+
+
+def by_worker(workers: Sequence[Worker], unit: Any, weighted: bool) -> ByWorker:
+    """What there is to know of these, all of whose steps are told by now; `unit` is that of their weights."""
+    return ByWorker(
+        [worker.taken for worker in workers],
+        [worker.alpha * unit for worker in workers] if weighted else [None] * len(workers),
+        [worker.activity.busy_s for worker in workers],
+        [worker.activity.waiting_s for worker in workers],
+        [worker.takes_part for worker in workers],
+        [worker.gradients for worker in workers],
+    )
