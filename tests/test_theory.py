@@ -11,6 +11,7 @@ import scipy.stats
 from conftest import only_arm, world_of
 
 from gossim import theory
+from gossim.problems import keyed
 from gossim.problems.keyed import StepKeys, normals, uniforms
 from gossim.rng import Purpose
 
@@ -160,6 +161,16 @@ def test_keyed_numbers_are_as_good_as_drawn_ones() -> None:
     assert scipy.stats.kstest(gaussian.ravel(), "norm").pvalue > 1e-6
     again = normals(keys(workers.flip(0), steps.flip(0)), 500).flip(0).numpy()
     assert np.array_equal(gaussian, again)
+
+
+@pytest.mark.parametrize("at_once", [1, 7, 100, 499, 500, 501, 1499])
+def test_keyed_numbers_come_in_pieces_as_they_come_together(monkeypatch: pytest.MonkeyPatch, at_once: int) -> None:
+    import torch
+
+    keys = torch.arange(3) * 7919
+    together = normals(keys, 500, torch.float32)
+    monkeypatch.setattr(keyed, "AT_ONCE", at_once)
+    assert torch.equal(normals(keys, 500, torch.float32), together)
 
 
 def test_splitmix_gives_the_published_numbers() -> None:

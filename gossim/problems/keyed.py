@@ -36,16 +36,32 @@ def mix(words: torch.Tensor) -> torch.Tensor:
     return words ^ _shift_right(words, 31)
 
 
-def uniforms(keys: torch.Tensor, count: int) -> torch.Tensor:
-    """`(..., count)` numbers in (0, 1), float64, for keys of shape `(...)`."""
-    positions = torch.arange(1, count + 1, device=keys.device)
+def uniforms(keys: torch.Tensor, count: int, first: int = 1) -> torch.Tensor:
+    """`(..., count)` numbers in (0, 1), float64, for keys of shape `(...)`: the `first` of each key and those after."""
+    positions = torch.arange(first, first + count, device=keys.device)
     words = mix(keys.unsqueeze(-1) + positions * GAMMA)
     return (_shift_right(words, 12).double() + 0.5) / 2**52
 
 
-def normals(keys: torch.Tensor, count: int) -> torch.Tensor:
-    """`(..., count)` standard normal numbers, float64, by the inverse of the distribution function."""
-    return math.sqrt(2) * torch.erfinv(2 * uniforms(keys, count) - 1)
+AT_ONCE = 2**16
+"""Numbers that are drawn at once on a CPU: all that is on the way to them stays in the cache."""
+
+
+def normals(keys: torch.Tensor, count: int, dtype: torch.dtype = torch.float64) -> torch.Tensor:
+    """`(batch, count)` standard normal numbers for keys of shape `(batch,)`, by the inverse of the distribution
+    function; in float64, and then rounded to `dtype`."""
+    if len(keys) * count <= AT_ONCE or keys.device.type != "cpu":
+        return _normals(keys, count, 1).to(dtype)
+    out = torch.empty(len(keys), count, dtype=dtype)
+    height, width = max(1, AT_ONCE // count), min(count, AT_ONCE)
+    for rows, own in zip(out.split(height), keys.split(height), strict=True):
+        for part, first in zip(rows.split(width, dim=1), range(1, count + 1, width), strict=True):
+            part.copy_(_normals(own, part.shape[1], first))
+    return out
+
+
+def _normals(keys: torch.Tensor, count: int, first: int) -> torch.Tensor:
+    return math.sqrt(2) * torch.erfinv(2 * uniforms(keys, count, first) - 1)
 
 
 class StepKeys:

@@ -79,7 +79,7 @@ class NoiseProblem(Problem):
 
     def gradients(self, x: torch.Tensor, workers: Numbers, steps: Numbers) -> torch.Tensor:
         keys = self.keys(*(torch.tensor(numbers, device=self.device) for numbers in (workers, steps)))
-        return normals(keys, self.dim).to(self.dtype)
+        return normals(keys, self.dim, self.dtype)
 
     def losses(self, x: torch.Tensor) -> Losses:
         return Losses(None, None, None)
@@ -114,7 +114,7 @@ class QuadraticProblem(Problem):
         if not self.deviation:
             return slope
         keys = self.keys(*(torch.tensor(numbers, device=self.device) for numbers in (workers, steps)))
-        return slope + self.deviation * normals(keys, self.dim).to(self.dtype)
+        return slope + self.deviation * normals(keys, self.dim, self.dtype)
 
     def losses(self, x: torch.Tensor) -> Losses:
         distance = x - self.optimum
