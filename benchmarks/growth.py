@@ -1,6 +1,6 @@
 """How cost grows with workers, dimension and p: time and memory on one figure, with slopes fitted.
 
-    python -m benchmarks.growth            runs everything (half an hour, 16 GB) and writes docs/figures/growth.png
+    python -m benchmarks.growth            runs everything (twenty minutes, 8 GB) and writes docs/figures/growth.png
     python -m benchmarks.growth M DIM P    runs one, and prints seconds and bytes
 
 Each run is a process of its own, so that its peak of memory is its own. The noise problem, GoSGD push, 20 steps a

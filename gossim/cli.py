@@ -268,8 +268,9 @@ def weights(
     ] = None,
 ) -> None:
     """With which weight each gradient entered the final model: runs the clock again, without gradients; draws it."""
+    from .frames import write_frames
     from .gradient_weights import NoWeights
-    from .results import RunDirectory, write_frames
+    from .results import RunDirectory
 
     if out is not None and out.suffix not in (".csv", ".parquet"):
         raise InputError(f"--out {out}: must end in .csv or .parquet")

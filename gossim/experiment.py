@@ -13,11 +13,12 @@ from . import provenance
 from .columns import TABLES
 from .errors import Diverged, InputError, RunError, told
 from .files import undisturbed
+from .frames import stacked, table
 from .inputs import inputs
 from .numeric import Gradients, Nothing
 from .observed import Observations, Row, Rows, activities, exchanges
 from .profiling import Stopwatch, Unwatched
-from .results import Results, RunDirectory, stacked, table
+from .results import Results, RunDirectory
 from .scenario import Arm, Scenario
 from .sim.world import World
 

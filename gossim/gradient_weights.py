@@ -225,7 +225,7 @@ def _tables(name: str, arm: Arm, seed: int, unrolled: Unrolled) -> GradientWeigh
     import numpy as np
     import pandas as pd
 
-    from .results import typed
+    from .frames import typed
 
     worker, step, time_s, used_s = (np.asarray(column) for column in unrolled[:4])
     eta_a = 0.0 - np.asarray(unrolled.coefficient)

@@ -26,7 +26,7 @@ UNENDED = {"diverged": "diverged", "failed": "failed", "interrupted": "was inter
 
 def recorded(world: World, last: Facts) -> Recorded:
     """What a clock that came to its end has to say: its last probe, and who exchanged what and did what."""
-    from .results import stacked, table
+    from .frames import stacked, table
 
     observed = Observations("", world.seed)
     observed.add(last)

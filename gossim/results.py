@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pandas as pd
 
-from .columns import DERIVED, LATER, TABLES, Column
+from .columns import LATER, TABLES
 from .errors import InputError
 from .files import whole, write_text
-from .observed import Columns
+from .frames import table
 from .scenario import Scenario, load
 
 if TYPE_CHECKING:
@@ -24,44 +23,6 @@ if TYPE_CHECKING:
 
     from .gradient_weights import GradientWeights
     from .pair import Pair
-
-
-def table(name: str, rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
-    """The table of that name with these rows, its columns as `columns.TABLES` has them."""
-    return typed(name, pd.DataFrame(list(rows), columns=[column.name for column in TABLES[name]]))
-
-
-def stacked(name: str, parts: Sequence[Columns]) -> pd.DataFrame:
-    """The same from parts of it, each by column, one below the other."""
-    if not parts:
-        return table(name, [])
-    sizes = [max(np.size(column) for column in part.values()) for part in parts]
-
-    def together(column: Column) -> np.ndarray:
-        kind = object if column.dtype == "str" else None  # numpy's own texts would take four bytes a character and row
-        each = [np.asarray(part[column.name], dtype=kind) for part in parts]
-        return np.concatenate([np.broadcast_to(own, size) for own, size in zip(each, sizes, strict=True)])
-
-    return typed(name, pd.DataFrame({column.name: together(column) for column in TABLES[name]}))
-
-
-def typed(name: str, frame: pd.DataFrame) -> pd.DataFrame:
-    """`frame` with its columns in the order and of the types that `columns.TABLES` or `DERIVED` has."""
-    columns = (TABLES | DERIVED)[name]
-    return frame[[column.name for column in columns]].astype({column.name: column.dtype for column in columns})
-
-
-def write_frames(frames: Iterable[pd.DataFrame], path: Path) -> None:
-    """Write `frames`, one below the other, to `path`, as its ending says: .csv or .parquet."""
-    together = pd.concat(list(frames), ignore_index=True)
-    try:
-        with whole(path) as draft:
-            if path.suffix == ".csv":
-                together.to_csv(draft, index=False)
-            else:
-                together.to_parquet(draft, engine="pyarrow", index=False)
-    except OSError as error:
-        raise InputError(f"{path}: cannot be written: {error.strerror}") from None
 
 
 @dataclass(frozen=True, eq=False)

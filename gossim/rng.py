@@ -61,8 +61,8 @@ Draw = Callable[[np.random.Generator, int], np.ndarray]
 class Blocks:
     """Endless blocks of float64 from the stream of that name, by whatever law.
 
-    Between two blocks there is no generator, only its state, packed: a twentieth of the memory. Before the first there
-    is only the name.
+    Between two blocks there is no generator, only its state, packed: less than a tenth of the memory. Before the first
+    there is only the name.
     """
 
     __slots__ = ("_size", "_start")

@@ -10,8 +10,9 @@ import pytest
 from conftest import BASE, DIGITS, scenario
 
 import gossim
+from gossim.frames import table
 from gossim.plots.style import arm_colours
-from gossim.results import Results, table
+from gossim.results import Results
 from gossim.scenario import Scenario
 
 LEARNING: dict[str, Any] = {

@@ -13,8 +13,9 @@ from test_cli import gossim_command
 
 import gossim
 from gossim.columns import TABLES
+from gossim.frames import table
 from gossim.paired import interval
-from gossim.results import Results, table
+from gossim.results import Results
 from gossim.scenario import Scenario
 
 ARMS = ("gossip", "allreduce", "alone")

@@ -136,7 +136,7 @@ class Messaging(Node):
         """
         self.activity.enter("waiting")
         rounds = self.rounds
-        rounds.begin(self.round - overlap, list(senders))
+        rounds.begin(self.round - overlap, senders)
         while rounds.awaited:
             rounds.arrival = self.world.clock.event()
             yield rounds.arrival if timeout_s is None else rounds.arrival | self.world.clock.wait(timeout_s)

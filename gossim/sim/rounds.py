@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import simpy
 
 
@@ -28,7 +30,7 @@ class Rounds:
             if not self.awaited and self.arrival is not None and not self.arrival.triggered:
                 self.arrival.succeed()
 
-    def begin(self, number: int, senders: list[int]) -> None:
+    def begin(self, number: int, senders: Iterable[int]) -> None:
         """From now on wait for those of `senders` whose message of that round is not here."""
         self.number = number
         here = self.heard.pop(number, set())
