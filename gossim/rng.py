@@ -68,16 +68,13 @@ class Blocks:
     __slots__ = ("_size", "_start")
 
     def __init__(self, seed: int, purpose: Purpose, *index: int):
-        self._start: tuple[int, Purpose, tuple[int, ...]] | bytes = (seed, purpose, index)
+        self._start: tuple[Any, ...] | bytes = (seed, purpose, *index)
         self._size = FIRST_BLOCK
 
     def take(self, draw: Draw) -> np.ndarray:
         """The next block."""
-        if isinstance(self._start, bytes):
-            generator = _generator_in(self._start)
-        else:
-            seed, purpose, index = self._start
-            generator = stream(seed, purpose, *index)
+        start = self._start
+        generator = _generator_in(start) if isinstance(start, bytes) else stream(*start)
         block = np.ascontiguousarray(draw(generator, self._size), dtype=np.float64)
         self._start = _state_of(generator)
         self._size = min(GROWTH * self._size, LARGEST_BLOCK)
@@ -91,8 +88,8 @@ class _Unseeded(ISeedSequence):
         return np.zeros(n_words, dtype)
 
 
-WORD = 16
-"""Bytes of each number of a generator's state."""
+WORD, FLOAT = 16, 8
+"""Bytes of each number of a generator's state, and of a number drawn."""
 
 
 def _state_of(generator: np.random.Generator) -> bytes:
@@ -127,30 +124,29 @@ def in_blocks(draw: Draw, seed: int, purpose: Purpose, *index: int) -> Iterator[
         yield from memoryview(blocks.take(draw))  # type: ignore[arg-type]
 
 
-NO_DRAWS = np.empty(0)
+class PeerRandom(Blocks):
+    """A worker's own uniform numbers in [0, 1), for deciding whether and with whom to communicate.
 
+    Those of a block are kept as bytes, for there may be a million workers: an array is a fifth larger.
+    """
 
-class PeerRandom:
-    """A worker's own uniform numbers in [0, 1), for deciding whether and with whom to communicate."""
-
-    __slots__ = ("_block", "_blocks", "_place")
+    __slots__ = ("_block", "_place")
 
     def __init__(self, seed: int, worker: int):
-        self._blocks = Blocks(seed, Purpose.PEERS, worker)
-        self._block = NO_DRAWS
+        super().__init__(seed, Purpose.PEERS, worker)
+        self._block = b""
         self._place = 0
 
     def random(self) -> float:
         """The next number."""
-        self._load()
+        numbers = self._numbers()
         self._place += 1
-        return float(self._block[self._place - 1])
+        return float(numbers[self._place - 1])
 
     def ahead_until(self, probability: float) -> tuple[int, bool]:
         """How many numbers there are up to the first below `probability` and with it, and True; or how many are known
         so far, one at least, and False. They are still to come."""
-        self._load()
-        below = self._block[self._place :] < probability
+        below = self._numbers()[self._place :] < probability
         first = int(below.argmax())
         return (first + 1, True) if below[first] else (len(below), False)
 
@@ -158,6 +154,8 @@ class PeerRandom:
         """Pass over so many numbers of those ahead."""
         self._place += count
 
-    def _load(self) -> None:
-        if self._place == len(self._block):
-            self._block, self._place = self._blocks.take(uniform), 0
+    def _numbers(self) -> np.ndarray:
+        """The block in which the next one is."""
+        if FLOAT * self._place == len(self._block):
+            self._block, self._place = self.take(uniform).tobytes(), 0
+        return np.frombuffer(self._block)

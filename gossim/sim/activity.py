@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from .clock import PER_SECOND, Clock
+from .clock import PER_SECOND
+
+if TYPE_CHECKING:
+    from .node import Node
 
 Kind = Literal["computing", "waiting", "sending", "down", "message"]
 
@@ -54,24 +57,23 @@ class Timeline:
 class Activity:
     """One worker's present occupation, and the ticks spent on each kind before it."""
 
-    __slots__ = ("clock", "computing", "down", "kind", "sending", "since", "timeline", "waiting", "worker")
+    __slots__ = ("computing", "down", "kind", "sending", "since", "waiting", "worker")
 
-    def __init__(self, clock: Clock, timeline: Timeline, worker: int):
-        self.clock = clock
-        self.timeline = timeline
+    def __init__(self, worker: Node):
         self.worker = worker
         self.kind: Kind = "waiting"
-        self.since = clock.now
+        self.since = worker.world.clock.now
         self.computing = self.waiting = self.sending = self.down = 0
 
     def enter(self, kind: Kind) -> None:
         """From now on the worker does `kind`; as long as the timeline is kept, in an interval of its own."""
-        if kind == self.kind and self.timeline.full:
+        world = self.worker.world
+        if kind == self.kind and world.timeline.full:
             return
-        now = self.clock.now
+        now = world.clock.now
         if now > self.since:
             setattr(self, self.kind, getattr(self, self.kind) + now - self.since)
-            self.timeline.add(self.worker, self.kind, self.since, now)
+            world.timeline.add(self.worker.index, self.kind, self.since, now)
             self.since = now
         self.kind = kind
 
@@ -83,13 +85,12 @@ class Activity:
     @property
     def waiting_s(self) -> float:
         """Seconds spent on anything else until now."""
-        return (self.clock.now - self._ticks("computing")) / PER_SECOND
+        return (self.worker.world.clock.now - self._ticks("computing")) / PER_SECOND
 
     def spent_s(self, kind: Kind) -> float:
         """Seconds spent on `kind` until now, the present spell included."""
         return self._ticks(kind) / PER_SECOND
 
     def _ticks(self, kind: Kind) -> int:
-        present = self.clock.now - self.since if self.kind == kind else 0
         spent: int = getattr(self, kind)
-        return spent + present
+        return spent + self.worker.world.clock.now - self.since if self.kind == kind else spent

@@ -41,7 +41,7 @@ class ComputeSettings(Frozen):
             if rule.concerns(worker, workers, seed, number):
                 rules.append(rule.lengthen(seed, number, worker))
                 timeless &= rule.timeless
-        return Pace(law, Blocks(seed, Purpose.COMPUTE, worker), rules, timeless)
+        return Pace(seed, worker, law, rules, timeless)
 
 
 class Uneven(NamedTuple):
@@ -53,7 +53,7 @@ class Uneven(NamedTuple):
     untold: np.ndarray
 
 
-class Pace:
+class Pace(Blocks):
     """How long each gradient of one worker takes, one after the other.
 
     Called with the time at which a gradient begins, it gives the seconds that it takes. Where no rule asks for that
@@ -61,11 +61,11 @@ class Pace:
     up to each of them and with it, and `place` is that of the next. Raises RunError for a draw that is no duration.
     """
 
-    __slots__ = ("_blocks", "_uneven", "law", "place", "rules", "sums", "timeless")
+    __slots__ = ("_uneven", "law", "place", "rules", "sums", "timeless")
 
-    def __init__(self, law: Law | float, blocks: Blocks, rules: list[Lengthen], timeless: bool):
+    def __init__(self, seed: int, worker: int, law: Law | float, rules: list[Lengthen], timeless: bool):
+        super().__init__(seed, Purpose.COMPUTE, worker)
         self.law, self.rules, self.timeless = law, rules or NO_RULES, timeless
-        self._blocks = blocks
         self._uneven: Uneven | None = None
         self.sums: np.ndarray = NO_TICKS
         self.place = 0
@@ -104,7 +104,7 @@ class Pace:
         if not (isinstance(self.law, Law) or self.rules):
             self.sums, self._uneven = _constant(self.law)
             return
-        work_s = self._blocks.take(self.law.draw) if isinstance(self.law, Law) else np.full(LARGEST_BLOCK, self.law)
+        work_s = self.take(self.law.draw) if isinstance(self.law, Law) else np.full(LARGEST_BLOCK, self.law)
         if not self.rules:
             self.sums, self._uneven = _told_ahead(work_s, work_s)
         elif self.timeless:

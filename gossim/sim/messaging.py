@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Generator, Iterable, Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import simpy
@@ -34,6 +35,8 @@ class Messaging(Node):
     """
 
     activity: Activity
+    mailbox: list[Message] | tuple[()] = ()
+    asked: simpy.Event | None = None
 
     def neighbours(self) -> Sequence[int]:
         """Those to whom it may send in this round."""
@@ -47,16 +50,11 @@ class Messaging(Node):
     def __init__(self, world: World, index: int, alpha: Any):
         super().__init__(world, index)
         self.alpha = alpha
-        self.mailbox: list[Message] = []
-        self.asked: simpy.Event | None = None
-        self._rounds: Rounds | None = None
 
-    @property
+    @cached_property
     def rounds(self) -> Rounds:
-        """Made when somebody first asks: most workers know none, and there may be a million."""
-        if self._rounds is None:
-            self._rounds = Rounds()
-        return self._rounds
+        """Made when somebody first asks: most workers know none."""
+        return Rounds()
 
     # Gossip: nobody waits.
 
@@ -78,9 +76,9 @@ class Messaging(Node):
             message, self._size(len(message.rows), share), self.world.workers[message.receiver].take_in
         )
 
-    def receive(self) -> list[Message]:
+    def receive(self) -> Sequence[Message]:
         """What has arrived since the last call, in order of arrival."""
-        arrived, self.mailbox = self.mailbox, []
+        arrived, self.mailbox = self.mailbox, ()
         for message in arrived:
             self.in_hand[message] = None
         return arrived
@@ -110,7 +108,10 @@ class Messaging(Node):
         if not self.up:
             self.world.network.lose(message)
             return
-        self.mailbox.append(message)
+        if self.mailbox:
+            self.mailbox.append(message)
+        else:
+            self.mailbox = [message]
         self.heard()
         if message.round is not None:
             self.rounds.hear(message.sender, message.round)
@@ -127,7 +128,7 @@ class Messaging(Node):
 
     def gather(
         self, senders: Iterable[int], timeout_s: float | None = None, overlap: int = 0
-    ) -> Generator[simpy.Event, Any, list[Message]]:
+    ) -> Generator[simpy.Event, Any, Sequence[Message]]:
         """Wait until each of `senders` has sent its message of this round, or of the one `overlap` rounds before, and
         take what is in the mailbox; what belongs to rounds to come stays there.
 

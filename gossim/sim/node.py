@@ -17,17 +17,20 @@ class Node:
 
     `drafts` are rows that its process holds besides: they are lost with it. `round` counts what it does in step with
     others.
+
+    What most of a million workers never change stands once, in the class.
     """
+
+    up, gone = True, False  # gone: down for good
+    takes_part = True  # not while it is down or on its way back
+    round = 0
 
     def __init__(self, world: World, index: int):
         self.world = world
         self.index = index
         self.row = world.program.copy(INITIAL_ROW)
-        self.up, self.gone = True, False  # gone: down for good
-        self.takes_part = True  # not while it is down or on its way back
-        self.round = 0
 
-    # Dictionaries and not sets, for their order; made when something is put into them, for there may be a million.
+    # Dictionaries and not sets, for their order; made when something is put into them.
 
     @cached_property
     def drafts(self) -> dict[int, None]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import simpy
@@ -14,7 +15,7 @@ from .messaging import Messaging
 from .network import Message
 
 if TYPE_CHECKING:
-    from .world import World
+    import numpy as np
 
 
 class Recovering(Messaging):
@@ -23,9 +24,9 @@ class Recovering(Messaging):
     optimizer: Optimizer | None
     returns: str = "kept"
 
-    def __init__(self, world: World, index: int, alpha: Any):
-        super().__init__(world, index, alpha)
-        self._random = stream(world.seed, Purpose.FETCHES, index) if world.settings.faults else None
+    @cached_property
+    def _random(self) -> np.random.Generator:
+        return stream(self.world.seed, Purpose.FETCHES, self.index)
 
     def crash(self, for_good: bool) -> None:
         """Go down: what its process holds, has received or has not sent is lost, and its weight too if it is `gone`."""
@@ -77,7 +78,6 @@ class Recovering(Messaging):
 
     def _fetch(self) -> Generator[simpy.Event, Any, Message | None]:
         """Ask until somebody answers; None where nobody else takes part."""
-        assert self._random is not None
         while True:
             peers = [worker for worker in self.world.workers if worker.takes_part]
             if not peers:

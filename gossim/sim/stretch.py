@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 from .clock import Completion
 
 if TYPE_CHECKING:
-    from .compute import Pace
     from .worker import Worker
 
 
@@ -29,19 +28,18 @@ class OneStep(Completion):
 
 
 class Stretch(Completion):
-    """So many (`planned`) steps of `worker`, from now, that take as long as its `pace` knows ahead; `plain` are the
-    numbers (c, η) of x ← cx − ηg. `done`: steps that are in the program.
+    """So many (`planned`) steps of `worker`, from now, that take as long as its pace knows ahead; if it learns, all are
+    x ← cx − ηg with the same numbers. `done`: steps that are in the program.
 
-    Step k, from 0, ends at the tick origin + sums[place + k].
+    Step k, from 0, ends at the tick origin + sums[place + k], of the worker's pace.
     """
 
-    __slots__ = ("done", "first", "origin", "place", "plain", "planned", "sums", "worker")
+    __slots__ = ("done", "first", "origin", "planned", "worker")
 
-    def __init__(self, worker: Worker, pace: Pace, count: int, plain: tuple[float, float] | None):
-        world, clock = worker.world, worker.world.clock
-        self.worker, self.plain, self.planned, self.done = worker, plain, count, 0
-        self.sums, self.place, self.first = pace.sums, pace.place, worker.gradients
-        self.origin = clock.now - (int(self.sums[self.place - 1]) if self.place else 0)
+    def __init__(self, worker: Worker, count: int):
+        world, clock, pace = worker.world, worker.world.clock, worker.pace
+        self.worker, self.planned, self.done, self.first = worker, count, 0, worker.gradients
+        self.origin = clock.now - (int(pace.sums[pace.place - 1]) if pace.place else 0)
         super().__init__(clock, self._end(count - 1), worker.index)
         worker.gradients += 1  # begun
         world.steps.ahead += count
@@ -50,8 +48,9 @@ class Stretch(Completion):
 
     def settle(self) -> None:
         """Tell the program and the ledger of the steps that are over by now."""
-        clock, place = self.worker.world.clock, self.place
-        over = bisect_right(self.sums, clock.now - self.origin, place + self.done, place + self.planned) - place
+        clock, pace = self.worker.world.clock, self.worker.pace
+        begin, end = pace.place + self.done, pace.place + self.planned
+        over = bisect_right(pace.sums, clock.now - self.origin, begin, end) - pace.place
         if over > self.done and not clock.over(self._end(over - 1), self.worker.index):
             over -= 1
         if over > self.done:
@@ -75,7 +74,8 @@ class Stretch(Completion):
 
     def _end(self, step: int) -> int:
         """When that one of them ends, in ticks."""
-        return self.origin + int(self.sums[self.place + step])
+        pace = self.worker.pace
+        return self.origin + int(pace.sums[pace.place + step])
 
     def come(self) -> None:
         if self.worker.stretch is not self:
@@ -86,14 +86,15 @@ class Stretch(Completion):
         self._leave()
 
     def _tell(self, over: int) -> None:
-        worker, begin, count = self.worker, self.done, over - self.done
+        worker, pace, begin, count = self.worker, self.worker.pace, self.done, over - self.done
         self.done = over  # first: the count of steps may end in a cut of this stretch
-        if self.plain and worker.optimizer:
-            worker.world.program.local_steps(worker.row, worker.index, self.first + begin, count, *self.plain)
+        if worker.optimizer and worker.optimizer.plain:
+            program = worker.world.program
+            program.local_steps(worker.row, worker.index, self.first + begin, count, *worker.optimizer.plain)
             worker.optimizer.steps += count
         worker.taken += count
         worker.gradients = self.first + over + (over < self.planned)
-        worker.world.steps.stepped_at(self.sums[self.place + begin : self.place + over], self.origin)
+        worker.world.steps.stepped_at(pace.sums[pace.place + begin : pace.place + over], self.origin)
 
     def _leave(self) -> None:
         self.worker.stretch = None

@@ -33,23 +33,22 @@ class Worker(Recovering):
     this instant. Those of communication are in `gossim.sim.messaging`.
     """
 
+    optimizer: Optimizer | None = None
+    stretch: Stretch | None = None
+    _listens = False
+    # Its own, not the common pool's: rows that change hands would tie the workers' gradients to each other.
+    _spare_row: int | None = None
+
     def __init__(self, world: World, index: int, alpha: Any):
         super().__init__(world, index, alpha)
         settings = world.settings
-        self.optimizer = (
-            optimizer_for(settings.optimizer, world.program, self.row, world.clock)
-            if world.learns and settings.optimizer
-            else None
-        )
+        if world.learns and settings.optimizer:
+            self.optimizer = optimizer_for(settings.optimizer, world.program, self.row, world.clock)
         self.rng = PeerRandom(world.seed, index)
         self.taken = 0  # steps that are told; `steps` is what there is to ask
         self.gradients = 0
-        self.activity = Activity(world.clock, world.timeline, index)
-        self.stretch: Stretch | None = None
-        self._listens = False
-        self._compute_s = settings.gradient_s(world.seed, index)
-        # Its own, not the common pool's: rows that change hands would tie the workers' gradients to each other.
-        self._spare_row: int | None = None
+        self.activity = Activity(self)
+        self.pace = settings.gradient_s(world.seed, index)
 
     @property
     def steps(self) -> int:
@@ -76,7 +75,7 @@ class Worker(Recovering):
         """The tick at which a gradient that is begun now is ready."""
         self.activity.enter("computing")
         clock = self.world.clock
-        seconds = self._compute_s(clock.now_s)
+        seconds = self.pace(clock.now_s)
         if not ticks(seconds):
             raise RunError(f"a gradient of {seconds} s is shorter than a picosecond, by which the clock counts")
         return clock.now + ticks(seconds)
@@ -111,11 +110,10 @@ class Worker(Recovering):
         """Begin to take at least one step, and at most so many: as many as can be planned at once. Yielded."""
         self._require_idle()
         plannable = self.world.steps.plannable(self)
-        known = min(self._compute_s.ahead(), most or plannable, plannable) if plannable else 0
+        known = min(self.pace.ahead(), most or plannable, plannable) if plannable else 0
         if known:
             self.activity.enter("computing")
-            plain = self.optimizer.plain if self.optimizer else None
-            self.stretch = Stretch(self, self._compute_s, known, plain)
+            self.stretch = Stretch(self, known)
             return self.stretch
         gradient = self.gradient()
         return OneStep(self, self._end_of_gradient(), gradient)
@@ -123,7 +121,7 @@ class Worker(Recovering):
     def _end_steps(self, steps: Stretch | OneStep) -> int:
         """These steps are over. Returns how many there were."""
         if isinstance(steps, Stretch):
-            self._compute_s.skip(steps.planned)
+            self.pace.skip(steps.planned)
             return steps.planned
         self.step(steps.gradient)
         return 1
@@ -141,7 +139,7 @@ class Worker(Recovering):
     def stop_stepping(self) -> None:
         if self.stretch is not None:
             taken = self.stretch.abandon()
-            self._compute_s.skip(taken + 1)
+            self.pace.skip(taken + 1)
             if self._listens:
                 self.rng.skip(taken)
 
