@@ -80,7 +80,7 @@ class Batched:
                 self._applies(batch)
             else:
                 for probe in batch:
-                    self.measure(self.bank[self._index(probe.rows)], probe.facts)
+                    self.measure(self._rows(probe.rows), probe.facts)
 
     def _batches(self, ops: Sequence[Op]) -> list[Any]:
         """`ops` in an order that keeps every read after its write, cut into batches of one shape, or waves."""
@@ -101,7 +101,7 @@ class Batched:
 
     def _grads(self, batch: list[Grad]) -> None:
         out, at, workers, steps = zip(*batch, strict=True)
-        self.bank[self._index(out)] = self.problem.gradients(self.bank[self._index(at)], workers, steps)
+        self.bank[self._index(out)] = self.problem.gradients(self._rows(at), workers, steps)
 
     def _combines(self, batch: list[Combine], terms: int) -> None:
         out = self._index([op.out for op in batch])
@@ -111,21 +111,26 @@ class Batched:
         coefficients = torch.tensor(
             [[c for c, _ in op.terms] for op in batch], dtype=self.bank.dtype, device=self.bank.device
         )
-        rows = self._index([[row for _, row in op.terms] for op in batch])
+        rows = [[row for _, row in op.terms] for op in batch]
         if terms > MANY_TERMS:
-            self.bank[out] = torch.stack([c @ self.bank[r] for c, r in zip(coefficients, rows, strict=True)])
+            self.bank[out] = torch.stack([c @ self._rows(r) for c, r in zip(coefficients, rows, strict=True)])
             return
-        total = self.bank[rows[:, 0]].mul_(coefficients[:, :1])
-        for term in range(1, terms):
-            total.addcmul_(self.bank[rows[:, term]], coefficients[:, term : term + 1])
+        first, *others = zip(*rows, strict=True)
+        total = self._rows(first).mul_(coefficients[:, :1])
+        for term, column in enumerate(others, start=1):
+            total.addcmul_(self._rows(column), coefficients[:, term : term + 1])
         self.bank[out] = total
 
     def _applies(self, batch: list[Apply]) -> None:
         out, functions, rows = zip(*batch, strict=True)
-        values = [self.bank[self._index(column)] for column in zip(*rows, strict=True)]
+        values = [self._rows(column) for column in zip(*rows, strict=True)]
         self.bank[self._index(out)] = apply(functions, *values)
 
-    def _index(self, rows: Sequence[Any]) -> torch.Tensor:
+    def _rows(self, rows: Sequence[int]) -> torch.Tensor:
+        """Copies of these rows of the bank."""
+        return self.bank.index_select(0, self._index(rows))
+
+    def _index(self, rows: Sequence[int]) -> torch.Tensor:
         return torch.tensor(rows, device=self.bank.device)
 
     def _grow(self, rows: int) -> None:

@@ -31,12 +31,14 @@ class Wave(NamedTuple):
         row_bytes = bank.shape[1] * bank.element_size()
         at_once = max(1, problem.piece_bytes // row_bytes) if on_cpu else ALL
         for piece, together in pieces(self.rows, at_once):
-            rows = self.rows[piece]
-            index = slice(int(rows[0]), int(rows[-1]) + 1) if together else torch.from_numpy(rows).to(bank.device)
-            x = bank[index]
-            problem.descend(x, self.workers[piece], self.steps[piece], self.keep, self.rate)
-            if not together:
-                bank[index] = x
+            rows, step = self.rows[piece], (self.workers[piece], self.steps[piece], self.keep, self.rate)
+            if together:
+                problem.descend(bank[int(rows[0]) : int(rows[-1]) + 1], *step)
+                continue
+            index = torch.from_numpy(rows).to(bank.device)
+            x = bank.index_select(0, index)
+            problem.descend(x, *step)
+            bank.index_copy_(0, index, x)
 
 
 def pieces(rows: np.ndarray, at_once: int) -> Iterator[tuple[np.ndarray, bool]]:

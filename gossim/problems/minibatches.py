@@ -25,12 +25,11 @@ class Minibatches:
     def indices(self, workers: Numbers, steps: Numbers) -> tuple[np.ndarray, np.ndarray]:
         """Sample numbers and view numbers, each `(batch, batch_size)`, for workers and steps of shape `(batch,)`."""
         worker, (block, place) = np.asarray(workers), np.divmod(np.asarray(steps), BLOCK)
-        drawn = np.empty((len(worker), self.batch_size), dtype=np.int64)
-        # As a rule one round: a worker that is asked for two blocks at once has one of them after the other.
-        todo = np.arange(len(worker))
+        drawn = self._drawn[worker, place]
+        # A worker that is asked for two blocks at once has one of them after the other.
+        todo = np.flatnonzero(self._blocks[worker] != block)
         while len(todo):
-            missing = todo[self._blocks[worker[todo]] != block[todo]]
-            for w, b in {int(worker[place]): int(block[place]) for place in reversed(missing)}.items():
+            for w, b in {int(worker[at]): int(block[at]) for at in reversed(todo)}.items():
                 self._drawn[w], self._blocks[w] = self._draw_block(w, b), b
             ready = self._blocks[worker[todo]] == block[todo]
             drawn[todo[ready]] = self._drawn[worker[todo[ready]], place[todo[ready]]]

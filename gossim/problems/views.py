@@ -24,11 +24,13 @@ class Samples:
 
     def batch(self, samples: np.ndarray, views: np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:
         """Inputs `(..., channels, height, width)` and labels `(...)` for sample and view numbers of shape `(...)`."""
-        index = torch.from_numpy(samples).to(self.train_x.device)
-        inputs = self.train_x[index]
+        index = torch.from_numpy(samples.ravel()).to(self.train_x.device)
+        # Not by `[index]`, which on a CPU takes five times as long.
+        inputs, labels = (whole.index_select(0, index) for whole in (self.train_x, self.train_y))
+        inputs, labels = inputs.unflatten(0, samples.shape), labels.view(samples.shape)
         if self.crop:
             inputs = self._viewed(inputs, torch.from_numpy(views).to(self.train_x.device))
-        return inputs, self.train_y[index]
+        return inputs, labels
 
     def central(self, x: torch.Tensor) -> torch.Tensor:
         """The view that evaluation uses."""
