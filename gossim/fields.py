@@ -12,6 +12,7 @@ from pydantic import (
     ConfigDict,
     Discriminator,
     GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
     ModelWrapValidatorHandler,
     Tag,
     ValidationError,
@@ -20,13 +21,20 @@ from pydantic import (
 from pydantic_core import core_schema
 
 from .errors import nearest
-from .validation import OTHERWISE, broken, in_words
+from .validation import broken, broken_at, in_words
 
 
 class Frozen(BaseModel):
     """A value object: unknown keys, wrong types and non-finite numbers are refused, and nothing can be changed."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False, protected_namespaces=())
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        strict=True,
+        allow_inf_nan=False,
+        protected_namespaces=(),
+        defer_build=True,  # there are a hundred, and a scenario names ten
+    )
 
     @model_validator(mode="wrap")
     @classmethod
@@ -68,25 +76,52 @@ def named(kind: str, names: Collection[str]) -> AfterValidator:
     return AfterValidator(check)
 
 
+class ChosenBy:
+    """Part of an annotated type: a mapping whose `key` picks one of `classes`; other names that `when` accepts are for
+    `otherwise` to make a model of.
+
+    Only the class that is picked is looked at. A union would have pydantic build the validators of all of them, and
+    reading a scenario of four algorithms would take twice as long.
+    """
+
+    def __init__(
+        self,
+        key: str,
+        classes: Mapping[str, type[BaseModel]],
+        otherwise: Callable[[Any], BaseModel] | None,
+        when: Callable[[str], bool],
+    ):
+        self.key, self.classes, self.otherwise, self.when = key, classes, otherwise, when
+
+    def __get_pydantic_core_schema__(self, kind: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
+        return core_schema.no_info_before_validator_function(self.read, core_schema.any_schema())
+
+    def __get_pydantic_json_schema__(self, schema: Any, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        for cls in self.classes.values():
+            cls.model_rebuild()
+        told: list[Any] = [handler(cls.__pydantic_core_schema__) for cls in self.classes.values()]
+        other = {"type": "object", "properties": {self.key: {"type": "string"}}, "required": [self.key]}
+        return {"anyOf": [*told, other] if self.otherwise else told}
+
+    def read(self, value: Any) -> BaseModel:
+        name = value.get(self.key) if isinstance(value, Mapping) else getattr(value, self.key, None)
+        if name is None:
+            raise broken(f"must be a mapping that says by its `{self.key}` what it is")
+        if isinstance(name, str) and name in self.classes:
+            return self.classes[name].model_validate(value)
+        if self.otherwise is None or not isinstance(name, str) or not self.when(name):
+            raise broken_at((self.key,), name, f"unknown name{nearest(name, self.classes)}")
+        return self.otherwise(value)
+
+
 def chosen_by(
     key: str,
     classes: Mapping[str, type[BaseModel]],
-    otherwise: Any = None,
+    otherwise: Callable[[Any], BaseModel] | None = None,
     when: Callable[[str], bool] = lambda name: True,
 ) -> Any:
-    """The type of a mapping whose `key` picks one of `classes`, or `otherwise` for other names that `when` accepts."""
-
-    def tag(value: Any) -> str | None:
-        name = value.get(key) if isinstance(value, dict) else getattr(value, key, None)
-        is_other = otherwise is not None and isinstance(name, str) and name not in classes and when(name)
-        return OTHERWISE if is_other else name
-
-    members: list[Any] = [Annotated[cls, Tag(name)] for name, cls in classes.items()]
-    if otherwise is not None:
-        members.append(Annotated[otherwise, Tag(OTHERWISE)])
-    if len(members) == 1:
-        return members[0]
-    return Annotated[Union[tuple(members)], Discriminator(tag)]  # noqa: UP007 (members are known at run time only)
+    """The type of a value that is `ChosenBy` its `key`."""
+    return Annotated[Any, ChosenBy(key, classes, otherwise, when)]
 
 
 def number_or(number: Any, mapping: Any, word: str | None = None) -> Any:

@@ -10,8 +10,7 @@ import yaml
 from pydantic import BaseModel, Tag
 from pydantic.fields import FieldInfo
 
-from .fields import Must
-from .validation import OTHERWISE
+from .fields import ChosenBy, Must
 
 FEW = 6
 """Names that are few enough to stand in a line."""
@@ -23,7 +22,7 @@ def parameters(cls: type[BaseModel]) -> list[str]:
 
 
 def _told(name: str, field: FieldInfo) -> str:
-    rule, choices = _rule(field.annotation, field.metadata), _choices(field.annotation)
+    rule, choices = _rule(field.annotation, field.metadata), _choices(field)
     if field.is_required():
         named = ": " + ", ".join(choices) if 1 < len(choices) <= FEW else ""
         or_null = " or null" if rule and _may_be_null(field.annotation) else ""
@@ -47,12 +46,15 @@ def _rule(annotation: Any, metadata: Iterable[Any]) -> str:
     return f"each {rule}" if rule and get_origin(annotation) is tuple and not rule.startswith("each ") else rule
 
 
-def _choices(annotation: Any) -> list[str]:
+def _choices(field: FieldInfo) -> list[str]:
     """The values of a `Literal`, and the names of the sections of which one is chosen; … if there are others."""
-    if get_origin(annotation) is Literal:
-        return [_plain(value) for value in get_args(annotation)]
-    tags = [part for member in get_args(annotation) for part in get_args(member)[1:] if isinstance(part, Tag)]
-    return ["…" if part.tag == OTHERWISE else str(part.tag) for part in tags]
+    if get_origin(field.annotation) is Literal:
+        return [_plain(value) for value in get_args(field.annotation)]
+    for part in field.metadata:
+        if isinstance(part, ChosenBy):
+            return [*part.classes, *(["…"] if part.otherwise else [])]
+    members = get_args(field.annotation)
+    return [str(part.tag) for member in members for part in get_args(member)[1:] if isinstance(part, Tag)]
 
 
 def _may_be_null(annotation: Any) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Mapping
 from typing import Any, NamedTuple
 
@@ -17,9 +16,6 @@ MISSING = "missing"
 
 RULE = "rule"
 
-OTHERWISE = "otherwise"
-"""Stands, where a name picks one of several kinds, for the kind that takes any other name."""
-
 _RULES = {
     "int_type": "must be a whole number",
     "int_from_float": "must be a whole number",
@@ -32,7 +28,6 @@ _RULES = {
     "model_type": "must be a mapping of keys to values",
     "model_attributes_type": "must be a mapping of keys to values",
     "invalid_key": "must be a text: put it in quotes",
-    "union_tag_not_found": "must be a mapping that says by its `name` (or `distribution`) what it is",
 }
 
 
@@ -54,8 +49,6 @@ def in_words(error: ValidationError, keys: Collection[str]) -> ValidationError:
     for details in error.errors(include_url=False):
         kind, path, value = details["type"], details["loc"], details["input"]
         rule = _rule(kind, details, keys)
-        if kind == "union_tag_invalid":
-            path, value = (*path, "name"), details["ctx"]["tag"]
         lines.append(
             InitErrorDetails(
                 type=broken(rule, MISSING if kind == MISSING else RULE),
@@ -71,9 +64,6 @@ def _rule(kind: str, details: Any, keys: Collection[str]) -> str:
         return "is required" if details["msg"] == "Field required" else details["msg"]
     if kind == "extra_forbidden":
         return f"unknown key{nearest(details['loc'][-1], keys)}"
-    if kind == "union_tag_invalid":
-        tag, valid = details["ctx"]["tag"], re.findall(r"'([^']+)'", details["ctx"]["expected_tags"])
-        return f"unknown name{nearest(tag, [name for name in valid if name != OTHERWISE])}"
     if kind == "literal_error":
         return f"must be {details['ctx']['expected']}"
     return _RULES.get(kind, details["msg"])

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from ..fields import chosen_by
+from . import own
 from .base import Algorithm
-from .own import OwnAlgorithm, is_path
 
 for _module in pkgutil.iter_modules(__path__):
     importlib.import_module(f"{__name__}.{_module.name}")
@@ -32,6 +32,6 @@ ALGORITHMS: dict[str, type[Algorithm]] = {
 if TYPE_CHECKING:
     AnyAlgorithm = Algorithm
 else:
-    AnyAlgorithm = chosen_by("name", ALGORITHMS, OwnAlgorithm, when=is_path)
+    AnyAlgorithm = chosen_by("name", ALGORITHMS, own.read, when=own.is_path)
 
 __all__ = ["ALGORITHMS", "Algorithm", "AnyAlgorithm"]

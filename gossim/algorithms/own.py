@@ -5,9 +5,9 @@ from __future__ import annotations
 import importlib
 import inspect
 from operator import attrgetter
-from typing import Annotated, Any
+from typing import Any
 
-from pydantic import BeforeValidator, SerializeAsAny, create_model
+from pydantic import create_model
 
 from ..errors import nearest, told
 from ..validation import broken_at
@@ -59,9 +59,6 @@ def _named_by_path(cls: type[Algorithm], path: str) -> type[Algorithm]:
     return _ready[cls]
 
 
-def _read(value: Any) -> Any:
-    return found(value["name"]).model_validate(value) if isinstance(value, dict) else value
-
-
-OwnAlgorithm = Annotated[SerializeAsAny[Algorithm], BeforeValidator(_read)]
-"""The type of a mapping whose `name` is such a path."""
+def read(value: Any) -> Algorithm:
+    """The algorithm of a mapping whose `name` is such a path, or one that is there already."""
+    return value if isinstance(value, Algorithm) else found(value["name"]).model_validate(value)

@@ -173,4 +173,4 @@ MODELS: dict[str, type[ModelSpec]] = {
 if TYPE_CHECKING:
     AnyModel = ModelSpec
 else:
-    AnyModel = chosen_by("name", MODELS, Factory, when=lambda name: ":" in name)
+    AnyModel = chosen_by("name", MODELS, Factory.model_validate, when=lambda name: ":" in name)

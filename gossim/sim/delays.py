@@ -180,5 +180,5 @@ if TYPE_CHECKING:
     AnyLaw = Law
     ComputeTime = float | Law | str
 else:
-    AnyLaw = chosen_by("distribution", LAWS, Distribution)
+    AnyLaw = chosen_by("distribution", LAWS, Distribution.model_validate)
     ComputeTime = number_or(Positive, AnyLaw, word="trace")
