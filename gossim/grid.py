@@ -13,8 +13,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from .errors import ScenarioError, nearest
 from .merging import put
 from .scenario import Scenario, read
@@ -151,7 +149,7 @@ def _overlapping(key: str, keys: Iterable[Any]) -> list[str]:
 
 def _python(value: Any) -> Any:
     """`value` with the numbers and arrays of numpy as Python's own."""
-    if isinstance(value, np.ndarray | np.generic):
+    if hasattr(value, "tolist"):  # not by their types: a file has none, and need not wait for numpy
         return value.tolist()
     if isinstance(value, Mapping):
         return {key: _python(inner) for key, inner in value.items()}

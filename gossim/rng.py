@@ -10,10 +10,10 @@ from __future__ import annotations
 import zlib
 from collections.abc import Callable, Iterator
 from enum import StrEnum
+from functools import cache
 from typing import Any
 
-import numpy as np
-from numpy.random.bit_generator import ISeedSequence
+from .later import np
 
 FIRST_BLOCK, LARGEST_BLOCK, GROWTH = 32, 512, 4
 """Draws made at once: first few, for a hundred thousand workers that take a few steps each, then GROWTH times as
@@ -54,7 +54,7 @@ def key(seed: int, purpose: Purpose, *index: int) -> int:
     return int(_seed_sequence(seed, purpose, index).generate_state(1, np.uint64).view(np.int64)[0])
 
 
-Draw = Callable[[np.random.Generator, int], np.ndarray]
+Draw = Callable[["np.random.Generator", int], "np.ndarray"]
 """So many draws from a generator."""
 
 
@@ -81,11 +81,16 @@ class Blocks:
         return block
 
 
-class _Unseeded(ISeedSequence):
+@cache
+def _unseeded() -> Any:
     """For a generator whose state is set at once."""
+    from numpy.random.bit_generator import ISeedSequence
 
-    def generate_state(self, n_words: int, dtype: Any = np.uint32) -> np.ndarray:
-        return np.zeros(n_words, dtype)
+    class Unseeded(ISeedSequence):
+        def generate_state(self, n_words: int, dtype: Any = np.uint32) -> np.ndarray:
+            return np.zeros(n_words, dtype)
+
+    return Unseeded()
 
 
 WORD, FLOAT = 16, 8
@@ -102,7 +107,7 @@ def _state_of(generator: np.random.Generator) -> bytes:
 
 def _generator_in(state: bytes) -> np.random.Generator:
     number, increment, *left = (int.from_bytes(state[at : at + WORD], "little") for at in range(0, len(state), WORD))
-    bits = np.random.PCG64(_Unseeded())  # type: ignore[arg-type]  # numpy's stubs do not know its own base class
+    bits = np.random.PCG64(_unseeded())
     bits.state = {
         "bit_generator": "PCG64",
         "state": {"state": number, "inc": increment},

@@ -22,25 +22,28 @@ from gossim.validation import problems
 
 ROOT = Path(__file__).parents[1]
 
-HEAVY = {"torch", "pandas", "scipy", "matplotlib", "networkx", "seaborn", "sklearn", "pyarrow"}
+NUMPY = "numpy._core"
+"""In `sys.modules` when numpy is there; `numpy` may be one that waits to be asked for something."""
+
+HEAVY = {NUMPY, "torch", "pandas", "scipy", "matplotlib", "networkx", "seaborn", "sklearn", "pyarrow"}
 
 
 def imported(*arguments: str) -> set[str]:
-    """The packages that `gossim` with these arguments has imported when it ends."""
+    """The modules that `gossim` with these arguments has imported when it ends."""
     code = (
         "import sys; from gossim.cli import main\n"
         f"sys.argv = ['gossim', *{arguments!r}]\n"
         "try: main()\n"
         "except SystemExit as end: assert not end.code, end.code\n"
-        "print('packages:', *{name.partition('.')[0] for name in sys.modules})"
+        "print('modules:', *sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
-    return set(done.stdout.rpartition("packages:")[2].split())
+    return set(done.stdout.rpartition("modules:")[2].split())
 
 
 @pytest.mark.parametrize("command", [[], ["run"], ["validate"]])
 def test_help_imports_nothing_that_a_run_needs(command: list[str]) -> None:
-    assert not imported(*command, "--help") & {*HEAVY, "numpy", "yaml", "simpy", "rich"}
+    assert not imported(*command, "--help") & {*HEAVY, "yaml", "simpy", "rich"}
 
 
 def test_the_first_help_does_not_even_import_pydantic() -> None:

@@ -1,33 +1,54 @@
-"""The algorithms, one file each. A new file in this folder is found by itself."""
+"""The algorithms, one file each, with the name that scenarios use. A new file in this folder is found by itself."""
 
 from __future__ import annotations
 
 import importlib
 import pkgutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from functools import cache
 from typing import TYPE_CHECKING
 
 from ..fields import chosen_by
 from . import own
 from .base import Algorithm
 
-for _module in pkgutil.iter_modules(__path__):
-    importlib.import_module(f"{__name__}.{_module.name}")
+HELPERS = ("base", "kinds", "own")
+"""Files of this folder that are no algorithms."""
 
 
-def _complete(cls: type[Algorithm]) -> Iterator[type[Algorithm]]:
-    """The subclasses that have a name, at whatever depth."""
-    for subclass in cls.__subclasses__():
-        if subclass.model_fields["name"].default:
-            yield subclass
-        yield from _complete(subclass)
+class _Files(Mapping[str, type[Algorithm]]):
+    """From the name of an algorithm to its class. Its file is imported when somebody asks for it."""
+
+    def __init__(self) -> None:
+        self._names = sorted(file.name for file in pkgutil.iter_modules(__path__) if file.name not in HELPERS)
+
+    def __getitem__(self, name: str) -> type[Algorithm]:
+        if name not in self:
+            raise KeyError(name)
+        return _in_file(name)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._names
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
 
 
-ALGORITHMS: dict[str, type[Algorithm]] = {
-    algorithm.model_fields["name"].default: algorithm
-    for algorithm in sorted(_complete(Algorithm), key=lambda a: str(a.model_fields["name"].default))
-}
-"""Every built-in algorithm by the name that scenarios use. Made once: classes that come later are not in it."""
+@cache
+def _in_file(name: str) -> type[Algorithm]:
+    """The algorithm of that name, from the file of that name."""
+    module = importlib.import_module(f"{__name__}.{name}")
+    for value in vars(module).values():
+        if isinstance(value, type) and issubclass(value, Algorithm) and value.model_fields["name"].default == name:
+            return value
+    raise ImportError(f"{module.__file__} has no algorithm with the name '{name}'")
+
+
+ALGORITHMS: Mapping[str, type[Algorithm]] = _Files()
+"""Every built-in algorithm by the name that scenarios use."""
 
 if TYPE_CHECKING:
     AnyAlgorithm = Algorithm

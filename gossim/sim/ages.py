@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-import numpy as np
+from ..later import np
 
 if TYPE_CHECKING:
     from .exchanges import Exchange

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Annotated, NamedTuple
 
-import numpy as np
-
 from ..fields import AS_TUPLE, Frozen
+from ..later import np
 from ..rng import LARGEST_BLOCK, Blocks, Purpose
 from .clock import PER_SECOND
 from .delays import ComputeTime, Law
@@ -18,7 +17,6 @@ LEAST_S, MOST_S = 1 / PER_SECOND, 2**50 / PER_SECOND
 """A gradient that takes less, or some twenty minutes or more, is not told ahead: the clock counts no less, and the sum
 of a block of more might not fit into the numbers of an array."""
 
-NO_TICKS = np.empty(0, dtype=np.int64)
 NO_RULES: Sequence[Lengthen] = ()
 
 
@@ -67,7 +65,7 @@ class Pace(Blocks):
         super().__init__(seed, Purpose.COMPUTE, worker)
         self.law, self.rules, self.timeless = law, rules or NO_RULES, timeless
         self._uneven: Uneven | None = None
-        self.sums: np.ndarray = NO_TICKS
+        self.sums = _no_ticks()
         self.place = 0
 
     def __call__(self, now_s: float) -> float:
@@ -112,12 +110,18 @@ class Pace(Blocks):
                 work_s, np.array([self._lengthened(float(each), 0.0) for each in work_s])
             )
         else:
-            self.sums, self._uneven = np.zeros(len(work_s), dtype=np.int64), Uneven(work_s, work_s, NO_TICKS)
+            self.sums, self._uneven = np.zeros(len(work_s), dtype=np.int64), Uneven(work_s, work_s, _no_ticks())
 
     def _lengthened(self, seconds: float, now_s: float) -> float:
         for rule in self.rules:
             seconds = rule(seconds, now_s)
         return seconds
+
+
+@cache
+def _no_ticks() -> np.ndarray:
+    """One for all workers."""
+    return np.empty(0, dtype=np.int64)
 
 
 def _told_ahead(work_s: np.ndarray, seconds: np.ndarray) -> tuple[np.ndarray, Uneven | None]:

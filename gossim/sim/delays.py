@@ -8,11 +8,11 @@ from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Any, Literal
 
-import numpy as np
 from pydantic import ConfigDict, model_validator
 
 from ..errors import InputError, RunError, nearest
 from ..fields import Frozen, NonNegative, Positive, chosen_by, number_or
+from ..later import np
 from ..rng import Purpose, in_blocks
 from ..tabular import POSITIVE, read_numbers, remembered
 from ..validation import broken

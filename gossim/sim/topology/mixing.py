@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
+from ...later import np
 
 if TYPE_CHECKING:
     import networkx as nx
