@@ -24,14 +24,14 @@ from benchmarks.convolutions import compared, two_threads_over_one
 from benchmarks.memory import ten_times_as_long
 from benchmarks.startup import startup
 from gossim.execute.batched import Batched
-from gossim.experiment import window_size
 from gossim.numeric import Executed
 from gossim.observed import Observations
 from gossim.problems.build import build
 from gossim.problems.problem import Problem
 from gossim.record import Recorder
-from gossim.scenario import Arm
+from gossim.settings import Arm
 from gossim.sim.world import World
+from gossim.sizes import window_size
 
 REPETITIONS = 5
 

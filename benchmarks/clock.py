@@ -13,11 +13,12 @@ from typing import Any
 
 import simpy
 
-from gossim.experiment import window_size
 from gossim.numeric import Nothing, collector_resting
 from gossim.observed import Observations
-from gossim.scenario import Arm, Scenario
+from gossim.scenario import Scenario
+from gossim.settings import Arm
 from gossim.sim.world import World
+from gossim.sizes import window_size
 
 RATE = 0.1
 

@@ -25,7 +25,7 @@ from gossim.errors import InputError
 from gossim.execute.runtime import repeatable
 from gossim.problems.build import build, device_named
 from gossim.problems.problem import Problem
-from gossim.scenario import Arm
+from gossim.settings import Arm
 
 WORK: list[tuple[str, dict[str, Any], int, int]] = [
     ("logistic", {"model": {"name": "logistic"}, **DIGITS}, 10_000, 50),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -19,25 +18,13 @@ from .numeric import Gradients, Nothing
 from .observed import Observations, Row, Rows, activities, exchanges
 from .profiling import Stopwatch, Unwatched
 from .results import Results, RunDirectory
-from .scenario import Arm, Scenario
+from .scenario import Scenario
+from .settings import Arm
 from .sim.world import World
+from .sizes import message_bytes, parameter_bytes, steps_limit, window_size
 
 TIMELINE_INTERVALS = 20_000
 """Of each arm's first seed that are kept for the timeline."""
-
-WINDOW_GRADIENTS = 128
-"""Of each worker, by which the clock runs ahead of the arithmetic, unless this frees more than WINDOW_BYTES of rows."""
-
-WINDOW_BYTES = 2**28
-
-MANY_GRADIENTS, AT_LEAST = 2**20, 4
-"""Of all workers together: more take memory and make no run faster. And of each, however many workers there are."""
-
-
-def window_size(workers: int, row_bytes: int) -> tuple[int, int]:
-    """Gradients in a window, all workers together, and rows that may be freed in one: see `Program.is_full`."""
-    gradients = min(WINDOW_GRADIENTS * workers, max(MANY_GRADIENTS, AT_LEAST * workers))
-    return gradients, max(1, WINDOW_BYTES // row_bytes)
 
 
 class Progress(Protocol):
@@ -53,43 +40,12 @@ class Progress(Protocol):
         """The present arm with this seed has ended, well or with `message`."""
 
 
-def message_bytes(arm: Arm) -> int:
-    """Size of one parameter vector on the network: what the scenario says, or what the model's parameters take.
-
-    Raises InputError where neither is known without building the model.
-    """
-    if arm.network is not None and arm.network.message_bytes is not None:
-        return arm.network.message_bytes
-    if arm.problem is None:
-        return 0  # one worker alone: others need network.message_bytes
-    return parameter_bytes(arm)
-
-
-def parameter_bytes(arm: Arm) -> int:
-    """Size of one parameter vector in memory. Raises InputError where a model has to be built to know, and cannot."""
-    assert arm.problem is not None
-    dim = arm.problem.parameters()
-    if dim is None:
-        dim = arm.problem.built_parameters()
-    return dim * (8 if arm.dtype == "float64" else 4)
-
-
 class Silent:
     """No progress shown."""
 
     def arm(self, name: str, seed: int, settings: Arm, gradient_steps: int | None) -> None: ...
     def advance(self, time_s: float, gradient_steps: int) -> None: ...
     def done(self, message: str | None) -> None: ...
-
-
-def steps_limit(settings: Arm) -> int | None:
-    """Gradient steps, of all workers together, that end a run; None if only time does."""
-    limits = [settings.until.gradient_steps] if settings.until.gradient_steps else []
-    problem = settings.problem
-    if settings.until.epochs is not None and problem is not None and problem.data and problem.batch_size:
-        steps = settings.until.epochs * problem.data.train_samples / problem.batch_size
-        limits.append(math.ceil(min(steps, 2.0**62)))
-    return min(limits, default=None)
 
 
 class Experiment:

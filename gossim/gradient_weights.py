@@ -15,16 +15,16 @@ from collections.abc import Collection, Iterable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from .errors import InputError, RunError, nearest
-from .experiment import message_bytes, steps_limit
 from .program import INITIAL_ROW, Apply, Grad, Op, Probe, expanded
 from .repeated import Recorded, recorded, require_repeated, why_unended
 from .sim.world import World
+from .sizes import message_bytes, steps_limit
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from .results import Results
-    from .scenario import Arm
+    from .settings import Arm
     from .sim.facts import Facts
 
 LARGEST_TAPE = 20_000_000

@@ -15,7 +15,7 @@ from .program import Op, Probe
 if TYPE_CHECKING:
     from .problems.problem import Problem
     from .profiling import Stopwatch
-    from .scenario import Arm
+    from .settings import Arm
 
 
 class Plane(Protocol):

@@ -12,7 +12,8 @@ from rich.text import Text
 
 if TYPE_CHECKING:
     from .grid import Point
-    from .scenario import Arm, Scenario
+    from .scenario import Scenario
+    from .settings import Arm
 
 
 class _Bars:

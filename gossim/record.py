@@ -13,7 +13,7 @@ from .problems.problem import Problem
 from .sim.facts import Facts
 
 if TYPE_CHECKING:
-    from .scenario import ProbeSettings
+    from .settings import ProbeSettings
 
 
 class Recorder:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from .scenario import Target
+from .settings import Target
 
 if TYPE_CHECKING:
     from .results import Results

@@ -16,10 +16,10 @@ from test_cli import gossim_command
 
 import gossim
 from gossim.errors import ScenarioError
-from gossim.experiment import message_bytes
 from gossim.problems import MODELS, ProblemSettings
 from gossim.problems.build import build
 from gossim.problems.data import DATA, loaded
+from gossim.sizes import message_bytes
 
 NETWORK = {"latency_s": 0.01, "bandwidth_bytes_per_s": 1e5, "message_bytes": 40}
 

@@ -19,7 +19,8 @@ from gossim.plots import FIGURES
 from gossim.problems.build import build
 from gossim.record import Recorder
 from gossim.results import Results, RunDirectory
-from gossim.scenario import ProbeSettings, Scenario
+from gossim.scenario import Scenario
+from gossim.settings import ProbeSettings
 
 BOTH = {"every_s": 0.25, "gradient_gap": True, "layers": True}
 GAP = {"every_s": 0.25, "gradient_gap": True}

@@ -32,8 +32,8 @@ from conftest import (
 from test_cli import ROOT, gossim_command
 
 import gossim
-from gossim.cli import weights
 from gossim.columns import DERIVED
+from gossim.commands.weights import weights
 from gossim.errors import InputError
 from gossim.execute.reference import Reference
 from gossim.gradient_weights import NoWeights, Tape, gradient_weights, unroll
@@ -41,7 +41,8 @@ from gossim.plots import draw_weights
 from gossim.problems.build import build
 from gossim.program import Combine, Probe
 from gossim.report import gradient_weights as gradient_weights_table
-from gossim.scenario import Arm, Scenario
+from gossim.scenario import Scenario
+from gossim.settings import Arm
 from gossim.sim.worker import Worker
 
 LINEAR = sorted(set(ALGORITHMS) - {"choco"})

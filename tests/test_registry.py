@@ -12,7 +12,7 @@ import pytest
 
 from gossim.algorithms import ALGORITHMS
 from gossim.catalogue import catalogue
-from gossim.cli import Topic
+from gossim.commands.list_ import Topic
 from gossim.optimizers import OPTIMIZERS, SCHEDULES
 from gossim.problems import DATA, MODELS
 from gossim.sim.collectives import COLLECTIVES

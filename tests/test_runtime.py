@@ -10,7 +10,8 @@ from conftest import only_arm, scenario
 
 from gossim.errors import InputError, ScenarioError
 from gossim.execute.runtime import repeatable
-from gossim.experiment import Experiment, parameter_bytes
+from gossim.experiment import Experiment
+from gossim.sizes import parameter_bytes
 
 
 def switches() -> tuple[Any, ...]:

@@ -23,7 +23,7 @@ from gossim.problems.build import build
 from gossim.problems.dense import Dense
 from gossim.problems.settings import ProblemSettings
 from gossim.program import LocalSteps, Program, RowError, expanded
-from gossim.scenario import Arm
+from gossim.settings import Arm
 from gossim.sim.worker import Worker
 from gossim.sim.world import World
 

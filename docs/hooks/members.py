@@ -2,7 +2,7 @@
 
 `<!-- each of gossim.algorithms.ALGORITHMS -->`: all that a registry holds, under the names that scenarios use.
 `<!-- each file of gossim.theory -->`: the modules of a package, with all that they define.
-`<!-- one: gossim.scenario.Until as until -->`: a single section of a scenario.
+`<!-- one: gossim.settings.Until as until -->`: a single section of a scenario.
 
 Of each there is its docstring and, where it has parameters, these with their rules and defaults, as `gossim list` tells
 them.

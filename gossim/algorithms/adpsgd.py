@@ -7,7 +7,7 @@ from .base import Algorithm
 from .kinds import may_lose_answers
 
 if TYPE_CHECKING:
-    from ..scenario import Settings
+    from ..settings import Settings
     from ..sim.messaging import Reply, Serve
     from ..sim.network import Message
     from ..sim.worker import Worker

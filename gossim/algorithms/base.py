@@ -12,7 +12,7 @@ from ..fields import Frozen
 if TYPE_CHECKING:
     import simpy
 
-    from ..scenario import Settings
+    from ..settings import Settings
     from ..sim.worker import Worker
 
     Process = Generator[simpy.Event, Any, None]

@@ -7,7 +7,7 @@ from ..fields import Probability
 from .kinds import InRounds
 
 if TYPE_CHECKING:
-    from ..scenario import Settings
+    from ..settings import Settings
     from ..sim.worker import Worker
     from .base import Process
 

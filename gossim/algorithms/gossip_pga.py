@@ -6,7 +6,7 @@ from ..fields import Count
 from .kinds import InRounds, WithCollective
 
 if TYPE_CHECKING:
-    from ..scenario import Settings
+    from ..settings import Settings
     from ..sim.worker import Worker
     from .base import Process
 

@@ -9,7 +9,7 @@ from ..sim.collectives import AnyCollective, Ring, RingEvents
 from .base import Algorithm
 
 if TYPE_CHECKING:
-    from ..scenario import Settings
+    from ..settings import Settings
 
 
 def may_lose_answers(settings: Settings) -> bool:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 from .kinds import InRounds
 
 if TYPE_CHECKING:
-    from ..scenario import Settings
+    from ..settings import Settings
     from ..sim.worker import Worker
     from .base import Process
 

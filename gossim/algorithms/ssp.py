@@ -6,7 +6,7 @@ from ..fields import Index, Positive
 from .kinds import WithServer
 
 if TYPE_CHECKING:
-    from ..scenario import Settings
+    from ..settings import Settings
     from ..sim.messaging import Reply, Serve
     from ..sim.network import Message
     from ..sim.server import Server

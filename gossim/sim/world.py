@@ -23,7 +23,7 @@ from .steps import Steps
 from .worker import Worker
 
 if TYPE_CHECKING:
-    from ..scenario import Arm
+    from ..settings import Arm
 
 
 class World:

@@ -16,7 +16,7 @@ from .formulas import FORMULAS
 from .times import mean_s
 
 if TYPE_CHECKING:
-    from ...scenario import Arm
+    from ...settings import Arm
     from ..style import Recorded
 
 POINTS = 200

@@ -17,7 +17,7 @@ from ...sim.delays import Distribution, continuous_distributions
 from .times import link, mean_s, unlike_links
 
 if TYPE_CHECKING:
-    from ...scenario import Arm
+    from ...settings import Arm
 
 
 def unfit(arm: Arm) -> str | None:
@@ -30,7 +30,7 @@ def unfit(arm: Arm) -> str | None:
 
 
 def squared(arm: Arm, time_s: np.ndarray, seeds: Sequence[int]) -> np.ndarray:
-    from ...experiment import message_bytes
+    from ...sizes import message_bytes
 
     assert isinstance(arm.algorithm, LocalSGD)
     own, period = arm.compute.time_s, arm.algorithm.period

@@ -10,7 +10,7 @@ from ...sim.collectives import Link
 from ...sim.delays import Distribution, continuous_distributions
 
 if TYPE_CHECKING:
-    from ...scenario import Arm
+    from ...settings import Arm
 
 
 def mean_s(arm: Arm) -> float:
@@ -57,6 +57,6 @@ def link(arm: Arm) -> Link:
 
 def message_s(arm: Arm) -> float:
     """How long one parameter vector takes from worker to worker, where links are alike."""
-    from ...experiment import message_bytes
+    from ...sizes import message_bytes
 
     return link(arm).latency_s + message_bytes(arm) * link(arm).s_per_byte

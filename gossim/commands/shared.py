@@ -1,0 +1,47 @@
+"""What several commands take, and how they print."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ..errors import InputError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+INTERRUPTED = 130
+"""The status of a process that Ctrl-C ended, as shells have it."""
+
+ScenarioFile = Annotated[Path, typer.Argument(metavar="SCENARIO", help="A scenario file (YAML).")]
+
+Changes = Annotated[
+    list[str],
+    typer.Option("--set", metavar="KEY=VALUE", help="Change a value, e.g. --set optimizer.momentum=0.9"),
+]
+
+
+def set_values(changes: list[str]) -> dict[str, Any]:
+    """The values of `--set` by their keys."""
+    import yaml
+
+    from .. import yaml12
+
+    wanted: dict[str, Any] = {}
+    for change in changes:
+        key, equals, value = change.partition("=")
+        if not equals or not all(key.split(".")):
+            raise InputError(f"--set {change}: must read KEY=VALUE, as in --set workers=16")
+        try:
+            wanted[key] = yaml12.read(value)
+        except yaml.YAMLError:
+            raise InputError(f"--set {change}: the value is not valid YAML") from None
+    return wanted
+
+
+def new_console(**options: Any) -> Console:
+    from rich.console import Console
+
+    return Console(emoji=False, **options)

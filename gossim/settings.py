@@ -1,0 +1,170 @@
+"""What an arm runs under: the sections of a scenario that all arms share, and how they must fit together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, Self
+
+from pydantic import BeforeValidator, model_validator
+
+from .algorithms import AnyAlgorithm
+from .fields import AS_TUPLE, Count, Frozen, Lasting, Positive, Probability, named
+from .optimizers import AnyOptimizer
+from .problems import ProblemSettings
+from .sim.chosen import Chosen
+from .sim.compute import ComputeSettings, Pace
+from .sim.faults import AnyFault
+from .sim.network import NetworkSettings
+from .sim.topology import AnyTopology, Complete
+from .sim.trace import Trace
+from .validation import MISSING, broken, broken_at
+
+
+class Until(Frozen):
+    """What ends a run; whatever is reached first. `gradient_steps` and `epochs` count all workers together."""
+
+    time_s: Positive | None = None
+    gradient_steps: Count | None = None
+    epochs: Positive | None = None
+
+    @model_validator(mode="after")
+    def _something_ends_it(self) -> Until:
+        if self.time_s is None and self.gradient_steps is None and self.epochs is None:
+            raise broken("must have at least one of time_s, gradient_steps, epochs")
+        return self
+
+
+class ProbeSettings(Frozen):
+    """When to measure: every so many simulated seconds, and always at the start and at the end; and what besides.
+
+    `gradient_gap`: how far each worker's gradient is from the one at the mean parameters, for two gradients of each
+    worker at each probe. `layers`: the consensus distance in each of the model's parameter tensors.
+    """
+
+    every_s: Lasting
+    gradient_gap: bool = False
+    layers: bool = False
+
+
+class Target(Frozen):
+    """The goal whose time of arrival is compared: the first probe at which it is met. One of the three."""
+
+    train_loss: Positive | None = None
+    test_loss: Positive | None = None
+    test_accuracy: Probability | None = None
+
+    @model_validator(mode="after")
+    def _one_goal(self) -> Target:
+        if sum(goal is not None for goal in (self.train_loss, self.test_loss, self.test_accuracy)) != 1:
+            raise broken("must have exactly one of train_loss, test_loss, test_accuracy")
+        return self
+
+
+class Settings(Frozen):
+    """The sections that all arms share and that each arm may override."""
+
+    until: Until
+    workers: Count
+    problem: Annotated[ProblemSettings | None, BeforeValidator(lambda value: None if value == "none" else value)]
+    optimizer: AnyOptimizer | None = None
+    compute: ComputeSettings
+    network: NetworkSettings | None = None
+    trace: Trace | None = None
+    faults: Annotated[tuple[AnyFault, ...], AS_TUPLE] = ()
+    topology: AnyTopology = Complete()
+    probe: ProbeSettings
+    dtype: Annotated[str, named("dtype", ("float32", "float64", "tf32"))] = "float32"
+    device: Annotated[str, named("device", ("auto", "cpu", "cuda"))] = "auto"
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        if self.dtype == "tf32" and self.device == "cpu":
+            raise broken_at(("dtype",), self.dtype, "is a way of GPUs, and here is device: cpu; use float32")
+        if self.problem is not None and self.optimizer is None:
+            raise broken_at(("optimizer",), None, "is required where there is a problem", MISSING)
+        if self.problem is None and self.network is not None and self.network.message_bytes is None:
+            raise broken_at(("network", "message_bytes"), None, "is required where there is no problem", MISSING)
+        for key in ("gradient_gap", "layers"):
+            if self.problem is None and getattr(self.probe, key):
+                raise broken_at(("probe", key), True, "there is no problem, and so nothing to measure it on")
+        if self.workers > 1 and self.network is None:
+            raise broken_at(("network",), None, "is required where there is more than one worker", MISSING)
+        self._network_fits(self.workers)
+        unfit_topology = self.topology.unfit(self.workers)
+        if unfit_topology:
+            raise broken_at(("topology",), self.topology.model_dump(mode="json"), unfit_topology)
+        self._numbers_are_workers(("compute", "stragglers"), self.compute.stragglers)
+        self._numbers_are_workers(("faults",), self.faults)
+        self._trace_fits()
+        if self.until.epochs is not None and (self.problem is None or self.problem.data is None):
+            what = f"the model '{self.problem.model.name}'" if self.problem else "no problem"
+            rule = f"{what} has no data, and so no epochs"
+            raise broken_at(("until", "epochs"), self.until.epochs, rule)
+        return self
+
+    def _network_fits(self, nodes: int) -> None:
+        if self.network is None:
+            return
+        unfit = self.network.unfit(nodes)
+        if unfit:
+            key, rule = unfit
+            server = f" (worker {self.workers} is the server)" if nodes > self.workers else ""
+            raise broken_at(("network", key), self.network.model_dump(mode="json")[key], rule + server)
+
+    def _numbers_are_workers(self, path: tuple[str, ...], rules: Sequence[Chosen]) -> None:
+        for number, rule in enumerate(rules):
+            for place, worker in enumerate(rule.workers or ()):
+                if worker >= self.workers:
+                    words = f"must be below {self.workers}: workers are numbered 0 to {self.workers - 1}"
+                    raise broken_at((*path, number, "workers", place), worker, words)
+
+    def _trace_fits(self) -> None:
+        timed = self.compute.time_s == "trace"
+        limited = self.network is not None and self.network.bandwidth_bytes_per_s == "trace"
+        if self.trace is None:
+            for path, used in ((("compute", "time_s"), timed), (("network", "bandwidth_bytes_per_s"), limited)):
+                if used:
+                    raise broken_at(path, "trace", "there is no `trace: {file: ...}` in the scenario")
+            return
+        unfit = self.trace.unfit(self.workers)
+        if unfit and (timed or limited):
+            raise broken_at(("trace",), self.trace.file, unfit)
+        if timed and self.samples_per_gradient is None:
+            raise broken_at(
+                ("trace", "samples_per_gradient"), None, "is required where there is no batch_size", MISSING
+            )
+
+    @property
+    def uses_trace(self) -> bool:
+        """Whether compute times or bandwidths come from the trace."""
+        return "trace" in (self.compute.time_s, self.network.bandwidth_bytes_per_s if self.network else None)
+
+    @property
+    def samples_per_gradient(self) -> int | None:
+        """Samples that a worker of the trace computes on for one gradient; None where nothing says so."""
+        own = self.trace.samples_per_gradient if self.trace else None
+        return own or (self.problem.batch_size if self.problem else None)
+
+    def gradient_s(self, seed: int, worker: int) -> Pace:
+        """How long each gradient of `worker` takes, in seconds, one after the other."""
+        traced_s = None
+        if self.trace is not None and self.samples_per_gradient is not None:
+            traced_s = self.trace.devices()[worker].s_per_sample * self.samples_per_gradient
+        return self.compute.pace(seed, worker, self.workers, traced_s)
+
+
+class Arm(Settings):
+    """One way to do it: an algorithm and the settings it runs under, complete."""
+
+    algorithm: AnyAlgorithm
+
+    @model_validator(mode="after")
+    def _algorithm_fits(self) -> Self:
+        servers = self.algorithm.servers if self.workers > 1 else 0
+        self._network_fits(self.workers + servers)
+        if self.trace is not None and self.uses_trace and self.trace.unfit(self.workers + servers):
+            raise broken_at(("trace",), self.trace.file, f"{self.trace.unfit(self.workers + servers)} and a server")
+        unfit = self.algorithm.unfit(self)
+        if unfit:
+            raise broken_at(("algorithm",), self.algorithm.model_dump(mode="json"), unfit)
+        return self
