@@ -8,10 +8,11 @@ import numpy as np
 import pandas as pd
 import pytest
 from conftest import BASE, DIGITS, scenario
+from matplotlib.figure import Figure
 
 import gossim
 from gossim.frames import table
-from gossim.plots.style import arm_colours
+from gossim.plots.style import arm_colours, log_scale
 from gossim.results import Results
 from gossim.scenario import Scenario
 
@@ -158,3 +159,28 @@ def test_one_worker_has_but_one_kind_of_step() -> None:
     axes = results.plot()["loss_by_steps"].axes
     assert [each.get_xlabel() for each in axes] == ["gradient steps\nband: lowest to highest of 3 seeds"]
     assert not axes[0].child_axes
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "told"),
+    [
+        (10.4, 10.9, ["10.4", "10.5", "10.6", "10.7", "10.8", "10.9"]),
+        (0.3, 2.0, ["0.3", "0.4", "0.5", "0.6", "0.7", "0.8", "0.9", "1", "2"]),
+        (0.09, 6.0, ["0.1", "0.2", "0.5", "1", "2", "5"]),
+        (1e-6, 1e6, ["$10^{-6}$", "0.0001", "0.01", "1", "100", "10000", "$10^{6}$"]),
+        (9e-8, 3e-7, ["$9 \\times 10^{-8}$", "$10^{-7}$", "$2 \\times 10^{-7}$", "$3 \\times 10^{-7}$"]),
+    ],
+)
+def test_a_logarithmic_axis_has_numbers_one_can_read(low: float, high: float, told: list[str]) -> None:
+    axes = Figure().add_subplot()
+    axes.plot([low, high])
+    log_scale(axes)
+    axes.set_ylim(low, high)
+    axis, shown = axes.yaxis, {}
+    for locator, formatter in (
+        (axis.get_major_locator(), axis.get_major_formatter()),
+        (axis.get_minor_locator(), axis.get_minor_formatter()),
+    ):
+        marks = [value for value in locator() if low * (1 - 1e-9) <= value <= high * (1 + 1e-9)]
+        shown |= {value: formatter(value) for value in marks}
+    assert [shown[value] for value in sorted(shown) if shown[value]] == told

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from .lines import band, by_time, lines
-from .style import Recorded, arm_colours, arm_dashes, legend, title, wide
+from .style import Recorded, arm_colours, arm_dashes, legend, log_scale, title, wide
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -46,7 +46,8 @@ def _disagreement(
     figure, axes = wide()
     lines(results, together, axes, "time_s", measure)
     axes.set(xlabel="; ".join(filter(None, ["simulated time [s]", band(together)])), title=title(results))
-    axes.set(ylabel=label, yscale="log")
+    axes.set(ylabel=label)
+    log_scale(axes)
     if theory:
         _predicted(results, axes, agreeing)
     for arm in agreeing:

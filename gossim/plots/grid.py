@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING
 import pandas as pd
 import seaborn as sns
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter
 
 from ..summary import TIME_TO_TARGET
 from .points import axis_key, left_out, legend_of, number_axis, panels, rows_of, shown_values, spans
 from .speedup import draw_speedup
-from .style import arm_colours, arm_dashes, legend, style, title
+from .style import arm_colours, arm_dashes, legend, log_scale, style, title
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -118,8 +117,7 @@ def _axes(axes: Axes, ended: pd.DataFrame, measure: str, key: str) -> None:
     number_axis(axes, ended[key])
     shown = ended[[measure, "time_s"]] if measure == TIME_TO_TARGET else ended[[measure]]
     if spans(shown.to_numpy(dtype=float)):
-        axes.set_yscale("log")
-        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        log_scale(axes)
     elif measure == TIME_TO_TARGET:
         axes.set_ylim(0, 1.08 * axes.get_ylim()[1])
 

@@ -6,10 +6,9 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
-from matplotlib.ticker import FuncFormatter
 
 from .lines import band, by_steps, by_time, lines
-from .style import Recorded, beside, legend, runs_of, title, wide
+from .style import Recorded, beside, legend, log_scale, runs_of, title, wide
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -93,9 +92,8 @@ def _two_panels(results: Recorded, together: pd.DataFrame, measure: str) -> Figu
 def _dress(results: Recorded, axes: Axes, measure: str) -> None:
     """The loss, on a logarithmic scale, and its target."""
     unit = " [nats]" if all(arm.problem and arm.problem.data for arm in results.scenario.arms.values()) else ""
-    axes.set(ylabel=f"{measure.replace('_', ' ')} of the mean model{unit}", yscale="log")
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    axes.yaxis.set_minor_formatter(FuncFormatter(lambda value, _: f"{value:g}" if f"{value:.0e}"[0] in "25" else ""))
+    axes.set(ylabel=f"{measure.replace('_', ' ')} of the mean model{unit}")
+    log_scale(axes)
     target = results.scenario.target
     goal = getattr(target, measure) if target else None
     if goal:

@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 import seaborn as sns
-from matplotlib.ticker import FuncFormatter
 
 from ..summary import TIME_TO_TARGET
 from .points import left_out, legend_of, number_axis, panels, rows_of, shown_values, spread
-from .style import title
+from .style import log_scale, title
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -102,9 +101,7 @@ def _panel(found: pd.DataFrame, axes: Axes, key: str, other: str | None, lines: 
 
 
 def _scales(axes: Axes, values: pd.Series) -> None:
-    axes.set(yscale="log")
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    axes.yaxis.set_minor_formatter(FuncFormatter(lambda value, _: f"{value:g}" if f"{value:.0e}"[0] in "25" else ""))
+    log_scale(axes)
     number_axis(axes, values)
 
 

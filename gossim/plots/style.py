@@ -10,6 +10,7 @@ import matplotlib as mpl
 import pandas as pd
 import seaborn as sns
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter
 
 from ..pair import Origin, Pair
 
@@ -45,6 +46,9 @@ FEW_ARMS = 8
 
 DARKER = 0.6
 """The second of two runs: so much of the first's light, so that its dashes are seen on a line that they cover."""
+
+ROOMY = 1000
+"""An axis that spans less has room for numbers between the powers of ten."""
 
 SHOWN_WORKERS = 16
 """Rows of a timeline and bands of a weight figure that can still be told apart."""
@@ -110,6 +114,29 @@ def legend(results: Compared, axes: Axes, beside: bool = False) -> None:
         figure = axes.get_figure(root=True)
         assert figure is not None
         figure.set_figwidth(figure.get_figwidth() + 1 + 0.1 * longest)  # inches; the panel stays as wide as it was
+
+
+def log_scale(axes: Axes) -> None:
+    """A logarithmic y axis with numbers at powers of ten, at 2 and 5 where there is room, and within a decade at all
+    its marks."""
+
+    def between(value: float, _: int) -> str:
+        low, high = sorted(axes.get_ylim())
+        told = high < 10 * low or (high < ROOMY * low and f"{value:.6e}"[:8] in ("2.000000", "5.000000"))
+        return number(value) if told else ""
+
+    axes.set(yscale="log")
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: number(value)))
+    axes.yaxis.set_minor_formatter(FuncFormatter(between))
+
+
+def number(value: float) -> str:
+    """0.05, or 3 × 10⁻⁷ where that is shorter."""
+    mantissa, _, exponent = f"{value:g}".partition("e")
+    if not exponent:
+        return mantissa
+    power = f"10^{{{int(exponent)}}}"
+    return f"${power}$" if mantissa == "1" else rf"${mantissa} \times {power}$"
 
 
 def title(results: Compared) -> str:
