@@ -104,7 +104,7 @@ class ChosenBy:
         return {"anyOf": [*told, other] if self.otherwise else told}
 
     def read(self, value: Any) -> BaseModel:
-        name = value.get(self.key) if isinstance(value, Mapping) else getattr(value, self.key, None)
+        name = value.get(self.key) if isinstance(value, dict) else getattr(value, self.key, None)
         if name is None:
             raise broken(f"must be a mapping that says by its `{self.key}` what it is")
         if isinstance(name, str) and name in self.classes:

@@ -61,4 +61,4 @@ def _named_by_path(cls: type[Algorithm], path: str) -> type[Algorithm]:
 
 def read(value: Any) -> Algorithm:
     """The algorithm of a mapping whose `name` is such a path, or one that is there already."""
-    return value if isinstance(value, Algorithm) else found(value["name"]).model_validate(value)
+    return (found(value["name"]) if isinstance(value, dict) else Algorithm).model_validate(value)

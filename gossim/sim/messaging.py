@@ -76,12 +76,12 @@ class Messaging(Node):
             message, self._size(len(message.rows), share), self.world.workers[message.receiver].take_in
         )
 
-    def receive(self) -> Sequence[Message]:
+    def receive(self) -> list[Message]:
         """What has arrived since the last call, in order of arrival."""
         arrived, self.mailbox = self.mailbox, ()
         for message in arrived:
             self.in_hand[message] = None
-        return arrived
+        return list(arrived)
 
     def merge(self, message: Message) -> None:
         """x ← (αx + α'x')/(α + α'), α ← α + α', with x' and α' from `message`, whose row is freed."""
@@ -128,7 +128,7 @@ class Messaging(Node):
 
     def gather(
         self, senders: Iterable[int], timeout_s: float | None = None, overlap: int = 0
-    ) -> Generator[simpy.Event, Any, Sequence[Message]]:
+    ) -> Generator[simpy.Event, Any, list[Message]]:
         """Wait until each of `senders` has sent its message of this round, or of the one `overlap` rounds before, and
         take what is in the mailbox; what belongs to rounds to come stays there.
 

@@ -69,6 +69,7 @@ class Worker(Recovering):
 
     def compute(self) -> simpy.Event:
         """Yielded: the time that one gradient takes this worker. Raises RunError for less than a picosecond."""
+        self._require_idle()
         return Completion(self.world.clock, self._end_of_gradient(), self.index)
 
     def _end_of_gradient(self) -> int:
