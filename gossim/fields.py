@@ -33,7 +33,7 @@ class Frozen(BaseModel):
         strict=True,
         allow_inf_nan=False,
         protected_namespaces=(),
-        defer_build=True,  # there are a hundred, and a scenario names ten
+        defer_build=True,  # there are some hundred, and a scenario names sixteen
     )
 
     @model_validator(mode="wrap")

@@ -3,28 +3,27 @@ longer."""
 
 from __future__ import annotations
 
-import importlib.util
-import sys
+import importlib
 from types import ModuleType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 
-def later(name: str) -> ModuleType:
-    """The module of that name, which is imported when somebody first asks it for anything."""
-    if name in sys.modules:
-        return sys.modules[name]
-    spec = importlib.util.find_spec(name)
-    assert spec
-    assert spec.loader
-    spec.loader = importlib.util.LazyLoader(spec.loader)
-    module = sys.modules[name] = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+class Later(ModuleType):
+    """Stands for the module of its name, which is imported when somebody first asks for anything in it.
+
+    A stand-in of its own and not `importlib.util.LazyLoader`, which has everybody else's `import numpy` find the module
+    half made where threads begin to use it at the same time (Python 3.11).
+    """
+
+    def __getattr__(self, name: str) -> Any:
+        value = getattr(importlib.import_module(self.__name__), name)
+        setattr(self, name, value)  # so that it is found at once from now on
+        return value
 
 
 if TYPE_CHECKING:
     import numpy as np
 else:
-    np = later("numpy")
+    np = Later("numpy")
 
 __all__ = ["np"]

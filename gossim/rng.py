@@ -132,7 +132,7 @@ def in_blocks(draw: Draw, seed: int, purpose: Purpose, *index: int) -> Iterator[
 class PeerRandom(Blocks):
     """A worker's own uniform numbers in [0, 1), for deciding whether and with whom to communicate.
 
-    Those of a block are kept as bytes, for there may be a million workers: an array is a fifth larger.
+    Those of a block are kept as bytes, for there may be a million workers: an array of 32 is a fourth larger.
     """
 
     __slots__ = ("_block", "_place")

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 import gossim
 from gossim.frames import table
-from gossim.plots.style import arm_colours, log_scale
+from gossim.plots.style import arm_colours, log_scale, number
 from gossim.results import Results
 from gossim.scenario import Scenario
 
@@ -184,3 +184,9 @@ def test_a_logarithmic_axis_has_numbers_one_can_read(low: float, high: float, to
         marks = [value for value in locator() if low * (1 - 1e-9) <= value <= high * (1 + 1e-9)]
         shown |= {value: formatter(value) for value in marks}
     assert [shown[value] for value in sorted(shown) if shown[value]] == told
+
+
+def test_a_number_has_as_many_digits_as_it_needs() -> None:
+    values = [0.1 + 0.2, 2.3025815, 1.00001, 200_000.0, 2e6, 1.234567e-7]
+    told = ["0.3", "2.3025815", "1.00001", "200000", r"$2 \times 10^{6}$", r"$1.234567 \times 10^{-7}$"]
+    assert list(map(number, values)) == told

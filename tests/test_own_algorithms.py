@@ -59,6 +59,22 @@ class Returns(Algorithm):
         return None
 
 
+class Thing:
+    pass
+
+
+class Holds(Shift):
+    """Has a field of which nobody knows how it is read."""
+
+    thing: Thing
+
+
+class Unknown(Shift):
+    """Has a field of a type that there is not."""
+
+    thing: "Nothing"
+
+
 number = 3
 '''
 
@@ -99,12 +115,20 @@ def test_it_communicates() -> None:
     assert sum(worker.alpha for worker in world.workers) + world.alpha_in_flight() == pytest.approx(1)
 
 
-def test_built_in_ones_are_built_in() -> None:
-    before = dict(ALGORITHMS)
-    scenario(algorithm={"name": "my_algorithms:Shift", "push_probability": 0.25})
-    scenario(algorithm={"name": "my_algorithms:Inherits", "push_probability": 0.25})
-    assert before == ALGORITHMS
-    assert all(cls.__module__.startswith("gossim.algorithms.") for cls in ALGORITHMS.values())
+def test_built_in_ones_are_each_in_a_file_of_that_name() -> None:
+    assert {name: cls.__module__ for name, cls in ALGORITHMS.items()} == {
+        name: f"gossim.algorithms.{name}" for name in ALGORITHMS
+    }
+    assert not {"base", "kinds", "own"} & set(ALGORITHMS)
+    with pytest.raises(KeyError):
+        ALGORITHMS["my_algorithms:Shift"]
+
+
+def test_a_file_without_the_algorithm_of_its_name_says_so(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "misnamed.py").write_text("from gossim.algorithms.sgd import SGD\n")
+    monkeypatch.setattr(gossim.algorithms, "__path__", [*gossim.algorithms.__path__, str(tmp_path)])
+    with pytest.raises(ImportError, match="must define the algorithm with the name 'misnamed'"):
+        gossim.algorithms._in_file("misnamed")
 
 
 def test_made_in_python_it_is_named_by_where_it_is() -> None:
@@ -144,7 +168,7 @@ def test_a_class_in_a_notebook_is_in_main(monkeypatch: pytest.MonkeyPatch) -> No
         (
             {"name": "my_algorithms:"},
             ".name = 'my_algorithms:': the module 'my_algorithms' has no ''; "
-            "valid: GoSGDPush, Idle, Inherits, Returns, Shift",
+            "valid: GoSGDPush, Holds, Idle, Inherits, Returns, Shift, Unknown",
         ),
         (
             {"name": "my_algorithms:number"},
@@ -180,6 +204,15 @@ def test_what_is_wrong_with_it(algorithm: dict[str, object], told: str) -> None:
     with pytest.raises(gossim.ScenarioError) as error:
         scenario(algorithm=algorithm)
     assert error.value.problems == [f"arms.arm.algorithm{told}"]
+
+
+@pytest.mark.parametrize(("name", "told"), [("Holds", "Thing'>"), ("Unknown", "name 'Nothing' is not defined")])
+def test_a_field_that_cannot_be_read_is_told(name: str, told: str) -> None:
+    with pytest.raises(gossim.ScenarioError) as error:
+        scenario(algorithm={"name": f"my_algorithms:{name}", "push_probability": 0.5})
+    (problem,) = error.value.problems
+    assert problem.startswith(f"arms.arm.algorithm.name = my_algorithms:{name}: cannot be used: Pydantic")
+    assert told in problem
 
 
 def test_from_the_command_line(here: Path) -> None:

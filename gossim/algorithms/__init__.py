@@ -13,14 +13,15 @@ from . import own
 from .base import Algorithm
 
 HELPERS = ("base", "kinds", "own")
-"""Files of this folder that are no algorithms."""
+"""Files of this folder that are no algorithms; nor are those whose names begin with an underscore."""
 
 
 class _Files(Mapping[str, type[Algorithm]]):
     """From the name of an algorithm to its class. Its file is imported when somebody asks for it."""
 
     def __init__(self) -> None:
-        self._names = sorted(file.name for file in pkgutil.iter_modules(__path__) if file.name not in HELPERS)
+        files = (file.name for file in pkgutil.iter_modules(__path__))
+        self._names = sorted(name for name in files if name not in HELPERS and not name.startswith("_"))
 
     def __getitem__(self, name: str) -> type[Algorithm]:
         if name not in self:
@@ -44,7 +45,7 @@ def _in_file(name: str) -> type[Algorithm]:
     for value in vars(module).values():
         if isinstance(value, type) and issubclass(value, Algorithm) and value.model_fields["name"].default == name:
             return value
-    raise ImportError(f"{module.__file__} has no algorithm with the name '{name}'")
+    raise ImportError(f"{module.__file__} must define the algorithm with the name '{name}', as the file has it")
 
 
 ALGORITHMS: Mapping[str, type[Algorithm]] = _Files()

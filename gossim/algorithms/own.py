@@ -40,7 +40,12 @@ def found(path: str) -> type[Algorithm]:
     if not inspect.isgeneratorfunction(cls.worker):
         rule = "must have a method `worker(self, w)` that yields, as in `yield w.compute()`"
         raise broken_at(("name",), path, rule)
-    return _named_by_path(cls, path)
+    named = _named_by_path(cls, path)
+    try:
+        named.model_rebuild()  # what is wrong with its fields shows now
+    except Exception as error:
+        raise broken_at(("name",), path, f"cannot be used: {told(error)}") from None
+    return named
 
 
 def _is_algorithm(value: Any) -> bool:

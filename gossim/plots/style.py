@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Protocol
@@ -132,7 +133,10 @@ def log_scale(axes: Axes) -> None:
 
 def number(value: float) -> str:
     """0.05, or 3 × 10⁻⁷ where that is shorter."""
-    mantissa, _, exponent = f"{value:g}".partition("e")
+    told = f"{value:g}"
+    if not math.isclose(float(told), value, rel_tol=1e-9):  # on an axis of almost one value
+        told = f"{value:.10g}"
+    mantissa, _, exponent = told.partition("e")
     if not exponent:
         return mantissa
     power = f"10^{{{int(exponent)}}}"

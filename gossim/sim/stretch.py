@@ -31,7 +31,8 @@ class Stretch(Completion):
     """So many (`planned`) steps of `worker`, from now, that take as long as its pace knows ahead; if it learns, all are
     x ← cx − ηg with the same numbers. `done`: steps that are in the program.
 
-    Step k, from 0, ends at the tick origin + sums[place + k], of the worker's pace.
+    Step k, from 0, ends at the tick origin + sums[place + k], of the worker's pace, which stands still as long as the
+    worker has this stretch: nothing else may draw from it, and it is moved on when the stretch is over.
     """
 
     __slots__ = ("done", "first", "origin", "planned", "worker")

@@ -130,7 +130,7 @@ class Worker(Recovering):
     def _require_idle(self) -> None:
         if self.stretch is not None:
             raise RunError(
-                f"worker {self.index} begins a gradient while it takes local steps: only one process at a time can"
+                f"worker {self.index} computes a gradient while it takes local steps: only one process at a time can"
             )
 
     def heard(self) -> None:
