@@ -80,8 +80,7 @@ class ChosenBy:
     """Part of an annotated type: a mapping whose `key` picks one of `classes`; other names that `when` accepts are for
     `otherwise` to make a model of.
 
-    Only the class that is picked is looked at. A union would have pydantic build the validators of all of them, and
-    reading a scenario of four algorithms would take twice as long.
+    Only the class that is picked is looked at: a union would have pydantic build the validators of all of them.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""numpy, imported when something is first computed with it: to read a scenario needs none, and would take a fourth
+"""numpy, imported when something is first computed with it: to read a scenario needs none, and would take a fifth
 longer."""
 
 from __future__ import annotations

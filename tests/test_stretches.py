@@ -213,6 +213,8 @@ class Odd(Algorithm):
                 first.combine(first.row, (1.0, w.row))
             elif self.what == "interfere":
                 first.gradient()
+            elif self.what == "compute":
+                yield first.compute()
             elif self.what == "ask" and first.steps % 2:
                 w.combine(w.row, (0.5, w.row), (0.5, first.row))
 
@@ -222,6 +224,7 @@ class Odd(Algorithm):
     [
         ("overwrite", RowError, "written while its worker takes local steps"),
         ("interfere", RunError, "only one process"),
+        ("compute", RunError, "only one process"),
     ],
 )
 def test_what_cannot_be_done_to_a_worker_that_takes_local_steps_is_refused(what: str, error: Any, told: str) -> None:
