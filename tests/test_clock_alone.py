@@ -11,15 +11,33 @@ import pandas as pd
 import pytest
 import torch
 import yaml
-from conftest import ALGORITHMS, BASE, CPU, DIGITS, PROBLEMS, scenario, world_of
+from clusters import failing_clusters
+from conftest import (
+    ALGORITHMS,
+    BASE,
+    CPU,
+    DIGITS,
+    PROBLEMS,
+    UNRELIABLE,
+    only_arm,
+    reliable_enough,
+    scenario,
+    world_of,
+)
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from test_cli import gossim_command
 
 import gossim
-from gossim.errors import ScenarioError
+from gossim.errors import RunError, ScenarioError
+from gossim.observed import activities, exchanges
 from gossim.problems import MODELS, ProblemSettings
 from gossim.problems.build import build
 from gossim.problems.data import DATA, loaded
-from gossim.sizes import message_bytes
+from gossim.program import Probe
+from gossim.settings import Arm
+from gossim.sim.world import World
+from gossim.sizes import message_bytes, steps_limit
 
 NETWORK = {"latency_s": 0.01, "bandwidth_bytes_per_s": 1e5, "message_bytes": 40}
 
@@ -42,6 +60,39 @@ def test_times_weights_and_bytes_are_those_of_the_run_that_learns(algorithm: dic
     assert alone.manifest["device"] == "none"
     assert "loss" not in alone.plot()
     assert "consensus_distance" not in alone.plot()
+
+
+def ledger(arm: Arm, seed: int, learns: bool, window: int) -> Any:
+    """Everything that the timing plane records of a run, or the error in which it ends. No program is executed."""
+    world = World(arm, seed, message_bytes(arm), steps_limit(arm), timeline_limit=60, learns=learns)
+    facts: list[Any] = []
+    error = None
+    try:
+        for ops in world.windows(window, 10**9):
+            facts += [op.facts for op in ops if isinstance(op, Probe)]
+    except RunError as broken:
+        error = str(broken)
+    network = world.network
+    return (
+        error,
+        facts,
+        list(exchanges(world)),
+        list(activities(world)),
+        world.timeline.intervals,
+        network.messages_lost,
+        world.staleness(),
+    )
+
+
+@pytest.mark.parametrize("name", sorted(ALGORITHMS))
+@settings(max_examples=25)
+@given(cluster=failing_clusters(), seed=st.integers(0, 2**32), window=st.integers(1, 300))
+def test_the_clock_alone_is_the_clock_of_the_full_run(
+    name: str, cluster: dict[str, Any], seed: int, window: int
+) -> None:
+    """Every column that needs no tensor, to the byte, whatever the optimizer, the faults and the sharing of links."""
+    arm = only_arm(algorithm=UNRELIABLE[name], **reliable_enough(name, cluster))
+    assert ledger(arm, seed, learns=True, window=window) == ledger(arm, seed, learns=False, window=10**9)
 
 
 def test_no_torch_is_imported(tmp_path: Path) -> None:

@@ -171,8 +171,8 @@ def test_what_an_optimizer_remembers_stays_with_its_worker(algorithm: dict[str, 
     """Its rows are read for this worker's own rows only, and no other worker's rows are read for them."""
     arm = only_arm(algorithm=algorithm, optimizer=OPTIMIZERS[optimizer], until={"gradient_steps": 200})
     world = world_of(arm)
-    own = {row: worker.index for worker in world.workers for row in (worker.row, *worker.optimizer.state)}
-    state = {row for worker in world.workers for row in worker.optimizer.state}
+    own = {row: worker.index for worker in world.workers for row in (worker.row, *worker.optimizer.rows)}
+    state = {row for worker in world.workers for row in worker.optimizer.rows}
     steps = 0
     for window in world.windows(50, 10**9):
         for op in window:

@@ -36,6 +36,10 @@ class MomentSettings(OptimizerSettings):
     beta2: Fraction01 = 0.999
     epsilon: Positive = 1e-8
 
+    @property
+    def state_vectors(self) -> int:
+        return 2
+
 
 class AdamSettings(MomentSettings):
     """Adam as `torch.optim.Adam`: weight decay adds λx to the gradient."""
@@ -56,21 +60,22 @@ class Adam(Optimizer):
     with m̂ = m/(1 − β₁ᵗ) and v̂ = v/(1 − β₂ᵗ) at the t-th step. Weight decay, `adam`: g + λx stands for g throughout;
     `adamw`: x is first multiplied by 1 − ηλ.
 
-    State: m and v, and a row for g + λx where that is needed.
+    State: m and v. Where g + λx is needed it has a row of its own, which holds nothing from step to step.
     Source: Kingma and Ba, arXiv:1412.6980; decoupled decay: Loshchilov and Hutter, arXiv:1711.05101.
     """
 
     settings: MomentSettings
 
     def __init__(self, settings: MomentSettings, program: Program, parameters: int, clock: Clock):
+        super().__init__(settings, program, parameters, clock)
         self.decoupled = isinstance(settings, AdamWSettings)
-        adds_decay = settings.weight_decay > 0 and not self.decoupled
-        super().__init__(settings, program, parameters, clock, state=3 if adds_decay else 2)
+        if settings.weight_decay > 0 and not self.decoupled:
+            self.scratch = [program.rows.allocate()]
 
     def _move(self, gradient: int, eta: float) -> None:
         program, settings, x = self.program, self.settings, self.parameters
-        m, v, *decayed = self.state
-        for row in decayed:  # one or none; the gradient's own row may be read by other workers
+        m, v = self.state
+        for row in self.scratch:  # one or none; other workers may read the gradient's own row
             program.combine(row, [(1.0, gradient), (settings.weight_decay, x)])
             gradient = row
         program.combine(m, [(settings.beta1, m), (1 - settings.beta1, gradient)])

@@ -20,6 +20,11 @@ class OptimizerSettings(Frozen):
     schedule: AnySchedule = Constant()
     weight_decay: NonNegative = 0.0
 
+    @property
+    def state_vectors(self) -> int:
+        """Vectors of the size of the parameters that the optimizer remembers from step to step."""
+        return 0
+
 
 class Optimizer:
     """Moves one row, `parameters`, along gradients.
@@ -31,13 +36,19 @@ class Optimizer:
     plain: tuple[float, float] | None = None
     """(c, η) where every step is x ← cx − ηg with the same numbers, and nothing else; None where it is not."""
 
-    def __init__(self, settings: OptimizerSettings, program: Program, parameters: int, clock: Clock, state: int = 0):
+    def __init__(self, settings: OptimizerSettings, program: Program, parameters: int, clock: Clock):
         self.settings = settings
         self.program = program
         self.parameters = parameters
         self.clock = clock
-        self.state = [program.rows.allocate() for _ in range(state)]
+        self.state = [program.rows.allocate() for _ in range(settings.state_vectors)]
+        self.scratch: list[int] = []
         self.restart()
+
+    @property
+    def rows(self) -> list[int]:
+        """All rows that it holds: its state, and `scratch`, which means nothing between two steps."""
+        return [*self.state, *self.scratch]
 
     def step(self, gradient: int, scale: float = 1.0) -> None:
         """Move the parameters along the gradient row, at `scale` times the rate that is due by the steps so far and the

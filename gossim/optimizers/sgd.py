@@ -23,6 +23,10 @@ class SGDSettings(OptimizerSettings):
     momentum: Fraction01 = 0.0
     nesterov: bool = False
 
+    @property
+    def state_vectors(self) -> int:
+        return 1 if self.momentum else 0
+
     @model_validator(mode="after")
     def _nesterov_has_momentum(self) -> SGDSettings:
         if self.nesterov and not self.momentum:
@@ -41,7 +45,7 @@ class SGD(Optimizer):
     settings: SGDSettings
 
     def __init__(self, settings: SGDSettings, program: Program, parameters: int, clock: Clock):
-        super().__init__(settings, program, parameters, clock, state=1 if settings.momentum else 0)
+        super().__init__(settings, program, parameters, clock)
         if not settings.momentum and isinstance(settings.schedule, Constant):
             self.plain = 1 - settings.learning_rate * settings.weight_decay, settings.learning_rate
 

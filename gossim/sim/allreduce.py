@@ -187,7 +187,8 @@ class AllReduceMean:
     def _bring_in(self, joining: list[Worker], donor: Worker) -> float:
         """How long it takes to send parameters and optimizer's state to those that come back, one after the other."""
         network = self.world.network
-        vectors = 1 + (len(donor.optimizer.state) if donor.optimizer else 0)
+        settings = self.world.settings.optimizer
+        vectors = 1 + (settings.state_vectors if settings else 0)
         size_bytes = vectors * self.world.message_bytes
         network.count(len(joining), size_bytes * len(joining))
         up = network.rates(donor.index).up

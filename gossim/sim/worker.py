@@ -220,5 +220,5 @@ class Worker(Recovering):
         if not self.optimizer:
             return None
         optimizer = optimizer_for(settings, self.world.program, row, self.world.clock)
-        self.drafts.update(dict.fromkeys(optimizer.state))
+        self.drafts.update(dict.fromkeys(optimizer.rows))
         return optimizer

@@ -79,10 +79,14 @@ class World:
 
     def windows(self, gradients: int, freed_rows: int) -> Iterator[list[Op]]:
         """Run the clock, pausing with the program so far whenever it `is_full`. Rows that were freed are not used again
-        before the pause."""
+        before the pause. Raises RunError where the run breaks off, after a window with what came before."""
         program = self.program
         while not self.finished:
-            self.clock.step()
+            try:
+                self.clock.step()
+            except RunError:
+                yield program.take()  # what was probed until then is recorded, wherever windows end
+                raise
             if program.is_full(gradients, freed_rows):
                 self.steps.settle()
                 yield program.take()
