@@ -6,7 +6,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/installed
 
-.PHONY: run test docs experiments benchmark lock clean
+.PHONY: run test fuzz docs experiments benchmark lock clean
 
 run: $(READY)
 	$(BIN)/gossim run scenarios/straggler.yaml --force
@@ -16,6 +16,12 @@ test: $(READY)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
+
+# Scenarios that nobody thought of, for so many minutes.
+MINUTES ?= 10
+SEED ?= 0
+fuzz: $(READY)
+	OMP_NUM_THREADS=1 $(BIN)/python tests/fuzz.py --minutes $(MINUTES) --seed $(SEED)
 
 docs: $(READY)
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
