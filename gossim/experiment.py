@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -17,7 +17,8 @@ from .inputs import inputs
 from .numeric import Gradients, Nothing
 from .observed import Observations, Row, Rows, activities, exchanges
 from .profiling import Stopwatch, Unwatched
-from .results import Results, RunDirectory
+from .results import Results
+from .run_directory import RunDirectory
 from .scenario import Scenario
 from .settings import Arm
 from .sim.world import World
@@ -63,7 +64,8 @@ class Experiment:
         stopwatch: Stopwatch | None = None,
     ):
         self.watch = Unwatched() if stopwatch is None else stopwatch
-        self.scenario = scenario if device is None else scenario.override({"device": device})
+        own = scenario.trusted()  # to run it is to trust it
+        self.scenario = own if device is None else own.override({"device": device})
         arms = self.scenario.arms
         learning = {name: arm for name, arm in arms.items() if gradients and arm.problem is not None}
         nothing = Nothing()
@@ -87,25 +89,39 @@ class Experiment:
         )
 
     def run(self, store: RunDirectory | None = None, progress: Progress | None = None) -> Results:
-        """Run everything, writing to `store` after each arm. Raises RunError at the end if an arm diverged or broke.
+        """Run everything, writing to `store` after each arm. Raises RunError at the end if an arm diverged or broke, or
+        as soon as `store` cannot be written; InputError if somebody else is writing there.
 
         However it ends, what was recorded is in `store`, and its manifest says how each arm and seed ended.
         """
         progress = progress or Silent()
-        if store:
-            with self.watch.share("writing"), undisturbed():
-                store.begin(self.scenario, self.manifest, self.results())
-        with self._ending(store):
-            for seed in self.scenario.seeds:
-                for name, arm in self.scenario.arms.items():
-                    self._run_arm(name, arm, seed, progress)
-                    if store:
-                        with self.watch.share("writing"):
-                            store.write_tables(self.results())
-            errors = [entry["error"] for entry in self.manifest["runs"] if "error" in entry]
-            if errors:
-                raise RunError("\n".join(errors))
+        with store.reserved() if store else nullcontext():
+            if store:
+                with self.watch.share("writing"), undisturbed():
+                    store.begin(self.scenario, self.manifest, self.results())
+            with self._ending(store):
+                for seed in self.scenario.seeds:
+                    for name, arm in self.scenario.arms.items():
+                        self._run_arm(name, arm, seed, progress)
+                        if store:
+                            self._write(store)
+                errors = [entry["error"] for entry in self.manifest["runs"] if "error" in entry]
+                if errors:
+                    raise RunError("\n".join(errors))
         return self.results()
+
+    def draw(self, store: RunDirectory) -> list[Path]:
+        """Write the figures of what was recorded. Raises RunError where they cannot be written; the manifest, where it
+        can be, then says that the run failed, and why. Its tables are whole."""
+        try:
+            return store.write_figures(self.results().plot())
+        except (OSError, InputError) as error:
+            told = f"the figures cannot be written: {error}; the tables are whole, and `gossim plot` draws them"
+            if self.manifest["status"] == "complete":
+                self.manifest |= {"status": "failed", "error": told}
+                with suppress(OSError):  # the disk is full
+                    store.write_manifest(self.manifest)
+            raise RunError(told) from None
 
     def results(self) -> Results:
         """What has been recorded so far, arm by arm."""
@@ -194,9 +210,24 @@ class Experiment:
         finally:
             self.manifest["ended"] = provenance.now()
             if store:
-                with self.watch.share("writing"), undisturbed():
-                    store.write_manifest(self.manifest)
-                    store.write_tables(self.results())
+                with undisturbed():
+                    self._write(store)
+
+    def _write(self, store: RunDirectory) -> None:
+        """Write the tables and the manifest as they are now. Raises RunError where that is impossible: what was written
+        before stands, and the manifest says no more than that."""
+        recorded, self.manifest["recorded"] = self.manifest["recorded"], len(self.manifest["runs"])
+        try:
+            with self.watch.share("writing"):
+                store.write(self.manifest, self.results())
+        except OSError as error:
+            told = f"{store.path}: cannot be written: {error.strerror or error}"
+            runs = self.manifest["runs"][:recorded]
+            left = {**self.manifest, "status": "failed", "error": told, "recorded": recorded, "runs": runs}
+            self.manifest["recorded"] = recorded
+            with suppress(OSError):
+                store.write_manifest(left)
+            raise RunError(told) from None
 
 
 @contextmanager
@@ -228,8 +259,10 @@ def run(
     `problem: none`. `progress`: is told how far the run has come. `stopwatch`: a `gossim.profiling.Stopwatch`, which
     afterwards knows where the wall time went.
 
+    Modules that the scenario names are imported: it runs their code.
+
     Raises ScenarioError or InputError, before anything is written, for what cannot be run; RunError for a run that
-    breaks down: what was recorded until then is in `out`.
+    breaks down, or an `out` that cannot be written any more: what was recorded until then is there.
     """
     from .scenario import load
 
@@ -240,8 +273,11 @@ def run(
     with watch.share("preparing"):
         settings = scenario if isinstance(scenario, Scenario) else load(scenario)
         ready = Experiment(settings, device, executor, gradients, stopwatch)
-    results = ready.run(store, progress)
-    if store:
+    if store is None:
+        return ready.run(None, progress)
+    with store.reserved():
+        store.refuse_overwriting(force)  # another run may have come first
+        results = ready.run(store, progress)
         with watch.share("writing"):
-            store.write_figures(results.plot())
+            ready.draw(store)
     return results

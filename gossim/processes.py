@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 from .errors import InputError, RunError, told
 from .files import undisturbed
-from .results import RunDirectory
+from .run_directory import RunDirectory
 from .scenario import Scenario
 
 HEARTBEAT_S = 1.0

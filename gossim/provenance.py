@@ -43,6 +43,7 @@ def manifest(
         "ended": None,
         "error": None,
         "runs": [],
+        "recorded": 0,
         "inputs": dict(inputs),
         "versions": versions(),
         "platform": platform.platform(),

@@ -15,6 +15,7 @@ from .errors import ScenarioError
 from .fields import must
 from .merging import difference, merged_arm, put
 from .settings import Arm, Settings, Target
+from .trust import OWN, Trust, present, trusting
 from .validation import Problem, broken_at, problems
 
 LARGEST_SEED = 2**62
@@ -48,6 +49,7 @@ class Scenario(Shared):
 
     arms: dict[str, Arm]
     _written: dict[str, Any] = PrivateAttr(default_factory=dict)
+    _trust: Trust = PrivateAttr(default=OWN)
 
     def __eq__(self, other: object) -> bool:
         """Whether both describe the same runs, however they were written."""
@@ -98,7 +100,7 @@ class Scenario(Shared):
             rule = "is not used: write `trace` for compute.time_s, network.bandwidth_bytes_per_s or both"
             raise ScenarioError(source, [str(Problem(("trace",), shared["trace"], rule))])
         scenario = cls.model_validate({**shared, "arms": merged})
-        scenario._written = copy.deepcopy(dict(data))
+        scenario._written, scenario._trust = copy.deepcopy(dict(data)), present()
         return scenario
 
     def to_data(self) -> dict[str, Any]:
@@ -127,11 +129,33 @@ class Scenario(Shared):
         data = self.written()
         for path, value in changes.items():
             put(data, path, value, source)
-        return Scenario.parse(data, source)
+        with trusting(self._trust):
+            return Scenario.parse(data, source)
+
+    @property
+    def imports(self) -> bool:
+        """Whether modules that it names may be imported: not, where it was opened with a run directory."""
+        return self._trust.imports
+
+    def trusted(self, imports: bool = True) -> Scenario:
+        """The same, with the files that it names looked at and, with `imports`, its algorithms imported, where that was
+        left undone. Raises ScenarioError."""
+        wanted = Trust(imports=imports)
+        if self._trust in (wanted, OWN):
+            return self
+        with trusting(wanted):
+            return Scenario.parse(self.written(), "scenario")
+
+    def own_code(self) -> list[str]:
+        """The algorithms and models that it names as `package.module:name`, which running it imports."""
+        named = {arm.algorithm.name for arm in self.arms.values()}
+        named |= {arm.problem.model.name for arm in self.arms.values() if arm.problem}
+        return sorted(name for name in named if ":" in name)
 
 
 def load(path: str | Path) -> Scenario:
-    """The scenario in that file. Raises ScenarioError with everything that is wrong with it."""
+    """The scenario in that file, ready to be run: the algorithms of one's own that it names are imported. Raises
+    ScenarioError with everything that is wrong with it."""
     return Scenario.parse(read(path), str(path))
 
 

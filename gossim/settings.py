@@ -7,6 +7,7 @@ from typing import Annotated, Self
 
 from pydantic import BeforeValidator, model_validator
 
+from . import trust
 from .algorithms import AnyAlgorithm
 from .fields import AS_TUPLE, Count, Frozen, Lasting, Positive, Probability, named
 from .optimizers import AnyOptimizer
@@ -78,6 +79,8 @@ class Settings(Frozen):
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
+        if not trust.present().files:  # whether files fit cannot be known; when it was run, they did
+            return self
         if self.dtype == "tf32" and self.device == "cpu":
             raise broken_at(("dtype",), self.dtype, "is a way of GPUs, and here is device: cpu; use float32")
         if self.problem is not None and self.optimizer is None:
@@ -160,6 +163,8 @@ class Arm(Settings):
 
     @model_validator(mode="after")
     def _algorithm_fits(self) -> Self:
+        if not trust.present().files:
+            return self
         servers = self.algorithm.servers if self.workers > 1 else 0
         self._network_fits(self.workers + servers)
         if self.trace is not None and self.uses_trace and self.trace.unfit(self.workers + servers):

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import pandas as pd
 
-from .errors import InputError
+from .errors import InputError, RunError
 from .files import undisturbed
 from .grid import Point, Sweep
 from .processes import Task, cores, ended
-from .results import RunDirectory
+from .run_directory import RunDirectory
 from .scenario import Scenario, read
 from .sweep_directory import SweepDirectory
 
@@ -96,7 +96,10 @@ def sweep(
         with store.begin(described):
             results = _run(described, store, jobs or cores(), force, progress or Silent())
             if out is not None:
-                RunDirectory(store.path).write_figures(results.plot())
+                try:
+                    RunDirectory(store.path).write_figures(results.plot())
+                except InputError as error:
+                    raise RunError(f"the figures cannot be written: {error}; the table is whole") from None
     return results
 
 

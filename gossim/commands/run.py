@@ -9,7 +9,7 @@ import typer
 
 from ..errors import InputError, RunError
 from ..profiling import Stopwatch, Unwatched
-from .shared import INTERRUPTED, Changes, ScenarioFile, new_console, set_values
+from .shared import INTERRUPTED, Changes, ScenarioFile, new_console, permit_imports, set_values
 
 if TYPE_CHECKING:
     from ..scenario import Scenario
@@ -30,11 +30,12 @@ def run(
     quiet: Annotated[bool, typer.Option("--quiet", help="Print nothing but errors.")] = False,
 ) -> None:
     """Run every arm of a scenario with every seed; write tables and figures; compare the arms."""
+    permit_imports()
     stopwatch = Stopwatch() if profile else None
     watch = stopwatch or Unwatched()
     with watch.share("preparing"):
         settings = _changed(scenario, changes, {} if device is None else {"device": device})
-        from ..results import RunDirectory
+        from ..run_directory import RunDirectory
 
         store = RunDirectory(out or Path("runs") / scenario.stem)
     store.refuse_overwriting(force)
@@ -48,24 +49,30 @@ def run(
             experiment = Experiment(settings, gradients=not no_gradients, stopwatch=stopwatch)
         except InputError as error:
             raise InputError(f"{scenario}: {error}") from None
-    broken: RunError | KeyboardInterrupt | None = None
-    try:
-        with LiveProgress(settings, notes) as progress:
-            experiment.run(store, progress)
-    except (RunError, KeyboardInterrupt) as error:
-        broken = error  # what there is is shown and drawn all the same
-        if isinstance(error, KeyboardInterrupt):
-            notes.print(f"interrupted; what was recorded is in {store.path}", highlight=False, markup=False)
-    with watch.share("writing"), console.status("Drawing"):
-        results = experiment.results()
-        figures = store.write_figures(results.plot())
+    with store.reserved():
+        store.refuse_overwriting(force)  # another run may have come first
+        broken: RunError | KeyboardInterrupt | None = None
+        try:
+            with LiveProgress(settings, notes) as progress:
+                experiment.run(store, progress)
+        except (RunError, KeyboardInterrupt) as error:
+            broken = error  # what there is is shown and drawn all the same
+            if isinstance(error, KeyboardInterrupt):
+                notes.print(f"interrupted; what was recorded is in {store.path}", highlight=False, markup=False)
+        drawn = ""
+        with watch.share("writing"), console.status("Drawing"):
+            results = experiment.results()
+            try:
+                drawn = f"{len(experiment.draw(store))} figures in {store.figures}, "
+            except RunError as error:
+                broken = broken or error
     if not results.probes.empty:
         show(console, comparison(results))
         for sentence in results.sentences():
             console.print(sentence, highlight=False, markup=False)
     if stopwatch:
         show(console, wall_time(stopwatch.read()))
-    console.print(f"{len(figures)} figures in {store.figures}, tables in {store.path}", highlight=False, markup=False)
+    console.print(f"{drawn}tables in {store.path}", highlight=False, markup=False)
     if isinstance(broken, KeyboardInterrupt):
         raise typer.Exit(INTERRUPTED)
     if broken:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -39,6 +40,23 @@ def set_values(changes: list[str]) -> dict[str, Any]:
         except yaml.YAMLError:
             raise InputError(f"--set {change}: the value is not valid YAML") from None
     return wanted
+
+
+def printable(text: str) -> str:
+    """`text` without what a terminal would obey: control characters are shown as they stand in Python, `\\x1b`."""
+    return "".join(c if c.isprintable() or c in "\n\t" else repr(c)[1:-1] for c in text)
+
+
+Imports = Annotated[
+    bool,
+    typer.Option("--import", help="Import the modules of the user's own that the scenario names: it runs their code."),
+]
+
+
+def permit_imports() -> None:
+    """Algorithms and models of the user's own, `package.module:name`, are looked for in the working directory too."""
+    if "" not in sys.path:
+        sys.path.insert(0, "")
 
 
 def new_console(**options: Any) -> Console:

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from ..errors import RunError
-from .shared import INTERRUPTED, Changes, ScenarioFile, new_console, set_values
+from .shared import INTERRUPTED, Changes, ScenarioFile, new_console, permit_imports, set_values
 
 
 def sweep(
@@ -22,6 +22,7 @@ def sweep(
     quiet: Annotated[bool, typer.Option("--quiet", help="Print nothing but errors.")] = False,
 ) -> None:
     """Run a scenario at every point of its `sweep:`; what is done already is not run again."""
+    permit_imports()
     from ..grid import Sweep, changed
     from ..scenario import read
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import ConfigDict, model_validator
 
+from .. import trust
 from ..errors import InputError, RunError, nearest
 from ..fields import Frozen, NonNegative, Positive, chosen_by, number_or
 from ..later import np
@@ -157,6 +158,8 @@ class Empirical(Law):
 
     @model_validator(mode="after")
     def _holds_durations(self) -> Empirical:
+        if not trust.present().files:
+            return self
         try:
             read_column(self.file, self.column)
         except InputError as error:

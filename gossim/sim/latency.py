@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Discriminator, Tag, model_validator
 
+from .. import trust
 from ..errors import InputError
 from ..fields import AS_TUPLE, Frozen, Indices, NonNegative
 from ..rng import Purpose
@@ -24,6 +25,8 @@ class LatencyMatrix(Frozen):
 
     @model_validator(mode="after")
     def _is_a_matrix(self) -> LatencyMatrix:
+        if not trust.present().files:
+            return self
         try:
             read_matrix(self.matrix)
         except InputError as error:
