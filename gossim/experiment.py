@@ -11,6 +11,7 @@ from typing import Any, Protocol
 from . import provenance
 from .columns import TABLES
 from .errors import Diverged, InputError, RunError, told
+from .estimates.limits import refuse_the_impossible
 from .files import undisturbed
 from .frames import stacked, table
 from .inputs import inputs
@@ -51,7 +52,8 @@ class Silent:
 class Experiment:
     """A scenario made ready: all that can be refused has been refused once this exists, and nothing was written.
 
-    Without `gradients`, or where the scenario says `problem: none`, the clock runs alone.
+    Without `gradients`, or where the scenario says `problem: none`, the clock runs alone. Without `limits`, what needs
+    more memory than there is, or more work than anybody waits for, is not refused.
     """
 
     def __init__(
@@ -61,9 +63,12 @@ class Experiment:
         executor: str = "batched",
         gradients: bool = True,
         stopwatch: Stopwatch | None = None,
+        limits: bool = True,
     ):
         self.watch = Unwatched() if stopwatch is None else stopwatch
         self.scenario = scenario if device is None else scenario.override({"device": device})
+        if limits:
+            refuse_the_impossible(self.scenario, gradients)
         arms = self.scenario.arms
         learning = {name: arm for name, arm in arms.items() if gradients and arm.problem is not None}
         nothing = Nothing()
@@ -220,13 +225,15 @@ def run(
     gradients: bool = True,
     progress: Progress | None = None,
     stopwatch: Stopwatch | None = None,
+    limits: bool = True,
 ) -> Results:
     """Run a scenario, or the scenario in that file. With `out`, also write the run directory, figures included.
 
     `device`: `auto`, `cpu` or `cuda` in place of the scenario's. `force`: replace a complete run in `out`. `executor`:
     `batched`, or `reference`, slow and simple, with the same outcome. `gradients=False`: the clock alone, as with
     `problem: none`. `progress`: is told how far the run has come. `stopwatch`: a `gossim.profiling.Stopwatch`, which
-    afterwards knows where the wall time went.
+    afterwards knows where the wall time went. `limits=False`: run what needs more memory than this machine has, or more
+    than some 10¹⁰ events, all the same.
 
     Raises ScenarioError or InputError, before anything is written, for what cannot be run; RunError for a run that
     breaks down: what was recorded until then is in `out`.
@@ -239,7 +246,7 @@ def run(
     watch = Unwatched() if stopwatch is None else stopwatch
     with watch.share("preparing"):
         settings = scenario if isinstance(scenario, Scenario) else load(scenario)
-        ready = Experiment(settings, device, executor, gradients, stopwatch)
+        ready = Experiment(settings, device, executor, gradients, stopwatch, limits)
     results = ready.run(store, progress)
     if store:
         with watch.share("writing"):
