@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import signal
 import sys
@@ -39,6 +40,9 @@ def _tell(word: str, error: Exception | None = None) -> None:
 
 def main() -> None:
     """The `gossim` command. Status 0: done; 1: the run broke down; 2: bad input; 130: interrupted."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # names need not be in the locale's characters, nor paths in any
+            stream.reconfigure(errors="backslashreplace")
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # who is asked to end does so as after Ctrl-C
     # Models and algorithms of one's own, `package.module:…`, are looked for where one stands, as `python -m` does.
     sys.path.insert(0, "")

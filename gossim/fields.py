@@ -146,7 +146,7 @@ Positive = Annotated[float, must("> 0", lambda x: x > 0), _NOT_HUGE]
 NonNegative = Annotated[float, must(">= 0", lambda x: x >= 0), _NOT_HUGE]
 Lasting = Annotated[float, must(">= 1e-9, a nanosecond", lambda x: x >= 1e-9), _NOT_HUGE]
 _A_TICK = must(">= 1e-12, a picosecond, by which the clock counts", lambda x: x >= 1e-12)
-AtLeastATick = Annotated[float, _A_TICK, _NOT_HUGE]
+AtLeastATick = Annotated[Positive, _A_TICK]
 Fraction01 = Annotated[float, must("in [0, 1)", lambda x: 0 <= x < 1)]
 LARGEST = 2**62
 _BOUNDED = must("at most 2**62", lambda n: n <= LARGEST)

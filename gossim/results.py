@@ -93,6 +93,16 @@ class Results:
         return RunDirectory(Path(directory)).read()
 
 
+def refuse_unwritable(path: Path) -> None:
+    """Raise InputError for a path that no table can be written to: pyarrow takes UTF-8 alone."""
+    try:
+        ok = str(path).encode("utf-8").find(0) < 0
+    except UnicodeEncodeError:
+        ok = False
+    if not ok:
+        raise InputError(f"{str(path)!a}: cannot be used: the path must be in UTF-8, without NUL")
+
+
 COMPARED_WITH = "compared_with_"
 
 
@@ -104,6 +114,7 @@ class RunDirectory:
 
     def refuse_overwriting(self, force: bool) -> None:
         """Raise InputError if a run cannot be written here, or would replace what it must not."""
+        refuse_unwritable(self.path)
         with self._telling():
             folder = next(folder for folder in [self.path, *self.path.absolute().parents] if folder.exists())
         if folder != self.path and not (folder.is_dir() and os.access(folder, os.W_OK)):

@@ -17,7 +17,7 @@ from .files import whole, write_text
 from .grid import Point, Sweep
 from .inputs import inputs
 from .provenance import versions
-from .results import RunDirectory
+from .results import RunDirectory, refuse_unwritable
 from .summary import FINAL, TIME_TO_TARGET, per_seed
 
 ENDED = ("complete", "failed")
@@ -35,6 +35,7 @@ class SweepDirectory:
     def begin(self, sweep: Sweep) -> AbstractContextManager[Any]:
         """Make it ready, and this process's own until what is returned is closed. An earlier sweep here may be another
         one: what its points have done is used, its figures go. Raises InputError, also if a sweep is under way here."""
+        refuse_unwritable(self.path)
         try:
             there = {file.name for file in self.path.iterdir()} if self.path.is_dir() else set()
             if there - {LOCK} and "sweep.yaml" not in there:
