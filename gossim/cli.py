@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import signal
 import sys
@@ -40,6 +41,9 @@ def _tell(word: str, error: Exception | None = None) -> None:
 
 def main() -> None:
     """The `gossim` command. Status 0: done; 1: the run broke down; 2: bad input; 130: interrupted."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # names need not be in the locale's characters, nor paths in any
+            stream.reconfigure(errors="backslashreplace")
     for number in ENDING:  # who is asked to end, or whose terminal is closed, ends as after Ctrl-C
         if signal.getsignal(number) is not signal.SIG_IGN:  # as under nohup
             signal.signal(number, signal.default_int_handler)

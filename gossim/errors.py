@@ -45,7 +45,7 @@ MANY = 20
 def nearest(name: object, valid: Iterable[str]) -> str:
     """`; did you mean 'x'?` for the closest valid name, else `; valid: a, b, c` unless these are too many."""
     names = sorted(valid)
-    close = difflib.get_close_matches(str(name), names, n=1, cutoff=0.6)
+    close = difflib.get_close_matches(str(name)[:100], names, n=1, cutoff=0.6)
     if close:
         return f"; did you mean '{close[0]}'?"
     if len(names) > MANY:

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 from . import provenance
 from .columns import TABLES
 from .errors import Diverged, InputError, RunError, told
+from .estimates.limits import refuse_the_impossible
 from .files import undisturbed
 from .frames import stacked, table
 from .inputs import inputs
@@ -52,7 +53,8 @@ class Silent:
 class Experiment:
     """A scenario made ready: all that can be refused has been refused once this exists, and nothing was written.
 
-    Without `gradients`, or where the scenario says `problem: none`, the clock runs alone.
+    Without `gradients`, or where the scenario says `problem: none`, the clock runs alone. Without `limits`, what needs
+    more memory than there is, or more work than anybody waits for, is not refused.
     """
 
     def __init__(
@@ -62,10 +64,13 @@ class Experiment:
         executor: str = "batched",
         gradients: bool = True,
         stopwatch: Stopwatch | None = None,
+        limits: bool = True,
     ):
         self.watch = Unwatched() if stopwatch is None else stopwatch
         own = scenario.trusted()  # to run it is to trust it
         self.scenario = own if device is None else own.override({"device": device})
+        if limits:
+            refuse_the_impossible(self.scenario, gradients)
         arms = self.scenario.arms
         learning = {name: arm for name, arm in arms.items() if gradients and arm.problem is not None}
         nothing = Nothing()
@@ -251,13 +256,15 @@ def run(
     gradients: bool = True,
     progress: Progress | None = None,
     stopwatch: Stopwatch | None = None,
+    limits: bool = True,
 ) -> Results:
     """Run a scenario, or the scenario in that file. With `out`, also write the run directory, figures included.
 
     `device`: `auto`, `cpu` or `cuda` in place of the scenario's. `force`: replace a complete run in `out`. `executor`:
     `batched`, or `reference`, slow and simple, with the same outcome. `gradients=False`: the clock alone, as with
     `problem: none`. `progress`: is told how far the run has come. `stopwatch`: a `gossim.profiling.Stopwatch`, which
-    afterwards knows where the wall time went.
+    afterwards knows where the wall time went. `limits=False`: run what needs more memory than this machine has, or more
+    than some 10¹⁰ events, all the same.
 
     Modules that the scenario names are imported: it runs their code.
 
@@ -272,7 +279,7 @@ def run(
     watch = Unwatched() if stopwatch is None else stopwatch
     with watch.share("preparing"):
         settings = scenario if isinstance(scenario, Scenario) else load(scenario)
-        ready = Experiment(settings, device, executor, gradients, stopwatch)
+        ready = Experiment(settings, device, executor, gradients, stopwatch, limits)
     if store is None:
         return ready.run(None, progress)
     with store.reserved():

@@ -35,6 +35,16 @@ LOOKS, PAUSE_S = 20, 0.05
 UNDER_WAY = "another gossim is writing here; wait for its end or choose another directory with --out"
 
 
+def refuse_unwritable(path: Path) -> None:
+    """Raise InputError for a path that no table can be written to: pyarrow takes UTF-8 alone."""
+    try:
+        ok = str(path).encode("utf-8").find(0) < 0
+    except UnicodeEncodeError:
+        ok = False
+    if not ok:
+        raise InputError(f"{str(path)!a}: cannot be used: the path must be in UTF-8, without NUL")
+
+
 class RunDirectory:
     """The files of one run. Each is written whole or not at all, and tables and manifest are replaced together.
 
@@ -74,6 +84,7 @@ class RunDirectory:
 
     def refuse_overwriting(self, force: bool) -> None:
         """Raise InputError if a run cannot be written here, or would replace what it must not."""
+        refuse_unwritable(self.path)
         with self._telling():
             folder = next(folder for folder in [self.path, *self.path.absolute().parents] if folder.exists())
         if folder != self.path and not (folder.is_dir() and os.access(folder, os.W_OK)):

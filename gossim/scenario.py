@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import copy
+import errno
+import os
+import re
+import stat
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Self
@@ -16,21 +20,35 @@ from .fields import must
 from .merging import difference, merged_arm, put
 from .settings import Arm, Settings, Target
 from .trust import OWN, Trust, present, trusting
-from .validation import Problem, broken_at, problems
+from .validation import Problem, broken_at, problems, shown_name
 
 LARGEST_SEED = 2**62
 """The tables hold seeds in 64 bits with a sign."""
 
 
+LONGEST_NAME, LONGEST_TITLE = 200, 1000
+"""Characters: a figure has room for no more."""
+
+UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
+"""Control characters, halves of surrogate pairs and what is no character: XML, and so SVG, has no place for them."""
+
+
 def _writable(text: str) -> bool:
-    """Whether `text` can stand in a file: not, if half of a pair of surrogates is in it."""
-    return not any("\ud800" <= character <= "\udfff" for character in text)
+    """Whether `text` can stand on a line of any file."""
+    return not UNPRINTABLE.search(text)
+
+
+def _title(text: str) -> bool:
+    return _writable(re.sub("[\t\n]", " ", text)) and len(text) <= LONGEST_TITLE
+
+
+TITLE_RULE = f"a text of at most {LONGEST_TITLE:,} characters, without control characters or lone surrogates"
 
 
 class Shared(Settings):
     """A scenario without its arms."""
 
-    title: Annotated[str, must("a text that UTF-8 can write, without lone surrogates", _writable)] = ""
+    title: Annotated[str, must(TITLE_RULE, _title)] = ""
     seed: Annotated[int, must(f"a whole number from 0 to {LARGEST_SEED}", lambda n: 0 <= n <= LARGEST_SEED)] = 0
     repeats: Annotated[int, must(f"a whole number from 1 to {LARGEST_SEED}", lambda n: 1 <= n <= LARGEST_SEED)] = 1
     target: Target | None = None
@@ -42,6 +60,18 @@ class Shared(Settings):
                 whose = f"the model '{self.problem.model.name}'" if self.problem else "no problem"
                 raise broken_at(("target", measure), goal, f"{whose} has none")
         return self
+
+
+ARM_RULE = (
+    f"must be a text of at most {LONGEST_NAME} characters without $, [, ], \\, line breaks, other control characters "
+    "and surrogates, to stand in tables and figures"
+)
+
+
+def _names_an_arm(name: Any) -> bool:
+    if not isinstance(name, str) or not name.strip() or len(name) > LONGEST_NAME:
+        return False
+    return _writable(name) and not set(name) & set("$[]\\")
 
 
 class Scenario(Shared):
@@ -80,9 +110,8 @@ class Scenario(Shared):
         sections = {key: value for key, value in shared.items() if key in Settings.model_fields}
         merged = {}
         for name, own in arms.items():
-            if not isinstance(name, str) or not name.strip() or set(name) & set("$[]\\\n") or not _writable(name):
-                rule = "must be a text without $, [, ], \\, line breaks and surrogates, to stand in tables and figures"
-                wrong.append(Problem(("arms", f"{name}"), None, rule))
+            if not _names_an_arm(name):
+                wrong.append(Problem(("arms", shown_name(name)), None, ARM_RULE))
                 continue
             if not isinstance(own, Mapping):
                 wrong.append(Problem(("arms", str(name)), own, "must be a mapping with an `algorithm`"))
@@ -162,10 +191,10 @@ def load(path: str | Path) -> Scenario:
 def read(path: str | Path) -> Any:
     """What stands in that file, not yet looked at. Raises ScenarioError if it cannot be read or is not YAML."""
     try:
-        return yaml12.read(Path(path).read_text(encoding="utf-8"))
+        return yaml12.read(_text(Path(path)))
     except OSError as error:
         raise ScenarioError(str(path), [f"cannot be read: {error.strerror}"]) from None
-    except UnicodeDecodeError:
+    except UnicodeDecodeError:  # of what is read; a path may be in any encoding
         raise ScenarioError(str(path), ["is not a text in UTF-8"]) from None
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
@@ -173,3 +202,17 @@ def read(path: str | Path) -> Any:
         raise ScenarioError(str(path), [f"{place}not valid YAML: {error.problem}"]) from None
     except yaml.YAMLError as error:
         raise ScenarioError(str(path), [f"not valid YAML: {' '.join(str(error).split())}"]) from None
+
+
+def _text(path: Path) -> str:
+    """What is in the file, which must be one: a pipe may never end. Raises OSError, UnicodeDecodeError, YAMLError."""
+    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
+    with open(descriptor, "rb") as file:
+        if stat.S_ISDIR(os.fstat(descriptor).st_mode):
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise yaml.YAMLError("it is no ordinary file")
+        content = file.read(4 * yaml12.LARGEST_TEXT + 1)  # of four bytes each at most
+    if len(content) > 4 * yaml12.LARGEST_TEXT:
+        raise yaml.YAMLError(f"it is larger than {4 * yaml12.LARGEST_TEXT:,} bytes")
+    return content.decode("utf-8").replace("\r\n", "\n").replace("\r", "\n")

@@ -16,7 +16,7 @@ from .files import drafts, whole, write_text
 from .grid import Point, Sweep
 from .inputs import inputs
 from .provenance import versions
-from .run_directory import LOCK, RunDirectory, refuse_links
+from .run_directory import LOCK, RunDirectory, refuse_links, refuse_unwritable
 from .summary import FINAL, TIME_TO_TARGET, per_seed
 
 ENDED = ("complete", "failed")
@@ -32,6 +32,7 @@ class SweepDirectory:
     def begin(self, sweep: Sweep) -> AbstractContextManager[Any]:
         """Make it ready, and this process's own until what is returned is closed. An earlier sweep here may be another
         one: what its points have done is used, its figures go. Raises InputError, also if a sweep is under way here."""
+        refuse_unwritable(self.path)
         try:
             left = {draft.name for draft in drafts(self.path)} if self.path.is_dir() else set()
             there = {file.name for file in self.path.iterdir()} if self.path.is_dir() else set()

@@ -10,6 +10,7 @@ from functools import wraps
 from typing import Any, NamedTuple, TypeVar
 
 from .errors import InputError, nearest
+from .fields import LARGEST_NUMBER
 
 T = TypeVar("T")
 
@@ -21,8 +22,8 @@ class Rule(NamedTuple):
     holds: Callable[[float], bool]
 
 
-POSITIVE = Rule("a number > 0", lambda x: 0 < x < math.inf)
-SECONDS = Rule("a number of seconds >= 0", lambda x: 0 <= x < math.inf)
+POSITIVE = Rule("a number > 0, at most 1e100", lambda x: 0 < x <= LARGEST_NUMBER)
+SECONDS = Rule("a number of seconds >= 0, at most 1e100", lambda x: 0 <= x <= LARGEST_NUMBER)
 
 
 def remembered(read: Callable[..., T]) -> Callable[..., T]:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from ..fields import Positive
+from ..fields import Lasting
 from .base import Algorithm
 from .kinds import may_lose_answers
 
@@ -31,7 +31,7 @@ class ADPSGD(Algorithm):
     """
 
     name: Literal["adpsgd"] = "adpsgd"
-    timeout_s: Positive | None = None
+    timeout_s: Lasting | None = None
 
     def unfit(self, settings: Settings) -> str | None:
         if may_lose_answers(settings) and self.timeout_s is None:

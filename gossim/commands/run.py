@@ -9,7 +9,7 @@ import typer
 
 from ..errors import InputError, RunError
 from ..profiling import Stopwatch, Unwatched
-from .shared import INTERRUPTED, Changes, ScenarioFile, new_console, permit_imports, set_values
+from .shared import INTERRUPTED, Changes, NoLimits, ScenarioFile, new_console, permit_imports, set_values
 
 if TYPE_CHECKING:
     from ..scenario import Scenario
@@ -28,6 +28,7 @@ def run(
     force: Annotated[bool, typer.Option("--force", help="Replace a complete run.")] = False,
     profile: Annotated[bool, typer.Option("--profile", help="Show where the wall time went.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="Print nothing but errors.")] = False,
+    no_limits: NoLimits = False,
 ) -> None:
     """Run every arm of a scenario with every seed; write tables and figures; compare the arms."""
     permit_imports()
@@ -35,18 +36,21 @@ def run(
     watch = stopwatch or Unwatched()
     with watch.share("preparing"):
         settings = _changed(scenario, changes, {} if device is None else {"device": device})
+        long = None if no_limits else _refuse_the_impossible(scenario, settings, not no_gradients)
         from ..run_directory import RunDirectory
 
         store = RunDirectory(out or Path("runs") / scenario.stem)
     store.refuse_overwriting(force)
     console, notes = new_console(quiet=quiet), new_console(stderr=True, quiet=quiet)
+    if long:
+        notes.print(f"this will take {long}, as estimated", highlight=False, markup=False)
     with watch.share("preparing"), console.status("Preparing"):
         from ..experiment import Experiment
         from ..progress import LiveProgress
         from ..report import comparison, show, wall_time
 
         try:
-            experiment = Experiment(settings, gradients=not no_gradients, stopwatch=stopwatch)
+            experiment = Experiment(settings, gradients=not no_gradients, stopwatch=stopwatch, limits=False)
         except InputError as error:
             raise InputError(f"{scenario}: {error}") from None
     with store.reserved():
@@ -77,6 +81,16 @@ def run(
         raise typer.Exit(INTERRUPTED)
     if broken:
         raise broken
+
+
+def _refuse_the_impossible(path: Path, settings: Scenario, gradients: bool) -> str | None:
+    """Before anything is imported that a run needs. Returns the estimate of one that takes long."""
+    from ..estimates.limits import refuse_the_impossible
+
+    try:
+        return refuse_the_impossible(settings, gradients)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None
 
 
 def _changed(path: Path, changes: list[str], more: dict[str, Any]) -> Scenario:

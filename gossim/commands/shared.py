@@ -18,6 +18,11 @@ INTERRUPTED = 130
 
 ScenarioFile = Annotated[Path, typer.Argument(metavar="SCENARIO", help="A scenario file (YAML).")]
 
+NoLimits = Annotated[
+    bool,
+    typer.Option("--no-limits", help="Run it whatever it takes: more memory than there is, days of work."),
+]
+
 Changes = Annotated[
     list[str],
     typer.Option("--set", metavar="KEY=VALUE", help="Change a value, e.g. --set optimizer.momentum=0.9"),
@@ -34,12 +39,16 @@ def set_values(changes: list[str]) -> dict[str, Any]:
     for change in changes:
         key, equals, value = change.partition("=")
         if not equals or not all(key.split(".")):
-            raise InputError(f"--set {change}: must read KEY=VALUE, as in --set workers=16")
+            raise InputError(f"--set {_cut(change)}: must read KEY=VALUE, as in --set workers=16")
         try:
             wanted[key] = yaml12.read(value)
         except yaml.YAMLError:
-            raise InputError(f"--set {change}: the value is not valid YAML") from None
+            raise InputError(f"--set {_cut(change)}: the value is not valid YAML") from None
     return wanted
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= 100 else text[:97] + "..."
 
 
 def printable(text: str) -> str:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from .shared import Imports, ScenarioFile, permit_imports
+from .shared import Imports, ScenarioFile, new_console, permit_imports
 
 if TYPE_CHECKING:
+    from ..grid import Point
     from ..scenario import Scenario
 
 
@@ -23,27 +24,32 @@ def validate(scenario: ScenarioFile, imports: Imports = False) -> None:
     data = read(scenario)
     with trusting(Trust(imports=imports)):
         settings, points, swept = _described(data, str(scenario))
+        scenarios = [point.scenario for point in points] or [settings]
         if imports:
-            _import_models(points)
+            _import_models(scenarios)
+        warning = _warning(settings, points)
     arms = ", ".join(settings.arms)
     print(f"{scenario}: valid{swept}; arms {arms}; {settings.repeats} seed(s) from {settings.seed}")
-    unchecked = sorted({name for point in points for name in point.own_code()})
+    unchecked = sorted(
+        {name for each in [point.scenario for point in points] or [settings] for name in each.own_code()}
+    )
     if unchecked and not imports:
         print(f"not imported, and so not checked: {', '.join(unchecked)} (--import does, and runs their code)")
+    if warning:
+        new_console(stderr=True, soft_wrap=True, highlight=False).print(f"warning: {warning}", markup=False)
 
 
-def _described(data: Any, source: str) -> tuple[Scenario, list[Scenario], str]:
-    """The scenario, those of all points of a sweep, and what is said of the sweep."""
+def _described(data: Any, source: str) -> tuple[Scenario, tuple[Point, ...], str]:
+    """The scenario, the points of a sweep, and what is said of the sweep."""
     if isinstance(data, dict) and "sweep" in data:
         from ..grid import Sweep
 
         described = Sweep.parse(data, source)
         swept = f"; a sweep of {len(described.points)} points over {', '.join(described.keys)}"
-        return described.scenario, [point.scenario for point in described.points], swept
+        return described.scenario, described.points, swept
     from ..scenario import Scenario
 
-    settings = Scenario.parse(data, source)
-    return settings, [settings], ""
+    return Scenario.parse(data, source), (), ""
 
 
 def _import_models(scenarios: list[Scenario]) -> None:
@@ -54,3 +60,15 @@ def _import_models(scenarios: list[Scenario]) -> None:
         for arm in scenario.arms.values():
             if arm.problem and isinstance(arm.problem.model, Factory):
                 arm.problem.model.imported()
+
+
+def _warning(settings: Scenario, points: tuple[Point, ...]) -> str | None:
+    """What to say of a run that takes long, or that this machine cannot do."""
+    from ..errors import InputError
+    from ..estimates.limits import refuse_impossible_points, refuse_the_impossible
+
+    try:
+        long = refuse_impossible_points(points) if points else refuse_the_impossible(settings)
+    except InputError as error:
+        return f"`gossim run` refuses it here: {error}"
+    return long and f"it will take {long}, as estimated"

@@ -52,10 +52,12 @@ def timeline(results: Results) -> Figure | None:
 
 def _timeline_end_s(results: Results) -> float:
     """Four steps of whoever takes longest, and two collectives; where workers fail, until a while after the last one
-    came back; no further than all arms were recorded."""
+    came back; no further than all arms were recorded. Where nobody ever computes, all that was recorded."""
     intervals = results.timeline.assign(length_s=results.timeline["end_s"] - results.timeline["start_s"])
     longest_s = intervals.groupby("activity")["length_s"].max()
     recorded_s = intervals.groupby("arm")["end_s"].max().min()
+    if "computing" not in longest_s:
+        return float(recorded_s)
     shown_s = 4 * longest_s["computing"] + 2 * longest_s.get("sending", 0.0)
     down = intervals[intervals["activity"] == "down"]
     if not down.empty:

@@ -7,7 +7,8 @@ run, or two workers that finish together, would miss each other by a rounding. W
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from heapq import heapify
 from typing import Any
 
 import simpy
@@ -29,6 +30,8 @@ class Clock(simpy.Environment):
     """SimPy's environment, whose time is in ticks; everything here but `now` is in seconds."""
 
     _ended: tuple[float, float] = (-1, -1)
+    changes = 0
+    """How often a worker has gone down, come back, or begun another round."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -64,6 +67,19 @@ class Clock(simpy.Environment):
     def until(self, tick: int) -> simpy.Timeout:
         """An event at that tick, which is not past."""
         return simpy.Timeout(self, tick - self.now)
+
+    @property
+    def planned(self) -> Sequence[tuple[int, int, int, simpy.Event]]:
+        """The events to come, in any order: each with its tick, its priority, and its number within an instant."""
+        return self._queue  # type: ignore[return-value]
+
+    def move(self, ticks: Mapping[simpy.Event, int]) -> None:
+        """Move planned events to other ticks, in that order; within an instant they come after what is planned there
+        now."""
+        kept = [entry for entry in self._queue if entry[3] not in ticks]
+        moved = [(tick, 1, next(self._eid), event) for event, tick in ticks.items()]
+        self._queue[:] = kept + moved  # type: ignore[operator]
+        heapify(self._queue)
 
     def after(self, seconds: float, act: Callable[[], Any]) -> None:
         """Call `act` so many seconds from now."""

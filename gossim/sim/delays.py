@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import cache
+from statistics import NormalDist
 from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import ConfigDict, model_validator
 
 from .. import trust
 from ..errors import InputError, RunError, nearest
-from ..fields import Frozen, NonNegative, Positive, chosen_by, number_or
+from ..fields import AtLeastATick, Frozen, NonNegative, Positive, chosen_by, number_or
 from ..later import np
 from ..rng import Purpose, in_blocks
 from ..tabular import POSITIVE, read_numbers, remembered
@@ -28,6 +29,10 @@ class Law(Frozen):
 
     def draw(self, generator: np.random.Generator, count: int) -> np.ndarray:
         """So many at once."""
+        raise NotImplementedError
+
+    def quantile(self, share: float) -> float:
+        """The duration that a `share` of the draws, in (0, 1), is below, in seconds."""
         raise NotImplementedError
 
     def draws(self, seed: int, purpose: Purpose, *index: int) -> Iterator[float]:
@@ -70,6 +75,21 @@ SIMPLE_SHAPES: dict[str, tuple[str, ...]] = {
     "weibull_min": ("c",),
 }
 """Laws on non-negative numbers that scipy takes whenever all of their shape parameters, in its order, are positive."""
+
+_NORMAL = NormalDist()
+
+SIMPLE_QUANTILES: dict[str, Callable[..., float]] = {
+    "expon": lambda p: -math.log1p(-p),
+    "fisk": lambda p, c: (p / (1 - p)) ** (1 / c),
+    "halfnorm": lambda p: _NORMAL.inv_cdf((1 + p) / 2),
+    "lognorm": lambda p, s: math.exp(s * _NORMAL.inv_cdf(p)),
+    "lomax": lambda p, c: (1 - p) ** (-1 / c) - 1,
+    "pareto": lambda p, b: (1 - p) ** (-1 / b),
+    "rayleigh": lambda p: math.sqrt(-2 * math.log1p(-p)),
+    "uniform": lambda p: p,
+    "weibull_min": lambda p, c: (-math.log1p(-p)) ** (1 / c),
+}
+"""The quantiles of some of these, of scale 1, for what is estimated before scipy is needed."""
 
 LARGE = 1e100
 """From here on a law's end may overflow, and scipy is asked."""
@@ -123,6 +143,17 @@ class Distribution(Law):
             raise broken(f"{self.distribution} reaches down to {reach}, and a time cannot be negative; {advice}")
         return self
 
+    def quantile(self, share: float) -> float:
+        given, shapes = self.__pydantic_extra__, SIMPLE_SHAPES.get(self.distribution, ())
+        simple = SIMPLE_QUANTILES.get(self.distribution)
+        if simple is None:
+            return float(continuous_distributions()[self.distribution].ppf(share, **given))
+        try:
+            standard = simple(share, *(given[shape] for shape in shapes))
+        except OverflowError:
+            standard = math.inf
+        return standard * given.get("scale", 1.0) + given.get("loc", 0.0)
+
     def draw(self, generator: np.random.Generator, count: int) -> np.ndarray:
         family, given = continuous_distributions()[self.distribution], self.__pydantic_extra__
         shapes = SIMPLE_SHAPES.get(self.distribution)
@@ -145,6 +176,9 @@ class ShiftedExponential(Law):
     shift_s: NonNegative
     rate_per_s: Positive
 
+    def quantile(self, share: float) -> float:
+        return self.shift_s - math.log1p(-share) / self.rate_per_s
+
     def draw(self, generator: np.random.Generator, count: int) -> np.ndarray:
         return self.shift_s + generator.exponential(1 / self.rate_per_s, size=count)
 
@@ -166,6 +200,10 @@ class Empirical(Law):
             raise broken(str(error)) from None
         return self
 
+    def quantile(self, share: float) -> float:
+        ordered = _sorted_column(self.file, self.column)
+        return ordered[int(share * len(ordered))]
+
     def draw(self, generator: np.random.Generator, count: int) -> np.ndarray:
         return generator.choice(read_column(self.file, self.column), size=count)
 
@@ -176,6 +214,11 @@ def read_column(file: str, column: str) -> tuple[float, ...]:
     return tuple(value for (value,) in read_numbers(file, (column,), POSITIVE))
 
 
+@remembered
+def _sorted_column(file: str, column: str) -> list[float]:
+    return sorted(read_column(file, column))
+
+
 LAWS: dict[str, type[Law]] = {"shifted_exponential": ShiftedExponential, "empirical": Empirical}
 """Laws that scipy does not have; any other name is looked up in `scipy.stats`."""
 
@@ -184,4 +227,4 @@ if TYPE_CHECKING:
     ComputeTime = float | Law | str
 else:
     AnyLaw = chosen_by("distribution", LAWS, Distribution.model_validate)
-    ComputeTime = number_or(Positive, AnyLaw, word="trace")
+    ComputeTime = number_or(AtLeastATick, AnyLaw, word="trace")

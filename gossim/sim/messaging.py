@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import simpy
 
 from .activity import Activity
+from .looking import Looks
 from .network import Message
 from .node import Node
 from .rounds import Rounds
@@ -138,12 +139,17 @@ class Messaging(Node):
         self.activity.enter("waiting")
         rounds = self.rounds
         rounds.begin(self.round - overlap, senders)
+        looks = None if timeout_s is None else Looks(self.world.clock, timeout_s)
         while rounds.awaited:
             rounds.arrival = self.world.clock.event()
-            yield rounds.arrival if timeout_s is None else rounds.arrival | self.world.clock.wait(timeout_s)
+            if looks is None:
+                yield rounds.arrival
+                continue
+            yield rounds.arrival | looks.next()
+            looks.looked()
             for sender in list(rounds.awaited):
                 other = self.world.workers[sender]
-                if timeout_s is not None and (not other.up or other.round > rounds.number):
+                if not other.up or other.round > rounds.number:
                     del rounds.awaited[sender]
         rounds.end()
         ahead = [message for message in self.mailbox if message.round is not None and message.round > self.round]

@@ -33,6 +33,7 @@ class Recovering(Messaging):
         world = self.world
         self.stop_stepping()
         self.up, self.gone, self.takes_part = False, for_good, False
+        world.clock.changes += 1
         self.activity.enter("down")
         for row in sorted(self.drafts):
             world.program.rows.release(row)

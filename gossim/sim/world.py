@@ -155,6 +155,7 @@ class World:
                 return
             yield clock.until(max(clock.now, ticks(outage.up_s)))
             worker.up, worker.returns = True, outage.parameters
+            clock.changes += 1
             worker.activity.enter("waiting")
             running = clock.process(self._work(worker))
             outage = next(more, None)

@@ -57,6 +57,10 @@ class TopologySettings(Frozen):
             return f"the topology '{self.name}' is directed, and here whoever is heard must hear the answer"
         return None
 
+    def links_each(self, workers: int) -> float:
+        """How many neighbours one of several workers has, in the mean, as far as is known without drawing a graph."""
+        return workers - 1
+
     def build(self, workers: int, seed: int) -> Topology:
         """Raises RunError for a drawn graph that is not connected."""
         raise NotImplementedError

@@ -36,6 +36,9 @@ class KRegular(GraphSettings):
             return "degree 1 makes pairs that no link joins"
         return None
 
+    def links_each(self, workers: int) -> float:
+        return self.degree
+
     def graph_of_several(self, workers: int, seed: int) -> nx.Graph:
         import networkx as nx
 
@@ -57,6 +60,9 @@ class ErdosRenyi(GraphSettings):
     example: ClassVar[dict[str, Any]] = {"edge_probability": 0.5}
     name: Literal["erdos_renyi"] = "erdos_renyi"
     edge_probability: SomeProbability
+
+    def links_each(self, workers: int) -> float:
+        return self.edge_probability * (workers - 1)
 
     def graph_of_several(self, workers: int, seed: int) -> nx.Graph:
         import networkx as nx
@@ -81,6 +87,9 @@ class SmallWorld(GraphSettings):
         if self.neighbours >= workers:
             return f"{workers} workers cannot have {self.neighbours} neighbours: each has only {workers - 1} others"
         return None
+
+    def links_each(self, workers: int) -> float:
+        return self.neighbours
 
     def graph_of_several(self, workers: int, seed: int) -> nx.Graph:
         import networkx as nx

@@ -62,6 +62,9 @@ class EdgeList(GraphSettings):
         one_way = ", each of whom can reach all others of its part" if self.directed else ""
         return f"the {workers} workers fall into {count} parts{one_way}" if count > 1 else None
 
+    def links_each(self, workers: int) -> float:
+        return 2 * len(read_edges(self.file)) / workers
+
     def graph_of_several(self, workers: int, seed: int) -> nx.Graph:
         import networkx as nx
 

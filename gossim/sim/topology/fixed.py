@@ -50,6 +50,9 @@ class Ring(GraphSettings):
     regular: ClassVar[bool] = True
     name: Literal["ring"] = "ring"
 
+    def links_each(self, workers: int) -> float:
+        return min(2, workers - 1)
+
     def graph_of_several(self, workers: int, seed: int) -> nx.Graph:
         import networkx as nx
 
@@ -76,6 +79,9 @@ class Grid(GraphSettings):
         rows = self.rows or max(rows for rows in range(1, math.isqrt(workers) + 1) if workers % rows == 0)
         return rows, workers // rows
 
+    def links_each(self, workers: int) -> float:
+        return min(4, workers - 1)
+
     def graph_of_several(self, workers: int, seed: int) -> nx.Graph:
         import networkx as nx
 
@@ -101,6 +107,9 @@ class Star(GraphSettings):
 
     name: Literal["star"] = "star"
 
+    def links_each(self, workers: int) -> float:
+        return 2 * (workers - 1) / workers
+
     def graph_of_several(self, workers: int, seed: int) -> nx.Graph:
         import networkx as nx
 
@@ -115,6 +124,9 @@ class Hypercube(GraphSettings):
 
     def unfit_several(self, workers: int) -> str | None:
         return f"needs a power of two of workers, and there are {workers}" if workers & (workers - 1) else None
+
+    def links_each(self, workers: int) -> float:
+        return workers.bit_length() - 1
 
     def graph_of_several(self, workers: int, seed: int) -> nx.Graph:
         import networkx as nx

@@ -83,6 +83,9 @@ class Matchings(TopologySettings):
         unfit = self.base.unfit(workers)
         return f"its base, {self.base.name}: {unfit}" if unfit else None
 
+    def links_each(self, workers: int) -> float:
+        return self.activation_probability * self.base.links_each(workers)
+
     def build(self, workers: int, seed: int) -> Topology:
         return ActiveMatchings(self, workers, seed)
 
