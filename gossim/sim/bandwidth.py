@@ -11,7 +11,7 @@ from pydantic import Discriminator, Tag
 
 from ..fields import AS_TUPLE, Frozen, Positive, number_or
 from ..rng import Purpose
-from .delays import AnyLaw, Law
+from .delays import Law, LawOfRates
 
 if TYPE_CHECKING:
     from .trace import Device
@@ -39,7 +39,7 @@ else:
     Rate = Annotated[
         Annotated[Positive | None, Tag("the same for all")]
         | Annotated[tuple[Positive, ...], AS_TUPLE, Tag("one each")]
-        | Annotated[AnyLaw, Tag("a law")],
+        | Annotated[LawOfRates, Tag("a law")],
         Discriminator(_kind),
     ]
 

@@ -108,7 +108,7 @@ class Availability(Fault):
 def read_outages(file: str) -> dict[int, list[tuple[float, float]]]:
     """From worker to its `(down_s, up_s)`. Raises InputError, naming file and line."""
     outages: dict[int, list[tuple[float, float]]] = {}
-    for line, (worker, down, up) in read_columns(file, ("worker", "down_s", "up_s")):
+    for line, (worker, down, up) in read_columns(file, ("worker", "down_s", "up_s"), may_be_empty=("up_s",)):
         place = f"{file}, line {line}"
         if not (worker.isdecimal() and len(worker) < 10):
             raise InputError(f"{place}: worker = {worker!r}: must be a whole number >= 0")

@@ -78,15 +78,15 @@ def latency_s(model: float | Law | LatencyMatrix | Regions, sender: int, receive
 @remembered
 def read_matrix(file: str) -> tuple[tuple[float, ...], ...]:
     """A square matrix of seconds >= 0, `(workers, workers)`. Raises InputError, naming file, line and column."""
-    rows, matrix = [row for _, row in read_lines(file)], []
+    rows, matrix = read_lines(file), []
     if not rows:
         raise InputError(f"{file}: is empty")
-    for line, row in enumerate(rows, start=1):
+    for own, (line, row) in enumerate(rows, start=1):
         if len(row) != len(rows):
             raise InputError(f"{file}, line {line}: has {len(row)} columns, and the file has {len(rows)} rows")
         matrix.append(
             tuple(
-                0.0 if n == line else number(text, SECONDS, f"{file}, line {line}, column {n}: ")
+                0.0 if n == own else number(text, SECONDS, f"{file}, line {line}, column {n}: ")
                 for n, text in enumerate(row, start=1)
             )
         )
