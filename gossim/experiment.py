@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from . import provenance
+from .cautions import log_warnings
 from .columns import TABLES
 from .errors import Diverged, InputError, RunError, told
 from .files import undisturbed
@@ -239,6 +240,7 @@ def run(
     watch = Unwatched() if stopwatch is None else stopwatch
     with watch.share("preparing"):
         settings = scenario if isinstance(scenario, Scenario) else load(scenario)
+        log_warnings(settings.warnings)
         ready = Experiment(settings, device, executor, gradients, stopwatch)
     results = ready.run(store, progress)
     if store:

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from ..errors import RunError
-from .shared import INTERRUPTED, Changes, ScenarioFile, new_console, set_values
+from .shared import INTERRUPTED, Changes, ScenarioFile, new_console, set_values, show_warnings
 
 
 def sweep(
@@ -28,6 +28,7 @@ def sweep(
     wanted = set_values(changes)
     source = f"{scenario} with {', '.join(wanted)}" if wanted else str(scenario)
     described = Sweep.parse(changed(read(scenario), wanted, source), source)
+    show_warnings(described.warnings, quiet)
     store = out or Path("runs") / scenario.stem
     notes = new_console(stderr=True, quiet=quiet)
     from .. import sweeping

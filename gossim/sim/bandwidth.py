@@ -51,6 +51,13 @@ class UpDown(Frozen):
     up: Rate
     down: Rate
 
+    def beyond(self, workers: int) -> str | None:
+        """What is said of a worker that is not among so many, in words; None if nothing is."""
+        for name, rate in (("up", self.up), ("down", self.down)):
+            if isinstance(rate, tuple) and len(rate) > workers:
+                return f"{name} has {len(rate)} numbers"
+        return None
+
     def unfit(self, workers: int) -> str | None:
         for name, rate in (("up", self.up), ("down", self.down)):
             if isinstance(rate, tuple) and len(rate) < workers:

@@ -208,7 +208,9 @@ def measured_in(wanted: str | None) -> AfterValidator:
 
 
 if TYPE_CHECKING:
-    LawOfNumbers = LawOfRates = AnyLaw = Law
+    AnyLaw = Law
+    LawOfRates = Law
+    LawOfNumbers = Law
     ComputeTime = float | Law | str
 else:
     _Law = chosen_by("distribution", LAWS, Distribution.model_validate)

@@ -33,6 +33,11 @@ class LatencyMatrix(Frozen):
     def between(self, sender: int, receiver: int, seed: int) -> float:
         return read_matrix(self.matrix)[sender][receiver]
 
+    def beyond(self, workers: int) -> str | None:
+        """What is said of a worker that is not among so many, in words; None if nothing is."""
+        rows = read_lines(self.matrix)
+        return f"{self.matrix}, line {rows[workers][0]}: is a row of worker {workers}" if len(rows) > workers else None
+
     def unfit(self, workers: int) -> str | None:
         size = len(read_matrix(self.matrix))
         return f"has {size} rows, and there are {workers} workers" if size < workers else None
@@ -41,7 +46,7 @@ class LatencyMatrix(Frozen):
 class Regions(Frozen):
     """Workers in groups, with one latency `within_s` a group and another `between_s` groups.
 
-    Every worker is in one region; numbers beyond the workers of an arm are left out.
+    Every worker is in one region. An arm with fewer workers than another has the first of them.
     """
 
     regions: Annotated[tuple[Indices, ...], AS_TUPLE]
@@ -59,6 +64,11 @@ class Regions(Frozen):
     def between(self, sender: int, receiver: int, seed: int) -> float:
         together = any(sender in region and receiver in region for region in self.regions)
         return self.within_s if together else self.between_s
+
+    def beyond(self, workers: int) -> str | None:
+        """What is said of a worker that is not among so many, in words; None if nothing is."""
+        first = next((worker for region in self.regions for worker in region if worker >= workers), None)
+        return None if first is None else f"regions has {first}"
 
     def unfit(self, workers: int) -> str | None:
         members = {worker for region in self.regions for worker in region}
