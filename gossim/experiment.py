@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from . import provenance
+from .cautions import log_warnings
 from .columns import TABLES
 from .errors import Diverged, InputError, RunError, told
 from .estimates.limits import refuse_the_impossible
@@ -279,6 +280,7 @@ def run(
     watch = Unwatched() if stopwatch is None else stopwatch
     with watch.share("preparing"):
         settings = scenario if isinstance(scenario, Scenario) else load(scenario)
+        log_warnings(settings.warnings)
         ready = Experiment(settings, device, executor, gradients, stopwatch, limits)
     if store is None:
         return ready.run(None, progress)

@@ -15,11 +15,13 @@ import yaml
 from pydantic import PrivateAttr, model_validator
 
 from . import yaml12
+from .cautions import cautions
 from .errors import ScenarioError
-from .fields import must
+from .fields import must, named
 from .merging import difference, merged_arm, put
 from .settings import Arm, Settings, Target
 from .trust import OWN, Trust, present, trusting
+from .unused import unused
 from .validation import Problem, broken_at, problems, shown_name
 
 LARGEST_SEED = 2**62
@@ -46,17 +48,22 @@ TITLE_RULE = f"a text of at most {LONGEST_TITLE:,} characters, without control c
 
 
 class Shared(Settings):
-    """A scenario without its arms."""
+    """A scenario without its arms.
+
+    `unused`: what becomes of a scenario that says something of workers that no arm has, or a fraction that chooses
+    nobody: `refuse` it, or `warn`.
+    """
 
     title: Annotated[str, must(TITLE_RULE, _title)] = ""
     seed: Annotated[int, must(f"a whole number from 0 to {LARGEST_SEED}", lambda n: 0 <= n <= LARGEST_SEED)] = 0
     repeats: Annotated[int, must(f"a whole number from 1 to {LARGEST_SEED}", lambda n: 1 <= n <= LARGEST_SEED)] = 1
     target: Target | None = None
+    unused: Annotated[str, named("way to treat what no arm uses", ("refuse", "warn"))] = "refuse"
 
     @model_validator(mode="after")
     def _target_is_measured(self) -> Self:
         for measure, goal in self.target or ():
-            if goal is not None and (self.problem is None or measure not in self.problem.model.measures):
+            if goal is not None and not self.measures(measure):
                 whose = f"the model '{self.problem.model.name}'" if self.problem else "no problem"
                 raise broken_at(("target", measure), goal, f"{whose} has none")
         return self
@@ -92,9 +99,23 @@ class Scenario(Shared):
         """Those of all repetitions, in order."""
         return range(self.seed, self.seed + self.repeats)
 
+    @property
+    def warnings(self) -> list[str]:
+        """What may not be meant, `path = value: what it comes to`, though nothing is wrong with it."""
+        return [str(problem) for problem in cautions(self)]
+
     @classmethod
-    def parse(cls, data: Any, source: str = "scenario") -> Scenario:
-        """A scenario from the mapping that a file holds. Raises ScenarioError with all that is wrong with it."""
+    def parse(cls, data: Any, source: str = "scenario", alone: bool = True) -> Scenario:
+        """A scenario from the mapping that a file holds.
+
+        Args:
+            data: The mapping.
+            source: What messages call it.
+            alone: Whether nothing but its arms can have a use for what it says; another point of a sweep might.
+
+        Raises:
+            ScenarioError: With all that is wrong with it.
+        """
         if not isinstance(data, Mapping):
             raise ScenarioError(source, ["must be a mapping of keys to values, as `title: ...` makes one"])
         if "sweep" in data:
@@ -130,6 +151,8 @@ class Scenario(Shared):
             raise ScenarioError(source, [str(Problem(("trace",), shared["trace"], rule))])
         scenario = cls.model_validate({**shared, "arms": merged})
         scenario._written, scenario._trust = copy.deepcopy(dict(data)), present()
+        if alone and present().files and scenario.unused == "refuse" and (idle := unused([scenario])):
+            raise ScenarioError(source, [str(problem) for problem in idle])
         return scenario
 
     def to_data(self) -> dict[str, Any]:

@@ -142,6 +142,10 @@ class Settings(Frozen):
         """Whether compute times or bandwidths come from the trace."""
         return "trace" in (self.compute.time_s, self.network.bandwidth_bytes_per_s if self.network else None)
 
+    def measures(self, measure: str) -> bool:
+        """Whether there is such a loss or accuracy."""
+        return self.problem is not None and measure in self.problem.model.measures
+
     @property
     def samples_per_gradient(self) -> int | None:
         """Samples that a worker of the trace computes on for one gradient; None where nothing says so."""
@@ -161,14 +165,18 @@ class Arm(Settings):
 
     algorithm: AnyAlgorithm
 
+    @property
+    def nodes(self) -> int:
+        """The workers, and the servers after them."""
+        return self.workers + (self.algorithm.servers if self.workers > 1 else 0)
+
     @model_validator(mode="after")
     def _algorithm_fits(self) -> Self:
         if not trust.present().files:
             return self
-        servers = self.algorithm.servers if self.workers > 1 else 0
-        self._network_fits(self.workers + servers)
-        if self.trace is not None and self.uses_trace and self.trace.unfit(self.workers + servers):
-            raise broken_at(("trace",), self.trace.file, f"{self.trace.unfit(self.workers + servers)} and a server")
+        self._network_fits(self.nodes)
+        if self.trace is not None and self.uses_trace and self.trace.unfit(self.nodes):
+            raise broken_at(("trace",), self.trace.file, f"{self.trace.unfit(self.nodes)} and a server")
         unfit = self.algorithm.unfit(self)
         if unfit:
             raise broken_at(("algorithm",), self.algorithm.model_dump(mode="json"), unfit)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import pandas as pd
 
+from .cautions import log_warnings
 from .errors import InputError, RunError
 from .estimates.limits import refuse_impossible_points
 from .files import undisturbed
@@ -92,6 +93,8 @@ def sweep(
         described = Sweep.parse({**scenario.written(), **({} if over is None else {"sweep": dict(over)})})
     else:
         described = scenario
+    if described is not scenario:  # who made the sweep has its warnings
+        log_warnings(described.warnings)
     if jobs is not None and (type(jobs) is not int or jobs < 1):
         raise InputError(f"jobs = {jobs}: must be a whole number >= 1")
     if limits:

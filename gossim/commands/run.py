@@ -9,7 +9,7 @@ import typer
 
 from ..errors import InputError, RunError
 from ..profiling import Stopwatch, Unwatched
-from .shared import INTERRUPTED, Changes, NoLimits, ScenarioFile, new_console, permit_imports, set_values
+from .shared import INTERRUPTED, Changes, NoLimits, ScenarioFile, new_console, permit_imports, set_values, show_warnings
 
 if TYPE_CHECKING:
     from ..scenario import Scenario
@@ -41,6 +41,7 @@ def run(
 
         store = RunDirectory(out or Path("runs") / scenario.stem)
     store.refuse_overwriting(force)
+    show_warnings(settings.warnings, quiet)
     console, notes = new_console(quiet=quiet), new_console(stderr=True, quiet=quiet)
     if long:
         notes.print(f"this will take {long}, as estimated", highlight=False, markup=False)

@@ -68,6 +68,13 @@ def permit_imports() -> None:
         sys.path.insert(0, "")
 
 
+def show_warnings(warnings: list[str], quiet: bool = False) -> None:
+    """Print them on the standard error stream."""
+    console = new_console(stderr=True, quiet=quiet, soft_wrap=True)
+    for warning in warnings:
+        console.print(f"warning: {warning}", highlight=False, markup=False)
+
+
 def new_console(**options: Any) -> Console:
     from rich.console import Console
 

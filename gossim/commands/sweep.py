@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from ..errors import RunError
-from .shared import INTERRUPTED, Changes, NoLimits, ScenarioFile, new_console, permit_imports, set_values
+from .shared import INTERRUPTED, Changes, NoLimits, ScenarioFile, new_console, permit_imports, set_values, show_warnings
 
 
 def sweep(
@@ -32,6 +32,7 @@ def sweep(
     described = Sweep.parse(changed(read(scenario), wanted, source), source)
     from ..estimates.limits import refuse_impossible_points
 
+    show_warnings(described.warnings, quiet)
     store = out or Path("runs") / scenario.stem
     notes = new_console(stderr=True, quiet=quiet)
     long = None if no_limits else refuse_impossible_points(described.points)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from .shared import Imports, ScenarioFile, new_console, permit_imports
+from .shared import Imports, ScenarioFile, permit_imports, show_warnings
 
 if TYPE_CHECKING:
     from ..grid import Point
@@ -23,33 +23,30 @@ def validate(scenario: ScenarioFile, imports: Imports = False) -> None:
         permit_imports()
     data = read(scenario)
     with trusting(Trust(imports=imports)):
-        settings, points, swept = _described(data, str(scenario))
+        settings, points, swept, warnings = _described(data, str(scenario))
         scenarios = [point.scenario for point in points] or [settings]
         if imports:
             _import_models(scenarios)
-        warning = _warning(settings, points)
+        show_warnings([*warnings, *_cost(settings, points)])
     arms = ", ".join(settings.arms)
     print(f"{scenario}: valid{swept}; arms {arms}; {settings.repeats} seed(s) from {settings.seed}")
-    unchecked = sorted(
-        {name for each in [point.scenario for point in points] or [settings] for name in each.own_code()}
-    )
+    unchecked = sorted({name for each in scenarios for name in each.own_code()})
     if unchecked and not imports:
         print(f"not imported, and so not checked: {', '.join(unchecked)} (--import does, and runs their code)")
-    if warning:
-        new_console(stderr=True, soft_wrap=True, highlight=False).print(f"warning: {warning}", markup=False)
 
 
-def _described(data: Any, source: str) -> tuple[Scenario, tuple[Point, ...], str]:
-    """The scenario, the points of a sweep, and what is said of the sweep."""
+def _described(data: Any, source: str) -> tuple[Scenario, tuple[Point, ...], str, list[str]]:
+    """The scenario, the points of a sweep, what is said of the sweep, and warnings."""
     if isinstance(data, dict) and "sweep" in data:
         from ..grid import Sweep
 
         described = Sweep.parse(data, source)
         swept = f"; a sweep of {len(described.points)} points over {', '.join(described.keys)}"
-        return described.scenario, described.points, swept
+        return described.scenario, described.points, swept, described.warnings
     from ..scenario import Scenario
 
-    return Scenario.parse(data, source), (), ""
+    settings = Scenario.parse(data, source)
+    return settings, (), "", settings.warnings
 
 
 def _import_models(scenarios: list[Scenario]) -> None:
@@ -62,7 +59,7 @@ def _import_models(scenarios: list[Scenario]) -> None:
                 arm.problem.model.imported()
 
 
-def _warning(settings: Scenario, points: tuple[Point, ...]) -> str | None:
+def _cost(settings: Scenario, points: tuple[Point, ...]) -> list[str]:
     """What to say of a run that takes long, or that this machine cannot do."""
     from ..errors import InputError
     from ..estimates.limits import refuse_impossible_points, refuse_the_impossible
@@ -70,5 +67,5 @@ def _warning(settings: Scenario, points: tuple[Point, ...]) -> str | None:
     try:
         long = refuse_impossible_points(points) if points else refuse_the_impossible(settings)
     except InputError as error:
-        return f"`gossim run` refuses it here: {error}"
-    return long and f"it will take {long}, as estimated"
+        return [f"`gossim run` refuses it here: {error}"]
+    return [f"it will take {long}, as estimated"] if long else []

@@ -7,9 +7,9 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from statistics import NormalDist
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import ConfigDict, model_validator
+from pydantic import AfterValidator, ConfigDict, model_validator
 
 from .. import trust
 from ..errors import InputError, RunError, nearest
@@ -17,7 +17,8 @@ from ..fields import AtLeastATick, Frozen, NonNegative, Positive, chosen_by, num
 from ..later import np
 from ..rng import Purpose, in_blocks
 from ..tabular import POSITIVE, read_numbers, remembered
-from ..validation import broken
+from ..units import GRADIENTS, UNITS, refusal, says_nothing, stated, unit_of
+from ..validation import broken, broken_at
 
 POSITIVE_INSTEAD = "lognorm, gamma, expon, weibull_min or truncnorm"
 
@@ -184,11 +185,16 @@ class ShiftedExponential(Law):
 
 
 class Empirical(Law):
-    """Measured durations: the numbers of one column of a CSV file, in seconds, drawn with replacement."""
+    """What was measured: the numbers of one column of a CSV file, drawn with replacement.
+
+    They are in seconds, bandwidths in bytes per second, unless `unit` says in which unit they are: then they are
+    converted. A column whose name states another unit is refused without it.
+    """
 
     distribution: Literal["empirical"] = "empirical"
     file: str
     column: str
+    unit: Annotated[str, unit_of()] | None = None
 
     @model_validator(mode="after")
     def _holds_durations(self) -> Empirical:
@@ -201,30 +207,64 @@ class Empirical(Law):
         return self
 
     def quantile(self, share: float) -> float:
-        ordered = _sorted_column(self.file, self.column)
+        ordered = _sorted_column(self.file, self.column, self._factor)
         return ordered[int(share * len(ordered))]
 
     def draw(self, generator: np.random.Generator, count: int) -> np.ndarray:
-        return generator.choice(read_column(self.file, self.column), size=count)
+        return generator.choice(read_column(self.file, self.column, self._factor), size=count)
+
+    @property
+    def _factor(self) -> float:
+        """From the file's unit to gossim's."""
+        return UNITS[self.unit].factor if self.unit else 1.0
 
 
 @remembered
-def read_column(file: str, column: str) -> tuple[float, ...]:
-    """The positive numbers in that column of a CSV file with a header. Raises InputError, naming file and line."""
-    return tuple(value for (value,) in read_numbers(file, (column,), POSITIVE))
+def read_column(file: str, column: str, factor: float = 1.0) -> tuple[float, ...]:
+    """The positive numbers in that column of a CSV file with a header, times `factor`. Raises InputError, naming file
+    and line."""
+    return tuple(value * factor for (value,) in read_numbers(file, (column,), POSITIVE))
 
 
 @remembered
-def _sorted_column(file: str, column: str) -> list[float]:
-    return sorted(read_column(file, column))
+def _sorted_column(file: str, column: str, factor: float) -> list[float]:
+    return sorted(read_column(file, column, factor))
 
 
 LAWS: dict[str, type[Law]] = {"shifted_exponential": ShiftedExponential, "empirical": Empirical}
 """Laws that scipy does not have; any other name is looked up in `scipy.stats`."""
 
+
+def measured_in(wanted: str | None) -> AfterValidator:
+    """A law whose numbers, where they come from a file, are in the unit `wanted`; None: pure numbers."""
+
+    def check(law: Law) -> Law:
+        if not isinstance(law, Empirical):
+            return law
+        if wanted is None:
+            says = law.unit or next(iter(stated(law.column).units), None)
+            wrong = f"says {says}, in {law.file}, and a factor has no unit" if says else None
+        elif law.unit and UNITS[law.unit].quantity != UNITS[wanted].quantity:
+            raise broken_at(("unit",), law.unit, f"is no unit of {UNITS[wanted].quantity}")
+        elif law.unit is None and says_nothing(law.column):
+            wrong = None  # what is documented holds, and the scenario warns of it
+        else:
+            wrong = refusal(law.column, law.file, wanted, law.unit, "unit: {}", GRADIENTS)
+        if wrong:
+            raise broken_at(("unit",) if law.unit and wanted is None else ("column",), law.column, wrong)
+        return law
+
+    return AfterValidator(check)
+
+
 if TYPE_CHECKING:
     AnyLaw = Law
+    LawOfRates = Law
+    LawOfNumbers = Law
     ComputeTime = float | Law | str
 else:
-    AnyLaw = chosen_by("distribution", LAWS, Distribution.model_validate)
+    _Law = chosen_by("distribution", LAWS, Distribution.model_validate)
+    AnyLaw = Annotated[_Law, measured_in("s")]
+    LawOfRates = Annotated[_Law, measured_in("B/s")]
+    LawOfNumbers = Annotated[_Law, measured_in(None)]
     ComputeTime = number_or(AtLeastATick, AnyLaw, word="trace")

@@ -44,6 +44,10 @@ class TopologySettings(Frozen):
         to talk to, can under any topology."""
         return self.unfit_several(workers) if workers > 1 else None
 
+    def beyond(self, workers: int) -> str | None:
+        """What is said of a worker that is not among so many, in words; None if nothing is."""
+        return None
+
     def unfit_several(self, workers: int) -> str | None:
         return None
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from pydantic import model_validator
 
@@ -10,6 +10,7 @@ from ... import trust
 from ...errors import InputError
 from ...tabular import remembered
 from ...validation import broken, broken_at
+from ..chosen import from_one
 from .base import GraphSettings, parts
 from .mixing import DIRECTED_MIXING
 
@@ -24,7 +25,8 @@ class EdgeList(GraphSettings):
     """The links that a file lists, `i,j` or `i j` a line (# begins a comment); if `directed`, i sends to j only, and
     the mixing is uniform or push_sum.
 
-    Links of numbers beyond the workers of an arm are left out. What is left must be connected.
+    An arm with fewer workers than another has the links between those that it has, which must be connected. A link that
+    stands there twice is one.
     """
 
     name: Literal["edge_list"] = "edge_list"
@@ -52,6 +54,14 @@ class EdgeList(GraphSettings):
     def is_directed(self) -> bool:
         return self.directed
 
+    def beyond(self, workers: int) -> str | None:
+        links = _links(self.file)
+        link = next((link for link in links if max(link.i, link.j) >= workers), None)
+        if link is None:
+            return None
+        hint = from_one({worker for each in links for worker in (each.i, each.j)}, workers)
+        return f"{self.file}, line {link.line}: links {link.i} and {link.j}{hint}"
+
     def unfit_several(self, workers: int) -> str | None:
         graph = self.graph_of_several(workers, seed=0)
         linked = {worker for link in graph.edges for worker in link}
@@ -73,12 +83,21 @@ class EdgeList(GraphSettings):
         return graph
 
 
+class _Link(NamedTuple):
+    line: int
+    i: int
+    j: int
+
+
 @remembered
 def read_edges(file: str) -> tuple[tuple[int, int], ...]:
-    """The links in that file. Raises InputError, naming file and line.
+    """The links in that file. Raises InputError, naming file and line."""
+    return tuple((link.i, link.j) for link in _links(file))
 
-    networkx reads such files too, but passes over lines that it does not understand.
-    """
+
+@remembered
+def _links(file: str) -> tuple[_Link, ...]:
+    """networkx reads such files too, but passes over lines that it does not understand."""
     try:
         with open(file, encoding="utf-8-sig") as lines:
             rows = [line.partition("#")[0].replace(",", " ").split() for line in lines]
@@ -93,7 +112,7 @@ def read_edges(file: str) -> tuple[tuple[int, int], ...]:
         i, j = map(int, row)
         if i == j:
             raise InputError(f"{file}, line {line}: links worker {i} to itself")
-        edges.append((i, j))
+        edges.append(_Link(line, i, j))
     if not edges:
         raise InputError(f"{file}: lists no links")
     return tuple(edges)

@@ -68,6 +68,9 @@ class Matchings(TopologySettings):
     def is_static(self) -> bool:
         return False
 
+    def beyond(self, workers: int) -> str | None:
+        return self.base.beyond(workers)
+
     @model_validator(mode="after")
     def _base_is_symmetric(self) -> Matchings:
         if self.base.is_directed:
