@@ -12,12 +12,12 @@ import typer
 from .commands.list_ import list_
 from .commands.plot import plot
 from .commands.run import run
-from .commands.shared import INTERRUPTED, new_console, printable
+from .commands.shared import INTERRUPTED, new_console
 from .commands.sweep import sweep
 from .commands.trace import trace
 from .commands.validate import validate
 from .commands.weights import weights
-from .errors import InputError, RunError
+from .errors import InputError, RunError, printable
 from .files import ENDING
 
 app = typer.Typer(

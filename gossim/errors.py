@@ -38,6 +38,11 @@ def told(error: BaseException) -> str:
     return f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
 
 
+def printable(text: str) -> str:
+    """`text` without what a terminal would obey: control characters are shown as they stand in Python, `\\x1b`."""
+    return "".join(c if c.isprintable() or c in "\n\t" else repr(c)[1:-1] for c in text)
+
+
 MANY = 20
 """Names that are too many for a line."""
 

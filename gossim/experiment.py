@@ -229,10 +229,9 @@ class Experiment:
         except OSError as error:
             told = f"{store.path}: cannot be written: {error.strerror or error}"
             runs = self.manifest["runs"][:recorded]
-            left = {**self.manifest, "status": "failed", "error": told, "recorded": recorded, "runs": runs}
-            self.manifest["recorded"] = recorded
+            self.manifest |= {"status": "failed", "error": told, "recorded": recorded}
             with suppress(OSError):
-                store.write_manifest(left)
+                store.write_manifest({**self.manifest, "runs": runs})
             raise RunError(told) from None
 
 

@@ -93,12 +93,12 @@ class RunDirectory:
             return
         if not self.path.is_dir():
             raise InputError(f"{self.path}: is not a directory; choose another with --out")
-        if (self.path / LOCK).exists():
-            with self.reserved():
-                pass
         status = self._status()
         if status is None and self._others():
             raise InputError(f"{self.path}: holds other files and no run; choose another directory with --out")
+        if (self.path / LOCK).exists():
+            with self.reserved():
+                pass
         if status in ("complete", "running") and not force:
             what = "a complete run" if status == "complete" else "a run that is under way or was cut off"
             raise InputError(f"{self.path}: holds {what}; replace it with --force or choose another with --out")

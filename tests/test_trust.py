@@ -16,7 +16,8 @@ from typer.testing import CliRunner
 import gossim
 from gossim.cli import app
 from gossim.errors import InputError
-from gossim.results import Results
+from gossim.experiment import Experiment
+from gossim.results import Results, RunDirectory
 from gossim.scenario import Scenario
 
 OWN = '''
@@ -71,6 +72,14 @@ DATA: dict[str, Any] = {**BASE, "until": {"time_s": 1.0}, "arms": ARMS}
 TINY = {"model": {"name": "marking:tiny"}, "data": {"name": "digits"}, "batch_size": 4}
 
 
+@pytest.fixture(autouse=True)
+def cheap_figures(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """None, where it is no matter what is drawn."""
+    if "drawn" not in request.function.__name__:
+        monkeypatch.setattr(Results, "plot", lambda *_, **__: {})
+        monkeypatch.setattr("gossim.plots.draw_weights", lambda *_: {})
+
+
 @pytest.fixture
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder in which the module `marking` leaves a file when it is imported, and where one stands."""
@@ -104,7 +113,7 @@ def recorded(here: Path, data: dict[str, Any]) -> Path:
     """A run directory, made by somebody who has the module."""
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(here)
-        gossim.run(Scenario.parse(data), out=here / "run")
+        Experiment(Scenario.parse(data)).run(RunDirectory(here / "run"))
     assert imported(here)
     return here / "run"
 
@@ -195,10 +204,8 @@ def test_the_clock_of_a_model_of_ones_own_needs_it_for_its_size_alone(here: Path
     assert command("weights", run, "--import")[0] == 0
     assert imported(here)
     sys.path[:] = [path for path in sys.path if path]
-    gossim.run(
-        Scenario.parse({**data, "network": {**BASE["network"], "message_bytes": 5200}}), out=run, force=True,
-        gradients=False,
-    )  # fmt: skip
+    known = Scenario.parse({**data, "network": {**BASE["network"], "message_bytes": 5200}})
+    Experiment(known, gradients=False).run(RunDirectory(run))
     imported(here)
     assert command("weights", run)[0] == 0
     assert not imported(here)
@@ -220,7 +227,7 @@ def test_servers_of_an_algorithm_that_is_not_imported_are_taken_from_the_timelin
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(here)
         arms = {"down": {"algorithm": {"name": "downpour"}}}
-        gossim.run(Scenario.parse({**DATA, "arms": arms}), out=here / "run")
+        Experiment(Scenario.parse({**DATA, "arms": arms})).run(RunDirectory(here / "run"))
     known = (here / "run" / "trace.json", command("trace", here / "run"))[0].read_text()
     path = here / "run" / "scenario.yaml"
     path.write_text(path.read_text().replace("name: downpour", "name: somebodys:Downpour"))
@@ -237,17 +244,18 @@ def test_files_that_a_recorded_scenario_names_are_not_opened(here: Path) -> None
     (here / "devices.csv").write_text("ms_per_sample,upload_bits_per_s,download_bits_per_s\n" + "10,8e5,8e5\n" * 4)
     files = {
         "compute": {"time_s": {"distribution": "empirical", "file": "times.csv", "column": "seconds"}},
-        "faults": [{"name": "availability", "file": "down.csv", "parameters": "keep"}],
+        "faults": [{"name": "availability", "file": "down.csv", "parameters": "kept"}],
         "topology": {"name": "edge_list", "file": "links.csv"},
         "trace": {"file": "devices.csv", "samples_per_gradient": 1},
         "network": {"latency_s": {"matrix": "matrix.csv"}, "bandwidth_bytes_per_s": "trace"},
     }
-    results = gossim.run(Scenario.parse({**DATA, **files, "arms": {"push": ARMS["push"]}}), out=here / "run")
+    described = Scenario.parse({**DATA, **files, "arms": {"push": ARMS["push"]}})
+    Experiment(described).run(RunDirectory(here / "run"))
     assert command("weights", here / "run")[0] == 0
     for path in here.glob("*.csv"):
         path.unlink()
     opened = Results.open(here / "run")
-    assert opened.scenario.to_data() == results.scenario.to_data()
+    assert opened.scenario.to_data() == described.to_data()
     for name in ("plot", "trace"):
         status, told = command(name, here / "run")
         assert status == 0, told
@@ -268,7 +276,8 @@ def test_as_a_process_with_the_module_on_its_path(here: Path) -> None:
 
 def test_texts_in_a_csv_are_no_formulas(here: Path) -> None:
     arms = dict.fromkeys(("=1+cmd|A0", "+x", "-x", "@x", "x=1"), ARMS["push"])
-    gossim.run(Scenario.parse({**DATA, "arms": arms, "until": {"time_s": 0.4}}), out=here / "run")
+    described = Scenario.parse({**DATA, "arms": arms, "until": {"time_s": 0.4}})
+    Experiment(described).run(RunDirectory(here / "run"))
     assert command("weights", here / "run", "--out", "w.csv")[0] == 0
     table = pd.read_csv(here / "w.csv")
     assert list(table["arm"].unique()) == ["'=1+cmd|A0", "'+x", "'-x", "'@x", "x=1"]

@@ -52,14 +52,16 @@ def plot(
 
 def _plot(store: RunDirectory, results: Results, theory: bool, out: Path | None) -> None:
     """One run."""
-    for path in store.write_figures(results.plot(theory=theory), out):
-        print(path)
+    without = {}
     if theory:
         from ..plots.predicted import predictions
 
-        without = [f"{arm} ({reason})" for arm, reason in predictions(results)[1].items()]
-        if without:
-            print(f"no theory for {', '.join(without)}", file=sys.stderr)
+        without = predictions(results)[1]
+    for path in store.write_figures(results.plot(theory=theory), out):
+        print(path)
+    if without:
+        told = ", ".join(f"{arm} ({reason})" for arm, reason in without.items())
+        print(f"no theory for {told}", file=sys.stderr)
 
 
 def _plot_beside(store: RunDirectory, results: Results, other: RunDirectory, out: Path | None) -> None:

@@ -51,11 +51,6 @@ def _cut(text: str) -> str:
     return text if len(text) <= 100 else text[:97] + "..."
 
 
-def printable(text: str) -> str:
-    """`text` without what a terminal would obey: control characters are shown as they stand in Python, `\\x1b`."""
-    return "".join(c if c.isprintable() or c in "\n\t" else repr(c)[1:-1] for c in text)
-
-
 Imports = Annotated[
     bool,
     typer.Option("--import", help="Import the modules of the user's own that the scenario names: it runs their code."),
