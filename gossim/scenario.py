@@ -44,7 +44,10 @@ def _title(text: str) -> bool:
     return _writable(re.sub("[\t\n]", " ", text)) and len(text) <= LONGEST_TITLE
 
 
-TITLE_RULE = f"a text of at most {LONGEST_TITLE:,} characters, without control characters or lone surrogates"
+TITLE_RULE = (
+    "a text that UTF-8 can write, without lone surrogates, nor control characters, of at most "
+    f"{LONGEST_TITLE:,} characters"
+)
 
 
 class Shared(Settings):

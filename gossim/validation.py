@@ -114,6 +114,8 @@ def shown_name(name: object) -> str:
 
 
 LONGEST_SHOWN, MOST_SHOWN, DEEPEST_SHOWN = 80, 40, 6
+MOST_BITS = 8192
+"""Of a number that Python writes in decimal."""
 
 
 def short(value: Any) -> str:
@@ -131,6 +133,8 @@ def _beginning(value: Any, depth: int = 0) -> Any:
     """What of `value` may be shown: it may be large, and contain itself."""
     if isinstance(value, str):
         return value[: LONGEST_SHOWN + 1]
+    if isinstance(value, int) and value.bit_length() > MOST_BITS:
+        return f"{value:#x}"[: LONGEST_SHOWN + 1]
     if depth == DEEPEST_SHOWN and isinstance(value, dict | list | tuple):
         return "..."
     if isinstance(value, dict):

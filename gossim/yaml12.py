@@ -106,11 +106,12 @@ def _refuse_many_values(text: str) -> None:
 
     What else is wrong with the text is left to who reads it.
     """
-    values = 0
+    values = depth = 0
     try:
         for event in yaml.parse(text, getattr(yaml, "CLoader", yaml.SafeLoader)):
             values += isinstance(event, yaml.NodeEvent)
-            if values > MOST_VALUES:
+            depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+            if values > MOST_VALUES or depth > DEEPEST:
                 break
     except yaml.YAMLError:
         return

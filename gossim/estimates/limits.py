@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 MOST_EVENTS = 1e10
 """Of a run, all arms and seeds together; at ten microseconds each, a day."""
 
+COUNTABLE = 2.0**62
+"""Bytes: tables hold them in 64 bits."""
+
 LONG_S = 3600.0
 """Of work, above which the estimate is shown."""
 
@@ -31,11 +34,12 @@ CGROUPS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_b
 
 
 class Cost(NamedTuple):
-    """Of one arm with all seeds: what happens with each seed, the memory, and the seconds of all."""
+    """Of one arm: what happens with each seed and the bytes that it sends, the memory, and the seconds of all seeds."""
 
     events: Events
     memory: Memory
     wall_s: float
+    bytes_sent: float
 
 
 def cost(arm: Arm, seeds: int = 1, gradients: bool = True) -> Cost:
@@ -44,9 +48,11 @@ def cost(arm: Arm, seeds: int = 1, gradients: bool = True) -> Cost:
     learns = gradients and arm.problem is not None
     itemsize = 8 if arm.dtype == "float64" else 4
     named = arm.network.message_bytes if arm.network is not None else None
-    counted = events(arm, float(named or dim_of(arm, arm.problem is not None) * itemsize))
+    size = float(named or dim_of(arm, arm.problem is not None) * itemsize)
+    counted = events(arm, size)
+    sent = size * (counted.messages + counted.resent + (2 * counted.steps if arm.workers > 1 else 0.0))
     seconds = seeds * (BEGIN_S + wall_s(arm, counted) + arithmetic_s(arm, counted, learns))
-    return Cost(counted, memory(arm, counted, learns, seeds), seconds)
+    return Cost(counted, memory(arm, counted, learns, seeds), seconds, sent)
 
 
 def machine_bytes() -> float:
@@ -83,6 +89,12 @@ def refuse_the_impossible(scenario: Scenario, gradients: bool = True) -> str | N
             f"{most.events.drivers(scenario.arms[name])} in arm '{name}'"
             f"{' (repeats)' if scenario.repeats > 1 else ''}; --no-limits runs it all the same"
         )
+    for name, each in costs.items():
+        if not each.bytes_sent <= COUNTABLE:
+            raise InputError(
+                f"arm '{name}': would send some {each.bytes_sent:.2g} bytes, more than tables can count "
+                "(network.message_bytes, problem.model, until, workers)"
+            )
     seconds = sum(each.wall_s for each in costs.values())
     if seconds <= LONG_S:
         return None

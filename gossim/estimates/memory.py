@@ -58,7 +58,10 @@ def memory(arm: Arm, counted: Events, learns: bool, seeds: int) -> Memory:
         "for Python and its packages": (BASE_BYTES + (TORCH_BYTES if learns else 0), "the scenario"),
         "for workers": (workers * (WORKER_BYTES + (LEARNING_BYTES if learns else 0)), "workers"),
         "for links": (_links_written(arm) * LINK_BYTES, "topology, workers"),
-        "for messages under way": (_under_way(arm, counted) * (MESSAGE_BYTES + row_bytes), "network, workers"),
+        "for messages under way": (
+            _under_way(arm, counted) * (MESSAGE_BYTES + row_bytes),
+            "network, workers, compute.time_s",
+        ),
         "for tables": (seeds * per_seed, "probe.every_s, workers, until, repeats"),
     }
     if learns:

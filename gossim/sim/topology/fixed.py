@@ -80,7 +80,8 @@ class Grid(GraphSettings):
         return rows, workers // rows
 
     def links_each(self, workers: int) -> float:
-        return min(4, workers - 1)
+        rows = workers**0.5 if self.rows is None else self.rows
+        return 4 - 2 / rows - 2 * rows / workers
 
     def graph_of_several(self, workers: int, seed: int) -> nx.Graph:
         import networkx as nx
@@ -100,6 +101,9 @@ class Torus(Grid):
     regular: ClassVar[bool] = True
     periodic: ClassVar[bool] = True
     name: Literal["torus"] = "torus"  # type: ignore[assignment]
+
+    def links_each(self, workers: int) -> float:
+        return min(4, workers - 1)
 
 
 class Star(GraphSettings):
