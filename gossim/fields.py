@@ -150,8 +150,19 @@ AtLeastATick = Annotated[Positive, _A_TICK]
 Fraction01 = Annotated[float, must("in [0, 1)", lambda x: 0 <= x < 1)]
 LARGEST = 2**62
 _BOUNDED = must("at most 2**62", lambda n: n <= LARGEST)
-Count = Annotated[int, must("a whole number >= 1", lambda n: n >= 1), _BOUNDED]
-Index = Annotated[int, must("a whole number >= 0", lambda n: n >= 0), _BOUNDED]
+
+LARGEST_EXACT = 2.0**53
+"""Up to here a number with a point or an exponent is the one that was written."""
+
+
+def _whole(value: Any) -> Any:
+    """`1e3`, which YAML reads as a fractional number, as the whole number that it is; anything else as it is."""
+    return int(value) if type(value) is float and value.is_integer() and abs(value) <= LARGEST_EXACT else value
+
+
+Whole = Annotated[int, BeforeValidator(_whole)]
+Count = Annotated[Whole, must("a whole number >= 1", lambda n: n >= 1), _BOUNDED]
+Index = Annotated[Whole, must("a whole number >= 0", lambda n: n >= 0), _BOUNDED]
 
 # Strict pydantic refuses a list where a tuple is wanted; YAML has only lists, and only a tuple is frozen.
 AS_TUPLE = BeforeValidator(lambda value: tuple(value) if isinstance(value, list) else value)

@@ -43,6 +43,12 @@ class Point:
         """By which its run is found again: of the scenario as resolved, whatever the sweep around it."""
         return hashlib.sha256(json.dumps(self.scenario.to_data()).encode()).hexdigest()[:16]
 
+    @property
+    def runs(self) -> str:
+        """What decides what is measured: the arms with all that they have, and no more."""
+        kept = self.scenario.model_dump(mode="json", include={"arms", "seed", "repeats", "target"})
+        return hashlib.sha256(json.dumps(kept).encode()).hexdigest()
+
     def __str__(self) -> str:
         return _told(self.values)
 
@@ -86,11 +92,12 @@ class Sweep:
         if idle:
             raise ScenarioError(source, [str(problem) for problem in idle])
         points = [_alone(point, source) for point in points]
-        names: dict[str, Point] = {}
+        runs: dict[str, Point] = {}
         for point in points:
-            if point.name in names:
-                raise ScenarioError(source, [f"sweep: {names[point.name]} and {point} are the same run"])
-            names[point.name] = point
+            other = runs.setdefault(point.runs, point)
+            if other is not point:
+                own = "" if point.name == other.name else ": every arm has its own of what differs"
+                raise ScenarioError(source, [f"sweep: {other} and {point} are the same run{own}"])
         return cls(tuple(grid), tuple(points), {**copy.deepcopy(base), "sweep": grid})
 
     @property

@@ -7,7 +7,7 @@ import errno
 import os
 import re
 import stat
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Self
 
@@ -17,8 +17,8 @@ from pydantic import PrivateAttr, model_validator
 from . import yaml12
 from .cautions import cautions
 from .errors import ScenarioError
-from .fields import must, named
-from .merging import difference, merged_arm, put
+from .fields import Whole, must, named
+from .merging import at, difference, merged_arm, put
 from .settings import Arm, Settings, Target
 from .trust import OWN, Trust, present, trusting
 from .unused import unused
@@ -58,8 +58,8 @@ class Shared(Settings):
     """
 
     title: Annotated[str, must(TITLE_RULE, _title)] = ""
-    seed: Annotated[int, must(f"a whole number from 0 to {LARGEST_SEED}", lambda n: 0 <= n <= LARGEST_SEED)] = 0
-    repeats: Annotated[int, must(f"a whole number from 1 to {LARGEST_SEED}", lambda n: 1 <= n <= LARGEST_SEED)] = 1
+    seed: Annotated[Whole, must(f"a whole number from 0 to {LARGEST_SEED}", lambda n: 0 <= n <= LARGEST_SEED)] = 0
+    repeats: Annotated[Whole, must(f"a whole number from 1 to {LARGEST_SEED}", lambda n: 1 <= n <= LARGEST_SEED)] = 1
     target: Target | None = None
     unused: Annotated[str, named("way to treat what no arm uses", ("refuse", "warn"))] = "refuse"
 
@@ -179,13 +179,31 @@ class Scenario(Shared):
     def override(self, changes: Mapping[str, Any], source: str = "override") -> Scenario:
         """This scenario with other values, `{"workers": 16, "problem.batch_size": 32}`. Raises ScenarioError.
 
-        As if they stood in the file: what an arm says itself it keeps, and what it inherits changes with the source.
+        As if they stood in the file: what an arm says itself it keeps, and what it inherits changes with the source. A
+        change that every arm keeps out is refused.
         """
         data = self.written()
         for path, value in changes.items():
             put(data, path, value, source)
         with trusting(self._trust):
-            return Scenario.parse(data, source)
+            changed = Scenario.parse(data, source)
+        idle = changed._kept_out(self, changes)
+        if idle:
+            rule = "has no effect: every arm has its own"
+            raise ScenarioError(source, [str(Problem((path,), changes[path], rule)) for path in idle])
+        return changed
+
+    def _kept_out(self, before: Scenario, paths: Iterable[str]) -> list[str]:
+        """Those of the `paths` whose values differ from `before` in what arms share, and in no arm."""
+        dumped, old = self.model_dump(mode="json"), before.model_dump(mode="json")
+        arms = [(arm, old["arms"].get(name)) for name, arm in dumped["arms"].items()]
+        return [
+            path
+            for path in paths
+            if path.partition(".")[0] in Settings.model_fields
+            and at(dumped, path) != at(old, path)
+            and all(was is not None and at(arm, path) == at(was, path) for arm, was in arms)
+        ]
 
     @property
     def imports(self) -> bool:

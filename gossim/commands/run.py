@@ -98,6 +98,9 @@ def _changed(path: Path, changes: list[str], more: dict[str, Any]) -> Scenario:
     """The scenario in `path` with the values of `--set`."""
     from ..scenario import load
 
-    wanted = set_values(changes) | more
+    wanted = set_values(changes)
+    if twice := [key for key in more if key in wanted]:
+        raise InputError(f"--{twice[0]} {more[twice[0]]}: --set {twice[0]} says it too")
+    wanted |= more
     scenario = load(path)
     return scenario.override(wanted, source=f"{path} with {', '.join(wanted)}") if wanted else scenario

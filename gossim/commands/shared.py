@@ -40,6 +40,9 @@ def set_values(changes: list[str]) -> dict[str, Any]:
         key, equals, value = change.partition("=")
         if not equals or not all(key.split(".")):
             raise InputError(f"--set {_cut(change)}: must read KEY=VALUE, as in --set workers=16")
+        for earlier in wanted:
+            if f"{earlier}.".startswith(f"{key}."):
+                raise InputError(f"--set {_cut(change)}: replaces --set {earlier}=…, which stands before it")
         try:
             wanted[key] = yaml12.read(value)
         except yaml.YAMLError:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from ...errors import RunError
-from ...fields import Count, Probability, must
+from ...fields import Count, Probability, Whole, must
 from ...rng import Purpose, stream
 from .base import GraphSettings
 
@@ -80,7 +80,7 @@ class SmallWorld(GraphSettings):
     TRIES: ClassVar[int] = 100
     example: ClassVar[dict[str, Any]] = {"neighbours": 4, "rewiring_probability": 0.1}
     name: Literal["small_world"] = "small_world"
-    neighbours: Annotated[int, must("an even number >= 2, half of it to each side", lambda n: n >= 2 and n % 2 == 0)]
+    neighbours: Annotated[Whole, must("an even number >= 2, half of it to each side", lambda n: n >= 2 and n % 2 == 0)]
     rewiring_probability: Probability
 
     def unfit_several(self, workers: int) -> str | None:
