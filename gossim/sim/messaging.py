@@ -140,7 +140,7 @@ class Messaging(Node):
         rounds.begin(self.round - overlap, senders)
         while rounds.awaited:
             rounds.arrival = self.world.clock.event()
-            yield rounds.arrival if timeout_s is None else rounds.arrival | self.world.clock.wait(timeout_s)
+            yield rounds.arrival if timeout_s is None else rounds.arrival | self.world.clock.deadline(timeout_s)
             for sender in list(rounds.awaited):
                 other = self.world.workers[sender]
                 if timeout_s is not None and (not other.up or other.round > rounds.number):
@@ -189,7 +189,8 @@ class Messaging(Node):
         `Message`, or None after `timeout_s`. An answer that comes later goes to the mailbox.
 
         When it arrives, `serve` is called with the message, which `other` has to use up, or None for a mere request; it
-        calls `reply` with the rows to send back, then or later. Where `other` is down, nothing happens, unless the
+        calls `reply` with the rows to send back, then or later. Requests that reach `other` at one tick are served in
+        an order that is drawn (`sim.ties`). Where `other` is down, nothing happens, unless the
         exchange is `reliable`: then the answer is None at once.
         """
         self.activity.enter("waiting")
@@ -209,6 +210,9 @@ class Messaging(Node):
             network.send(other.pack(self.index, *copied, alpha=alpha), self._size(len(copied)), arrived, reliable)
 
         def reach(message: Message | None) -> None:
+            self.world.turns.serve(other.index, lambda: attend(message))
+
+        def attend(message: Message | None) -> None:
             if other.takes_part:
                 serve(message, reply)
                 return
@@ -222,7 +226,7 @@ class Messaging(Node):
         else:
             network.transfer(self.index, other.index, 0, lambda: reach(None), reliable=reliable)
         if timeout_s is not None:
-            self.world.clock.after(timeout_s, lambda: answered.triggered or answered.succeed(None))
+            self.world.clock.at_deadline(timeout_s, lambda: answered.triggered or answered.succeed(None))
         return answered
 
     def halved(self) -> Any:

@@ -20,6 +20,7 @@ from .faults import Outage, outages_of
 from .network import Network, NetworkSettings
 from .server import Server
 from .steps import Steps
+from .ties import Lottery, Ties, Turns
 from .worker import Worker
 
 if TYPE_CHECKING:
@@ -51,6 +52,9 @@ class World:
         self.message_bytes = message_bytes
         self.finished = False
         self.clock = Clock()
+        self.ties = Ties(seed)
+        self.turns = Turns(self.clock, self.ties)
+        self.lottery = Lottery(self.clock, self.ties)
         self.timeline = Timeline(timeline_limit)
         self.learns = learns
         self.program = Program() if learns else NoProgram()
