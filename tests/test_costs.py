@@ -27,12 +27,14 @@ SENT: dict[str, tuple[dict[str, Any], Callable[[dict[str, Any]], float]]] = {
         lambda p: K // p["period"] * COLLECTIVE + (K - K // p["period"]) * M * DEGREE * N,
     ),
     "sgp": ({}, lambda p: K * M * DEGREE * N),
-    "osgp": ({}, lambda p: K * M * DEGREE * N),
-    # It averages while it computes: that of the step which has begun is on top.
+    # It sends while it computes: that of the step which has begun is on top.
+    "osgp": ({}, lambda p: (K + 1) * M * DEGREE * N),
+    # Likewise.
     "adpsgd": ({}, lambda p: (K + 1) * M * 2 * N),
     "downpour": ({}, lambda p: K * M * 2 * N),
     "ssp": ({}, lambda p: K * M * 2 * N),
-    "easgd": ({}, lambda p: K // p["period"] * M * 2 * N),
+    # Before the steps 0, τ, 2τ, …, of which there are K, and one that has begun.
+    "easgd": ({}, lambda p: (K // p["period"] + 1) * M * 2 * N),
     "gradient_tracking": ({}, lambda p: K * M * DEGREE * 2 * N),
     "choco": (
         {"compression": {"name": "top_k", "fraction": 0.25}},
@@ -76,8 +78,13 @@ def test_bytes_sent_are_what_the_docstring_says(name: str) -> None:
     assert sent(parameters) == formula(parameters)
 
 
+def test_the_elastic_move_that_comes_first_is_that_of_the_steps_taken() -> None:
+    assert sent({**conftest.ALGORITHMS["easgd"], "order": "move_first"}) == K // 2 * M * 2 * N
+
+
 def test_what_is_sent_while_computing_is_that_of_the_step_begun() -> None:
     assert sent({"name": "dpsgd", "order": "combine_then_adapt"}) == (K + 1) * M * DEGREE * N
+    assert sent({"name": "osgp", "outstanding": "many"}) == K * M * DEGREE * N
 
 
 @pytest.mark.parametrize("compression", ["none", "sign", {"name": "random_k", "fraction": 0.25}])

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 
 class Round:
-    """One all-reduce: who takes part, who has come with which row, and who of them `last`, at the tick `latest`; whether
-    it is `closed` to those who come later, whether `done`; and who was too `late` for it."""
+    """One all-reduce: who takes part, who has come with which row, and who of them `last`, at the tick `latest`;
+    whether it is `closed` to those who come later, whether `done`; and who was too `late` for it."""
 
     def __init__(self, world: World):
         self.entered: dict[Worker, None] = {}
@@ -37,10 +37,10 @@ class AllReduceMean:
     by which all stay at one x, or of anything else.
 
     A round closes when all workers but `backup` have come, or `timeout_s` after the first has; it is over when the
-    collective's time has passed since. Those that come at its last tick have the same right to the places that are left:
-    who is in time is drawn (`sim.ties`). What comes at the tick of the timeout is in time. Who is down when a round runs
-    out of time is not waited for any more. Who comes back `join`s: at the end of a round it gets the others' parameters,
-    for which all wait one message.
+    collective's time has passed since. Those that come at its last tick have the same right to the places that are
+    left: who is in time is drawn (`sim.ties`). What comes at the tick of the timeout is in time. Who is down when a
+    round runs out of time is not waited for any more. Who comes back `join`s: at the end of a round it gets the
+    others' parameters, for which all wait one message.
     A collective that has begun goes on to its end, whoever fails, and however long a partition holds it up: the timeout
     is one of waiting for gradients. It runs among the workers that are up when the round closes.
     A formula takes one latency, the mean over the links of the ring, for what is sent passes every one of them; and one

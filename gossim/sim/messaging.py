@@ -136,8 +136,35 @@ class Messaging(Node):
         any multiple of it, are not waited for any more.
         """
         self.activity.enter("waiting")
+        self.rounds.begin(self.round - overlap, senders)
+        yield from self._wait_for_awaited(timeout_s)
+        if overlap:
+            # What comes at one instant is taken together, whatever the order in which it comes.
+            yield self.world.clock.deadline()
+        return self._take_in_round()
+
+    def expect(self, senders: Iterable[int]) -> None:
+        """From now on listen for a message of this round from each of `senders`; go on meanwhile (`gathered`)."""
+        self.rounds.begin(self.round, senders)
+
+    def gathered(self, wait: bool, timeout_s: float | None = None) -> Generator[simpy.Event, Any, list[Message] | None]:
+        """Take what is in the mailbox, as `gather` does, in the order of the senders, if all that are expected have
+        sent their messages; otherwise `wait` until they have, or return None and leave everything there.
+
+        What comes at this very instant counts, whatever the order in which it comes.
+        """
+        if self.rounds.awaited and wait:
+            self.activity.enter("waiting")
+            yield from self._wait_for_awaited(timeout_s)
+        elif self.rounds.awaited:
+            self.rounds.arrival = self.world.clock.event()
+            yield self.rounds.arrival | self.world.clock.deadline()
+            if self.rounds.awaited:
+                return None
+        return sorted(self._take_in_round(), key=lambda message: (message.round, message.sender))
+
+    def _wait_for_awaited(self, timeout_s: float | None) -> Generator[simpy.Event, Any, None]:
         rounds = self.rounds
-        rounds.begin(self.round - overlap, senders)
         while rounds.awaited:
             rounds.arrival = self.world.clock.event()
             yield rounds.arrival if timeout_s is None else rounds.arrival | self.world.clock.deadline(timeout_s)
@@ -145,7 +172,10 @@ class Messaging(Node):
                 other = self.world.workers[sender]
                 if timeout_s is not None and (not other.up or other.round > rounds.number):
                     del rounds.awaited[sender]
-        rounds.end()
+
+    def _take_in_round(self) -> list[Message]:
+        """End the round, and take what is in the mailbox; what belongs to rounds to come stays there."""
+        self.rounds.end()
         ahead = [message for message in self.mailbox if message.round is not None and message.round > self.round]
         self.mailbox = [message for message in self.mailbox if message not in ahead]
         arrived = self.receive()
