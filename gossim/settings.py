@@ -140,6 +140,11 @@ class Settings(Frozen):
         return "trace" in (self.compute.time_s, self.network.bandwidth_bytes_per_s if self.network else None)
 
     @property
+    def number_bits(self) -> int:
+        """Of a parameter in memory, and in a message."""
+        return 64 if self.dtype == "float64" else 32
+
+    @property
     def samples_per_gradient(self) -> int | None:
         """Samples that a worker of the trace computes on for one gradient; None where nothing says so."""
         own = self.trace.samples_per_gradient if self.trace else None

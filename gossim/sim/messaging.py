@@ -224,7 +224,7 @@ class Messaging(Node):
         exchange is `reliable`: then the answer is None at once.
         """
         self.activity.enter("waiting")
-        network = self.world.network
+        network, sent = self.world.network, self.world.clock.now
         self.asked = answered = self.world.clock.event()
 
         def arrived(answer: Message) -> None:
@@ -240,7 +240,7 @@ class Messaging(Node):
             network.send(other.pack(self.index, *copied, alpha=alpha), self._size(len(copied)), arrived, reliable)
 
         def reach(message: Message | None) -> None:
-            self.world.turns.serve(other.index, lambda: attend(message))
+            self.world.turns.serve(other.index, sent, lambda: attend(message))
 
         def attend(message: Message | None) -> None:
             if other.takes_part:

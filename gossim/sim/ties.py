@@ -60,24 +60,30 @@ class Lottery:
 class Turns:
     """Serves the requests that reach a node: those of one tick in an order that is drawn, all others as they come.
 
-    A request that arrives while others may still follow at this tick waits until all messages of the tick are there.
+    A request is served when all messages of its tick are there, before the work that ends at it. Those that were sent
+    at this very tick are served together at the end of the instant, before any answer arrives, for more such may
+    follow from work that ends at it.
     """
 
     def __init__(self, clock: Clock, ties: Ties):
         self.clock = clock
         self.ties = ties
-        self._waiting: dict[int, list[Callable[[], None]]] = {}
+        self._waiting: dict[int | None, list[Callable[[], None]]] = {}  # by node; None: sent at this tick
 
-    def serve(self, node: int, act: Callable[[], None]) -> None:
-        """Call `act` in its turn, at this tick; it serves a request that has reached `node`."""
-        if node in self._waiting:
-            self._waiting[node].append(act)
+    def serve(self, node: int, sent: int, act: Callable[[], None]) -> None:
+        """Call `act` in its turn, at this tick; it serves a request sent at the tick `sent` that has reached `node`."""
+        queue = None if sent == self.clock.now else node
+        if queue in self._waiting:
+            self._waiting[queue].append(act)
+        elif queue is None:
+            self._waiting[queue] = [act]
+            self.clock.at_deadline(0, lambda: self._serve_all(queue))
         elif self.clock.more_messages():
-            self._waiting[node] = [act]
-            self.clock.after_messages(lambda: self._serve_all(node))
+            self._waiting[queue] = [act]
+            self.clock.after_messages(lambda: self._serve_all(queue))
         else:
             act()
 
-    def _serve_all(self, node: int) -> None:
-        for act in self.ties.shuffled(self._waiting.pop(node)):
+    def _serve_all(self, queue: int | None) -> None:
+        for act in self.ties.shuffled(self._waiting.pop(queue)):
             act()
