@@ -7,7 +7,7 @@ from typing import Annotated, Self
 
 from pydantic import BeforeValidator, model_validator
 
-from .algorithms import AnyAlgorithm
+from .algorithms import ALGORITHMS, AnyAlgorithm
 from .fields import AS_TUPLE, Count, Frozen, Lasting, Positive, Probability, named
 from .optimizers import AnyOptimizer
 from .problems import ProblemSettings
@@ -169,7 +169,15 @@ class Arm(Settings):
         self._network_fits(self.workers + servers)
         if self.trace is not None and self.uses_trace and self.trace.unfit(self.workers + servers):
             raise broken_at(("trace",), self.trace.file, f"{self.trace.unfit(self.workers + servers)} and a server")
+        if self.problem is not None and self.problem.weighting == "samples" and self.workers > 1:
+            self._algorithm_counts_samples()
         unfit = self.algorithm.unfit(self)
         if unfit:
             raise broken_at(("algorithm",), self.algorithm.model_dump(mode="json"), unfit)
         return self
+
+    def _algorithm_counts_samples(self) -> None:
+        if not self.algorithm.counts_samples:
+            those = ", ".join(name for name, algorithm in ALGORITHMS.items() if algorithm.counts_samples)
+            rule = f"'{self.algorithm.name}' makes all workers count alike; those that count samples are {those}"
+            raise broken_at(("problem", "weighting"), "samples", rule)

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 class AllReduce(WithCollective):
     """Synchronous SGD: x ← x − η (1/M) Σ_m ∇L^m(x), all workers at the same x.
 
+    With `problem.weighting: samples` the mean is Σ_m n_m ∇L^m / Σ_m n_m, over those in time.
     Invariant: all x_m are equal, so the consensus distance is 0. A round lasts as long as its slowest gradient, then
     the collective. Cost per round: that of the collective, for `ring` 2(M−1) times the parameters over all workers.
     With `backup: k` a round closes when M − k gradients have come: their mean is applied by all, and the k workers
@@ -27,6 +28,7 @@ class AllReduce(WithCollective):
     """
 
     brings_back: ClassVar[bool] = True
+    counts_samples: ClassVar[bool] = True
     name: Literal["allreduce"] = "allreduce"
     backup: Index = 0
     reduction_s_per_byte: NonNegative = 0.0

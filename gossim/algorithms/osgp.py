@@ -31,6 +31,7 @@ class OSGP(InRounds):
     """
 
     weighted: ClassVar[bool] = True
+    counts_samples: ClassVar[bool] = True
     name: Literal["osgp"] = "osgp"
     overlap: Count = 1
     outstanding: Literal["one", "many"] = "one"
@@ -67,4 +68,4 @@ class OSGP(InRounds):
         """A gradient, and a step along it of η/w_i in terms of x."""
         gradient = w.gradient()
         yield w.compute()
-        w.step(gradient, scale=1 / (w.workers * float(w.alpha)))
+        w.step(gradient, scale=w.counts_for / (w.workers * float(w.alpha)))

@@ -79,7 +79,8 @@ class AllReduceMean:
         """`worker` brings `row` to the round `now`, which it entered, and gives it up; the event's value is the row of
         the mean, which each has to drop. A row that comes when the round is closed is of no use any more.
 
-        Where it is `weighted` the mean is Σ α · row / Σ α, and all that were in time get the mean of their α.
+        Where workers count by their samples the mean is Σ n_m · row / Σ n_m. Where it is `weighted` it is Σ α · row /
+        Σ α, and all that were in time get the mean of their α.
         """
         if now.closed.triggered:
             self._too_late(now, worker, row)
@@ -210,7 +211,7 @@ class AllReduceMean:
         mean = program.rows.allocate()
         # In the order of the workers, not of their arrival: the sum's rounding must not depend on who was late.
         arrived = sorted(now.arrived, key=lambda worker: worker.index)
-        weights = [worker.alpha if now.weighted else 1 for worker in arrived]
+        weights = [worker.alpha if now.weighted else worker.counts_for for worker in arrived]
         total = sum(weights)
         # Those that have all lost all weight beside the others' count as much as each other.
         shares = [float(weight / total) if total else 1 / len(arrived) for weight in weights]

@@ -176,6 +176,12 @@ class Worker(Recovering):
         return len(self.world.workers)
 
     @property
+    def counts_for(self) -> float:
+        """M n_m/n where workers count by the samples that are their own (`problem.weighting`), otherwise 1."""
+        counts_for = self.world.counts_for
+        return 1.0 if counts_for is None else counts_for[self.index]
+
+    @property
     def alone(self) -> bool:
         """Whether there is nobody to talk to."""
         return self.workers == 1

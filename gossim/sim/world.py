@@ -57,6 +57,10 @@ class World:
         self.lottery = Lottery(self.clock, self.ties)
         self.timeline = Timeline(timeline_limit)
         self.learns = learns
+        self.counts_for: list[float] | None = None  # by worker, where they count by their samples
+        if learns and settings.problem is not None and settings.problem.weighting == "samples":
+            counts = settings.problem.sample_counts(settings.workers, seed)
+            self.counts_for = [settings.workers * count / sum(counts) for count in counts]
         self.program = Program() if learns else NoProgram()
         self.topology = settings.topology.build(settings.workers, seed)
         # A worker that is alone has no network, and sends nothing through this one.
@@ -208,5 +212,6 @@ class World:
             self.network.alpha_lost if self.settings.algorithm.weighted else None,
             by_worker(self.workers, self.network.unit, self.settings.algorithm.weighted),
             bool(self.servers),
+            self.counts_for,
         )
         self.program.probe_copies((node.row for node in (*self.workers, *self.servers)), facts)
