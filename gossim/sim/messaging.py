@@ -214,14 +214,16 @@ class Messaging(Node):
         rows: Sequence[int] = (),
         timeout_s: float | None = None,
         reliable: bool = False,
+        by_lot: bool = True,
     ) -> simpy.Event:
         """Send copies of `rows`, or a mere request, to `other`, and turn to waiting: the event's value is the answer, a
         `Message`, or None after `timeout_s`. An answer that comes later goes to the mailbox.
 
         When it arrives, `serve` is called with the message, which `other` has to use up, or None for a mere request; it
         calls `reply` with the rows to send back, then or later. Requests that reach `other` at one tick are served in
-        an order that is drawn (`sim.ties`). Where `other` is down, nothing happens, unless the
-        exchange is `reliable`: then the answer is None at once.
+        an order that is drawn (`sim.ties`), or as they were sent where it does not decide whose work counts, and so is
+        not `by_lot`. Where `other` is down, nothing happens, unless the exchange is `reliable`: then the answer is None
+        at once.
         """
         self.activity.enter("waiting")
         network, sent = self.world.network, self.world.clock.now
@@ -240,7 +242,10 @@ class Messaging(Node):
             network.send(other.pack(self.index, *copied, alpha=alpha), self._size(len(copied)), arrived, reliable)
 
         def reach(message: Message | None) -> None:
-            self.world.turns.serve(other.index, sent, lambda: attend(message))
+            if by_lot:
+                self.world.turns.serve(other.index, sent, lambda: attend(message))
+            else:
+                attend(message)
 
         def attend(message: Message | None) -> None:
             if other.takes_part:
