@@ -181,7 +181,11 @@ def unroll(arm: Arm, seed: int, limit: int = LARGEST_TAPE) -> Unrolled:
     assert tape.probe is not None
     rows, facts = tape.probe.rows, tape.probe.facts
     present = facts.participants
-    final = [(1.0, rows[-1])] if facts.served else [(1 / len(present), rows[m]) for m in present]
+    final = (
+        [(1.0, rows[-1])]
+        if facts.served
+        else [(share, rows[m]) for share, m in zip(facts.shares, present, strict=True)]
+    )
     found, initial = tape.walk_back(final)
     known = recorded(world, facts)
     return Unrolled(tape.workers, tape.steps, tape.time_s, tape.used_s, found, initial, facts, known)

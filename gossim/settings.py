@@ -8,7 +8,7 @@ from typing import Annotated, Self
 from pydantic import BeforeValidator, model_validator
 
 from . import trust
-from .algorithms import AnyAlgorithm
+from .algorithms import ALGORITHMS, AnyAlgorithm
 from .fields import AS_TUPLE, Count, Frozen, Lasting, Positive, Probability, named
 from .optimizers import AnyOptimizer
 from .problems import ProblemSettings
@@ -147,6 +147,11 @@ class Settings(Frozen):
         return self.problem is not None and measure in self.problem.model.measures
 
     @property
+    def number_bits(self) -> int:
+        """Of a parameter in memory, and in a message."""
+        return 64 if self.dtype == "float64" else 32
+
+    @property
     def samples_per_gradient(self) -> int | None:
         """Samples that a worker of the trace computes on for one gradient; None where nothing says so."""
         own = self.trace.samples_per_gradient if self.trace else None
@@ -177,7 +182,15 @@ class Arm(Settings):
         self._network_fits(self.nodes)
         if self.trace is not None and self.uses_trace and self.trace.unfit(self.nodes):
             raise broken_at(("trace",), self.trace.file, f"{self.trace.unfit(self.nodes)} and a server")
+        if self.problem is not None and self.problem.weighting == "samples" and self.workers > 1:
+            self._algorithm_counts_samples()
         unfit = self.algorithm.unfit(self)
         if unfit:
             raise broken_at(("algorithm",), self.algorithm.model_dump(mode="json"), unfit)
         return self
+
+    def _algorithm_counts_samples(self) -> None:
+        if not self.algorithm.counts_samples:
+            those = ", ".join(name for name, algorithm in ALGORITHMS.items() if algorithm.counts_samples)
+            rule = f"'{self.algorithm.name}' makes all workers count alike; those that count samples are {those}"
+            raise broken_at(("problem", "weighting"), "samples", rule)

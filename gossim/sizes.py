@@ -47,7 +47,7 @@ def parameter_bytes(arm: Arm) -> int:
     dim = arm.problem.parameters()
     if dim is None:
         dim = arm.problem.built_parameters()
-    return dim * (8 if arm.dtype == "float64" else 4)
+    return dim * arm.number_bits // 8
 
 
 def steps_limit(settings: Arm) -> int | None:

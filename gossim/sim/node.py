@@ -38,7 +38,7 @@ class Node:
     @round.setter
     def round(self, number: int) -> None:
         self._round = number
-        self.world.clock.changes += 1
+        self.world.watches.changed(self.index)
 
     # Dictionaries and not sets, for their order; made when something is put into them.
 
