@@ -133,7 +133,7 @@ def layout_for(
     laid = copied(network, mask, norms, torch.channels_last)
     try:
         parts = [leaf.detach().clone() for leaf in laid.leaves]
-        laid.logits(parts, sample.clone(), norms.initial(sample) if norms else ())
+        laid.logits(parts, sample.clone(), norms.initial(parts[0]) if norms else ())
     except RuntimeError:
         return torch.contiguous_format
     return torch.channels_last

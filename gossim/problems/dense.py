@@ -16,7 +16,7 @@ from collections.abc import Iterator
 import torch
 from torch import nn
 
-from .layers import has_hooks
+from .layers import is_changed
 
 
 class Dense:
@@ -42,7 +42,7 @@ class Dense:
             return None
         # Its parameters, each once, and nothing hung onto it: pruning, weight norms and hooks change what it computes.
         own = [f"{place}.{name}" for place in range(1, len(network), 2) for name in ("weight", "bias")]
-        if [name for name, _ in network.named_parameters()] != own or any(map(has_hooks, network.modules())):
+        if [name for name, _ in network.named_parameters()] != own or any(map(is_changed, network.modules())):
             return None
         return cls([linear[0].in_features, *(layer.out_features for layer in linear)])
 

@@ -13,8 +13,9 @@ HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_p
 DRAWING = (nn.Dropout1d, nn.Dropout2d, nn.Dropout3d, nn.AlphaDropout, nn.FeatureAlphaDropout, nn.RReLU)
 
 
-def has_hooks(module: nn.Module) -> bool:
-    return any(getattr(module, kind) for kind in HOOKS)
+def is_changed(module: nn.Module) -> bool:
+    """Whether this one layer computes other things than its class says: it has hooks, or a forward of its own."""
+    return "forward" in vars(module) or any(getattr(module, kind) for kind in HOOKS)
 
 
 def called(name: str, module: nn.Module) -> str:
@@ -53,8 +54,8 @@ def _unfit(module: nn.Module) -> str | None:
             "track_running_stats=False"
         )
     replaced = isinstance(module, nn.Dropout) or type(module) in KINDS
-    if replaced and (has_hooks(module) or "forward" in vars(module)):
-        return "has hooks, and is replaced by a layer without; take them off"
+    if replaced and is_changed(module):
+        return "has hooks, or a forward of its own, and is replaced by a layer without; take them off"
     if isinstance(module, nn.Dropout) and type(module).forward is not nn.Dropout.forward:
         return "has a forward of its own, and gossim draws the masks of nn.Dropout; use that"
     return None

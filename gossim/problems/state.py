@@ -24,21 +24,24 @@ from .norms import KINDS
 State = dict[tuple[str, str], Any]
 """By layer, as errors speak of it, and place in it, something that compares equal while nothing has changed there."""
 
+Seen = dict[int, Any]
+"""What has been looked at, by its `id`, which nothing else gets while it is kept here."""
+
 LIMIT = 20_000
 """Leaves of one layer that are looked at: a table of data that it holds is not its state."""
 
 OPEN = {"__main__", "collections", "types"}
 """Modules of Python's own whose objects may hold a network's state."""
 
-STATELESS = (type, types.ModuleType, property, staticmethod, classmethod, types.BuiltinFunctionType)
+STATELESS = (types.ModuleType, property, staticmethod, classmethod, types.BuiltinFunctionType)
 
 
 def state_of(network: nn.Module) -> State:
     """What `network` holds now. It takes copies of nothing, and compares large tensors by their digest."""
-    seen: set[int] = {id(network)}
+    seen: Seen = {id(network): network}
     found: State = {}
     modules = dict(network.named_modules())
-    seen |= {id(module) for module in modules.values()}
+    seen |= {id(module): module for module in modules.values()}
     for name, module in modules.items():
         layer = called(name, module)
         held = {place: thing for place, thing in vars(module).items() if place not in _left_out(module)}
@@ -60,14 +63,17 @@ def changed(before: State, after: State) -> tuple[str, str] | None:
     return None
 
 
-def _inside(thing: Any, place: str, seen: set[int]) -> Iterator[tuple[str, Any]]:
+def _inside(thing: Any, place: str, seen: Seen) -> Iterator[tuple[str, Any]]:
     leaf = _leaf(thing)
     if leaf is not None:
         yield place, leaf
         return
+    if isinstance(thing, type):
+        yield from _of_class(thing, seen)
+        return
     if id(thing) in seen:
         return
-    seen.add(id(thing))
+    seen[id(thing)] = thing
     if isinstance(thing, Mapping):
         yield place, len(thing)
         for key, value in list(thing.items()):
@@ -125,7 +131,7 @@ def _digest(tensor: torch.Tensor) -> Any:
     return *kind, hashlib.sha256(words).digest()
 
 
-def _of_function(function: types.FunctionType, place: str, seen: set[int]) -> Iterator[tuple[str, Any]]:
+def _of_function(function: types.FunctionType, place: str, seen: Seen) -> Iterator[tuple[str, Any]]:
     """What a user's function keeps between calls: closure, defaults, attributes, and the globals that it names."""
     if not _users(function.__module__):
         return
@@ -143,19 +149,17 @@ def _of_function(function: types.FunctionType, place: str, seen: set[int]) -> It
             yield from _inside(function.__globals__[name], f"the global '{name}'", seen)
 
 
-def _of_class(cls: type, seen: set[int]) -> Iterator[tuple[str, Any]]:
+def _of_class(cls: type, seen: Seen) -> Iterator[tuple[str, Any]]:
     for base in cls.__mro__:
         if _users(base.__module__) and id(base) not in seen:
-            seen.add(id(base))
+            seen[id(base)] = base
             for name, value in list(vars(base).items()):
                 if not name.startswith("__") or name == "__call__":
                     unwrapped = getattr(value, "__func__", value)  # of a static or class method
                     yield from _inside(unwrapped, f"{base.__name__}.{name}", seen)
 
 
-def _of_object(thing: Any, place: str, seen: set[int]) -> Iterator[tuple[str, Any]]:
-    if isinstance(thing, type) and _users(thing.__module__):
-        yield from _of_class(thing, seen)
+def _of_object(thing: Any, place: str, seen: Seen) -> Iterator[tuple[str, Any]]:
     if isinstance(thing, STATELESS) or not _holds(type(thing)):
         return
     yield from _of_class(type(thing), seen)

@@ -48,7 +48,7 @@ class SupervisedProblem(Problem):
         seed: int,
     ):
         self.samples = samples
-        self.dtype, self.device = samples.train_x.dtype, samples.train_x.device
+        self.dtype, self.device = samples.dtype, samples.train_x.device
         self.spec, self.classes, self.seed = spec, classes, seed
         self._make()
         if not self.parameters:
