@@ -220,7 +220,7 @@ def _loaded(spec: DataSpec) -> Dataset:
         "shape": (data.shape[0], spec.crop, spec.crop) if spec.crop else data.shape,
     }
     for key, value in found.items():
-        said = getattr(spec, key, value)
+        said = getattr(spec, key, None) or value
         if said != value:
             raise InputError(f"problem.data = {spec.name}: says {key} = {said}, and what it loads has {value}")
     return data

@@ -41,6 +41,11 @@ class Watch(TorchDispatchMode):
         for name, module in network.named_modules():
             self._follow(module, called(name, module))
 
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        """torch would import its compiler, for seconds, to tell it to leave this alone; nothing is compiled here."""
+        return False
+
     def __torch_dispatch__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
