@@ -74,6 +74,7 @@ class Gradients:
         """Raise InputError unless the arm's model and data can be had and fit together."""
         from .execute.runtime import repeatable
         from .problems.build import check_gradients, check_partitions
+        from .problems.check import unreached
         from .problems.generators import PROCESS
 
         assert arm.problem is not None
@@ -82,7 +83,14 @@ class Gradients:
             raise InputError(f"dtype = tf32: is a way of GPUs, and the device here is {device.type}; use float32")
         check_partitions(arm.problem, arm.workers, seeds)
         with PROCESS, repeatable(device, arm.dtype):
-            check_gradients(self._problem(arm, seeds[0]))
+            problem = self._problem(arm, seeds[0])
+            check_gradients(problem)
+            spare = unreached(problem) if getattr(arm.optimizer, "weight_decay", 0) else []
+        if spare:
+            raise InputError(
+                f"problem.model: the loss does not depend on '{spare[0]}', to which torch's optimizers apply no weight "
+                "decay; take it out, or set optimizer.weight_decay to 0"
+            )
 
     def plane(self, arm: Arm, seed: int, observed: Observations) -> Plane:
         from .record import Recorder
