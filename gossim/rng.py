@@ -38,6 +38,7 @@ class Purpose(StrEnum):
     GRADIENT_NOISE = "gradient_noise"
     TOPOLOGY = "topology"
     TIES = "ties"
+    STATISTICS = "statistics"
 
 
 def _seed_sequence(seed: int, purpose: Purpose, index: tuple[int, ...]) -> np.random.SeedSequence:

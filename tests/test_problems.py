@@ -119,7 +119,7 @@ def test_dropout_keeps_the_right_share_and_scales_it() -> None:
 @pytest.mark.parametrize(
     ("factory", "message"),
     [
-        ("with_batch_norm", "BatchNorm1d, keeps running statistics"),
+        ("instance_norm", "layer '0', InstanceNorm2d, keeps running statistics"),
         ("too_few_logits", r"gives torch.float64 of shape \(2, 3\) for 2 samples, not \(2, 10\)"),
         ("not_a_module", "returned a int, not a torch.nn.Module"),
         ("absent", "cannot be imported: AttributeError: module 'networks' has no attribute 'absent'"),

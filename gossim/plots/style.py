@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Protocol
@@ -55,10 +56,15 @@ SHOWN_WORKERS = 16
 """Rows of a timeline and bands of a weight figure that can still be told apart."""
 
 
+_STYLED = threading.RLock()
+"""matplotlib's settings are the process's: threads draw one after the other."""
+
+
 @contextmanager
 def style() -> Iterator[None]:
     """Large enough for the back row; SVG files without what changes from run to run."""
     with (
+        _STYLED,
         sns.plotting_context("talk"),
         sns.axes_style("whitegrid"),
         mpl.rc_context(

@@ -20,9 +20,11 @@ if TYPE_CHECKING:
 
 class ModelSpec(Frozen):
     """A model and its parameters. `needs_data`: whether it is a network that learns from a data set; `measures`: what
-    there is to tell of its parameters."""
+    there is to tell of its parameters; `known`: whether it has been seen to do what torch's own loop does, so that no
+    run need check it."""
 
     needs_data: ClassVar[bool] = True
+    known: ClassVar[bool] = True
     measures: ClassVar[tuple[str, ...]] = ("train_loss", "test_loss", "test_accuracy")
     name: str
 
@@ -140,6 +142,7 @@ class Factory(ModelSpec):
     Where the factory has parameters named `input_shape` (channels, height, width) or `classes`, it is given these too.
     """
 
+    known: ClassVar[bool] = False
     model_config = ConfigDict(extra="allow")
     __pydantic_extra__: dict[str, Any]
 

@@ -8,7 +8,7 @@ from pydantic import model_validator
 
 from ..fields import Count, Frozen
 from ..validation import MISSING, broken_at
-from .data import CLASSES, AnyData
+from .data import AnyData, classes_of
 from .models import AnyModel
 
 
@@ -46,11 +46,15 @@ class ProblemSettings(Frozen):
 
     def parameters(self) -> int | None:
         """How many the model has, where that is known without building it."""
-        return self.model.parameters(self.data.shape if self.data else (), CLASSES)
+        if self.data is None:
+            return self.model.parameters((), 0)
+        return self.model.parameters(self.data.shape, classes_of(self.data))
 
     def built_parameters(self) -> int:
         """The same, counted in a model that is built."""
         from .supervised import initialised
 
         assert self.data is not None
-        return sum(p.numel() for p in initialised(self.model, self.data.shape, CLASSES, seed=0).parameters())
+        return sum(
+            p.numel() for p in initialised(self.model, self.data.shape, classes_of(self.data), seed=0).parameters()
+        )
