@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+import xml.etree.ElementTree as ET
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
+import matplotlib.image
 import numpy as np
 import pytest
 from conftest import scenario
@@ -16,8 +19,8 @@ from matplotlib.text import Text
 from matplotlib.transforms import Bbox
 
 import gossim
-from gossim.plots import FIGURES
-from gossim.plots.style import style
+from gossim.plots import FIGURES, draw_pair, save
+from gossim.plots.style import arm_colours, arm_dashes, arm_markers, style
 from gossim.results import Results
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -141,10 +144,19 @@ def along(path: Any, transform: Any) -> np.ndarray:
 
 CURVES = ["loss", "loss_by_steps", "consensus_distance", "gradient_gap"]
 PANELS = ["alpha", "timeline", "time_shares"]
+CASES = [
+    (1, CURVES + PANELS, None),
+    (1, CURVES + PANELS, COLUMN),
+    (3, PANELS, COLUMN),
+    (8, CURVES, None),
+    (8, CURVES[1:3], COLUMN),
+    (12, PANELS[:1], 7.0),
+    (40, CURVES[:2], None),
+    (40, CURVES[1:3], COLUMN),
+]
 
 
-@pytest.mark.parametrize("width", [None, COLUMN, 7.0])
-@pytest.mark.parametrize(("count", "figures"), [(1, CURVES + PANELS), (8, CURVES), (3, PANELS), (40, CURVES)])
+@pytest.mark.parametrize(("count", "figures", "width"), CASES)
 def test_nothing_is_covered_or_cut(recorded: Results, count: int, figures: list[str], width: float | None) -> None:
     names = [f"gosgd_push (factor={n})" for n in range(count)]
     for name, figure in drawn(renamed(recorded, names), figures, width).items():
@@ -153,3 +165,59 @@ def test_nothing_is_covered_or_cut(recorded: Results, count: int, figures: list[
             assert figure.get_figwidth() == pytest.approx(width)
         if name in CURVES:
             assert [label for label in labels(figure) if not label.startswith("target")] == names
+
+
+@pytest.mark.parametrize("width", [None, COLUMN])
+def test_names_are_text_whatever_is_in_them(recorded: Results, width: float | None, tmp_path: Path) -> None:
+    odd = {"title": "$x$ costs $5 & <more> than $y$, " + "a long title " * 12, "target": None}
+    figures = drawn(renamed(recorded, ODD, **odd), ["loss", "time_shares"], width)
+    for name, figure in figures.items():
+        check(figure)
+        save(figure, tmp_path / f"{name}.svg")
+        root = ET.parse(tmp_path / f"{name}.svg").getroot()
+        said = [element.text for element in root.iter() if element.text]
+        assert set(ODD) <= set(said), name
+        assert f"{SVG}script" not in {element.tag for element in root.iter()}
+    shown = [label.replace("\n", " ") for label in labels(figures["loss"])]
+    assert [label.replace(" ", "") for label in shown] == [name.replace(" ", "") for name in ODD]
+
+
+def test_control_characters_are_no_part_of_a_file(recorded: Results, tmp_path: Path) -> None:
+    names = ["nul\x00 and \x1b[31m", "\ufffe", "plain"]
+    for name, figure in drawn(renamed(recorded, names, title="\x00 a \x07"), ["loss", "timeline"]).items():
+        save(figure, tmp_path / f"{name}.svg")
+        save(figure, tmp_path / f"{name}.png")
+        said = {element.text for element in ET.parse(tmp_path / f"{name}.svg").getroot().iter()}
+        assert {"nul\ufffd and \ufffd[31m", "\ufffd", "plain"} <= said
+
+
+def test_forty_arms_look_different_and_the_first_eight_as_ever(recorded: Results) -> None:
+    looks = [
+        (arm_colours(recorded)[arm], arm_dashes(recorded)[arm], arm_markers(recorded)[arm])
+        for arm in recorded.scenario.arms
+    ]
+    assert len(set(looks)) == 40
+    assert len({look[0] for look in looks}) == 8
+    assert all(look[1:] == ("", "") for look in looks[:8])
+    (axes,) = drawn(recorded, ["loss"])["loss"].axes
+    curves = [line for line in axes.get_lines() if len(line.get_xdata()) > 2]
+    assert [(line.get_color(), line.get_marker()) for line in curves] == [(look[0], look[2]) for look in looks]
+
+
+def test_the_legend_of_two_runs_covers_no_curve(recorded: Results) -> None:
+    """Curves in every corner: there is no place for it in the panel."""
+    first, second = renamed(recorded, ["one", "two"]), renamed(recorded, ["one", "two", "three"])
+    up = second.probes.assign(test_loss=1 / second.probes["test_loss"])
+    pair = first.beside(dataclasses.replace(second, probes=up), ("early run", "late run"))
+    for width in (None, COLUMN):
+        figures = draw_pair(pair, width)
+        assert set(figures) == {"loss", "loss_by_steps", "consensus_distance", "gradient_gap", "time_shares"}
+        for figure in figures.values():
+            check(figure)
+        assert [label for label in labels(figures["loss"]) if "target" not in label] == list(pair.scenario.arms)
+
+
+def test_a_picture_of_very_many_panels_has_a_bounded_size(tmp_path: Path) -> None:
+    figure = Figure(figsize=(11, 170))
+    save(figure, tmp_path / "high.png")
+    assert max(matplotlib.image.imread(tmp_path / "high.png").shape) <= 4000

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Literal, cast
 from weakref import WeakKeyDictionary
 
+import matplotlib as mpl
 from matplotlib.text import Text
 
 from .legends import covers, inside, keep_place, outside, shown_labels
@@ -56,6 +57,9 @@ def fit(
         The figure.
     """
     _printable(figure)
+    for axes in _with_children(figure):  # whatever the style is when it is drawn, on which the choice of marks rests
+        for axis in ("x", "y"):
+            axes.tick_params(axis, labelsize=mpl.rcParams[f"{axis}tick.labelsize"])
     titles = [figure.get_suptitle(), *(axes.get_title() for axes in figure.axes)]
     texts = [text.replace(r"\$", "$") for text in [*titles, *map(from_label, entries)] if text]
     _named[figure] = (texts[0] if texts else "", list(dict.fromkeys(texts[1:])))
@@ -194,12 +198,12 @@ def _beside(
 
         def reserve() -> None:
             total, _ = figure.get_size_inches()
-            share = (wide + margin) / total
+            share = (wide + 2 * margin) / total
             legend.set_loc("center right")
             legend.set_bbox_to_anchor((1 - margin / total, 0.5), figure.transFigure)
             _keep_free(figure, (0, 0, 1 - share, 1))
 
-        figure.set_size_inches(width + wide + margin, height)
+        figure.set_size_inches(width + wide + 2 * margin, height)
     _grow(figure, size, reserve)
 
 

@@ -45,7 +45,7 @@ def keep_place(legend: Legend, axes: Axes) -> None:
 
 def outside(owner: Axes | Figure, entries: Mapping[str, Any], labels: list[str], **look: Any) -> Legend:
     """A legend that takes no room from the panels by itself."""
-    legend = owner.legend(list(entries.values()), labels, loc="center", **look)
+    legend = owner.legend(list(entries.values()), labels, loc="center", borderaxespad=0, **look)
     legend.set_in_layout(False)
     return legend
 
