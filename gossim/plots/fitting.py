@@ -58,8 +58,8 @@ def fit(
     """
     _printable(figure)
     for axes in _with_children(figure):  # whatever the style is when it is drawn, on which the choice of marks rests
-        for axis in ("x", "y"):
-            axes.tick_params(axis, labelsize=mpl.rcParams[f"{axis}tick.labelsize"])
+        axes.tick_params("x", labelsize=mpl.rcParams["xtick.labelsize"])
+        axes.tick_params("y", labelsize=mpl.rcParams["ytick.labelsize"])
     titles = [figure.get_suptitle(), *(axes.get_title() for axes in figure.axes)]
     texts = [text.replace(r"\$", "$") for text in [*titles, *map(from_label, entries)] if text]
     _named[figure] = (texts[0] if texts else "", list(dict.fromkeys(texts[1:])))

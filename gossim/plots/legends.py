@@ -57,7 +57,9 @@ def covers(legend: Legend, axes: Axes) -> bool:
         return True
     box = box.padded(points(2))
     for line in axes.get_lines():
-        if len(line.get_xydata()) and line.get_transform().transform_path(line.get_path()).intersects_bbox(box, False):
+        if np.size(line.get_xydata()) and line.get_transform().transform_path(line.get_path()).intersects_bbox(
+            box, False
+        ):
             return True
     for drawn in axes.collections:
         if isinstance(drawn, PathCollection):
@@ -65,7 +67,7 @@ def covers(legend: Legend, axes: Axes) -> bool:
             if np.any([box.contains(x, y) for x, y in places]):
                 return True
             continue
-        paths = [drawn.get_transform().transform_path(path) for path in drawn.get_paths() if len(path.vertices)]
+        paths = [drawn.get_transform().transform_path(path) for path in drawn.get_paths() if np.size(path.vertices)]
         if any(path.intersects_bbox(box, True) for path in paths):
             return True
     return False

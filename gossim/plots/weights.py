@@ -47,8 +47,8 @@ def weights(results: Results) -> Figure | None:
     figure.suptitle(title(results))
     for axes in lowest(grid):
         axes.set_xlabel("simulated time [s]")
-    bands = entries_of(sorted(grid, key=lambda axes: -len(axes.collections)))  # the arm with most bands names them
-    return fit(figure, dict(reversed(bands.items())))
+    named = entries_of(sorted(grid, key=lambda axes: -len(axes.collections)))  # the arm with most bands names them
+    return fit(figure, dict(reversed(named.items())))
 
 
 def _slow(results: Results, arm: str) -> set[int]:
