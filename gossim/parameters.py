@@ -65,4 +65,6 @@ def _plain(value: Any) -> str:
     """As it stands in a scenario."""
     if isinstance(value, float):
         return f"{value:g}"
+    if isinstance(value, BaseModel):
+        value = value.model_dump(mode="json", exclude_defaults=True)
     return str(yaml.safe_dump(value, default_flow_style=True)).removesuffix("...\n").strip()
