@@ -144,7 +144,9 @@ LARGEST_NUMBER = 1e100
 _NOT_HUGE = must("at most 1e100", lambda x: x <= LARGEST_NUMBER)
 Positive = Annotated[float, must("> 0", lambda x: x > 0), _NOT_HUGE]
 NonNegative = Annotated[float, must(">= 0", lambda x: x >= 0), _NOT_HUGE]
-Lasting = Annotated[float, must(">= 1e-9, a nanosecond", lambda x: x >= 1e-9), _NOT_HUGE]
+_A_NANOSECOND = must(">= 1e-9, a nanosecond", lambda x: x >= 1e-9)
+Lasting = Annotated[float, _A_NANOSECOND, _NOT_HUGE]
+Timeout = Annotated[Positive, _A_NANOSECOND]
 _A_TICK = must(">= 1e-12, a picosecond, by which the clock counts", lambda x: x >= 1e-12)
 AtLeastATick = Annotated[Positive, _A_TICK]
 Fraction01 = Annotated[float, must("in [0, 1)", lambda x: 0 <= x < 1)]

@@ -73,8 +73,8 @@ class Shared(Settings):
 
 
 ARM_RULE = (
-    f"must be a text of at most {LONGEST_NAME} characters without $, [, ], \\, line breaks, other control characters "
-    "and surrogates, to stand in tables and figures"
+    "must be a text without $, [, ], \\, line breaks and surrogates, to stand in tables and figures; nor may it have "
+    f"other control characters, or more than {LONGEST_NAME}"
 )
 
 

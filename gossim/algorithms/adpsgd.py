@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from ..fields import Lasting
+from ..fields import Timeout
 from .base import Algorithm
 from .kinds import may_lose_answers
 
@@ -32,7 +32,7 @@ class ADPSGD(Algorithm):
     """
 
     name: Literal["adpsgd"] = "adpsgd"
-    timeout_s: Lasting | None = None
+    timeout_s: Timeout | None = None
 
     def unfit(self, settings: Settings) -> str | None:
         if may_lose_answers(settings) and self.timeout_s is None:
