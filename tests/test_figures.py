@@ -221,3 +221,21 @@ def test_a_picture_of_very_many_panels_has_a_bounded_size(tmp_path: Path) -> Non
     figure = Figure(figsize=(11, 170))
     save(figure, tmp_path / "high.png")
     assert max(matplotlib.image.imread(tmp_path / "high.png").shape) <= 4000
+
+
+def test_losses_that_no_logarithm_has(recorded: Results) -> None:
+    """Negative, constant, infinite, and none at all; one probe."""
+    few = renamed(recorded, ["one", "two"], target=None)
+    measured = few.probes["test_loss"]
+    for losses, scale in ((measured - 5, "linear"), (measured * 0, "linear"), (measured * 0 + 1, "log")):
+        (axes,) = drawn(dataclasses.replace(few, probes=few.probes.assign(test_loss=losses)), ["loss"])["loss"].axes
+        assert axes.get_yscale() == scale
+    endless = few.probes.assign(test_loss=measured.where(few.probes["time_s"] < 0.35, np.inf))
+    (axes,) = drawn(dataclasses.replace(few, probes=endless), ["loss"])["loss"].axes
+    assert axes.get_xlim()[1] == pytest.approx(0.3)
+    for losses in (measured * np.inf, measured * np.nan):
+        none = few.probes.assign(test_loss=losses, train_loss=losses)
+        assert not drawn(dataclasses.replace(few, probes=none), ["loss", "loss_by_steps"])
+    first = few.probes[few.probes["time_s"] == 0]
+    for figure in drawn(dataclasses.replace(few, probes=first), ["loss", "loss_by_steps"], COLUMN).values():
+        check(figure)

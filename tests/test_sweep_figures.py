@@ -12,10 +12,12 @@ import pytest
 from conftest import scenario
 from matplotlib.collections import PathCollection
 from matplotlib.figure import Figure
+from test_figures import COLUMN, check
 from test_sweep import PUSH, SWEPT, swept  # noqa: F401 (a fixture)
 
 import gossim
 from gossim.grid import Sweep
+from gossim.plots.grid import draw_sweep
 from gossim.plots.points import MANY
 from gossim.plots.speedup import speedups
 from gossim.sweep_directory import SweepDirectory
@@ -200,3 +202,14 @@ def test_the_speedup_is_of_the_first_arm_seed_by_seed(swept: tuple[SweepResults,
     assert lines[2, 4] == pytest.approx([math.sqrt(5 * 11 / 3), math.sqrt(10 * 7)])
     table["time_to_target_s"] = np.nan
     assert "speedup" not in SweepResults(results.sweep, table, {}).plot()
+
+
+@pytest.mark.parametrize("width", [None, COLUMN])
+@pytest.mark.parametrize("arms", [2, 24])
+def test_nothing_is_covered_or_cut(arms: int, width: float | None, tmp_path: Path) -> None:
+    own = {f"_push (factor={n})": {"algorithm": {"name": "allreduce"}} for n in range(arms)}
+    grid = {LATENCY: [0.0, 0.1, 0.11, 0.12]} | ({BANDWIDTH: [None, 1000]} if arms == 2 else {})
+    figures = draw_sweep(results_of(grid, tmp_path, arrival, arms=own), width)
+    for name in ("sweep", "speedup") if arms == 2 else ("sweep",):
+        check(figures[name])
+    assert told(figures["sweep"])[:arms] == list(own)

@@ -89,8 +89,7 @@ def _panel(results: SweepResults, ended: pd.DataFrame, axes: Axes, measure: str,
     for arm, line in zip(drawn, axes.get_lines()[before:], strict=False):
         line.set_marker(arm_markers(results)[arm] or "o")
     for arm in arms:
-        look = {**arm_look(results, arm), "marker": arm_markers(results)[arm] or "o"}
-        axes.plot([], [], **look, label=as_label(arm))
+        axes.plot([], [], **arm_look(results, arm), label=as_label(arm))
     _at_null(rows_of(means, key, None).groupby("arm")[measure].mean(), rows_of(ended, key, None), axes, colours)
     if measure == TIME_TO_TARGET:
         _triangles(late, axes, key, colours)

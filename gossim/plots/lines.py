@@ -83,5 +83,5 @@ def band(together: pd.DataFrame) -> str:
 def _finite(results: Recorded, frame: pd.DataFrame, measure: str) -> pd.DataFrame:
     """What there is of `measure`, without the seeds that diverged."""
     broken = [(entry["arm"], entry["seed"]) for entry in results.manifest["runs"] if entry["status"] == "diverged"]
-    kept = ~pd.MultiIndex.from_frame(frame[["arm", "seed"]]).isin(broken) & frame[measure].notna()
+    kept = ~pd.MultiIndex.from_frame(frame[["arm", "seed"]]).isin(broken) & np.isfinite(frame[measure])
     return frame[kept]

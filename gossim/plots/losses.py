@@ -89,10 +89,11 @@ def _two_panels(results: Recorded, together: pd.DataFrame, measure: str) -> Figu
 
 
 def _dress(results: Recorded, axes: Axes, measure: str) -> None:
-    """The loss, on a logarithmic scale, and its target."""
+    """The loss, on a logarithmic scale unless some are not above 0, and its target."""
     unit = " [nats]" if all(arm.problem and arm.problem.data for arm in results.scenario.arms.values()) else ""
     axes.set(ylabel=f"{measure.replace('_', ' ')} of the mean model{unit}")
-    log_scale(axes)
+    if not any((np.asarray(line.get_ydata(), dtype=float) <= 0).any() for line in axes.get_lines()):
+        log_scale(axes)
     target = results.scenario.target
     goal = getattr(target, measure) if target else None
     if goal:
