@@ -20,6 +20,8 @@ from gossim.plots.timeline import timeline
 from gossim.scenario import read
 from gossim.validation import short
 
+NO_LIMIT = {"bandwidth_bytes_per_s": None}
+
 ROOT = Path(__file__).parents[1]
 
 
@@ -122,6 +124,24 @@ def test_a_run_in_which_nobody_computes_is_recorded_and_drawn() -> None:
     results = gossim.run(scenario(faults=[crash], until={"time_s": 1.0}, probe={"every_s": 0.25}))
     assert results.probes["gradient_steps"].tolist() == [0] * 5
     assert timeline(results) is not None
+
+
+@pytest.mark.parametrize(
+    "sections",
+    [
+        {"network": {"latency_s": {"regions": [[0], [1]], "within_s": 0.0, "between_s": 1.0}, **NO_LIMIT}},
+        {"topology": {"name": "edge_list", "file": "edges.csv"}},
+    ],
+)
+def test_more_workers_than_are_named_are_refused_without_counting_to_the_last(
+    sections: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("edges.csv").write_text("0,1\n", encoding="utf-8")
+    begun_s = time.process_time()
+    with pytest.raises(ScenarioError, match="worker 2 "):
+        scenario(workers=10**9, **sections)
+    assert time.process_time() - begun_s < 1
 
 
 def test_who_waits_with_a_timeout_for_those_who_are_up_is_not_woken_in_vain() -> None:

@@ -75,8 +75,8 @@ class Regions(Frozen):
 
     def unfit(self, workers: int) -> str | None:
         members = {worker for region in self.regions for worker in region}
-        missing = [worker for worker in range(workers) if worker not in members]
-        return f"worker {missing[0]} is in no region" if missing else None
+        missing = next((worker for worker in range(workers) if worker not in members), None)
+        return None if missing is None else f"worker {missing} is in no region"
 
 
 def latency_s(model: float | Law | LatencyMatrix | Regions, sender: int, receiver: int, seed: int) -> float:

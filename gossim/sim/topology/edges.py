@@ -63,12 +63,11 @@ class EdgeList(GraphSettings):
         return f"{self.file}, line {link.line}: links {link.i} and {link.j}{hint}"
 
     def unfit_several(self, workers: int) -> str | None:
-        graph = self.graph_of_several(workers, seed=0)
-        linked = {worker for link in graph.edges for worker in link}
+        linked = {worker for link in read_edges(self.file) if max(link) < workers for worker in link}
         alone = next((worker for worker in range(workers) if worker not in linked), None)
         if alone is not None:
             return f"worker {alone} has no link to any other of the {workers} workers"
-        count = parts(graph)
+        count = parts(self.graph_of_several(workers, seed=0))
         one_way = ", each of whom can reach all others of its part" if self.directed else ""
         return f"the {workers} workers fall into {count} parts{one_way}" if count > 1 else None
 
