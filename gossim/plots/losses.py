@@ -92,7 +92,7 @@ def _dress(results: Recorded, axes: Axes, measure: str) -> None:
     """The loss, on a logarithmic scale unless some are not above 0, and its target."""
     unit = " [nats]" if all(arm.problem and arm.problem.data for arm in results.scenario.arms.values()) else ""
     axes.set(ylabel=f"{measure.replace('_', ' ')} of the mean model{unit}")
-    if all((line.get_ydata() > 0).all() for line in axes.get_lines() if len(line.get_ydata())):
+    if all(np.all(np.asarray(line.get_ydata(), dtype=float) > 0) for line in axes.get_lines()):
         log_scale(axes)
     target = results.scenario.target
     goal = getattr(target, measure) if target else None
