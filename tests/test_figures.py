@@ -19,7 +19,7 @@ from matplotlib.text import Text
 from matplotlib.transforms import Bbox
 
 import gossim
-from gossim.plots import FIGURES, draw_pair, save
+from gossim.plots import FIGURES, draw, draw_pair, draw_weights, save
 from gossim.plots.style import arm_colours, arm_dashes, arm_markers, style
 from gossim.results import Results
 
@@ -239,3 +239,17 @@ def test_losses_that_no_logarithm_has(recorded: Results) -> None:
     first = few.probes[few.probes["time_s"] == 0]
     for figure in drawn(dataclasses.replace(few, probes=first), ["loss", "loss_by_steps"], COLUMN).values():
         check(figure)
+
+
+@pytest.mark.parametrize("width", [None, COLUMN])
+def test_weights_and_theory_likewise(width: float | None) -> None:
+    push = {"algorithm": {"name": "gosgd_push", "push_probability": 0.5}}
+    problem = {"problem": {"model": {"name": "noise", "dim": 25}}, "compute": {"time_s": 0.1}}
+    arms = {"_push & <b>": push, **{f"gosgd_push (factor={n})": push for n in range(3)}}
+    results = gossim.run(scenario(arms=arms, **problem))
+    figures = draw_weights(results, {arm: results.weights(arm) for arm in arms}, width)
+    figures |= {"theory": draw(results, True, width)["consensus_distance"]}
+    assert set(figures) == {"gradient_weight_sums", "gradient_weights", "theory"}
+    for figure in figures.values():
+        check(figure)
+    assert labels(figures["gradient_weight_sums"]) == list(arms)
