@@ -15,9 +15,11 @@ from typing import Any
 
 import pandas as pd
 
+from .algorithms.own import Unimported
 from .errors import InputError
 from .files import whole
 from .results import Results
+from .settings import Arm
 
 Event = dict[str, Any]
 
@@ -62,9 +64,9 @@ def events(results: Results, arm: str, process: int) -> Iterator[Event]:
     if own["timeline"].empty:
         return
     workers = results.scenario.arms[arm].workers
-    servers = results.scenario.arms[arm].algorithm.servers if workers > 1 else 0
+    servers = _servers(results.scenario.arms[arm], own["timeline"]) if workers > 1 else []
     tracks = {m: f"worker {m}" for m in range(workers)}
-    tracks |= {workers + n: "server" if servers == 1 else f"server {n}" for n in range(servers)}
+    tracks |= {node: "server" if len(servers) == 1 else f"server {node - workers}" for node in servers}
     yield from _names(process, arm, tracks)
     slices = [*_activities(own["timeline"], tracks)]
     until = {event["tid"]: event["end"] for event in sorted(slices, key=lambda event: event["end"])}
@@ -73,6 +75,15 @@ def events(results: Results, arm: str, process: int) -> Iterator[Event]:
         end = event.pop("end", event["ts"])
         length = {"dur": (end - event["ts"]) / 1000} if event["ph"] == "X" else {}
         yield {**event, "pid": process, "ts": event["ts"] / 1000, **length}
+
+
+def _servers(arm: Arm, timeline: pd.DataFrame) -> list[int]:
+    """The nodes beside the workers: as many as the algorithm says or, if it was not imported, those that sent or got
+    messages."""
+    if not isinstance(arm.algorithm, Unimported):
+        return [arm.workers + n for n in range(arm.algorithm.servers)]
+    nodes = pd.concat([timeline["worker"], timeline["receiver"].dropna().astype("int64")])
+    return sorted(int(node) for node in nodes.unique() if node >= arm.workers)
 
 
 def _names(process: int, arm: str, tracks: dict[int, str]) -> Iterator[Event]:

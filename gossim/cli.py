@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import signal
 import sys
@@ -16,7 +17,8 @@ from .commands.sweep import sweep
 from .commands.trace import trace
 from .commands.validate import validate
 from .commands.weights import weights
-from .errors import InputError, RunError
+from .errors import InputError, RunError, printable
+from .files import ENDING
 
 app = typer.Typer(
     help="Simulate distributed SGD: gossip against synchronous aggregation, when some workers are slow.",
@@ -33,15 +35,18 @@ def _tell(word: str, error: Exception | None = None) -> None:
     """What went wrong, on the standard error stream."""
     from rich.markup import escape
 
-    text = f"{word} {escape(str(error))}" if error else word
+    text = f"{word} {escape(printable(str(error)))}" if error else word
     new_console(stderr=True, soft_wrap=True, highlight=False).print(text)
 
 
 def main() -> None:
     """The `gossim` command. Status 0: done; 1: the run broke down; 2: bad input; 130: interrupted."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # who is asked to end does so as after Ctrl-C
-    # Models and algorithms of one's own, `package.module:…`, are looked for where one stands, as `python -m` does.
-    sys.path.insert(0, "")
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # names need not be in the locale's characters, nor paths in any
+            stream.reconfigure(errors="backslashreplace")
+    for number in ENDING:  # who is asked to end, or whose terminal is closed, ends as after Ctrl-C
+        if signal.getsignal(number) is not signal.SIG_IGN:  # as under nohup
+            signal.signal(number, signal.default_int_handler)
     try:
         app()
     except InputError as error:

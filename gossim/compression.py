@@ -15,9 +15,6 @@ if TYPE_CHECKING:
 
 Part = Annotated[float, must("in (0, 1]", lambda x: 0 < x <= 1)]
 
-BITS = 32
-"""Of a number that is sent whole, for the share of what is sent as single bits."""
-
 
 class TopKFunction(NamedTuple):
     """The ⌈fraction · d⌉ numbers of the largest modulus, and zeros."""
@@ -38,12 +35,12 @@ class SignFunction(NamedTuple):
 
 
 class Compression(Frozen):
-    """`size_share`: bytes sent per byte of the vector."""
+    """A way to send less than a whole vector."""
 
     name: str
 
-    @property
-    def size_share(self) -> float:
+    def size_share(self, number_bits: int) -> float:
+        """Return the bytes sent per byte of the vector, whose numbers have so many bits."""
         raise NotImplementedError
 
     def compress(self, w: Worker, row: int) -> None:
@@ -62,8 +59,7 @@ class NoCompression(Compression):
 
     name: Literal["none"] = "none"
 
-    @property
-    def size_share(self) -> float:
+    def size_share(self, number_bits: int) -> float:
         return 1.0
 
     def function(self, w: Worker) -> Any:
@@ -77,8 +73,7 @@ class TopK(Compression):
     name: Literal["top_k"] = "top_k"
     fraction: Part
 
-    @property
-    def size_share(self) -> float:
+    def size_share(self, number_bits: int) -> float:
         return min(1.0, 2 * self.fraction)
 
     def function(self, w: Worker) -> Any:
@@ -92,8 +87,7 @@ class RandomK(Compression):
     name: Literal["random_k"] = "random_k"
     fraction: Part
 
-    @property
-    def size_share(self) -> float:
+    def size_share(self, number_bits: int) -> float:
         return self.fraction
 
     def function(self, w: Worker) -> Any:
@@ -101,13 +95,13 @@ class RandomK(Compression):
 
 
 class Sign(Compression):
-    """(‖v‖₁/d) · sign(v): a bit for each number, and the mean modulus: share 1/32 of numbers of 32 bits."""
+    """(‖v‖₁/d) · sign(v): a bit for each number, and the mean modulus, which is not counted: share 1/32 of numbers of
+    32 bits, 1/64 where `dtype: float64`."""
 
     name: Literal["sign"] = "sign"
 
-    @property
-    def size_share(self) -> float:
-        return 1 / BITS
+    def size_share(self, number_bits: int) -> float:
+        return 1 / number_bits
 
     def function(self, w: Worker) -> Any:
         return SignFunction()

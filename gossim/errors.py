@@ -38,6 +38,11 @@ def told(error: BaseException) -> str:
     return f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
 
 
+def printable(text: str) -> str:
+    """`text` without what a terminal would obey: control characters are shown as they stand in Python, `\\x1b`."""
+    return "".join(c if c.isprintable() or c in "\n\t" else repr(c)[1:-1] for c in text)
+
+
 MANY = 20
 """Names that are too many for a line."""
 
@@ -45,7 +50,7 @@ MANY = 20
 def nearest(name: object, valid: Iterable[str]) -> str:
     """`; did you mean 'x'?` for the closest valid name, else `; valid: a, b, c` unless these are too many."""
     names = sorted(valid)
-    close = difflib.get_close_matches(str(name), names, n=1, cutoff=0.6)
+    close = difflib.get_close_matches(str(name)[:100], names, n=1, cutoff=0.6)
     if close:
         return f"; did you mean '{close[0]}'?"
     if len(names) > MANY:

@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any, Protocol
 
 from . import provenance
+from .cautions import log_warnings
 from .columns import TABLES
 from .errors import Diverged, InputError, RunError, told
+from .estimates.limits import refuse_the_impossible
 from .files import undisturbed
 from .frames import stacked, table
 from .inputs import inputs
 from .numeric import Gradients, Nothing
 from .observed import Observations, Row, Rows, activities, exchanges
 from .profiling import Stopwatch, Unwatched
-from .results import Results, RunDirectory
+from .results import Results
+from .run_directory import RunDirectory
 from .scenario import Scenario
 from .settings import Arm
 from .sim.world import World
@@ -51,7 +54,8 @@ class Silent:
 class Experiment:
     """A scenario made ready: all that can be refused has been refused once this exists, and nothing was written.
 
-    Without `gradients`, or where the scenario says `problem: none`, the clock runs alone.
+    Without `gradients`, or where the scenario says `problem: none`, the clock runs alone. Without `limits`, what needs
+    more memory than there is, or more work than anybody waits for, is not refused.
     """
 
     def __init__(
@@ -61,9 +65,13 @@ class Experiment:
         executor: str = "batched",
         gradients: bool = True,
         stopwatch: Stopwatch | None = None,
+        limits: bool = True,
     ):
         self.watch = Unwatched() if stopwatch is None else stopwatch
-        self.scenario = scenario if device is None else scenario.override({"device": device})
+        own = scenario.trusted()  # to run it is to trust it
+        self.scenario = own if device is None else own.override({"device": device})
+        if limits:
+            refuse_the_impossible(self.scenario, gradients)
         arms = self.scenario.arms
         learning = {name: arm for name, arm in arms.items() if gradients and arm.problem is not None}
         nothing = Nothing()
@@ -87,25 +95,39 @@ class Experiment:
         )
 
     def run(self, store: RunDirectory | None = None, progress: Progress | None = None) -> Results:
-        """Run everything, writing to `store` after each arm. Raises RunError at the end if an arm diverged or broke.
+        """Run everything, writing to `store` after each arm. Raises RunError at the end if an arm diverged or broke, or
+        as soon as `store` cannot be written; InputError if somebody else is writing there.
 
         However it ends, what was recorded is in `store`, and its manifest says how each arm and seed ended.
         """
         progress = progress or Silent()
-        if store:
-            with self.watch.share("writing"), undisturbed():
-                store.begin(self.scenario, self.manifest, self.results())
-        with self._ending(store):
-            for seed in self.scenario.seeds:
-                for name, arm in self.scenario.arms.items():
-                    self._run_arm(name, arm, seed, progress)
-                    if store:
-                        with self.watch.share("writing"):
-                            store.write_tables(self.results())
-            errors = [entry["error"] for entry in self.manifest["runs"] if "error" in entry]
-            if errors:
-                raise RunError("\n".join(errors))
+        with store.reserved() if store else nullcontext():
+            if store:
+                with self.watch.share("writing"), undisturbed():
+                    store.begin(self.scenario, self.manifest, self.results())
+            with self._ending(store):
+                for seed in self.scenario.seeds:
+                    for name, arm in self.scenario.arms.items():
+                        self._run_arm(name, arm, seed, progress)
+                        if store:
+                            self._write(store)
+                errors = [entry["error"] for entry in self.manifest["runs"] if "error" in entry]
+                if errors:
+                    raise RunError("\n".join(errors))
         return self.results()
+
+    def draw(self, store: RunDirectory) -> list[Path]:
+        """Write the figures of what was recorded. Raises RunError where they cannot be written; the manifest, where it
+        can be, then says that the run failed, and why. Its tables are whole."""
+        try:
+            return store.write_figures(self.results().plot())
+        except (OSError, InputError) as error:
+            told = f"the figures cannot be written: {error}; the tables are whole, and `gossim plot` draws them"
+            if self.manifest["status"] == "complete":
+                self.manifest |= {"status": "failed", "error": told}
+                with suppress(OSError):  # the disk is full
+                    store.write_manifest(self.manifest)
+            raise RunError(told) from None
 
     def results(self) -> Results:
         """What has been recorded so far, arm by arm."""
@@ -194,9 +216,23 @@ class Experiment:
         finally:
             self.manifest["ended"] = provenance.now()
             if store:
-                with self.watch.share("writing"), undisturbed():
-                    store.write_manifest(self.manifest)
-                    store.write_tables(self.results())
+                with undisturbed():
+                    self._write(store)
+
+    def _write(self, store: RunDirectory) -> None:
+        """Write the tables and the manifest as they are now. Raises RunError where that is impossible: what was written
+        before stands, and the manifest says no more than that."""
+        recorded, self.manifest["recorded"] = self.manifest["recorded"], len(self.manifest["runs"])
+        try:
+            with self.watch.share("writing"):
+                store.write(self.manifest, self.results())
+        except OSError as error:
+            told = f"{store.path}: cannot be written: {error.strerror or error}"
+            runs = self.manifest["runs"][:recorded]
+            self.manifest |= {"status": "failed", "error": told, "recorded": recorded}
+            with suppress(OSError):
+                store.write_manifest({**self.manifest, "runs": runs})
+            raise RunError(told) from None
 
 
 @contextmanager
@@ -220,16 +256,20 @@ def run(
     gradients: bool = True,
     progress: Progress | None = None,
     stopwatch: Stopwatch | None = None,
+    limits: bool = True,
 ) -> Results:
     """Run a scenario, or the scenario in that file. With `out`, also write the run directory, figures included.
 
     `device`: `auto`, `cpu` or `cuda` in place of the scenario's. `force`: replace a complete run in `out`. `executor`:
     `batched`, or `reference`, slow and simple, with the same outcome. `gradients=False`: the clock alone, as with
     `problem: none`. `progress`: is told how far the run has come. `stopwatch`: a `gossim.profiling.Stopwatch`, which
-    afterwards knows where the wall time went.
+    afterwards knows where the wall time went. `limits=False`: run what needs more memory than this machine has, or more
+    than some 10¹⁰ events, all the same.
+
+    Modules that the scenario names are imported: it runs their code.
 
     Raises ScenarioError or InputError, before anything is written, for what cannot be run; RunError for a run that
-    breaks down: what was recorded until then is in `out`.
+    breaks down, or an `out` that cannot be written any more: what was recorded until then is there.
     """
     from .scenario import load
 
@@ -239,9 +279,13 @@ def run(
     watch = Unwatched() if stopwatch is None else stopwatch
     with watch.share("preparing"):
         settings = scenario if isinstance(scenario, Scenario) else load(scenario)
-        ready = Experiment(settings, device, executor, gradients, stopwatch)
-    results = ready.run(store, progress)
-    if store:
+        log_warnings(settings.warnings)
+        ready = Experiment(settings, device, executor, gradients, stopwatch, limits)
+    if store is None:
+        return ready.run(None, progress)
+    with store.reserved():
+        store.refuse_overwriting(force)  # another run may have come first
+        results = ready.run(store, progress)
         with watch.share("writing"):
-            store.write_figures(results.plot())
+            ready.draw(store)
     return results

@@ -139,14 +139,30 @@ def number_or(number: Any, mapping: Any, word: str | None = None) -> Any:
 
 
 Probability = Annotated[float, must("in [0, 1]", lambda p: 0 <= p <= 1)]
-Positive = Annotated[float, must("> 0", lambda x: x > 0)]
-NonNegative = Annotated[float, must(">= 0", lambda x: x >= 0)]
-Lasting = Annotated[float, must(">= 1e-9, a nanosecond", lambda x: x >= 1e-9)]
+LARGEST_NUMBER = 1e100
+"""Of a time, a rate or a factor: the clock counts picoseconds, and what is larger overflows when it is multiplied."""
+_NOT_HUGE = must("at most 1e100", lambda x: x <= LARGEST_NUMBER)
+Positive = Annotated[float, must("> 0", lambda x: x > 0), _NOT_HUGE]
+NonNegative = Annotated[float, must(">= 0", lambda x: x >= 0), _NOT_HUGE]
+Lasting = Annotated[float, must(">= 1e-9, a nanosecond", lambda x: x >= 1e-9), _NOT_HUGE]
+_A_TICK = must(">= 1e-12, a picosecond, by which the clock counts", lambda x: x >= 1e-12)
+AtLeastATick = Annotated[Positive, _A_TICK]
 Fraction01 = Annotated[float, must("in [0, 1)", lambda x: 0 <= x < 1)]
 LARGEST = 2**62
 _BOUNDED = must("at most 2**62", lambda n: n <= LARGEST)
-Count = Annotated[int, must("a whole number >= 1", lambda n: n >= 1), _BOUNDED]
-Index = Annotated[int, must("a whole number >= 0", lambda n: n >= 0), _BOUNDED]
+
+LARGEST_EXACT = 2.0**53
+"""Up to here a number with a point or an exponent is the one that was written."""
+
+
+def _whole(value: Any) -> Any:
+    """`1e3`, which YAML reads as a fractional number, as the whole number that it is; anything else as it is."""
+    return int(value) if type(value) is float and value.is_integer() and abs(value) <= LARGEST_EXACT else value
+
+
+Whole = Annotated[int, BeforeValidator(_whole)]
+Count = Annotated[Whole, must("a whole number >= 1", lambda n: n >= 1), _BOUNDED]
+Index = Annotated[Whole, must("a whole number >= 0", lambda n: n >= 0), _BOUNDED]
 
 # Strict pydantic refuses a list where a tuple is wanted; YAML has only lists, and only a tuple is frozen.
 AS_TUPLE = BeforeValidator(lambda value: tuple(value) if isinstance(value, list) else value)

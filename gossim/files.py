@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
+import stat
 import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+DRAFT = re.compile(r"\.[a-z_]+-[a-z0-9_]{8}\.(json|parquet|png|svg|yaml)")
+"""The name of a draft that `whole` makes of the files of a run or a sweep: a kill leaves it behind."""
 
 
 @contextmanager
@@ -25,31 +30,46 @@ def whole(path: Path) -> Iterator[Path]:
         draft.unlink(missing_ok=True)
 
 
+def drafts(folder: Path) -> list[Path]:
+    """The drafts in `folder`. Whoever is sure that nobody is writing there may delete them."""
+    return [path for path in folder.iterdir() if DRAFT.fullmatch(path.name) and stat.S_ISREG(path.lstat().st_mode)]
+
+
 def write_text(path: Path, text: str) -> None:
     with whole(path) as draft:
         draft.write_text(text, encoding="utf-8")
 
 
+ENDING = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name))
+"""Signals that ask a process to end; Windows has no SIGHUP."""
+
+
 @contextmanager
 def undisturbed() -> Iterator[None]:
-    """Ctrl-C does nothing inside the block, and SIGTERM waits for its end: it is short, and leaves files that fit
-    together."""
+    """Ctrl-C does nothing inside the block, and SIGTERM and SIGHUP wait for its end: it is short, and leaves files that
+    fit together."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
     told: list[int] = []
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    before_term = signal.signal(signal.SIGTERM, lambda number, _: told.append(number))
+    before = {signal.SIGINT: signal.signal(signal.SIGINT, signal.SIG_IGN)}
+    for number in ENDING:
+        if signal.getsignal(number) is not signal.SIG_IGN:  # as under nohup
+            before[number] = signal.signal(number, lambda number, _: told.append(number))
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
-        signal.signal(signal.SIGTERM, before_term)
+        for number, handler in before.items():
+            signal.signal(number, handler)
         if told:
-            signal.raise_signal(signal.SIGTERM)
+            signal.raise_signal(told[0])
+
+
+_asking = threading.Lock()
 
 
 def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
+    with _asking:  # two threads that asked at once would leave it at 0
+        mask = os.umask(0)
+        os.umask(mask)
     return mask

@@ -43,13 +43,27 @@ def typed(name: str, frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def write_frames(frames: Iterable[pd.DataFrame], path: Path) -> None:
-    """Write `frames`, one below the other, to `path`, as its ending says: .csv or .parquet."""
+    """Write `frames`, one below the other, to `path`, as its ending says: .csv or .parquet.
+
+    In a .csv, a text that a spreadsheet would take for a formula, which may run a program, gets a ' in front.
+    """
     together = pd.concat(list(frames), ignore_index=True)
     try:
         with whole(path) as draft:
             if path.suffix == ".csv":
-                together.to_csv(draft, index=False)
+                _harmless(together).to_csv(draft, index=False)
             else:
                 together.to_parquet(draft, engine="pyarrow", index=False)
     except OSError as error:
         raise InputError(f"{path}: cannot be written: {error.strerror}") from None
+
+
+FORMULAS = ("=", "+", "-", "@", "\t", "\r")
+"""What a cell begins with that a spreadsheet computes."""
+
+
+def _harmless(frame: pd.DataFrame) -> pd.DataFrame:
+    """`frame` with texts that begin as a formula quoted; numbers stay as they are."""
+    texts = frame.select_dtypes(exclude=["number", "bool"])
+    quoted = texts.map(lambda cell: f"'{cell}" if isinstance(cell, str) and cell.startswith(FORMULAS) else cell)
+    return frame.assign(**{str(name): quoted[name] for name in texts})

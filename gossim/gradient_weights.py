@@ -14,11 +14,13 @@ from array import array
 from collections.abc import Collection, Iterable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
+from .algorithms.own import Unimported
 from .errors import InputError, RunError, nearest
 from .program import INITIAL_ROW, Apply, Grad, Op, Probe, expanded
 from .repeated import Recorded, recorded, require_repeated, why_unended
 from .sim.world import World
 from .sizes import message_bytes, steps_limit
+from .trust import Trust, trusting
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -179,7 +181,11 @@ def unroll(arm: Arm, seed: int, limit: int = LARGEST_TAPE) -> Unrolled:
     assert tape.probe is not None
     rows, facts = tape.probe.rows, tape.probe.facts
     present = facts.participants
-    final = [(1.0, rows[-1])] if facts.served else [(1 / len(present), rows[m]) for m in present]
+    final = (
+        [(1.0, rows[-1])]
+        if facts.served
+        else [(share, rows[m]) for share, m in zip(facts.shares, present, strict=True)]
+    )
     found, initial = tape.walk_back(final)
     known = recorded(world, facts)
     return Unrolled(tape.workers, tape.steps, tape.time_s, tape.used_s, found, initial, facts, known)
@@ -201,7 +207,7 @@ def gradient_weights(name: str, arm: Arm, seed: int, limit: int = LARGEST_TAPE) 
 def of_run(results: Results, name: str, seed: int) -> GradientWeights:
     """The tables for an arm and a seed of `results`. Raises InputError also if there is no such arm or seed, if its run
     did not come to its end, or if what the clock does now is not what was recorded: a file that the scenario names, or
-    gossim or numpy, is not what it was."""
+    gossim or numpy, is not what it was. Of a run directory, the files that the scenario names are opened now."""
     scenario = results.scenario
     if name not in scenario.arms:
         raise InputError(f"arm '{name}': there is none of that name{nearest(name, scenario.arms)}")
@@ -209,9 +215,13 @@ def of_run(results: Results, name: str, seed: int) -> GradientWeights:
         raise InputError(f"seed {seed}: must be from {scenario.seed} to {scenario.seeds[-1]}")
     if why := why_unended(results, name, seed):
         raise NoWeights(f"arm '{name}', seed {seed}: {why}, and so it has no final model")
-    unrolled = _unrolled(name, scenario.arms[name], seed)
+    with trusting(Trust(imports=scenario.imports)):
+        arm = scenario.trusted(scenario.imports).arms[name]
+        if isinstance(arm.algorithm, Unimported):
+            raise InputError(f"arm '{name}': {arm.algorithm.refused()}")
+        unrolled = _unrolled(name, arm, seed)
     require_repeated(results, name, seed, unrolled.recorded)
-    return _tables(name, scenario.arms[name], seed, unrolled)
+    return _tables(name, arm, seed, unrolled)
 
 
 def _unrolled(name: str, arm: Arm, seed: int, limit: int = LARGEST_TAPE) -> Unrolled:

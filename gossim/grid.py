@@ -16,6 +16,7 @@ from typing import Any
 from .errors import ScenarioError, nearest
 from .merging import put
 from .scenario import Scenario, read
+from .unused import unused
 from .validation import Problem, short
 
 LARGEST_GRID = 10_000
@@ -41,6 +42,12 @@ class Point:
     def name(self) -> str:
         """By which its run is found again: of the scenario as resolved, whatever the sweep around it."""
         return hashlib.sha256(json.dumps(self.scenario.to_data()).encode()).hexdigest()[:16]
+
+    @property
+    def runs(self) -> str:
+        """What decides what is measured: the arms with all that they have, and no more."""
+        kept = self.scenario.model_dump(mode="json", include={"arms", "seed", "repeats", "target"})
+        return hashlib.sha256(json.dumps(kept).encode()).hexdigest()
 
     def __str__(self) -> str:
         return _told(self.values)
@@ -81,12 +88,26 @@ class Sweep:
                     failing.setdefault(problem, []).append(values)
         if failing:
             raise ScenarioError(source, [_where(problem, at, len(every)) for problem, at in failing.items()])
-        names: dict[str, Point] = {}
+        idle = unused(point.scenario for point in points if point.scenario.unused == "refuse")
+        if idle:
+            raise ScenarioError(source, [str(problem) for problem in idle])
+        points = [_alone(point, source) for point in points]
+        runs: dict[str, Point] = {}
         for point in points:
-            if point.name in names:
-                raise ScenarioError(source, [f"sweep: {names[point.name]} and {point} are the same run"])
-            names[point.name] = point
+            other = runs.setdefault(point.runs, point)
+            if other is not point:
+                own = "" if point.name == other.name else ": every arm has its own of what differs"
+                raise ScenarioError(source, [f"sweep: {other} and {point} are the same run{own}"])
         return cls(tuple(grid), tuple(points), {**copy.deepcopy(base), "sweep": grid})
+
+    @property
+    def warnings(self) -> list[str]:
+        """Those of the points' scenarios, and at which points they come up if not at all of them."""
+        found: dict[str, list[dict[str, Any]]] = {}
+        for point in self.points:
+            for warning in point.scenario.warnings:
+                found.setdefault(warning, []).append(dict(point.values))
+        return [_where(warning, at, len(self.points)) for warning, at in found.items()]
 
     @classmethod
     def load(cls, path: str | Path) -> Sweep:
@@ -160,7 +181,14 @@ def _at(base: Mapping[str, Any], values: Mapping[str, Any], source: str) -> Scen
     data = copy.deepcopy(dict(base))
     for key, value in values.items():
         put(data, key, copy.deepcopy(value), source)
-    return Scenario.parse(data, source)
+    return Scenario.parse(data, source, alone=False)
+
+
+def _alone(point: Point, source: str) -> Point:
+    """The point as a run of its own, which may leave unused what others have a use for, and says so."""
+    if point.scenario.unused == "warn" or not unused([point.scenario]):
+        return point
+    return Point(point.values, Scenario.parse({**point.scenario.written(), "unused": "warn"}, source))
 
 
 def _where(problem: str, at: list[dict[str, Any]], points: int) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 
 from .errors import ScenarioError
 from .optimizers import sgd_unless_named
+from .validation import short
 
 
 def merged_arm(shared: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
@@ -18,7 +19,7 @@ def merged_arm(shared: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, A
         shared = {**shared, "optimizer": sgd_unless_named(shared["optimizer"])}
     arm = _merge(shared, own)
     workers = arm.get("workers")
-    if "workers" not in own or type(workers) is not int:
+    if "workers" not in own or type(workers) not in (int, float):  # 1e3 is one that is whole
         return arm
     compute, own_compute = arm.get("compute"), own.get("compute")
     inherits = not (isinstance(own_compute, Mapping) and "stragglers" in own_compute)
@@ -29,14 +30,14 @@ def merged_arm(shared: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, A
     return arm
 
 
-def _present(rules: Any, workers: int) -> Any:
+def _present(rules: Any, workers: float) -> Any:
     """`rules` without the workers that are not there; what is malformed is left for validation to refuse."""
     if not isinstance(rules, list):
         return rules
     present = []
     for rule in rules:
         if isinstance(rule, Mapping) and isinstance(rule.get("workers"), list):
-            left = [worker for worker in rule["workers"] if not (type(worker) is int and worker >= workers)]
+            left = [worker for worker in rule["workers"] if not (type(worker) in (int, float) and worker >= workers)]
             present.append({**rule, "workers": left})  # kept even if empty: its place names its random numbers
         else:
             present.append(rule)
@@ -82,8 +83,11 @@ def put(data: Any, path: str, value: Any, source: str) -> None:
         if isinstance(here, list) and part.isdecimal() and int(part) < len(here):
             here = here[int(part)]
         elif isinstance(here, dict):
-            if not isinstance(here.get(part), dict | list):
+            if here.get(part) is None:
                 here[part] = {}
+            elif not isinstance(here[part], dict | list):
+                rule = f"'{part}' is {short(here[part])}, which has no parts; set it as a whole"
+                raise ScenarioError(source, [f"{path} = {short(value)}: {rule}"])
             here = here[part]
         else:
             raise ScenarioError(source, [f"{path}: there is no '{part}' to change"])
@@ -93,3 +97,13 @@ def put(data: Any, path: str, value: Any, source: str) -> None:
         here[int(last)] = value
     else:
         here[last] = value
+
+
+def at(data: Any, path: str) -> Any:
+    """What stands at the dotted `path`; None if nothing does."""
+    for part in path.split("."):
+        if isinstance(data, list) and part.isdecimal() and int(part) < len(data):
+            data = data[int(part)]
+        else:
+            data = data.get(part) if isinstance(data, Mapping) else None
+    return data

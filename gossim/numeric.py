@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from functools import partial
@@ -73,14 +74,23 @@ class Gradients:
         """Raise InputError unless the arm's model and data can be had and fit together."""
         from .execute.runtime import repeatable
         from .problems.build import check_gradients, check_partitions
+        from .problems.check import unreached
+        from .problems.generators import PROCESS
 
         assert arm.problem is not None
         device = self.devices[arm.device]
         if arm.dtype == "tf32" and device.type != "cuda":
             raise InputError(f"dtype = tf32: is a way of GPUs, and the device here is {device.type}; use float32")
         check_partitions(arm.problem, arm.workers, seeds)
-        with repeatable(device, arm.dtype):
-            check_gradients(self._problem(arm, seeds[0]))
+        with PROCESS, repeatable(device, arm.dtype):
+            problem = self._problem(arm, seeds[0])
+            check_gradients(problem)
+            spare = unreached(problem) if getattr(arm.optimizer, "weight_decay", 0) else []
+        if spare:
+            raise InputError(
+                f"problem.model: the loss does not depend on '{spare[0]}', to which torch's optimizers apply no weight "
+                "decay; take it out, or set optimizer.weight_decay to 0"
+            )
 
     def plane(self, arm: Arm, seed: int, observed: Observations) -> Plane:
         from .record import Recorder
@@ -90,34 +100,60 @@ class Gradients:
 
     def _problem(self, arm: Arm, seed: int) -> Problem:
         from .problems.build import build
+        from .problems.generators import PROCESS
 
         assert arm.problem is not None
-        return build(arm.problem, arm.workers, seed, arm.dtype, self.devices[arm.device])
+        with PROCESS:
+            return build(arm.problem, arm.workers, seed, arm.dtype, self.devices[arm.device])
 
 
 class Executed:
-    """An executor with the process set for its problem, and for the arm's `dtype`."""
+    """An executor, with the process set for its problem and for the arm's `dtype` while it runs a window.
+
+    These settings are the process's: threads that run scenarios at once take turns, a window each.
+    """
 
     def __init__(self, problem: Problem, executor: Any, dtype: str):
-        self.problem, self.dtype = problem, dtype
-        self.run = executor.run
+        self.problem, self.executor, self.dtype = problem, executor, dtype
+        self.tuned = collector_resting
 
-    @contextmanager
-    def tuned(self) -> Iterator[None]:
+    def run(self, ops: Sequence[Op]) -> None:
         from .execute.runtime import repeatable, threads_for
+        from .problems.generators import PROCESS
 
-        with threads_for(self.problem), repeatable(self.problem.device, self.dtype), collector_resting():
-            yield
+        with PROCESS, threads_for(self.problem), repeatable(self.problem.device, self.dtype):
+            self.executor.run(ops)
+
+
+class _Collector:
+    """Python's cycle collector, and how many runs have asked it to rest; it is one for all threads."""
+
+    def __init__(self) -> None:
+        self.lock, self.runs, self.was_on = threading.Lock(), 0, False
+
+    def rest(self) -> None:
+        with self.lock:
+            if self.runs == 0:
+                self.was_on = gc.isenabled()
+                gc.disable()
+            self.runs += 1
+
+    def work(self) -> None:
+        with self.lock:
+            self.runs -= 1
+            if self.runs == 0 and self.was_on:
+                gc.enable()
+
+
+_COLLECTOR = _Collector()
 
 
 @contextmanager
 def collector_resting() -> Iterator[None]:
     """Python's cycle collector rests: a window is some hundred thousand small tuples without cycles, and it would walk
     through them again and again."""
-    collecting = gc.isenabled()
-    gc.disable()
+    _COLLECTOR.rest()
     try:
         yield
     finally:
-        if collecting:
-            gc.enable()
+        _COLLECTOR.work()

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 from .errors import InputError, RunError, told
 from .files import undisturbed
-from .results import RunDirectory
+from .run_directory import RunDirectory
 from .scenario import Scenario
 
 HEARTBEAT_S = 1.0
@@ -38,7 +38,7 @@ def run_point(task: Task) -> str | None:
         shutil.rmtree(task.directory, ignore_errors=True)
         scenario = Scenario.parse(task.data, "point")
         with _one_thread(scenario):
-            Experiment(scenario).run(RunDirectory(Path(task.directory)))
+            Experiment(scenario, limits=False).run(RunDirectory(Path(task.directory)))
     except (InputError, RunError) as error:
         return str(error)
     except Exception as error:  # of a model of somebody's own, or no memory left: the other points go on

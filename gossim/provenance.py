@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -34,7 +35,7 @@ def manifest(
     """The manifest of a run that begins now. `inputs`: the SHA-256 of the files that it depends on, by path."""
     return {
         "status": "running",
-        "command": command,
+        "command": [os.fsencode(word).decode("utf-8", "backslashreplace") for word in command],
         "seed": seed,
         "repeats": repeats,
         "device": device,
@@ -43,6 +44,7 @@ def manifest(
         "ended": None,
         "error": None,
         "runs": [],
+        "recorded": 0,
         "inputs": dict(inputs),
         "versions": versions(),
         "platform": platform.platform(),

@@ -26,7 +26,7 @@ class Recorder:
 
     def measure(self, rows: torch.Tensor, facts: Facts) -> None:
         """Record a probe of `rows`, `(workers, dim)` or, with a server's, `(workers + 1, dim)`: distances from the mean
-        of the workers that take part, and losses of this mean or of the server's parameters.
+        of the workers that take part, each with its share, and losses of this mean or of the server's parameters.
 
         Raises Diverged, and records nothing, if it is not finite."""
         present = facts.participants
@@ -35,7 +35,11 @@ class Recorder:
         model = rows[-1] if facts.served else None
         rows = rows[: len(facts.by_worker.steps)]
         offsets = rows.to(torch.float64, copy=True).sub_(first)
-        drift = (offsets if len(present) == len(rows) else offsets[present]).mean(dim=0)
+        among = offsets if len(present) == len(rows) else offsets[present]
+        if facts.counts_for is None:
+            drift = among.mean(dim=0)
+        else:
+            drift = torch.tensor(facts.shares, dtype=among.dtype, device=among.device) @ among
         mean = first + drift
         offsets.sub_(drift)  # in place, as above: of many rows each copy takes longer than the arithmetic
         distances = torch.linalg.vector_norm(offsets, dim=1).tolist()

@@ -11,6 +11,7 @@ from rich.markup import escape
 from rich.measure import Measurement
 from rich.table import Table
 
+from .errors import printable
 from .profiling import SHARES
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ def comparison(results: Results | Pair) -> Table:
     scenario = results.scenario
     with_error = " ± standard error" if (summary["seeds"] > 1).any() else ""
     shown = Table(
-        title=escape(scenario.title) or None,
+        title=escape(printable(scenario.title)) or None,
         caption=f"at the end; mean{with_error} over the seeds that finished, of {told_count(summary['seeds'])}",
         box=box.HORIZONTALS,
         padding=(0, 1, 0, 0),
@@ -65,7 +66,7 @@ def comparison(results: Results | Pair) -> Table:
         cells = [_cell(row, name, form, scale) for name, (_, form, scale) in measures.items()]
         if scenario.target and learned:
             cells.append(_target_cell(row))
-        label = escape(str(arm))
+        label = escape(printable(str(arm)))
         if row["finished"] < row["seeds"]:
             label += f"\n{row['finished']:.0f} of {row['seeds']:.0f} seeds"
         if row["diverged"]:
@@ -86,7 +87,7 @@ def gradient_weights(found: Mapping[str, GradientWeights]) -> Table:
         of_all = sums.loc[sums["step"] <= last, "a_sum"]
         numbers = [sums["a_sum"].iloc[0], of_all.mean(), of_all.min(), of_all.max()]
         counts = [f"{len(gradients):,}", f"{gradients['used_s'].count():,}"]
-        shown.add_row(escape(arm), *counts, *("–" if n != n else f"{n:.4g}" for n in (initial, *numbers)))
+        shown.add_row(escape(printable(arm)), *counts, *("–" if n != n else f"{n:.4g}" for n in (initial, *numbers)))
     shown.caption = "Mean, smallest and largest over those τ that every worker has come to."
     return shown
 

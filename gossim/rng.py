@@ -37,6 +37,8 @@ class Purpose(StrEnum):
     DROPOUT = "dropout"
     GRADIENT_NOISE = "gradient_noise"
     TOPOLOGY = "topology"
+    TIES = "ties"
+    STATISTICS = "statistics"
 
 
 def _seed_sequence(seed: int, purpose: Purpose, index: tuple[int, ...]) -> np.random.SeedSequence:

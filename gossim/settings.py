@@ -7,7 +7,8 @@ from typing import Annotated, Self
 
 from pydantic import BeforeValidator, model_validator
 
-from .algorithms import AnyAlgorithm
+from . import trust
+from .algorithms import ALGORITHMS, AnyAlgorithm
 from .fields import AS_TUPLE, Count, Frozen, Lasting, Positive, Probability, named
 from .optimizers import AnyOptimizer
 from .problems import ProblemSettings
@@ -78,6 +79,8 @@ class Settings(Frozen):
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
+        if not trust.present().files:  # whether files fit cannot be known; when it was run, they did
+            return self
         if self.dtype == "tf32" and self.device == "cpu":
             raise broken_at(("dtype",), self.dtype, "is a way of GPUs, and here is device: cpu; use float32")
         if self.problem is not None and self.optimizer is None:
@@ -139,6 +142,15 @@ class Settings(Frozen):
         """Whether compute times or bandwidths come from the trace."""
         return "trace" in (self.compute.time_s, self.network.bandwidth_bytes_per_s if self.network else None)
 
+    def measures(self, measure: str) -> bool:
+        """Whether there is such a loss or accuracy."""
+        return self.problem is not None and measure in self.problem.model.measures
+
+    @property
+    def number_bits(self) -> int:
+        """Of a parameter in memory, and in a message."""
+        return 64 if self.dtype == "float64" else 32
+
     @property
     def samples_per_gradient(self) -> int | None:
         """Samples that a worker of the trace computes on for one gradient; None where nothing says so."""
@@ -158,13 +170,27 @@ class Arm(Settings):
 
     algorithm: AnyAlgorithm
 
+    @property
+    def nodes(self) -> int:
+        """The workers, and the servers after them."""
+        return self.workers + (self.algorithm.servers if self.workers > 1 else 0)
+
     @model_validator(mode="after")
     def _algorithm_fits(self) -> Self:
-        servers = self.algorithm.servers if self.workers > 1 else 0
-        self._network_fits(self.workers + servers)
-        if self.trace is not None and self.uses_trace and self.trace.unfit(self.workers + servers):
-            raise broken_at(("trace",), self.trace.file, f"{self.trace.unfit(self.workers + servers)} and a server")
+        if not trust.present().files:
+            return self
+        self._network_fits(self.nodes)
+        if self.trace is not None and self.uses_trace and self.trace.unfit(self.nodes):
+            raise broken_at(("trace",), self.trace.file, f"{self.trace.unfit(self.nodes)} and a server")
+        if self.problem is not None and self.problem.weighting == "samples" and self.workers > 1:
+            self._algorithm_counts_samples()
         unfit = self.algorithm.unfit(self)
         if unfit:
             raise broken_at(("algorithm",), self.algorithm.model_dump(mode="json"), unfit)
         return self
+
+    def _algorithm_counts_samples(self) -> None:
+        if not self.algorithm.counts_samples:
+            those = ", ".join(name for name, algorithm in ALGORITHMS.items() if algorithm.counts_samples)
+            rule = f"'{self.algorithm.name}' makes all workers count alike; those that count samples are {those}"
+            raise broken_at(("problem", "weighting"), "samples", rule)

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import math
 
+from .errors import InputError
 from .settings import Arm
 
 WINDOW_GRADIENTS = 128
 """Of each worker, by which the clock runs ahead of the arithmetic, unless this frees more than WINDOW_BYTES of rows."""
 
 WINDOW_BYTES = 2**28
+
+LARGEST_MESSAGE = 2**40
+"""Bytes, as of `network.message_bytes`: tables count bytes in 64 bits."""
 
 MANY_GRADIENTS, AT_LEAST = 2**20, 4
 """Of all workers together: more take memory and make no run faster. And of each, however many workers there are."""
@@ -24,13 +28,17 @@ def window_size(workers: int, row_bytes: int) -> tuple[int, int]:
 def message_bytes(arm: Arm) -> int:
     """Size of one parameter vector on the network: what the scenario says, or what the model's parameters take.
 
-    Raises InputError where neither is known without building the model.
+    Raises InputError where neither is known without building the model, or where it is larger than the scenario could
+    say.
     """
     if arm.network is not None and arm.network.message_bytes is not None:
         return arm.network.message_bytes
     if arm.problem is None:
         return 0  # one worker alone: others need network.message_bytes
-    return parameter_bytes(arm)
+    size = parameter_bytes(arm)
+    if size > LARGEST_MESSAGE:
+        raise InputError(f"problem.model: its parameters take {size:,} bytes, and a message has at most 2**40")
+    return size
 
 
 def parameter_bytes(arm: Arm) -> int:
@@ -39,7 +47,7 @@ def parameter_bytes(arm: Arm) -> int:
     dim = arm.problem.parameters()
     if dim is None:
         dim = arm.problem.built_parameters()
-    return dim * (8 if arm.dtype == "float64" else 4)
+    return dim * arm.number_bits // 8
 
 
 def steps_limit(settings: Arm) -> int | None:

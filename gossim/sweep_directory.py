@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -13,17 +12,15 @@ from filelock import FileLock, Timeout
 
 from . import yaml12
 from .errors import InputError, RunError
-from .files import whole, write_text
+from .files import drafts, whole, write_text
 from .grid import Point, Sweep
 from .inputs import inputs
 from .provenance import versions
-from .results import RunDirectory
+from .run_directory import LOCK, RunDirectory, refuse_links, refuse_unwritable
 from .summary import FINAL, TIME_TO_TARGET, per_seed
 
 ENDED = ("complete", "failed")
 """What the manifest of a run says that has come to its end."""
-
-LOCK = ".lock"
 
 
 class SweepDirectory:
@@ -35,12 +32,19 @@ class SweepDirectory:
     def begin(self, sweep: Sweep) -> AbstractContextManager[Any]:
         """Make it ready, and this process's own until what is returned is closed. An earlier sweep here may be another
         one: what its points have done is used, its figures go. Raises InputError, also if a sweep is under way here."""
+        refuse_unwritable(self.path)
         try:
+            left = {draft.name for draft in drafts(self.path)} if self.path.is_dir() else set()
             there = {file.name for file in self.path.iterdir()} if self.path.is_dir() else set()
-            if there - {LOCK} and "sweep.yaml" not in there:
+            if there - {LOCK} - left and "sweep.yaml" not in there:
                 raise InputError(f"{self.path}: holds other files and no sweep; choose another directory with --out")
-            (self.path / "points").mkdir(parents=True, exist_ok=True)
+            points = self.path / "points"
+            refuse_links(self.figures, points, *(self.run_directory(point).path for point in sweep.points))
+            points.mkdir(parents=True, exist_ok=True)
             held = FileLock(self.path / LOCK).acquire(timeout=0)
+            for folder in (self.path, self.figures):
+                for draft in drafts(folder) if folder.is_dir() else ():
+                    draft.unlink()
             for figure in [*self.figures.glob("*.png"), *self.figures.glob("*.svg")]:
                 figure.unlink()
             write_text(self.path / "sweep.yaml", yaml12.write(dict(sweep.data)))
@@ -62,16 +66,16 @@ class SweepDirectory:
         """None if this point is still to be run, or what it depends on, files, modules and versions, is not what it
         was; else what went wrong, if anything: what diverged would do so again."""
         try:
-            manifest = json.loads((self.run_directory(point).path / "manifest.json").read_text(encoding="utf-8"))
-            how = [run["status"] for run in manifest["runs"]]
+            manifest = self.run_directory(point).manifest()
             depended = manifest["inputs"], manifest["versions"]
-        except (OSError, ValueError, KeyError, TypeError):
+        except (InputError, KeyError):
             return None
+        how = [run["status"] for run in manifest["runs"]]
         if manifest["status"] not in ENDED or {*how} - {"complete", "diverged"}:
             return None
         if len(how) < len(point.scenario.arms) * point.scenario.repeats:
             return None
-        return (manifest["error"] or "") if depended == (inputs(point.scenario), versions()) else None
+        return (manifest.get("error") or "") if depended == (inputs(point.scenario), versions()) else None
 
     def rows(self, point: Point, error: str | None) -> list[dict[str, Any]]:
         """The table's rows of a point that has ended, with `error` if there was one, without the values of its keys;

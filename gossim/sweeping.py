@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import pandas as pd
 
-from .errors import InputError
+from .cautions import log_warnings
+from .errors import InputError, RunError
+from .estimates.limits import refuse_impossible_points
 from .files import undisturbed
 from .grid import Point, Sweep
 from .processes import Task, cores, ended
-from .results import RunDirectory
+from .run_directory import RunDirectory
 from .scenario import Scenario, read
 from .sweep_directory import SweepDirectory
 
@@ -74,10 +76,12 @@ def sweep(
     jobs: int | None = None,
     force: bool = False,
     progress: SweepProgress | None = None,
+    limits: bool = True,
 ) -> SweepResults:
     """Run a scenario at every point of its `sweep:`, or of the grid `over`, `jobs` points at a time (as many as there
     are cores). With `out`, tables and figures are written, and what is there of the same points is not run again,
     unless a file that the scenario names, a module of one's own or a version has changed since, or with `force`.
+    Without `limits`, points are run whatever memory and work they take.
 
     Raises ScenarioError or InputError, before anything runs, for what is wrong at any point. A point that breaks down
     while it runs is in `errors`, by its `name`, and its rows say so. Ctrl-C leaves the points that are done in `out`.
@@ -89,14 +93,21 @@ def sweep(
         described = Sweep.parse({**scenario.written(), **({} if over is None else {"sweep": dict(over)})})
     else:
         described = scenario
+    if described is not scenario:  # who made the sweep has its warnings
+        log_warnings(described.warnings)
     if jobs is not None and (type(jobs) is not int or jobs < 1):
         raise InputError(f"jobs = {jobs}: must be a whole number >= 1")
+    if limits:
+        refuse_impossible_points(described.points)
     with nullcontext(out) if out is not None else TemporaryDirectory(prefix="gossim-") as folder:
         store = SweepDirectory(Path(folder))
         with store.begin(described):
             results = _run(described, store, jobs or cores(), force, progress or Silent())
             if out is not None:
-                RunDirectory(store.path).write_figures(results.plot())
+                try:
+                    RunDirectory(store.path).write_figures(results.plot())
+                except InputError as error:
+                    raise RunError(f"the figures cannot be written: {error}; the table is whole") from None
     return results
 
 

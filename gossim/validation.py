@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import reprlib
 from collections.abc import Collection, Mapping
 from typing import Any, NamedTuple
 
@@ -100,15 +102,43 @@ def _problem(details: Any, data: Any) -> Problem:
             data = data[part]
         elif not is_absent_key:
             continue
-        path.append(str(part))
+        path.append(shown_name(part))
     return Problem(tuple(path), None if details["type"] == MISSING else details["input"], details["msg"])
+
+
+def shown_name(name: object) -> str:
+    """A name on a line, whatever it is: one that cannot be printed as Python would write it."""
+    text = name if isinstance(name, str) else short(name)
+    text = text if text.isprintable() else repr(text)[1:-1]
+    return text if len(text) <= LONGEST_SHOWN else text[: LONGEST_SHOWN - 3] + "..."
+
+
+LONGEST_SHOWN, MOST_SHOWN, DEEPEST_SHOWN = 80, 40, 6
+MOST_BITS = 8192
+"""Of a number that Python writes in decimal."""
 
 
 def short(value: Any) -> str:
     """`value` on one line, as it would stand in a scenario."""
     try:
+        value = _beginning(value)
         text = yaml.safe_dump(value, default_flow_style=True, width=10_000, allow_unicode=True, sort_keys=False)
-    except yaml.YAMLError:
-        text = repr(value)
+    except (yaml.YAMLError, ValueError):  # also a number of more digits than Python writes
+        text = reprlib.repr(value)
     text = text.removesuffix("...\n").strip()
-    return text if len(text) <= 80 else text[:77] + "..."
+    return text if len(text) <= LONGEST_SHOWN else text[: LONGEST_SHOWN - 3] + "..."
+
+
+def _beginning(value: Any, depth: int = 0) -> Any:
+    """What of `value` may be shown: it may be large, and contain itself."""
+    if isinstance(value, str):
+        return value[: LONGEST_SHOWN + 1]
+    if isinstance(value, int) and value.bit_length() > MOST_BITS:
+        return f"{value:#x}"[: LONGEST_SHOWN + 1]
+    if depth == DEEPEST_SHOWN and isinstance(value, dict | list | tuple):
+        return "..."
+    if isinstance(value, dict):
+        return {key: _beginning(inner, depth + 1) for key, inner in itertools.islice(value.items(), MOST_SHOWN)}
+    if isinstance(value, list | tuple):
+        return [_beginning(inner, depth + 1) for inner in value[:MOST_SHOWN]]
+    return value

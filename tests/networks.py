@@ -30,6 +30,10 @@ def with_batch_norm() -> nn.Module:
     return nn.Sequential(nn.Flatten(), nn.BatchNorm1d(64), nn.Linear(64, 10))
 
 
+def instance_norm() -> nn.Module:
+    return nn.Sequential(nn.InstanceNorm2d(1, track_running_stats=True), nn.Flatten(), nn.Linear(64, 10))
+
+
 def too_few_logits() -> nn.Module:
     return nn.Sequential(nn.Flatten(), nn.Linear(64, 3))
 

@@ -27,12 +27,14 @@ SENT: dict[str, tuple[dict[str, Any], Callable[[dict[str, Any]], float]]] = {
         lambda p: K // p["period"] * COLLECTIVE + (K - K // p["period"]) * M * DEGREE * N,
     ),
     "sgp": ({}, lambda p: K * M * DEGREE * N),
-    "osgp": ({}, lambda p: K * M * DEGREE * N),
-    # It averages while it computes: that of the step which has begun is on top.
+    # It sends while it computes: that of the step which has begun is on top.
+    "osgp": ({}, lambda p: (K + 1) * M * DEGREE * N),
+    # Likewise.
     "adpsgd": ({}, lambda p: (K + 1) * M * 2 * N),
     "downpour": ({}, lambda p: K * M * 2 * N),
     "ssp": ({}, lambda p: K * M * 2 * N),
-    "easgd": ({}, lambda p: K // p["period"] * M * 2 * N),
+    # Before the steps 0, τ, 2τ, …, of which there are K, and one that has begun.
+    "easgd": ({}, lambda p: (K // p["period"] + 1) * M * 2 * N),
     "gradient_tracking": ({}, lambda p: K * M * DEGREE * 2 * N),
     "choco": (
         {"compression": {"name": "top_k", "fraction": 0.25}},
@@ -52,7 +54,7 @@ SENT: dict[str, tuple[dict[str, Any], Callable[[dict[str, Any]], float]]] = {
 """What to set, and the bytes that K steps of each worker send, from the algorithm's parameters."""
 
 
-def sent(parameters: dict[str, Any]) -> int:
+def sent(parameters: dict[str, Any], dtype: str = "float32", message_bytes: int = N) -> int:
     """Bytes after K gradients of 0.1 s, and the half of another; messages take no time."""
     arm = only_arm(
         algorithm=parameters,
@@ -61,8 +63,9 @@ def sent(parameters: dict[str, Any]) -> int:
         network={"latency_s": 0.0, "bandwidth_bytes_per_s": None},
         topology="ring",
         until={"time_s": (K + 0.5) * 0.1},
+        dtype=dtype,
     )
-    world = world_of(arm, message_bytes=N)
+    world = world_of(arm, message_bytes=message_bytes)
     for _ in world.windows(100, 10**9):
         pass
     assert world.gradient_steps == K * M
@@ -76,16 +79,26 @@ def test_bytes_sent_are_what_the_docstring_says(name: str) -> None:
     assert sent(parameters) == formula(parameters)
 
 
+def test_the_elastic_move_that_comes_first_is_that_of_the_steps_taken() -> None:
+    assert sent({**conftest.ALGORITHMS["easgd"], "order": "move_first"}) == K // 2 * M * 2 * N
+
+
 def test_what_is_sent_while_computing_is_that_of_the_step_begun() -> None:
     assert sent({"name": "dpsgd", "order": "combine_then_adapt"}) == (K + 1) * M * DEGREE * N
+    assert sent({"name": "osgp", "outstanding": "many"}) == K * M * DEGREE * N
 
 
-@pytest.mark.parametrize("compression", ["none", "sign", {"name": "random_k", "fraction": 0.25}])
-def test_compressed_bytes(compression: Any) -> None:
-    share = {"none": 1.0, "sign": 1 / 32, "random_k": 0.25}
+@pytest.mark.parametrize(("dtype", "item"), [("float32", 4), ("float64", 8)])
+@pytest.mark.parametrize(
+    "compression", ["none", "sign", {"name": "random_k", "fraction": 0.25}, {"name": "top_k", "fraction": 0.25}]
+)
+def test_compressed_bytes(compression: Any, dtype: str, item: int) -> None:
+    """Of 200 numbers of `item` bytes: all, a bit of each, 50 of them, 50 with their places."""
+    numbers = 200
+    kept = {"none": item * numbers, "sign": numbers / 8, "random_k": item * 50, "top_k": 2 * item * 50}
     name = compression if isinstance(compression, str) else compression["name"]
-    bytes_sent = sent({"name": "choco", "compression": compression, "consensus_step": 0.5})
-    assert bytes_sent == K * M * DEGREE * share[name] * N
+    algorithm = {"name": "choco", "compression": compression, "consensus_step": 0.5}
+    assert sent(algorithm, dtype=dtype, message_bytes=item * numbers) == K * M * DEGREE * kept[name]
 
 
 @pytest.mark.parametrize("name", sorted(ALGORITHMS))

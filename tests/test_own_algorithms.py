@@ -228,7 +228,7 @@ def test_from_the_command_line(here: Path) -> None:
         first, second = (here / out / f"{name}.parquet" for out in ("runs/mine", "again"))
         assert first.read_bytes() == second.read_bytes()
     (here / "my_algorithms.py").unlink()
-    refused = gossim_command("validate", "mine.yaml", cwd=here)
+    refused = gossim_command("validate", "mine.yaml", "--import", cwd=here)
     assert refused.returncode == 2
     assert "No module named 'my_algorithms'" in refused.stderr
     assert "Traceback" not in refused.stderr

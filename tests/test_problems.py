@@ -20,6 +20,7 @@ from gossim.problems.data import CIFAR10, DATA, Dataset, loaded, read_cifar_bina
 from gossim.problems.dropout import make_reproducible
 from gossim.problems.partition import IID, Dirichlet
 from gossim.problems.views import Samples
+from gossim.rng import Purpose, stream
 
 
 def problem_of(name: str, workers: int = 3, seed: int = 0, **changes: Any) -> Any:
@@ -118,7 +119,7 @@ def test_dropout_keeps_the_right_share_and_scales_it() -> None:
 @pytest.mark.parametrize(
     ("factory", "message"),
     [
-        ("with_batch_norm", "BatchNorm1d, keeps running statistics"),
+        ("instance_norm", "layer '0', InstanceNorm2d, keeps running statistics"),
         ("too_few_logits", r"gives torch.float64 of shape \(2, 3\) for 2 samples, not \(2, 10\)"),
         ("not_a_module", "returned a int, not a torch.nn.Module"),
         ("absent", "cannot be imported: AttributeError: module 'networks' has no attribute 'absent'"),
@@ -267,6 +268,41 @@ def test_small_alpha_makes_workers_unlike() -> None:
         squares = ((shares - 1 / workers) ** 2).mean(axis=0)
         expected = (1 / workers) * (1 - 1 / workers) / (workers * alpha + 1)
         assert squares.mean() == pytest.approx(expected, abs=5 * squares.std() / len(squares) ** 0.5)
+
+
+def published_partition(labels: np.ndarray, workers: int, alpha: float, seed: int) -> list[list[int]]:
+    """The cited source's: proportions of those with N/M samples or more are zeroed, until each has 10 samples."""
+    draws, least = stream(seed, Purpose.PARTITION), 0
+    while least < 10:
+        held: list[list[int]] = [[] for _ in range(workers)]
+        for label in range(10):
+            members = draws.permutation(np.where(labels == label)[0])
+            proportions = draws.dirichlet(np.repeat(alpha, workers))
+            zeroed = np.array([p * (len(h) < len(labels) / workers) for p, h in zip(proportions, held, strict=True)])
+            cuts = np.rint(np.cumsum(zeroed / zeroed.sum()) * len(members)).astype(int)[:-1]
+            held = [h + part.tolist() for h, part in zip(held, np.split(members, cuts), strict=True)]
+        least = min(map(len, held))
+    return [sorted(h) for h in held]
+
+
+@pytest.mark.parametrize(("alpha", "workers"), [(0.1, 8), (0.5, 16), (0.05, 5)])
+def test_balanced_shares_are_those_of_the_source(alpha: float, workers: int) -> None:
+    labels = loaded(DATA["digits"]()).train_y
+    for seed in range(5):
+        shares = Dirichlet(alpha=alpha, balance=True, least=10).assign(labels, workers, seed)
+        assert [share.tolist() for share in shares] == published_partition(labels, workers, alpha, seed)
+        largest_class = np.bincount(labels).max()
+        assert max(map(len, shares)) < len(labels) / workers + largest_class
+
+
+def test_least_draws_again_and_is_refused_where_it_cannot_be() -> None:
+    labels = np.arange(200) % 10
+    assert min(map(len, Dirichlet(alpha=0.5).assign(labels, 8, seed=1))) == 16
+    assert min(map(len, Dirichlet(alpha=0.5, least=18).assign(labels, 8, seed=1))) >= 18
+    with pytest.raises(InputError, match="200 samples are too few for 8 workers with 26 each"):
+        Dirichlet(alpha=0.5, least=26).assign(labels, 8, seed=1)
+    with pytest.raises(InputError, match="left one of 8 workers with fewer than 25 samples; raise alpha, lower least"):
+        Dirichlet(alpha=0.5, least=25).assign(labels, 8, seed=1)
 
 
 def test_an_impossible_partition_is_refused() -> None:

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from conftest import only_arm, trajectory
 from several import DIM, Several, observed
 
 from gossim.rng import Purpose, stream
@@ -144,25 +145,133 @@ def taken(problem: Several, m: int, k: int, x: Vectors) -> Vectors:
     return gradient.numpy()
 
 
+@pytest.mark.parametrize("order", ["published", "move_first"])
 @pytest.mark.parametrize("period", [1, 3])
-def test_elastic_averaging(period: int) -> None:
-    """Zhang, Choromanska, LeCun 2015, algorithm 1, the gradient after the elastic move; messages in no time."""
+def test_elastic_averaging(period: int, order: str) -> None:
+    """Zhang, Choromanska, LeCun 2015, algorithm 1, messages in no time: x ← x_m; if τ divides t_m the elastic move of
+    x_m and x̃ by α(x − x̃); then x_m ← x_m − η g(x). And with the gradient after the move, which comes after τ steps."""
     rho, steps = 0.3, K * M
     run = Run(
-        {"name": "easgd", "period": period, "moving_rate": rho},
+        {"name": "easgd", "period": period, "moving_rate": rho, "order": order},
         network=IMMEDIATE,
         until={"gradient_steps": steps},
     )
     x, centre, count = [*run.start], run.start[0], [0] * M
-    order = ends(7)
+    at = [*x]
+
+    def move(m: int) -> None:
+        nonlocal centre
+        apart = rho * (x[m] - centre)
+        x[m], centre = x[m] - apart, centre + apart
+
+    workers = ends(7)
     for _ in range(steps):
-        m = next(order)
-        x[m] = x[m] - ETA * taken(run.problem, m, count[m], x[m])
+        m = next(workers)
+        x[m] = x[m] - ETA * taken(run.problem, m, count[m], at[m])
         count[m] += 1
+        at[m] = x[m]  # the next gradient begins now: at x from before the move
         if count[m] % period == 0:
-            apart = rho * (x[m] - centre)
-            x[m], centre = x[m] - apart, centre + apart
+            move(m)
+            if order == "move_first":
+                at[m] = x[m]
     np.testing.assert_allclose(run.rows.numpy(), [*x, centre], **SAME)
+
+
+@pytest.mark.parametrize(("order", "grows"), [("published", True), ("move_first", False)])
+def test_where_the_gradient_of_easgd_is_taken_decides_whether_it_is_stable(order: str, grows: bool) -> None:
+    """Curvatures up to h = 3, τ = 1, α = 0.9/4, η = 0.62, 300 steps of each of four workers, without noise.
+
+    |1 − ηh − α| = 1.085 > 1 where the gradient is taken before the move; |1 − ηh| (1 − α) = 0.67 where it is after.
+    """
+    eta, alpha, workers, rounds, h = 0.62, 0.225, 4, 300, np.array([1.0, 3.0])
+    factors = [1.0, 1.0101, 1.0307, 1.0709]  # nobody ties
+    arm = only_arm(
+        algorithm={"name": "easgd", "period": 1, "moving_rate": alpha, "order": order},
+        problem={"model": {"name": "quadratic", "dim": 2, "condition_number": 3.0, "gradient_noise": 0.0}},
+        optimizer={"learning_rate": eta},
+        compute={
+            "time_s": 0.1,
+            "stragglers": [{"workers": [m], "factor": factor} for m, factor in enumerate(factors) if factor > 1],
+        },
+        network=IMMEDIATE,
+        workers=workers,
+        until={"gradient_steps": workers * rounds},
+        probe={"every_s": 1e6},
+    )
+    _, _, rows = trajectory(arm)
+    x, centre, at = np.zeros((workers, 2)), np.zeros(2), np.zeros((workers, 2))
+    ended = sorted((factor * k, m) for m, factor in enumerate(factors) for k in range(1, 2 * rounds))
+    for _, m in ended[: workers * rounds]:
+        x[m] -= eta * h * (at[m] - 1)
+        at[m], apart = x[m], alpha * (x[m] - centre)
+        x[m], centre = x[m] - apart, centre + apart
+        if order == "move_first":
+            at[m] = x[m]
+    np.testing.assert_allclose(rows[-1][-1].numpy(), centre, rtol=1e-6)
+    assert (abs(centre).max() > 1e11) == grows
+    assert grows or abs(centre - 1).max() < 1e-6
+
+
+@pytest.mark.parametrize("overlap", [1, 2, 3])
+@pytest.mark.parametrize("topology", ["static_exponential", "one_peer_exponential"])
+@pytest.mark.parametrize("latency", [0.0, 0.01, 0.1, 0.25])
+def test_overlapped_push_with_one_exchange(overlap: int, topology: str, latency: float) -> None:
+    """Assran et al.'s public code, `overlap` with `synch_freq` = `overlap` − 1: before each forward pass, if the
+    exchange under way is complete or that many steps old (then wait for it), add what came to u and w and begin the
+    next: keep a part of u and w, send the others; then u ← u − η ∇F(u/w). Times are whole milliseconds.
+    """
+    times = [100, 100, 110, 170, 60]  # two tie, and 0.25 s meets ends of steps
+    factors = [{"workers": [m], "factor": ms / 60} for m, ms in enumerate(times) if ms > 60]
+    run = Run(
+        {"name": "osgp", "overlap": overlap},
+        topology=topology,
+        network={"latency_s": latency, "bandwidth_bytes_per_s": None},
+        compute={"time_s": 0.06, "stragglers": factors},
+        until={"time_s": 2.9995},
+    )
+    delay, hops = round(1000 * latency), [1, 2, 4]
+
+    def hops_in(exchange: int) -> list[int]:
+        return hops if topology == "static_exponential" else [hops[exchange % 3]]
+
+    u, w = [*run.start], np.ones(M)
+    exchange, age, count, messages = [-1] * M, [0] * M, [0] * M, 0
+    came: list[dict[tuple[int, int], tuple[int, Vectors, float]]] = [{} for _ in range(M)]
+    ends_at = np.array([0] * M)
+    for now in range(3000):
+        looking = [m for m in range(M) if ends_at[m] <= now]
+        for m in looking:
+            if ends_at[m] == now and now:  # a gradient is ready
+                z = u[m] / w[m]
+                u[m] = u[m] - ETA * taken(run.problem, m, count[m], z)
+                count[m] += 1
+                age[m] += 1
+        changed = True
+        while changed:  # until nothing more follows within this instant
+            changed = False
+            for m in list(looking):
+                due = [((m - hop) % M, exchange[m]) for hop in hops_in(exchange[m])] if exchange[m] >= 0 else []
+                if all(key in came[m] and came[m][key][0] <= now for key in due):
+                    for key in due:
+                        _, more, weight = came[m].pop(key)
+                        u[m], w[m] = u[m] + more, w[m] + weight
+                    exchange[m], age[m] = exchange[m] + 1, 0
+                    receivers = [(m + hop) % M for hop in hops_in(exchange[m])]
+                    u[m], w[m] = u[m] / (len(receivers) + 1), w[m] / (len(receivers) + 1)
+                    for receiver in receivers:
+                        came[receiver][m, exchange[m]] = now + delay, u[m], w[m]
+                        messages += 1
+                    looking.remove(m)
+                    ends_at[m] = now + times[m]
+                    changed = True
+        for m in looking:
+            if age[m] < overlap:
+                ends_at[m] = now + times[m]  # not all is there: go on
+    assert run.world.network.messages_sent == messages
+    assert [worker.steps for worker in run.world.workers] == count
+    held = [float(worker.alpha) * M for worker in run.world.workers]
+    np.testing.assert_allclose(held, w, **SAME)
+    np.testing.assert_allclose(run.rows.numpy(), np.array(u) / w[:, None], **SAME)
 
 
 @pytest.mark.parametrize("aware", [False, True])

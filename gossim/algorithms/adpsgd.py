@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from ..fields import Positive
+from ..fields import Lasting
 from .base import Algorithm
 from .kinds import may_lose_answers
 
@@ -23,7 +23,8 @@ class ADPSGD(Algorithm):
     The neighbour answers the moment it is asked, whatever it is doing, so there is no deadlock; where the published
     algorithm averages at one instant, here x_j ← (x_i + x_j)/2 happens as x_i arrives, and as x_j comes back, while it
     computes or after, worker i adds (x_j − x_i)/2, both as they were sent. So the sum is kept whatever happens to x_i
-    in between, and without latency it is the same.
+    in between, and without latency it is the same. Two that ask it at one tick are served as they were sent: each
+    keeps the mean.
     Invariant: averaging leaves the mean of all x_m, and of what is under way, as it was.
     Cost per step: one parameter vector each way. With `timeout_s` an answer is waited for no longer than that; where it
     is lost, or too late, only the other one has moved.
@@ -31,7 +32,7 @@ class ADPSGD(Algorithm):
     """
 
     name: Literal["adpsgd"] = "adpsgd"
-    timeout_s: Positive | None = None
+    timeout_s: Lasting | None = None
 
     def unfit(self, settings: Settings) -> str | None:
         if may_lose_answers(settings) and self.timeout_s is None:
@@ -48,7 +49,8 @@ class ADPSGD(Algorithm):
                 yield w.compute()
             else:
                 sent = w.draft(w.row)
-                asked = w.ask(w.world.workers[peer], half_way(w.world.workers[peer]), [w.row], self.timeout_s)
+                other = w.world.workers[peer]
+                asked = w.ask(other, half_way(other), [w.row], self.timeout_s, by_lot=False)
                 gradient = w.gradient()
                 computed = w.compute()
                 yield asked | computed

@@ -14,17 +14,21 @@ if TYPE_CHECKING:
 class AllReduce(WithCollective):
     """Synchronous SGD: x ← x − η (1/M) Σ_m ∇L^m(x), all workers at the same x.
 
+    With `problem.weighting: samples` the mean is Σ_m n_m ∇L^m / Σ_m n_m, over those in time.
     Invariant: all x_m are equal, so the consensus distance is 0. A round lasts as long as its slowest gradient, then
     the collective. Cost per round: that of the collective, for `ring` 2(M−1) times the parameters over all workers.
-    With `backup: k` a round closes when M − k gradients have come: their mean is applied by all, and the k workers that
-    are late drop what they compute and go on with the others. `reduction_s_per_byte` is the time to add up a byte.
-    With `timeout_s` a round also closes that long after its first gradient came; without, it waits for workers that are
-    down, and the run stops if one is down for good. A worker that comes back gets the common x at the end of a round.
+    With `backup: k` a round closes when M − k gradients have come: their mean is applied by all, and the k workers
+    that are late drop what they compute and go on with the others. Where several come at the tick at which it closes,
+    those that are in time are drawn anew each round. `reduction_s_per_byte` is the time to add up a byte. With
+    `timeout_s` a round also closes that long after its first gradient came, and what comes at that very tick is in
+    time; without, it waits for workers that are down, and the run stops if one is down for good. A worker that comes
+    back gets the common x at the end of a round.
     Source: the "map-reduce" aggregation that GoSGD (arXiv:1611.09726) is compared with; backup workers: Chen et al.,
     arXiv:1604.00981.
     """
 
     brings_back: ClassVar[bool] = True
+    counts_samples: ClassVar[bool] = True
     name: Literal["allreduce"] = "allreduce"
     backup: Index = 0
     reduction_s_per_byte: NonNegative = 0.0
@@ -43,6 +47,5 @@ class AllReduce(WithCollective):
             gradient = w.gradient()
             computed = w.compute()
             yield computed | now.closed if self.backup or self.timeout_s else computed
-            in_time = not now.closed.triggered
             mean = yield group.arrive(now, w, gradient)
-            w.step(mean, own=in_time)
+            w.step(mean, own=w not in now.late)

@@ -26,12 +26,15 @@ class Algorithm(Frozen):
 
     `weighted`: whether workers carry weights α that start at 1/M and always sum to 1, in flight and lost included.
 
+    `counts_samples`: whether each worker counts for `w.counts_for` average ones, as `problem.weighting: samples` asks.
+
     `servers`: how many nodes it needs beside the workers.
     `brings_back`: whether it gives a worker that comes back the parameters that it needs, whatever the fault says.
     """
 
     weighted: ClassVar[bool] = False
     brings_back: ClassVar[bool] = False
+    counts_samples: ClassVar[bool] = False
     servers: ClassVar[int] = 0
     name: str = ""
 

@@ -43,6 +43,7 @@ class Choco(InRounds):
 
     def worker(self, w: Worker) -> Process:
         public, heard = w.draft(), w.draft()
+        share = self.compression.size_share(w.world.settings.number_bits)
         while True:
             gradient = w.gradient()
             yield w.compute()
@@ -50,7 +51,7 @@ class Choco(InRounds):
             change = w.draft(w.row)
             w.combine(change, (1.0, w.row), (-1.0, public))
             self.compression.compress(w, change)
-            w.tell(change, share=self.compression.size_share)
+            w.tell(change, share=share)
             w.combine(public, (1.0, public), (1.0, change))
             mixed = yield from w.mix()
             own = 1 - sum(w.weights().values())

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from ..fields import Count
 from ..optimizers import AnyOptimizer
@@ -20,10 +20,12 @@ class DiLoCo(WithCollective):
     momentum, learning rate 0.7 and momentum 0.9. All workers keep the same θ and the same outer state; the inner state
     stays where it is. With an outer rate of 1 and no momentum, local SGD. What is averaged is θ_m, which comes to the
     same, and leads a worker that comes back with another θ towards that of the others.
+    With `problem.weighting: samples` the mean is weighted by the workers' numbers of samples.
     Cost: that of the collective every H steps.
     Source: Douillard et al. 2023, arXiv:2311.08105, algorithm 1.
     """
 
+    counts_samples: ClassVar[bool] = True
     name: Literal["diloco"] = "diloco"
     period: Count
     outer: AnyOptimizer

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar, Literal
 
-from ..fields import Positive, Probability
+from ..fields import Lasting, Probability
 from .base import Algorithm
 from .kinds import may_lose_answers
 
@@ -29,7 +29,7 @@ class GoSGDPull(Algorithm):
     weighted: ClassVar[bool] = True
     name: Literal["gosgd_pull"] = "gosgd_pull"
     pull_probability: Probability
-    timeout_s: Positive | None = None
+    timeout_s: Lasting | None = None
 
     def unfit(self, settings: Settings) -> str | None:
         if may_lose_answers(settings) and self.timeout_s is None:

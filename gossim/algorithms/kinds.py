@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from ..fields import Positive
+from ..fields import Lasting
 from ..sim.collectives import AnyCollective, Ring, RingEvents
 from .base import Algorithm
 
@@ -22,7 +22,7 @@ class WithCollective(Algorithm):
     for workers that are down, and the run stops if one is down for good."""
 
     collective: AnyCollective = Ring()
-    timeout_s: Positive | None = None
+    timeout_s: Lasting | None = None
 
     def unfit(self, settings: Settings) -> str | None:
         if settings.network and settings.network.uneven and not isinstance(self.collective, RingEvents):
@@ -36,7 +36,7 @@ class WithCollective(Algorithm):
 class InRounds(Algorithm):
     """Waits in each round for its neighbours. With `timeout_s`, those found down that long after are not waited for."""
 
-    timeout_s: Positive | None = None
+    timeout_s: Lasting | None = None
     undirected: ClassVar[bool] = False
     """Whether whoever is heard must hear the answer."""
 
@@ -57,7 +57,7 @@ class WithServer(Algorithm):
     """Asks a parameter server. With `timeout_s` it goes on with what it has where no answer has come by then."""
 
     servers: ClassVar[int] = 1
-    timeout_s: Positive | None = None
+    timeout_s: Lasting | None = None
 
     def unfit(self, settings: Settings) -> str | None:
         if may_lose_answers(settings) and self.timeout_s is None:

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from ..fields import Count
 from .kinds import WithCollective
@@ -15,11 +15,13 @@ class LocalSGD(WithCollective):
 
     x_m ← x_m − η ∇L^m(x_m), τ times; then x_m ← (1/M) Σ_j x_j.
 
+    With `problem.weighting: samples`, FedAvg's x_m ← Σ_j (n_j/n) x_j, with n_j samples at worker j.
     Invariant: averaging leaves the mean of all x_m as it was. With τ = 1 it is synchronous SGD.
     Cost: that of the collective every τ steps. The optimizer's state stays where it is.
     Source: Blot et al. 2018 (PerSyn), arXiv:1804.01852; McMahan et al. 2017, arXiv:1602.05629.
     """
 
+    counts_samples: ClassVar[bool] = True
     name: Literal["local_sgd"] = "local_sgd"
     period: Count
 

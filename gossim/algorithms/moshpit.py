@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from ..fields import Count, must
+from ..fields import Count, Whole, must
 from .kinds import WithCollective
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ class Moshpit(WithCollective):
     """
 
     name: Literal["moshpit"] = "moshpit"
-    group_size: Annotated[int, must("a whole number >= 2", lambda n: n >= 2)]
+    group_size: Annotated[Whole, must("a whole number >= 2", lambda n: n >= 2)]
     period: Count = 1
 
     def worker(self, w: Worker) -> Process:

@@ -5,13 +5,18 @@ from __future__ import annotations
 import importlib
 import inspect
 from operator import attrgetter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from pydantic import create_model
+from pydantic import ConfigDict, create_model
 
-from ..errors import nearest, told
+from .. import trust
+from ..errors import InputError, nearest, told
 from ..validation import broken_at
 from .base import Algorithm
+
+if TYPE_CHECKING:
+    from ..sim.worker import Worker
+    from .base import Process
 
 _ready: dict[type[Algorithm], type[Algorithm]] = {}
 """Classes that were found, by what their file calls them."""
@@ -64,6 +69,23 @@ def _named_by_path(cls: type[Algorithm], path: str) -> type[Algorithm]:
     return _ready[cls]
 
 
+class Unimported(Algorithm):
+    """An algorithm of a user's own that was not imported: its name and its keys, as they are written."""
+
+    model_config = ConfigDict(extra="allow")
+    __pydantic_extra__: dict[str, Any]
+
+    def refused(self) -> InputError:
+        """Why nothing can be done that needs its code."""
+        return InputError(f"algorithm.name = {self.name}: was not imported; {trust.ASK}")
+
+    def worker(self, w: Worker) -> Process:
+        raise self.refused()
+
+
 def read(value: Any) -> Algorithm:
-    """The algorithm of a mapping whose `name` is such a path, or one that is there already."""
-    return (found(value["name"]) if isinstance(value, dict) else Algorithm).model_validate(value)
+    """The algorithm of a mapping whose `name` is such a path, or one that is there already. Where nothing may be
+    imported, it is `Unimported`."""
+    if not isinstance(value, dict):
+        return Algorithm.model_validate(value)
+    return (found(value["name"]) if trust.present().imports else Unimported).model_validate(value)

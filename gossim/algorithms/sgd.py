@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from .base import Algorithm
 
@@ -16,6 +16,7 @@ class SGD(Algorithm):
     Source: Robbins and Monro 1951 (doi:10.1214/aoms/1177729586).
     """
 
+    counts_samples: ClassVar[bool] = True
     name: Literal["sgd"] = "sgd"
 
     def worker(self, w: Worker) -> Process:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ..errors import InputError
-from .shared import new_console
+from .shared import Imports, new_console, permit_imports
 
 if TYPE_CHECKING:
-    from ..results import Results, RunDirectory
+    from ..results import Results
+    from ..run_directory import RunDirectory
 
 
 def plot(
@@ -27,27 +29,39 @@ def plot(
         Path | None,
         typer.Option(metavar="DIR", help="[default: RUN_DIR/figures, or compared_with_<the other> in there]"),
     ] = None,
+    imports: Imports = False,
 ) -> None:
     """Draw the figures of a run again, or of two runs side by side."""
-    from ..results import RunDirectory
+    from ..run_directory import RunDirectory
 
+    if theory and compare is not None:
+        raise InputError("--theory and --compare: draw the theory of one run at a time")
+    if imports:
+        permit_imports()
     store = RunDirectory(directory)
-    results = store.read_recorded()
+    store.manifest()  # a directory that is none is told as such
     if out is not None:
         RunDirectory.refuse_figures(out)
-    if compare is not None:
-        if theory:
-            raise InputError("--theory and --compare: draw the theory of one run at a time")
-        _plot_beside(store, results, RunDirectory(compare), out)
-        return
-    for path in store.write_figures(results.plot(theory=theory), out):
-        print(path)
+    with store.reserved(create=False) if out is None else nullcontext():
+        results = store.read_recorded(imports)
+        if compare is None:
+            _plot(store, results, theory, out)
+        else:
+            _plot_beside(store, results, RunDirectory(compare), out)
+
+
+def _plot(store: RunDirectory, results: Results, theory: bool, out: Path | None) -> None:
+    """One run."""
+    without = {}
     if theory:
         from ..plots.predicted import predictions
 
-        without = [f"{arm} ({reason})" for arm, reason in predictions(results)[1].items()]
-        if without:
-            print(f"no theory for {', '.join(without)}", file=sys.stderr)
+        without = predictions(results)[1]
+    for path in store.write_figures(results.plot(theory=theory), out):
+        print(path)
+    if without:
+        told = ", ".join(f"{arm} ({reason})" for arm, reason in without.items())
+        print(f"no theory for {told}", file=sys.stderr)
 
 
 def _plot_beside(store: RunDirectory, results: Results, other: RunDirectory, out: Path | None) -> None:

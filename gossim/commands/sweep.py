@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from ..errors import RunError
-from .shared import INTERRUPTED, Changes, ScenarioFile, new_console, set_values
+from .shared import INTERRUPTED, Changes, NoLimits, ScenarioFile, new_console, permit_imports, set_values, show_warnings
 
 
 def sweep(
@@ -20,22 +20,30 @@ def sweep(
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Run all points anew.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="Print nothing but errors.")] = False,
+    no_limits: NoLimits = False,
 ) -> None:
     """Run a scenario at every point of its `sweep:`; what is done already is not run again."""
+    permit_imports()
     from ..grid import Sweep, changed
     from ..scenario import read
 
     wanted = set_values(changes)
     source = f"{scenario} with {', '.join(wanted)}" if wanted else str(scenario)
     described = Sweep.parse(changed(read(scenario), wanted, source), source)
+    from ..estimates.limits import refuse_impossible_points
+
+    show_warnings(described.warnings, quiet)
     store = out or Path("runs") / scenario.stem
     notes = new_console(stderr=True, quiet=quiet)
+    long = None if no_limits else refuse_impossible_points(described.points)
+    if long:
+        notes.print(f"this will take {long}, as estimated", highlight=False, markup=False)
     from .. import sweeping
     from ..progress import SweepBar
 
     try:
         with SweepBar(notes) as progress:
-            results = sweeping.sweep(described, out=store, jobs=jobs, force=force, progress=progress)
+            results = sweeping.sweep(described, out=store, jobs=jobs, force=force, progress=progress, limits=False)
     except KeyboardInterrupt:
         notes.print(f"interrupted; the same command goes on from what is in {store}", highlight=False, markup=False)
         raise typer.Exit(INTERRUPTED) from None

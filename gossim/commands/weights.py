@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ..errors import InputError
-from .shared import new_console
+from .shared import Imports, new_console, permit_imports
+
+if TYPE_CHECKING:
+    from ..results import Results
+    from ..run_directory import RunDirectory
 
 
 def weights(
@@ -20,16 +24,25 @@ def weights(
     out: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Also write both tables: FILE and FILE_sums, .csv or .parquet")
     ] = None,
+    imports: Imports = False,
 ) -> None:
     """With which weight each gradient entered the final model: runs the clock again, without gradients; draws it."""
-    from ..frames import write_frames
-    from ..gradient_weights import NoWeights
-    from ..results import RunDirectory
+    from ..run_directory import RunDirectory
 
     if out is not None and out.suffix not in (".csv", ".parquet"):
         raise InputError(f"--out {out}: must end in .csv or .parquet")
+    if imports:
+        permit_imports()
     store = RunDirectory(directory)
-    results = store.read()
+    store.manifest()  # a directory that is none is told as such
+    with store.reserved(create=False):
+        _weights(store, store.read(imports), arm, seed, out)
+
+
+def _weights(store: RunDirectory, results: Results, arm: str | None, seed: int | None, out: Path | None) -> None:
+    from ..frames import write_frames
+    from ..gradient_weights import NoWeights
+
     notes = new_console(stderr=True, soft_wrap=True, highlight=False)
     found = {}
     for name in [arm] if arm is not None else results.scenario.arms:
@@ -40,7 +53,7 @@ def weights(
                 raise
             notes.print(f"left out: {error}", markup=False)
     if not found:
-        raise InputError(f"{directory}: no arm has such weights")
+        raise InputError(f"{store.path}: no arm has such weights")
     from ..plots import draw_weights
     from ..report import gradient_weights, show
 

@@ -6,8 +6,11 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import matplotlib as mpl
+
 from .compared import COMPARED, left_out
 from .disagreement import consensus, gradient_gap
+from .fitting import named_in
 from .gradients import weight_map, weight_sums
 from .losses import loss, loss_by_steps
 from .shares import time_shares
@@ -41,33 +44,52 @@ WEIGHT_FIGURES: dict[str, Callable[[Results, Mapping[str, GradientWeights]], Fig
 
 FORMATS = ("png", "svg")
 
+MOST_PIXELS = 4000
+"""The longer side of a PNG: of a very large figure, fewer dots an inch."""
 
-def draw(results: Results, theory: bool = False) -> dict[str, Figure]:
-    """The figures by name; a figure that the run has no data for is left out. `theory`: beside what it applies to."""
-    with style():
+
+def draw(results: Results, theory: bool = False, width_inches: float | None = None) -> dict[str, Figure]:
+    """Draw the figures of a run.
+
+    Args:
+        results: What the run recorded.
+        theory: Whether to draw what theory predicts beside what it applies to.
+        width_inches: The width of each figure; as wide as suits each if it is None.
+
+    Returns:
+        The figures by name; a figure that the run has no data for is left out.
+    """
+    with style(width_inches):
         figures = {name: make(results) for name, make in FIGURES.items()}
         if theory:
             figures["consensus_distance"] = consensus(results, theory=True)
     return {name: figure for name, figure in figures.items() if figure is not None}
 
 
-def draw_pair(pair: Pair) -> dict[str, Figure]:
+def draw_pair(pair: Pair, width_inches: float | None = None) -> dict[str, Figure]:
     """The figures by name in which the two runs can be compared, the arms of both in each."""
     without = left_out(pair)
     figures: dict[str, Callable[[Any], Figure | None]] = dict(FIGURES)
-    with style():
+    with style(width_inches):
         drawn = {name: figures[name](pair) for name in COMPARED if name not in without}
     return {name: figure for name, figure in drawn.items() if figure is not None}
 
 
-def draw_weights(results: Results, weights: Mapping[str, GradientWeights]) -> dict[str, Figure]:
+def draw_weights(
+    results: Results, weights: Mapping[str, GradientWeights], width_inches: float | None = None
+) -> dict[str, Figure]:
     """The figures of `weights` by name; a figure that there is nothing for is left out."""
-    with style():
+    with style(width_inches):
         figures = {name: make(results, weights) for name, make in WEIGHT_FIGURES.items()}
     return {name: figure for name, figure in figures.items() if figure is not None}
 
 
 def save(figure: Figure, path: Path) -> None:
     """Write `figure` in the format that the path's ending names; the same figure gives the same bytes."""
+    about: dict[str, Any] = {}
+    if path.suffix == ".svg":  # in which letters are shapes, and names would else be no text
+        headline, names = named_in(figure)
+        about = {"Date": None, "Title": headline, "Keywords": names}
     with style():
-        figure.savefig(path, metadata={"Date": None} if path.suffix == ".svg" else {})
+        dpi = min(mpl.rcParams["savefig.dpi"], MOST_PIXELS / max(figure.get_size_inches()))
+        figure.savefig(path, metadata=about, dpi=dpi)

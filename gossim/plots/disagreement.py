@@ -6,8 +6,11 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from .fitting import fit
+from .legends import entries_of
 from .lines import band, by_time, lines
-from .style import Recorded, arm_colours, arm_dashes, legend, log_scale, title, wide
+from .names import as_label
+from .style import Recorded, arm_colours, arm_look, log_scale, points, title, wide
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -52,11 +55,9 @@ def _disagreement(
         _predicted(results, axes, agreeing)
     for arm in agreeing:
         if arm in largest:
-            (line,) = axes.plot([], [], color=arm_colours(results)[arm], label=f"{arm}: exactly 0 throughout")
-            if arm_dashes(results)[arm]:
-                line.set_dashes(arm_dashes(results)[arm])
-    legend(results, axes, beside=any(": theory" in label for label in axes.get_legend_handles_labels()[1]))
-    return figure
+            axes.plot([], [], **arm_look(results, arm), label=as_label(f"{arm}: exactly 0 throughout"))
+    entries = entries_of([axes])
+    return fit(figure, entries, within=axes)
 
 
 def _predicted(results: Recorded, axes: Axes, leave_out: list[str]) -> None:
@@ -72,7 +73,7 @@ def _predicted(results: Recorded, axes: Axes, leave_out: list[str]) -> None:
             prediction.distance[shown],
             color=[0.55 * part for part in arm_colours(results)[arm]],
             linestyle="--",
-            linewidth=2.5,
+            linewidth=points(2.5),
             zorder=3,
-            label=f"{arm}: theory ({prediction.average}){given}",
+            label=as_label(f"{arm}: theory ({prediction.average}){given}"),
         )

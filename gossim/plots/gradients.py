@@ -8,7 +8,10 @@ from typing import TYPE_CHECKING
 import matplotlib as mpl
 import seaborn as sns
 
-from .style import arm_colours, arm_dashes, legend, panels, title, wide
+from .fitting import fit
+from .legends import entries_of
+from .names import as_label, as_text
+from .style import arm_look, lowest, panels, points, title, wide
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -29,7 +32,7 @@ def weight_sums(results: Results, weights: Mapping[str, GradientWeights]) -> Fig
     if not weights:
         return None
     figure, axes = wide()
-    axes.axhline(1, color="0.35", linestyle=":", linewidth=2)
+    axes.axhline(1, color="0.35", linestyle=":", linewidth=points(2))
     level = 0
     for arm, found in weights.items():
         used = found.sums[found.sums["workers"].iloc[::-1].cumsum().iloc[::-1] > 0]  # up to the last that was used
@@ -37,16 +40,14 @@ def weight_sums(results: Results, weights: Mapping[str, GradientWeights]) -> Fig
         if (used["a_sum"].iloc[:-1].sub(1).abs() < LEVEL).mean() > 0.5:
             # Of several arms at 1 the earlier ones are wider, and seen under the later.
             width, level = max(2.5, 9 - 3 * level), level + 1
-        (line,) = axes.plot(used["step"], used["a_sum"], label=arm, color=arm_colours(results)[arm], linewidth=width)
-        if arm_dashes(results)[arm]:
-            line.set_dashes(arm_dashes(results)[arm])
+        look = {**arm_look(results, arm), "linewidth": points(width), "markevery": 0.1}
+        axes.plot(used["step"], used["a_sum"], label=as_label(arm), **look)
     label = r"$\Sigma_m\,a_m^\tau$ in the final model"
     axes.set(title=title(results), xlabel=r"$\tau$, the worker's own step", ylabel=label)
     lowest = min(0.0, *(float(found.sums["a_sum"].min()) for found in weights.values()))
     axes.set_ylim(bottom=None if lowest < 0 else 0)
     axes.set_xlim(left=0)
-    legend(results, axes)
-    return figure
+    return fit(figure, entries_of([axes]), within=axes)
 
 
 def weight_map(results: Results, weights: Mapping[str, GradientWeights]) -> Figure | None:
@@ -70,11 +71,12 @@ def weight_map(results: Results, weights: Mapping[str, GradientWeights]) -> Figu
         extent = (steps[0] - 0.5, steps[-1] + 0.5, len(workers) - 0.5, -0.5)
         look = {"cmap": colours, "vmin": low, "vmax": high or 1.0}
         image = place.imshow(grid.to_numpy(), aspect="auto", interpolation="nearest", extent=extent, **look)
-        place.set(title=arm, ylabel="worker")
+        place.set(title=as_text(arm), ylabel="worker")
         place.yaxis.set_major_locator(mpl.ticker.MaxNLocator(8, integer=True))
         place.grid(visible=False)
     axes[-1].set_xlim(-0.5, max(int(grid.columns.max()) for grid in grids.values()) + 0.5)
-    axes[-1].set_xlabel(r"$\tau$, the worker's own step")
+    for place in lowest(axes):
+        place.set_xlabel(r"$\tau$, the worker's own step")
     figure.suptitle(title(results))
     figure.colorbar(image, ax=axes, label=r"$a_m^\tau$ in the final model", extend="both" if low < 0 else "max")
-    return figure
+    return fit(figure, {})

@@ -9,9 +9,12 @@ import seaborn as sns
 from matplotlib.figure import Figure
 
 from ..summary import TIME_TO_TARGET
-from .points import axis_key, left_out, legend_of, number_axis, panels, rows_of, shown_values, spans
+from .fitting import fit
+from .legends import entries_of
+from .names import as_label
+from .points import axis_key, left_out, number_axis, panels, rows_of, shown_values, spans
 from .speedup import draw_speedup
-from .style import arm_colours, arm_dashes, legend, log_scale, style, title
+from .style import arm_colours, arm_dashes, arm_look, arm_markers, log_scale, points, style, title
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -19,7 +22,7 @@ if TYPE_CHECKING:
     from ..sweeping import SweepResults
 
 
-def draw_sweep(results: SweepResults) -> dict[str, Figure]:
+def draw_sweep(results: SweepResults, width_inches: float | None = None) -> dict[str, Figure]:
     """The figure `sweep`, and `speedup` if there is a target that two arms met; none for more than two keys, for keys
     without numbers, or if nothing came to an end."""
     key = axis_key(results)
@@ -28,7 +31,7 @@ def draw_sweep(results: SweepResults) -> dict[str, Figure]:
     if len(results.sweep.keys) > 2 or key is None or measure is None:
         return {}
     other = next((k for k in results.sweep.keys if k != key), None)
-    with style():
+    with style(width_inches):
         figures = {"sweep": _figure(results, ended, measure, key, other), "speedup": draw_speedup(results, key, other)}
     return {name: figure for name, figure in figures.items() if figure is not None}
 
@@ -51,11 +54,7 @@ def _figure(results: SweepResults, ended: pd.DataFrame, measure: str, key: str, 
     figure.supylabel(_label(results, measure), fontsize="medium")
     if other:
         figure.suptitle(title(results) + left_out(results, other))
-        shown = legend_of(grid)
-        figure.legend(shown.values(), shown.keys(), loc="outside right center", fontsize="small")
-    else:
-        legend(results, grid[0])
-    return figure
+    return fit(figure, entries_of(grid), within=None if other else grid[0])
 
 
 def _panel(results: SweepResults, ended: pd.DataFrame, axes: Axes, measure: str, key: str) -> None:
@@ -66,6 +65,7 @@ def _panel(results: SweepResults, ended: pd.DataFrame, axes: Axes, measure: str,
     colours = arm_colours(results)
     counts = ended.groupby([key, "arm"], dropna=False)[measure].transform("count")
     means, late = ended[counts == results.scenario.repeats], ended[counts != results.scenario.repeats]
+    before = len(axes.get_lines())
     if means[key].notna().any():
         sns.lineplot(
             means[means[key].notna()],
@@ -80,13 +80,17 @@ def _panel(results: SweepResults, ended: pd.DataFrame, axes: Axes, measure: str,
             errorbar=("pi", 100),
             err_style="bars",
             marker="o",
-            markersize=9,
-            linewidth=3,
+            markersize=points(9),
+            linewidth=points(3),
             ax=axes,
             legend=False,
         )
+    drawn = [arm for arm in arms if arm in set(means.loc[means[key].notna(), "arm"])]
+    for arm, line in zip(drawn, axes.get_lines()[before:], strict=False):
+        line.set_marker(arm_markers(results)[arm] or "o")
     for arm in arms:
-        axes.plot([], [], color=colours[arm], dashes=arm_dashes(results)[arm] or (None, None), label=arm)
+        look = {**arm_look(results, arm), "marker": arm_markers(results)[arm] or "o"}
+        axes.plot([], [], **look, label=as_label(arm))
     _at_null(rows_of(means, key, None).groupby("arm")[measure].mean(), rows_of(ended, key, None), axes, colours)
     if measure == TIME_TO_TARGET:
         _triangles(late, axes, key, colours)
@@ -94,21 +98,31 @@ def _panel(results: SweepResults, ended: pd.DataFrame, axes: Axes, measure: str,
 
 def _at_null(means: pd.Series, rows: pd.DataFrame, axes: Axes, colours: dict[str, tuple[float, float, float]]) -> None:
     for arm, mean in means.items():
-        axes.axhline(mean, color=colours[arm], linestyle=":", linewidth=3)
+        axes.axhline(mean, color=colours[arm], linestyle=":", linewidth=points(3))
     if len(means):
-        axes.plot([], [], color="0.3", linestyle=":", linewidth=3, label="at null")
+        axes.plot([], [], color="0.3", linestyle=":", linewidth=points(3), label="at null")
     for arm in [arm for arm in colours if arm in set(rows["arm"]) - set(means.index)]:
-        axes.plot([], [], linestyle="none", label=f"{arm}, at null:\nnot by every seed")
+        axes.plot([], [], linestyle="none", label=as_label(f"{arm}, at null:\nnot by every seed"))
 
 
 def _triangles(late: pd.DataFrame, axes: Axes, key: str, colours: dict[str, tuple[float, float, float]]) -> None:
     ends = late.groupby([key, "arm"])["time_s"].max().reset_index()
-    sizes = [(10 + 7 * (list(colours).index(arm) % 4)) ** 2 for arm in ends["arm"]]  # those at one place stand inside
+    sizes = [
+        points(10 + 7 * (list(colours).index(arm) % 4)) ** 2 for arm in ends["arm"]
+    ]  # those at one place stand inside
     edges = [colours[arm] for arm in ends["arm"]]
-    axes.scatter(ends[key], ends["time_s"], marker="^", s=sizes, facecolors="none", edgecolors=edges, linewidths=3)
+    axes.scatter(
+        ends[key], ends["time_s"], marker="^", s=sizes, facecolors="none", edgecolors=edges, linewidths=points(3)
+    )
     if len(ends):
         axes.scatter(
-            [], [], marker="^", s=160, facecolors="none", edgecolors="0.3", label="not by every\nseed until then"
+            [],
+            [],
+            marker="^",
+            s=points(12.6) ** 2,
+            facecolors="none",
+            edgecolors="0.3",
+            label="not by every\nseed until then",
         )
 
 

@@ -9,7 +9,8 @@ import pandas as pd
 import seaborn as sns
 
 from ..summary import told_count
-from .style import Recorded, arm_colours, arm_dashes
+from .names import as_label
+from .style import Recorded, arm_colours, arm_dashes, arm_look, points
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -49,6 +50,7 @@ def lines(results: Recorded, together: pd.DataFrame, axes: Axes, x: str, y: str)
     one that is, seaborn takes geometric means."""
     assert axes.get_yscale() == axes.get_xscale() == "linear"
     arms = [arm for arm in results.scenario.arms if arm in set(together["arm"])]
+    before = len(axes.get_lines())
     sns.lineplot(
         together,
         x=x,
@@ -60,9 +62,14 @@ def lines(results: Recorded, together: pd.DataFrame, axes: Axes, x: str, y: str)
         style_order=arms,
         dashes=[arm_dashes(results)[arm] for arm in arms],
         errorbar=("pi", 100),
-        linewidth=3,
+        linewidth=points(3),
+        legend=False,
         ax=axes,
     )
+    for place, (arm, line) in enumerate(zip(arms, axes.get_lines()[before:], strict=True)):
+        look = arm_look(results, arm)
+        line.set(marker=look["marker"], markersize=look["markersize"], markevery=(place % 7 / 70, 0.1))
+        axes.plot([], [], **look, linewidth=points(3), label=as_label(arm))
     if together[x].max() > 0:
         axes.set_xlim(0, together[x].max())
 

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from .fitting import fit
+from .legends import entries_of
 from .lines import band, by_steps, by_time, lines
-from .style import Recorded, beside, legend, log_scale, runs_of, title, wide
+from .style import Recorded, beside, log_scale, points, runs_of, title, wide
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -31,8 +33,7 @@ def loss(results: Recorded) -> Figure | None:
     lines(results, together, axes, "time_s", measure)
     _dress(results, axes, measure)
     axes.set(xlabel="; ".join(filter(None, ["simulated time [s]", band(together)])), title=title(results))
-    legend(results, axes)
-    return figure
+    return fit(figure, entries_of([axes]), within=axes)
 
 
 def loss_by_steps(results: Recorded) -> Figure | None:
@@ -61,8 +62,7 @@ def loss_by_steps(results: Recorded) -> Figure | None:
     if M > 1:
         above = axes.secondary_xaxis("top", functions=(partial(np.multiply, M), lambda steps: np.divide(steps, M)))
         above.set_xlabel(TOGETHER.replace("all", f"all {M}"))
-    legend(results, axes)
-    return figure
+    return fit(figure, entries_of([axes]), within=axes)
 
 
 def shown_loss(results: Recorded) -> str | None:
@@ -81,12 +81,11 @@ def _two_panels(results: Recorded, together: pd.DataFrame, measure: str) -> Figu
     for axes, label in zip(panels, labels.values(), strict=True):
         _dress(results, axes, measure)
         axes.set_xlabel(label)
-    panels[1].set_ylabel("")
-    panels[0].legend([], frameon=False)
-    legend(results, panels[1])
+    if panels[1].get_subplotspec().colspan.start:  # type: ignore[union-attr]
+        panels[1].set_ylabel("")
     figure.suptitle(title(results))
     figure.supxlabel(band(together), fontsize="small")
-    return figure
+    return fit(figure, entries_of(panels), within=panels[1])
 
 
 def _dress(results: Recorded, axes: Axes, measure: str) -> None:
@@ -97,4 +96,4 @@ def _dress(results: Recorded, axes: Axes, measure: str) -> None:
     target = results.scenario.target
     goal = getattr(target, measure) if target else None
     if goal:
-        axes.axhline(goal, color="0.35", linestyle=":", linewidth=2.5, label=f"target {goal:g}")
+        axes.axhline(goal, color="0.35", linestyle=":", linewidth=points(2.5), label=f"target {goal:g}")

@@ -11,16 +11,19 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullFormatter
 
 from ..validation import short
+from .names import as_text
+from .style import fixed_width, inches
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from matplotlib.axes import Axes
 
     from ..sweeping import SweepResults
 
 COLUMNS = 3
 """Panels side by side."""
+
+NARROWEST = 2.5
+"""Inches of such a panel in a figure whose width is given."""
 
 MANY = 12
 """Panels of a figure, or lines of a panel; of more values as many are shown, evenly spread."""
@@ -63,9 +66,10 @@ def rows_of(frame: pd.DataFrame, key: str, cell: Any) -> pd.DataFrame:
 
 def panels(count: int) -> tuple[Figure, list[Axes]]:
     """So many panels in rows of COLUMNS, of the same keys and measures."""
-    columns = min(count, COLUMNS)
+    columns = min(count, COLUMNS, max(1, int((fixed_width() or 100) / NARROWEST)))
     rows = math.ceil(count / columns)
-    figure = Figure(figsize=(12 if columns == 1 else 5.6 * columns + 1, 6.75 if rows == 1 else 5 * rows + 1))
+    width, height = 12 if columns == 1 else 5.6 * columns + 1, 6.75 if rows == 1 else 5 * rows + 1
+    figure = Figure(figsize=inches(width, height))
     grid = figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True).ravel()
     for axes in grid[count:]:
         axes.remove()
@@ -92,11 +96,6 @@ def spans(values: Any) -> bool:
     return bool(present.size and present.min() > 0 and present.max() >= DECADE * present.min())
 
 
-def legend_of(axes: list[Axes]) -> Mapping[str, Any]:
-    """What is labelled in any of the panels, once."""
-    return {text: line for each in axes for line, text in zip(*each.get_legend_handles_labels(), strict=True)}
-
-
 def _called(value: Any) -> str:
     text = f"{value:g}" if isinstance(value, int | float) and not isinstance(value, bool) else short(value)
-    return text.replace("$", r"\$")
+    return as_text(text)

@@ -9,7 +9,9 @@ import pandas as pd
 from matplotlib.ticker import PercentFormatter
 
 from ..summary import told_count
-from .style import SHOWN_WORKERS, Recorded, panels, title
+from .fitting import fit
+from .names import as_text
+from .style import SHOWN_WORKERS, Recorded, lowest, panels, points, title
 from .timeline import ACTIVITIES
 
 if TYPE_CHECKING:
@@ -28,18 +30,18 @@ def time_shares(results: Recorded) -> Figure | None:
     )
     for axes, (arm, own) in zip(grid, shares.items(), strict=True):
         _bars(axes, own)
-        axes.set(title=arm, ylabel="worker", xlim=(0, 1), yticks=range(len(own)), yticklabels=own.index)
+        axes.set(title=as_text(arm), ylabel="worker", xlim=(0, 1), yticks=range(len(own)), yticklabels=own.index)
         axes.set_ylim(len(own) - 0.4, -0.6)
         axes.grid(axis="y", visible=False)
     grid[-1].xaxis.set_major_formatter(PercentFormatter(1))
     counts = results.activities.groupby("arm")["seed"].nunique()
     seeds = f", all {told_count(counts)} seeds together" if counts.max() > 1 else ""
-    grid[-1].set_xlabel(f"share of the simulated time{seeds}; in bold, computing")
+    for axes in lowest(grid):
+        axes.set_xlabel(f"share of the simulated time{seeds}; in bold, computing")
     figure.suptitle(title(results))
     seen = {kind for own in shares.values() for kind in own.columns[own.any()]}
-    patches = [mpl.patches.Patch(color=colour, label=kind) for kind, colour in ACTIVITIES.items() if kind in seen]
-    figure.legend(handles=patches, loc="outside lower center", ncols=len(patches))
-    return figure
+    patches = {kind: mpl.patches.Patch(color=colour) for kind, colour in ACTIVITIES.items() if kind in seen}
+    return fit(figure, patches, side="below")
 
 
 def _shares(own: pd.DataFrame) -> pd.DataFrame:
@@ -56,7 +58,9 @@ def _bars(axes: Axes, own: pd.DataFrame) -> None:
     """A bar a worker, and beside it how much of its time it computes."""
     left = own["computing"] * 0
     for kind, colour in ACTIVITIES.items():
-        axes.barh(range(len(own)), own[kind], left=left, height=0.75, color=colour, edgecolor="white", linewidth=0.8)
+        axes.barh(
+            range(len(own)), own[kind], left=left, height=0.75, color=colour, edgecolor="white", linewidth=points(0.8)
+        )
         left += own[kind]
     for place, share in enumerate(own["computing"]):
         axes.annotate(
@@ -66,4 +70,5 @@ def _bars(axes: Axes, own: pd.DataFrame) -> None:
             va="center",
             fontsize="small",
             fontweight="bold",
+            fontfamily="sans-serif",
         )

@@ -11,8 +11,11 @@ import pandas as pd
 import seaborn as sns
 
 from ..summary import TIME_TO_TARGET
-from .points import left_out, legend_of, number_axis, panels, rows_of, shown_values, spread
-from .style import log_scale, title
+from .fitting import fit
+from .legends import entries_of
+from .names import as_label, as_text
+from .points import left_out, number_axis, panels, rows_of, shown_values, spread
+from .style import log_scale, points, title
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -54,7 +57,7 @@ def draw_speedup(results: SweepResults, key: str, other: str | None) -> Figure |
     figure, grid = panels(len(arms))
     for axes, arm in zip(grid, arms, strict=True):
         _panel(found[found["arm"] == arm], axes, key, other, lines)
-        axes.set(title=f"{next(iter(results.scenario.arms))} against {arm}", xlabel="", ylabel="")
+        axes.set(title=as_text(f"{next(iter(results.scenario.arms))} against {arm}"), xlabel="", ylabel="")
     _scales(
         grid[0], found[key]
     )  # of all panels, and last: on a logarithmic axis seaborn would take means of logarithms
@@ -63,11 +66,7 @@ def draw_speedup(results: SweepResults, key: str, other: str | None) -> Figure |
     figure.supylabel("times sooner at the target (below 1: later)", fontsize="medium")
     some = f"\n{len(arms)} of {len(compared)} arms" if len(arms) < len(compared) else ""
     figure.suptitle(title(results) + left_out(results, other) + some)
-    shown = legend_of(grid)
-    if shown:
-        heading = other.rpartition(".")[2] if other else None
-        figure.legend(shown.values(), shown.keys(), title=heading, loc="outside right center", fontsize="small")
-    return figure
+    return fit(figure, entries_of(grid), heading=other.rpartition(".")[2] if other else None)
 
 
 def _panel(found: pd.DataFrame, axes: Axes, key: str, other: str | None, lines: Mapping[Any, str]) -> None:
@@ -85,19 +84,21 @@ def _panel(found: pd.DataFrame, axes: Axes, key: str, other: str | None, lines: 
                 y="speedup",
                 color=colour,
                 marker=marker,
-                label=name if other else None,
+                label=as_label(name) if other else None,
                 estimator=_geometric_mean,
                 errorbar=("pi", 100),
                 err_style="bars",
-                markersize=10,
-                linewidth=3,
+                markersize=points(10),
+                linewidth=points(3),
                 legend=False,
                 ax=axes,
             )
         if len(at_null):
-            axes.axhline(_geometric_mean(at_null["speedup"]), color=colour, linestyle="--", linewidth=3)
-            axes.plot([], [], color="0.3", linestyle="--", linewidth=3, label=f"at {key.rpartition('.')[2]} = null")
-    axes.axhline(1, color="0.3", linestyle=":", linewidth=2.5)
+            axes.axhline(_geometric_mean(at_null["speedup"]), color=colour, linestyle="--", linewidth=points(3))
+            axes.plot(
+                [], [], color="0.3", linestyle="--", linewidth=points(3), label=f"at {key.rpartition('.')[2]} = null"
+            )
+    axes.axhline(1, color="0.3", linestyle=":", linewidth=points(2.5))
 
 
 def _scales(axes: Axes, values: pd.Series) -> None:

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import math
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Protocol
 
 import matplotlib as mpl
 import pandas as pd
 import seaborn as sns
 from matplotlib.figure import Figure
+from matplotlib.font_manager import fontManager
 from matplotlib.ticker import FuncFormatter
 
 from ..pair import Origin, Pair
+from .names import as_text
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -43,7 +47,39 @@ class Recorded(Compared, Protocol):
 
 
 FEW_ARMS = 8
-"""So many can be told apart by a palette for all eyes, and have their legend inside the panel."""
+"""So many have a colour each, for all eyes, and their legend inside the panel where it covers nothing."""
+
+DASHES = ("", (4, 1.5), (1, 1), (6, 1.5, 1, 1.5), (9, 2))
+MARKERS = ("", "o", "s", "^", "D", "v", "P", "X")
+"""Every FEW_ARMS arms the colours begin again, with the next dashes and the next marker."""
+
+SECOND_RUN = (3, 1.2)
+"""The dashes of the second of two runs."""
+
+SLIDE_INCHES = 12.0
+"""The width at which texts and lines have the size that suits a slide."""
+
+COLUMN_INCHES = 3.3
+"""The width of a paper's column: the least that figures are made for."""
+
+COLUMN_SCALE = 0.42
+"""The size of texts and lines there, of their size on a slide."""
+
+FALLBACK_FONTS = (
+    "Noto Sans CJK JP",
+    "Noto Sans CJK SC",
+    "WenQuanYi Zen Hei",
+    "Hiragino Sans",
+    "Microsoft YaHei",
+    "Noto Sans Hebrew",
+    "Noto Sans Arabic",
+    "Noto Emoji",
+    "Segoe UI Emoji",
+    "Last Resort High-Efficiency",
+)
+"""Where the usual font has no glyph, the first of these that is installed and has it; the last has frames for all."""
+
+_width_inches: ContextVar[float | None] = ContextVar("width_inches", default=None)
 
 DARKER = 0.6
 """The second of two runs: so much of the first's light, so that its dashes are seen on a line that they cover."""
@@ -51,26 +87,69 @@ DARKER = 0.6
 ROOMY = 1000
 """An axis that spans less has room for numbers between the powers of ten."""
 
+HIGHEST = 40.0
+"""Inches of panels one below the other, before they stand in columns."""
+
+MOST_COLUMNS = 4
+
 SHOWN_WORKERS = 16
 """Rows of a timeline and bands of a weight figure that can still be told apart."""
 
 
+_STYLED = threading.RLock()
+"""matplotlib's settings are the process's: threads draw one after the other."""
+
+
 @contextmanager
-def style() -> Iterator[None]:
-    """Large enough for the back row; SVG files without what changes from run to run."""
-    with (
-        sns.plotting_context("talk"),
-        sns.axes_style("whitegrid"),
-        mpl.rc_context(
-            {
-                "svg.hashsalt": "gossim",
-                "savefig.dpi": 110,
-                "figure.constrained_layout.use": True,
-                "axes.titlesize": 17,
-            }
-        ),
-    ):
-        yield
+def style(width_inches: float | None = None) -> Iterator[None]:
+    """Apply the look that all figures share; in SVG files nothing changes from run to run.
+
+    Args:
+        width_inches: How wide figures are made in it, with texts in proportion; as wide as suits each, large enough
+            for the back row, where it is None.
+    """
+    before = _width_inches.set(width_inches)
+    try:
+        sizes = {key: points(value) for key, value in sns.plotting_context("talk").items()}
+        installed = set(fontManager.get_font_names())
+        with (
+            _STYLED,
+            sns.plotting_context(sizes),
+            sns.axes_style("whitegrid"),
+            mpl.rc_context(
+                {
+                    "svg.hashsalt": "gossim",
+                    "savefig.dpi": 110,
+                    "figure.constrained_layout.use": True,
+                    "axes.titlesize": points(17),
+                    "font.family": ["sans-serif", *(font for font in FALLBACK_FONTS if font in installed)],
+                }
+            ),
+        ):
+            yield
+    finally:
+        _width_inches.reset(before)
+
+
+def fixed_width() -> float | None:
+    """The width in inches that figures are to have; None where each has its own."""
+    return _width_inches.get()
+
+
+def scale() -> float:
+    """The size of texts, lines and heights, of their size on a slide."""
+    share = ((fixed_width() or SLIDE_INCHES) - COLUMN_INCHES) / (SLIDE_INCHES - COLUMN_INCHES)
+    return COLUMN_SCALE + (1 - COLUMN_SCALE) * min(max(share, 0.0), 1.0)
+
+
+def points(on_a_slide: float) -> float:
+    """A length that is so many points on a slide, on a figure of this width."""
+    return on_a_slide * scale()
+
+
+def inches(width: float, height: float) -> tuple[float, float]:
+    """The size of a figure that on a slide has this one."""
+    return fixed_width() or width, height * scale()
 
 
 def runs_of(results: Recorded) -> tuple[Recorded, ...]:
@@ -84,37 +163,44 @@ def _origins(results: Compared) -> dict[str, Origin]:
     return {arm: Origin(0, arm) for arm in results.scenario.arms}
 
 
-def arm_colours(results: Compared) -> dict[str, tuple[float, float, float]]:
-    """One colour an arm, the same in every figure; arms of one name in two runs share the hue, darker in the second."""
+def _rounds(results: Compared) -> dict[str, tuple[int, int]]:
+    """Of each arm, how often the colours began again before it, and its colour's place among them."""
     origins = _origins(results)
     names = list(dict.fromkeys(origin.arm for origin in origins.values()))
-    few = len(names) <= FEW_ARMS
-    hues = dict(zip(names, sns.color_palette("colorblind" if few else "husl", len(names)), strict=True))
-    return {arm: tuple(part * DARKER**origin.place for part in hues[origin.arm]) for arm, origin in origins.items()}
+    return {arm: divmod(names.index(origin.arm), FEW_ARMS) for arm, origin in origins.items()}
+
+
+def arm_colours(results: Compared) -> dict[str, tuple[float, float, float]]:
+    """A colour for each arm, the same in every figure; arms of one name in two runs share the hue, darker in the
+    second."""
+    hues, origins = sns.color_palette("colorblind", FEW_ARMS), _origins(results)
+    return {
+        arm: tuple(part * DARKER ** origins[arm].place for part in hues[place])
+        for arm, (_, place) in _rounds(results).items()
+    }
 
 
 def arm_dashes(results: Compared) -> dict[str, Any]:
-    """A line style an arm: of two runs the second's are dashed; where one run has many arms, neighbouring colours are
-    told apart by their dashes."""
-    arms = list(results.scenario.arms)
+    """A line style for each arm: of two runs the second's are dashed; where one run has many arms, those of one colour
+    are told apart by their dashes."""
     if isinstance(results, Pair):
-        return {arm: ["", (3, 1.2)][origin.place] for arm, origin in results.origins.items()}
-    styles = [""] if len(arms) <= FEW_ARMS else ["", (4, 1.5), (1, 1)]
-    return {arm: styles[place % len(styles)] for place, arm in enumerate(arms)}
+        return {arm: ("", SECOND_RUN)[origin.place] for arm, origin in results.origins.items()}
+    return {arm: DASHES[round_ % len(DASHES)] for arm, (round_, _) in _rounds(results).items()}
 
 
-def legend(results: Compared, axes: Axes, beside: bool = False) -> None:
-    """Inside the panel, or beside it where it is told to be, or there are too many arms for that."""
-    if not axes.get_legend_handles_labels()[1]:
-        return
-    if len(results.scenario.arms) <= FEW_ARMS and not beside:
-        axes.legend(title=None)
-    else:
-        beside_it = axes.legend(title=None, loc="center left", bbox_to_anchor=(1.0, 0.5), fontsize="small")
-        longest = max(len(line) for text in beside_it.get_texts() for line in text.get_text().split("\n"))
-        figure = axes.get_figure(root=True)
-        assert figure is not None
-        figure.set_figwidth(figure.get_figwidth() + 1 + 0.1 * longest)  # inches; the panel stays as wide as it was
+def arm_markers(results: Compared) -> dict[str, str]:
+    """A marker for each arm, none for the first few: those of one colour are told apart by it."""
+    return {arm: MARKERS[round_ % len(MARKERS)] for arm, (round_, _) in _rounds(results).items()}
+
+
+def arm_look(results: Compared, arm: str) -> dict[str, Any]:
+    """How the line of an arm looks, as arguments of `Axes.plot`."""
+    return {
+        "color": arm_colours(results)[arm],
+        "dashes": arm_dashes(results)[arm] or (None, None),
+        "marker": arm_markers(results)[arm],
+        "markersize": points(9),
+    }
 
 
 def log_scale(axes: Axes) -> None:
@@ -145,7 +231,7 @@ def number(value: float) -> str:
 
 def title(results: Compared) -> str:
     """The scenario's title, in which no dollar begins a formula."""
-    return results.scenario.title.replace("$", r"\$")
+    return as_text(results.scenario.title)
 
 
 def of_first_seed(results: Results, table: str, arm: str) -> pd.DataFrame:
@@ -155,21 +241,36 @@ def of_first_seed(results: Results, table: str, arm: str) -> pd.DataFrame:
 
 def wide() -> tuple[Figure, Axes]:
     """One panel, as wide as a slide."""
-    figure = Figure(figsize=(12, 6.75))
+    figure = Figure(figsize=inches(SLIDE_INCHES, 6.75))
     return figure, figure.subplots()
 
 
 def beside(count: int) -> tuple[Figure, list[Axes]]:
-    """Panels one beside the other, sharing what is measured."""
-    figure = Figure(figsize=(8 * count, 7.5))
-    return figure, list(figure.subplots(1, count, sharey=True))
+    """Panels one beside the other, sharing what is measured; where that is too narrow, one below the other."""
+    stacked = (fixed_width() or SLIDE_INCHES) < 4 * count
+    rows, columns = (count, 1) if stacked else (1, count)
+    figure = Figure(figsize=inches(8 * count, 7.5 * rows))
+    return figure, list(figure.subplots(rows, columns, sharey=True))
 
 
 def panels(
     count: int, width: float, height: float | None, ratios: list[float] | None = None
 ) -> tuple[Figure, list[Axes]]:
-    """Panels one below the other, sharing the time axis."""
-    total = 1.5 + (count * height if height else sum(ratios or []) * 0.34)
-    figure = Figure(figsize=(width, total))
-    grid = figure.subplots(count, 1, squeeze=False, sharex=True, height_ratios=ratios)
-    return figure, list(grid[:, 0])
+    """Panels one below the other, sharing the time axis; in columns, where one would be higher than HIGHEST."""
+    each = [height] * count if height else [ratio * 0.34 for ratio in ratios or []]
+    columns = 1 if fixed_width() else min(math.ceil(sum(each) / HIGHEST), MOST_COLUMNS)
+    rows = math.ceil(count / columns)
+    heights = [max(each[row * columns : (row + 1) * columns]) for row in range(rows)]
+    figure = Figure(figsize=inches(width * (1 + 0.6 * (columns - 1)), 1.5 + sum(heights)))
+    grid = figure.subplots(rows, columns, squeeze=False, sharex=True, height_ratios=heights).ravel()
+    for axes in grid[count:]:
+        axes.remove()
+    for axes in grid[max(count - columns, 0) : count]:
+        axes.tick_params(labelbottom=True)  # where nothing is below
+    return figure, list(grid[:count])
+
+
+def lowest(panels: list[Axes]) -> list[Axes]:
+    """The panels below which there is none: those that name the axis that all share."""
+    columns = panels[0].get_subplotspec().get_gridspec().ncols  # type: ignore[union-attr]
+    return panels[-columns:]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import matplotlib as mpl
 import pandas as pd
 
-from .style import SHOWN_WORKERS, of_first_seed, panels, title
+from .fitting import fit
+from .names import as_text
+from .style import SHOWN_WORKERS, lowest, of_first_seed, panels, points, title
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -34,28 +36,32 @@ def timeline(results: Results) -> Figure | None:
         shown = _slowest(own, results.scenario.arms[arm].workers)
         for place, worker in enumerate(shown):
             _worker_row(axes, place, own[(own["worker"] == worker) & (own["start_s"] < end_s)])
-        axes.set(title=arm, ylabel="worker", xlim=(0, end_s), yticks=range(len(shown)), yticklabels=shown)
+        axes.set(title=as_text(arm), ylabel="worker", xlim=(0, end_s), yticks=range(len(shown)), yticklabels=shown)
         axes.set_ylim(len(shown) - 0.4, -0.6)
         axes.grid(axis="y", visible=False)
-    grid[-1].set_xlabel("simulated time [s]")
+    for axes in lowest(grid):
+        axes.set_xlabel("simulated time [s]")
     figure.suptitle(title(results))
     seen = set(results.timeline.loc[results.timeline["start_s"] < end_s, "activity"]) | {
         "computing",
         "waiting",
         "sending",
     }
-    patches = [mpl.patches.Patch(color=colour, label=name) for name, colour in ACTIVITIES.items() if name in seen]
-    arrow = mpl.lines.Line2D([], [], color=MESSAGE, linewidth=4, label="message under way")
-    figure.legend(handles=[*patches, arrow], loc="outside lower center", ncols=5)
-    return figure
+    entries: dict[str, Any] = {
+        name: mpl.patches.Patch(color=colour) for name, colour in ACTIVITIES.items() if name in seen
+    }
+    entries["message under way"] = mpl.lines.Line2D([], [], color=MESSAGE, linewidth=points(4))
+    return fit(figure, entries, side="below")
 
 
 def _timeline_end_s(results: Results) -> float:
     """Four steps of whoever takes longest, and two collectives; where workers fail, until a while after the last one
-    came back; no further than all arms were recorded."""
+    came back; no further than all arms were recorded. Where nobody ever computes, all that was recorded."""
     intervals = results.timeline.assign(length_s=results.timeline["end_s"] - results.timeline["start_s"])
     longest_s = intervals.groupby("activity")["length_s"].max()
     recorded_s = intervals.groupby("arm")["end_s"].max().min()
+    if "computing" not in longest_s:
+        return float(recorded_s)
     shown_s = 4 * longest_s["computing"] + 2 * longest_s.get("sending", 0.0)
     down = intervals[intervals["activity"] == "down"]
     if not down.empty:
@@ -79,6 +85,6 @@ def _worker_row(axes: Axes, place: int, own: pd.DataFrame) -> None:
     spans = own.assign(length_s=own["end_s"] - own["start_s"])
     for activity, colour in ACTIVITIES.items():
         bars = spans.loc[spans["activity"] == activity, ["start_s", "length_s"]].to_numpy()
-        axes.broken_barh(bars, (place - 0.4, 0.62), facecolor=colour, edgecolor="white", linewidth=0.8)
+        axes.broken_barh(bars, (place - 0.4, 0.62), facecolor=colour, edgecolor="white", linewidth=points(0.8))
     bars = spans.loc[spans["activity"] == "message", ["start_s", "length_s"]].to_numpy()
-    axes.broken_barh(bars, (place + 0.25, 0.2), facecolor=MESSAGE, edgecolor=MESSAGE, linewidth=1.5)
+    axes.broken_barh(bars, (place + 0.25, 0.2), facecolor=MESSAGE, edgecolor=MESSAGE, linewidth=points(1.5))

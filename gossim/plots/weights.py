@@ -7,7 +7,10 @@ from typing import TYPE_CHECKING
 import seaborn as sns
 
 from ..sim.stragglers import Persistent
-from .style import SHOWN_WORKERS, of_first_seed, panels, title
+from .fitting import fit
+from .legends import entries_of
+from .names import as_text
+from .style import SHOWN_WORKERS, lowest, of_first_seed, panels, points, title
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -33,19 +36,19 @@ def weights(results: Results) -> Figure | None:
             bands,
             colors=[*_band_colours(results, arm, list(held.columns)), "#f2b701", "#d9d9d9"],
             labels=[*(_band_name(results, arm, column) for column in held.columns), "in flight", "lost"],
-            linewidth=0.4,
+            linewidth=points(0.4),
             edgecolor="white",
             step="post",
         )
-        axes.plot(probes["time_s"], probes["alpha_sum"], color="black", linewidth=3, label=r"$\Sigma\alpha$")
-        axes.set(title=arm, xlabel="", ylabel=r"weight $\alpha$", ylim=(0, 1.1))
+        axes.plot(probes["time_s"], probes["alpha_sum"], color="black", linewidth=points(3), label=r"$\Sigma\alpha$")
+        axes.set(title=as_text(arm), xlabel="", ylabel=r"weight $\alpha$", ylim=(0, 1.1))
         if probes["time_s"].max() > 0:
             axes.set_xlim(0, probes["time_s"].max())
     figure.suptitle(title(results))
-    handles, labels = grid[0].get_legend_handles_labels()
-    figure.legend(handles[::-1], labels[::-1], loc="outside right center", fontsize="small")
-    grid[-1].set_xlabel("simulated time [s]")
-    return figure
+    for axes in lowest(grid):
+        axes.set_xlabel("simulated time [s]")
+    named = entries_of(sorted(grid, key=lambda axes: -len(axes.collections)))  # the arm with most bands names them
+    return fit(figure, dict(reversed(named.items())))
 
 
 def _slow(results: Results, arm: str) -> set[int]:

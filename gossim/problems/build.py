@@ -7,7 +7,8 @@ from collections.abc import Iterable
 
 import torch
 
-from ..errors import InputError, nearest, told
+from ..errors import InputError, nearest
+from .check import check_gradients as check_gradients
 from .data import loaded
 from .models import Noise, Quadratic
 from .problem import NoiseProblem, Problem, QuadraticProblem
@@ -41,28 +42,6 @@ def check_partitions(settings: ProblemSettings, workers: int, seeds: Iterable[in
         labels = loaded(settings.data).train_y
         for seed in seeds:
             settings.data.partition.assign(labels, workers, seed)
-
-
-def check_gradients(problem: Problem) -> None:
-    """Raise InputError unless gradients can be taken, one at a time and many at once, with one and the same outcome.
-
-    A network that draws random numbers of its own, keeps state, or looks at its data to decide what to compute fails
-    here, and not in the middle of a run, or never.
-    """
-    x, drawn = problem.initial(), torch.random.get_rng_state()
-    try:
-        alone = torch.stack([problem.gradient(x, 0, step) for step in (0, 1)])
-        together = problem.gradients(torch.stack([x, x]), [0, 0], [0, 1])
-        again = problem.gradient(x, 0, 0)
-    except Exception as error:  # a user's network may do anything
-        raise InputError(f"problem: no gradient can be taken: {told(error)}") from None
-    close = torch.allclose(alone, together, rtol=1e-3, atol=1e-5 * float(alone.abs().max()), equal_nan=True)
-    untouched = torch.equal(torch.random.get_rng_state(), drawn)
-    if not (close and untouched and torch.equal(again, alone[0])):
-        raise InputError(
-            "problem.model: its gradient changes from call to call; it must follow from parameters and samples alone "
-            "(dropout: as an nn.Dropout layer, whose mask gossim draws)"
-        )
 
 
 def build(settings: ProblemSettings, workers: int, seed: int, dtype: str, device: torch.device) -> Problem:

@@ -20,6 +20,7 @@ from torch.nn.functional import cross_entropy
 from ..errors import InputError, told
 from ..execute.threads import one_thread
 from .dropout import Masks
+from .norms import Norms, Statistics
 
 Parts = Sequence[torch.Tensor]
 """Parameters, or their gradients, in the shapes that the network has them in; in its order."""
@@ -38,8 +39,8 @@ class Batch(NamedTuple):
 class Copy:
     """A network with parameters of its own, in which filters and images lie in this `layout`."""
 
-    def __init__(self, network: nn.Module, mask: Masks | None, layout: torch.memory_format):
-        self.network, self.mask = copy.deepcopy((network, mask))
+    def __init__(self, network: nn.Module, mask: Masks | None, norms: Norms | None, layout: torch.memory_format):
+        self.network, self.mask, self.norms = copy.deepcopy((network, mask, norms))
         for leaf in self.network.parameters():
             leaf.data = laid_out(leaf.data, layout)
         self.layout = layout
@@ -56,12 +57,15 @@ class Copy:
             part.copy_(slope)
 
     @torch.inference_mode()
-    def logits(self, x: Parts, inputs: torch.Tensor) -> torch.Tensor:
-        """Outputs at `x` without dropout, `(B, classes)`."""
+    def logits(self, x: Parts, inputs: torch.Tensor, statistics: Statistics) -> torch.Tensor:
+        """Outputs at `x` without dropout, and with these statistics of BatchNorm, `(B, classes)`."""
         self._move_to(x)
+        if self.norms is not None:
+            self.norms.fix(statistics)
         self.network.eval()
         try:
-            found: torch.Tensor = self.network(self._laid_out(inputs))
+            # A copy: the samples are every worker's, and a network may change its inputs.
+            found: torch.Tensor = self.network(self._laid_out(inputs.clone()))
         finally:
             self.network.train()
         return found
@@ -78,9 +82,9 @@ class Copy:
 class Copies:
     """As many copies of `network` as torch was given threads, and no more than there is work for."""
 
-    def __init__(self, network: nn.Module, mask: Masks | None, sample: torch.Tensor):
-        self.network, self.mask = network, mask
-        self.layout = layout_for(network, mask, sample)
+    def __init__(self, network: nn.Module, mask: Masks | None, norms: Norms | None, sample: torch.Tensor):
+        self.network, self.mask, self.norms = network, mask, norms
+        self.layout = layout_for(network, mask, norms, sample)
         self.made: list[Copy] = []
 
     def each(self, work: Callable[..., Found], jobs: Sequence[tuple[Any, ...]]) -> list[Found]:
@@ -109,24 +113,27 @@ class Copies:
 
     def _copy(self, number: int) -> Copy:
         while len(self.made) <= number:
-            self.made.append(copied(self.network, self.mask, self.layout))
+            self.made.append(copied(self.network, self.mask, self.norms, self.layout))
         return self.made[number]
 
 
-def copied(network: nn.Module, mask: Masks | None, layout: torch.memory_format) -> Copy:
+def copied(network: nn.Module, mask: Masks | None, norms: Norms | None, layout: torch.memory_format) -> Copy:
     """Raises InputError for a network that cannot be copied."""
     try:
-        return Copy(network, mask, layout)
+        return Copy(network, mask, norms, layout)
     except Exception as error:  # a user's network may hold anything
         raise InputError(f"problem.model: a copy of the network cannot be made: {told(error)}") from None
 
 
-def layout_for(network: nn.Module, mask: Masks | None, sample: torch.Tensor) -> torch.memory_format:
+def layout_for(
+    network: nn.Module, mask: Masks | None, norms: Norms | None, sample: torch.Tensor
+) -> torch.memory_format:
     """`channels_last`, channel by channel for each pixel, which convolutions on a CPU are faster with; or torch's usual
     one for networks that rely on it, such as with `x.view(len(x), -1)`."""
-    laid = copied(network, mask, torch.channels_last)
+    laid = copied(network, mask, norms, torch.channels_last)
     try:
-        laid.logits([leaf.detach().clone() for leaf in laid.leaves], sample)
+        parts = [leaf.detach().clone() for leaf in laid.leaves]
+        laid.logits(parts, sample.clone(), norms.initial(parts[0]) if norms else ())
     except RuntimeError:
         return torch.contiguous_format
     return torch.channels_last

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -16,19 +17,28 @@ TEST_SHARE = 0.2
 """Of the sets that come unsplit. The split is part of the data set: the same for every seed."""
 
 
-CLASSES = 10
-"""Of every set that there is."""
-
-
 @dataclass(frozen=True, eq=False)
 class Dataset:
-    """Samples `(n, channels, height, width)`, float32, and their labels `(n,)`, int64."""
+    """Samples `(n, channels, height, width)` and their labels `(n,)`, from 0 to `classes` − 1.
+
+    Without `classes`, there are as many as the largest label says. Threads share the arrays, which are read-only.
+    """
 
     train_x: np.ndarray
     train_y: np.ndarray
     test_x: np.ndarray
     test_y: np.ndarray
-    classes: int = CLASSES
+    classes: int = 0
+
+    def __post_init__(self) -> None:
+        labels = np.concatenate([self.train_y, self.test_y])
+        if not self.classes:
+            object.__setattr__(self, "classes", int(labels.max()) + 1)
+        if labels.min() < 0 or labels.max() >= self.classes:
+            raise InputError(
+                f"problem.data: labels from {labels.min()} to {labels.max()}, and {self.classes} classes have the "
+                f"labels 0 to {self.classes - 1}"
+            )
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -36,9 +46,13 @@ class Dataset:
 
 
 class DataSpec(Frozen):
-    """A data set and how it is shared out. `load` reads it; `crop` is the side of the squares that training draws."""
+    """A data set and how it is shared out. `load` reads it; `crop` is the side of the squares that training draws.
+
+    `classes`, `train_samples` and `shape` are known without reading it.
+    """
 
     crop: ClassVar[int | None] = None
+    classes: ClassVar[int]
     train_samples: ClassVar[int]
     name: str
     partition: AnyPartition = IID()
@@ -55,6 +69,7 @@ class DataSpec(Frozen):
 class Digits(DataSpec):
     """1,797 handwritten digits of 8 × 8 pixels, with scikit-learn; 1,437 to train on, 360 to test."""
 
+    classes: ClassVar[int] = 10
     train_samples: ClassVar[int] = 1437
     name: Literal["digits"] = "digits"
 
@@ -75,6 +90,7 @@ class MNIST5k(DataSpec):
     With `channels: 3` each channel holds the same grey image, for networks that are made for colour.
     """
 
+    classes: ClassVar[int] = 10
     train_samples: ClassVar[int] = 4000
     name: Literal["mnist5k"] = "mnist5k"
     channels: Literal[1, 3] = 1
@@ -104,6 +120,7 @@ class CIFAR10(DataSpec):
     TEST_FILE: ClassVar[str] = "test_batch.bin"
 
     crop: ClassVar[int | None] = 28
+    classes: ClassVar[int] = 10
     train_samples: ClassVar[int] = 50_000
     name: Literal["cifar10"] = "cifar10"
     directory: str | None = None
@@ -183,10 +200,35 @@ def _split(images: np.ndarray, labels: np.ndarray) -> Dataset:
     return Dataset(train_x, train_y, test_x, test_y)
 
 
-@cache
+_LOADING = threading.Lock()
+"""So that threads share one copy of a data set."""
+
+
 def loaded(spec: DataSpec) -> Dataset:
-    """`spec.load()`, once per process."""
-    return spec.load()
+    """`spec.load()`, once per process. Raises InputError where it is not what the spec says beforehand."""
+    with _LOADING:
+        return _loaded(spec)
+
+
+@cache
+def _loaded(spec: DataSpec) -> Dataset:
+    data = spec.load()
+    for array in (data.train_x, data.train_y, data.test_x, data.test_y):
+        array.flags.writeable = False
+    found = {
+        "classes": data.classes,
+        "shape": (data.shape[0], spec.crop, spec.crop) if spec.crop else data.shape,
+    }
+    for key, value in found.items():
+        said = getattr(spec, key, None) or value
+        if said != value:
+            raise InputError(f"problem.data = {spec.name}: says {key} = {said}, and what it loads has {value}")
+    return data
+
+
+def classes_of(spec: DataSpec) -> int:
+    """How many classes the set has: as it says, or else as it is when loaded."""
+    return getattr(spec, "classes", None) or loaded(spec).classes
 
 
 DATA: dict[str, type[DataSpec]] = {"digits": Digits, "mnist5k": MNIST5k, "cifar10": CIFAR10}

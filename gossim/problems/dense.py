@@ -16,10 +16,7 @@ from collections.abc import Iterator
 import torch
 from torch import nn
 
-
-def _has_hooks(module: nn.Module) -> bool:
-    kinds = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
-    return any(getattr(module, kind) for kind in kinds)
+from .layers import is_changed
 
 
 class Dense:
@@ -45,7 +42,7 @@ class Dense:
             return None
         # Its parameters, each once, and nothing hung onto it: pruning, weight norms and hooks change what it computes.
         own = [f"{place}.{name}" for place in range(1, len(network), 2) for name in ("weight", "bias")]
-        if [name for name, _ in network.named_parameters()] != own or any(map(_has_hooks, network.modules())):
+        if [name for name, _ in network.named_parameters()] != own or any(map(is_changed, network.modules())):
             return None
         return cls([linear[0].in_features, *(layer.out_features for layer in linear)])
 

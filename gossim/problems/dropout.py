@@ -5,8 +5,9 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from ..errors import InputError
 from .keyed import mix, uniforms
+from .layers import refuse_unfit
+from .norms import put
 
 
 class Masks:
@@ -29,18 +30,17 @@ class Masks:
 class KeyedDropout(nn.Module):
     """`nn.Dropout` with masks from `Masks`; shape `(batch, ...)`. Used twice in a pass, it draws two masks."""
 
-    def __init__(self, probability: float, masks: Masks):
+    def __init__(self, probability: float, masks: Masks, inplace: bool = False):
         super().__init__()
-        self.probability, self.masks = probability, masks
+        self.p, self.masks, self.inplace = probability, masks, inplace
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         if not self.training:
             return x
-        kept = uniforms(self.masks.next_key(), x.numel()).reshape(x.shape) >= self.probability
-        return torch.where(kept, x / (1 - self.probability), torch.zeros_like(x))
-
-
-_OTHER_DROPOUT = (nn.Dropout1d, nn.Dropout2d, nn.Dropout3d, nn.AlphaDropout, nn.FeatureAlphaDropout, nn.RReLU)
+        kept = uniforms(self.masks.next_key(), x.numel()).reshape(x.shape) >= self.p
+        if self.inplace:
+            return x.div_(1 - self.p if self.p < 1 else 1).mul_(kept)
+        return torch.where(kept, x / (1 - self.p if self.p < 1 else 1), torch.zeros_like(x))
 
 
 def make_reproducible(network: nn.Module) -> Masks | None:
@@ -48,22 +48,10 @@ def make_reproducible(network: nn.Module) -> Masks | None:
 
     Raises InputError for layers that draw from torch's global generator, or change as they are used.
     """
+    refuse_unfit(network)
     masks = Masks()
     replaced: dict[nn.Module, KeyedDropout] = {}
     for name, module in list(network.named_modules(remove_duplicate=False)):
-        kind = type(module).__name__
-        if isinstance(module, _OTHER_DROPOUT) or (isinstance(module, nn.RNNBase) and module.dropout):
-            raise InputError(f"problem.model: layer '{name}', {kind}, draws random numbers; use nn.Dropout instead")
-        if getattr(module, "track_running_stats", False):
-            raise InputError(
-                f"problem.model: layer '{name}', {kind}, keeps running statistics, which are no parameters; "
-                f"use GroupNorm or track_running_stats=False"
-            )
         if isinstance(module, nn.Dropout) and module.p > 0:
-            if not name:
-                raise InputError("problem.model: a network of nothing but dropout has no parameters")
-            parent, _, attribute = name.rpartition(".")
-            setattr(
-                network.get_submodule(parent), attribute, replaced.setdefault(module, KeyedDropout(module.p, masks))
-            )
+            put(network, name, replaced.setdefault(module, KeyedDropout(module.p, masks, module.inplace)))
     return masks if replaced else None

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import ConfigDict
 
+from .. import trust
 from ..errors import InputError, told
 from ..fields import Count, Counts, Fraction01, Frozen, NonNegative, chosen_by, must
 
@@ -19,9 +20,11 @@ if TYPE_CHECKING:
 
 class ModelSpec(Frozen):
     """A model and its parameters. `needs_data`: whether it is a network that learns from a data set; `measures`: what
-    there is to tell of its parameters."""
+    there is to tell of its parameters; `known`: whether it has been seen to do what torch's own loop does, so that no
+    run need check it."""
 
     needs_data: ClassVar[bool] = True
+    known: ClassVar[bool] = True
     measures: ClassVar[tuple[str, ...]] = ("train_loss", "test_loss", "test_accuracy")
     name: str
 
@@ -139,17 +142,24 @@ class Factory(ModelSpec):
     Where the factory has parameters named `input_shape` (channels, height, width) or `classes`, it is given these too.
     """
 
+    known: ClassVar[bool] = False
     model_config = ConfigDict(extra="allow")
     __pydantic_extra__: dict[str, Any]
+
+    def imported(self) -> Any:
+        """What the name stands for. Raises InputError where it cannot be imported, or may not be."""
+        if not trust.present().imports:
+            raise InputError(f"problem.model.name = {self.name!r}: has to be imported; {trust.ASK}")
+        module_name, _, attribute = self.name.partition(":")
+        try:
+            return getattr(importlib.import_module(module_name), attribute)
+        except (Exception, SystemExit) as error:  # a user's module may do anything
+            raise InputError(f"problem.model.name = {self.name!r}: cannot be imported: {told(error)}") from None
 
     def network(self, shape: tuple[int, ...], classes: int) -> nn.Module:
         from torch import nn
 
-        module_name, _, attribute = self.name.partition(":")
-        try:
-            factory = getattr(importlib.import_module(module_name), attribute)
-        except (Exception, SystemExit) as error:  # a user's module may do anything
-            raise InputError(f"problem.model.name = {self.name!r}: cannot be imported: {told(error)}") from None
+        factory = self.imported()
         offered = {"input_shape": shape, "classes": classes}
         try:
             wanted = inspect.signature(factory).parameters

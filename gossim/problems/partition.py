@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from ..errors import InputError
-from ..fields import NAME_ALONE, Frozen, Positive, chosen_by
+from ..fields import NAME_ALONE, Count, Frozen, Positive, chosen_by
 from ..later import np
 from ..rng import Purpose, stream
 
@@ -32,34 +32,53 @@ class IID(Partition):
 class Dirichlet(Partition):
     """Each class is split among the workers in proportions drawn from Dirichlet(α, …, α); small α, unlike workers.
 
-    Every sample goes to one worker. Drawn again while a worker has none.
-    Source: Yurochkin et al. 2019, arXiv:1905.12022, section 4.
+    Every sample goes to one worker. Drawn again while a worker has fewer than `least`, at most 200 times.
+    With `balance`, a worker that holds 1/M of all samples or more gets nothing of the classes that follow: its
+    proportion is 0, and those of the others are divided by their sum.
+    Source: Yurochkin et al. 2019, arXiv:1905.12022, section 4; the public code balances, and asks for 10 samples each.
     """
 
     name: Literal["dirichlet"] = "dirichlet"
     alpha: Positive
+    balance: bool = False
+    least: Count = 1
 
     ATTEMPTS: ClassVar[int] = 200
 
     def assign(self, labels: np.ndarray, workers: int, seed: int) -> list[np.ndarray]:
-        if workers > len(labels):
-            raise InputError(f"problem.data.partition: {len(labels)} samples are too few for {workers} workers")
+        if self.least * workers > len(labels):
+            each = f" with {self.least} each" if self.least > 1 else ""
+            raise InputError(f"problem.data.partition: {len(labels)} samples are too few for {workers} workers{each}")
         random = stream(seed, Purpose.PARTITION)
         for _ in range(self.ATTEMPTS):
-            shares: list[list[np.ndarray]] = [[] for _ in range(workers)]
-            for label in np.unique(labels):
-                members = random.permutation(np.flatnonzero(labels == label))
-                proportions = random.dirichlet(np.full(workers, self.alpha))
-                cuts = np.round(np.cumsum(proportions)[:-1] * len(members)).astype(int)
-                for share, part in zip(shares, np.split(members, cuts), strict=True):
-                    share.append(part)
-            assigned = [np.sort(np.concatenate(share)) for share in shares]
-            if all(len(indices) for indices in assigned):
+            assigned = self._drawn(labels, workers, random)
+            if min(map(len, assigned)) >= self.least:
                 return assigned
+        few = "without a sample" if self.least == 1 else f"with fewer than {self.least} samples"
         raise InputError(
             f"problem.data.partition.alpha = {self.alpha:g}: {self.ATTEMPTS} draws each left one of {workers} "
-            f"workers without a sample; raise alpha or take fewer workers"
+            f"workers {few}; raise alpha{'' if self.least == 1 else ', lower least'} or take fewer workers"
         )
+
+    def _drawn(self, labels: np.ndarray, workers: int, random: np.random.Generator) -> list[np.ndarray]:
+        shares: list[list[np.ndarray]] = [[] for _ in range(workers)]
+        held = np.zeros(workers, dtype=np.int64)
+        for label in np.unique(labels):
+            members = random.permutation(np.flatnonzero(labels == label))
+            proportions = random.dirichlet(np.full(workers, self.alpha))
+            if self.balance:
+                proportions = self._among_the_poor(proportions, held * workers < len(labels))
+            cuts = np.round(np.cumsum(proportions)[:-1] * len(members)).astype(int)
+            for worker, part in enumerate(np.split(members, cuts)):
+                shares[worker].append(part)
+                held[worker] += len(part)
+        return [np.sort(np.concatenate(share)) for share in shares]
+
+    def _among_the_poor(self, proportions: np.ndarray, poor: np.ndarray) -> np.ndarray:
+        """Return the proportions with 0 for all but the `poor`; these share alike if theirs were all rounded to 0."""
+        left = np.where(poor, proportions, 0.0)
+        total = left.sum()
+        return left / total if total > 0 else poor / poor.sum()
 
 
 PARTITIONS: dict[str, type[Partition]] = {"iid": IID, "dirichlet": Dirichlet}

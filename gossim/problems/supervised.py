@@ -11,13 +11,17 @@ from torch.func import functional_call, vmap
 from torch.nn.functional import cross_entropy
 
 from ..errors import InputError, told
+from ..execute.threads import one_thread
 from ..rng import Purpose, key
 from .copies import Batch, Copies, Copy, laid_out
 from .dense import Dense
-from .dropout import make_reproducible
-from .keyed import StepKeys
+from .dropout import Masks, make_reproducible
+from .generators import seeded
+from .keyed import StepKeys, mix, normals
+from .layers import real_as
 from .minibatches import Minibatches
 from .models import ModelSpec
+from .norms import Statistics, replace_norms, statistics_batches
 from .problem import Losses, Numbers, Problem
 from .views import Samples
 
@@ -44,10 +48,9 @@ class SupervisedProblem(Problem):
         seed: int,
     ):
         self.samples = samples
-        self.dtype, self.device = samples.train_x.dtype, samples.train_x.device
-        self.network = initialised(spec, samples.shape, classes, seed).to(self.device, self.dtype)
-        self.mask = make_reproducible(self.network)
-        self.parameters = dict(self.network.named_parameters())
+        self.dtype, self.device = samples.dtype, samples.train_x.device
+        self.spec, self.classes, self.seed = spec, classes, seed
+        self._make()
         if not self.parameters:
             raise InputError("problem.model: the network has no parameters to learn")
         self.sizes = [p.numel() for p in self.parameters.values()]
@@ -62,8 +65,26 @@ class SupervisedProblem(Problem):
             self.piece_bytes = DENSE_PIECE_BYTES
         self._check_output(classes)
         # On a CPU a batched convolution is slower than one network after the other (docs/performance.md).
+        self.one_by_one: Copies | None = None
         alone = self.large_operations and self.device.type == "cpu"
-        self.one_by_one = Copies(self.network, self.mask, samples.central(samples.test_x[:2])) if alone else None
+        if not (alone or spec.known):
+            alone = not self._can_be_batched()
+            self._make()  # as new: it may keep what the trial has left
+        sample = samples.central(samples.test_x[:2])
+        if alone:
+            self.one_by_one = Copies(self.network, self.mask, self.norms, sample)
+        self.chunk = CONVOLUTION_CHUNK if alone else EVALUATION_CHUNK
+
+    def _make(self) -> None:
+        self.network, self.mask = self.fresh()
+        self.norms = replace_norms(self.network)
+        self.parameters = dict(self.network.named_parameters())
+
+    def fresh(self) -> tuple[nn.Module, Masks | None]:
+        """The network as its factory makes it with this seed, with masks of gossim's for its dropout."""
+        network = initialised(self.spec, self.samples.shape, self.classes, self.seed)
+        mask = make_reproducible(network)
+        return real_as(network.to(self.device), self.dtype), mask
 
     @property
     def layers(self) -> dict[str, int]:
@@ -73,18 +94,18 @@ class SupervisedProblem(Problem):
         return torch.cat([p.detach().flatten() for p in self.parameters.values()])
 
     def gradient(self, x: torch.Tensor, worker: int, step: int) -> torch.Tensor:
-        inputs, labels, keys = self._batch([worker], [step])
+        inputs, labels, keys = self.batch([worker], [step])
         return self._gradient(x, inputs[0], labels[0], keys[0])
 
     def gradients(self, x: torch.Tensor, workers: Numbers, steps: Numbers) -> torch.Tensor:
-        inputs, labels, keys = self._batch(workers, steps)
+        inputs, labels, keys = self.batch(workers, steps)
         if self.dense:
             return self.dense.gradients(x, inputs, labels)
         if self.one_by_one:
             return self._alone(self.one_by_one, x, map(Batch, inputs, labels, keys))
         if len(workers) == 1:
             return self._gradient(x[0], inputs[0], labels[0], keys[0]).unsqueeze(0)
-        leaves = {name: part.detach().requires_grad_() for name, part in self._unflatten(x).items()}
+        leaves = {name: part.detach().requires_grad_() for name, part in self._unflatten(self._own(x)).items()}
         # No loss depends on another's parameters: the gradient of their sum is the gradient of each.
         total = vmap(self._loss_of_one)(leaves, inputs, labels, keys).sum()
         slopes = torch.autograd.grad(total, list(leaves.values()), allow_unused=True, materialize_grads=True)
@@ -93,15 +114,50 @@ class SupervisedProblem(Problem):
     def descend(self, x: torch.Tensor, workers: Numbers, steps: Numbers, keep: float, rate: float) -> None:
         if not self.dense:
             return super().descend(x, workers, steps, keep, rate)
-        inputs, labels, _ = self._batch(workers, steps)
+        inputs, labels, _ = self.batch(workers, steps)
         return self.dense.descend(x, inputs, labels, keep, rate)
 
     def losses(self, x: torch.Tensor) -> Losses:
-        train_loss, _ = self._evaluate(x, self.samples.train_x, self.samples.train_y)
-        test_loss, accuracy = self._evaluate(x, self.samples.test_x, self.samples.test_y)
+        statistics = self.statistics(x)
+        train_loss, _ = self._evaluate(x, statistics, self.samples.train_x, self.samples.train_y)
+        test_loss, accuracy = self._evaluate(x, statistics, self.samples.test_x, self.samples.test_y)
         return Losses(train_loss, test_loss, accuracy)
 
-    def _batch(self, workers: Numbers, steps: Numbers) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    @torch.no_grad()
+    def statistics(self, x: torch.Tensor) -> Statistics:
+        """Those of BatchNorm at `x`, of a pass in train mode over `statistics_batches`; see `problems.norms`."""
+        if self.norms is None:
+            return ()
+        parameters = self._unflatten(self._own(x))
+        with one_thread(), self.norms.collecting():
+            for inputs, mask_key in self.statistics_batches():
+                self._logits(parameters, inputs, mask_key)
+            return self.norms.means(x)
+
+    def statistics_batches(self) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+        """The samples of which the statistics of BatchNorm are taken, batch by batch, and the keys of the masks."""
+        first = key(self.seed, Purpose.STATISTICS)
+        for number, indices in enumerate(statistics_batches(len(self.samples.train_x))):
+            index = torch.from_numpy(indices).to(self.device)
+            inputs = self.samples.central(self.samples.train_x.index_select(0, index))
+            yield inputs, mix(torch.tensor(first ^ number, device=self.device))
+
+    def _can_be_batched(self) -> bool:
+        """Whether `vmap` has rules for all operations of a user's network, and right ones, as far as a trial shows."""
+        x = self.initial()
+        rows = torch.stack([x, x + 0.1 * normals(torch.tensor([1], device=self.device), self.dim, self.dtype)[0]])
+        try:
+            together = self.gradients(rows, [0, 0], [0, 1])
+            alone = [self.gradient(row, 0, step) for step, row in enumerate(rows)]
+        except Exception:  # what is wrong with the network itself is seen when its gradients are checked
+            return False
+        return all(close(one, other) for one, other in zip(alone, together, strict=True))
+
+    def _own(self, x: torch.Tensor) -> torch.Tensor:
+        """`x`, or a copy for a user's network, which may write into its parameters or its inputs."""
+        return x if self.spec.known else x.clone()
+
+    def batch(self, workers: Numbers, steps: Numbers) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         inputs, labels = self.samples.batch(*self.minibatches.indices(workers, steps))
         if self.mask is None:
             return inputs, labels, labels.new_zeros(len(workers))
@@ -111,7 +167,7 @@ class SupervisedProblem(Problem):
         self, x: torch.Tensor, inputs: torch.Tensor, labels: torch.Tensor, mask_key: torch.Tensor
     ) -> torch.Tensor:
         layout = self.one_by_one.layout if self.one_by_one else torch.contiguous_format
-        parts = self._unflatten(x.detach()).items()
+        parts = self._unflatten(self._own(x.detach())).items()
         leaves = {name: laid_out(part, layout).detach().requires_grad_() for name, part in parts}
         loss = cross_entropy(self._logits(leaves, laid_out(inputs, layout), mask_key), labels)
         slopes = torch.autograd.grad(loss, list(leaves.values()), allow_unused=True, materialize_grads=True)
@@ -121,7 +177,7 @@ class SupervisedProblem(Problem):
         """A single worker has all threads for each operation; with several each has one for its whole gradient."""
         out = torch.empty_like(x)
         jobs = [(self._parts(row), batch, self._parts(into)) for row, batch, into in zip(x, batches, out, strict=True)]
-        run = copies.in_turn if self.workers == 1 else copies.each
+        run = copies.in_turn if self.workers == 1 or self.device.type != "cpu" else copies.each
         run(Copy.gradient, jobs)
         return out
 
@@ -149,40 +205,51 @@ class SupervisedProblem(Problem):
         return {name: part.unflatten(-1, p.shape) if p.dim() else part[..., 0] for (name, p), part in shaped}
 
     @torch.no_grad()
-    def _evaluate(self, x: torch.Tensor, inputs: torch.Tensor, labels: torch.Tensor) -> tuple[float, float]:
+    def _evaluate(
+        self, x: torch.Tensor, statistics: Statistics, inputs: torch.Tensor, labels: torch.Tensor
+    ) -> tuple[float, float]:
         """Mean loss and share of right answers."""
         loss = right = torch.zeros((), dtype=torch.float64, device=self.device)
-        answers = labels.split(CONVOLUTION_CHUNK if self.one_by_one else EVALUATION_CHUNK)
-        for logits, chunk in zip(self._outputs(x, inputs), answers, strict=True):
+        answers = labels.split(self.chunk)
+        for logits, chunk in zip(self.outputs(x, statistics, inputs, self.chunk), answers, strict=True):
             loss = loss + cross_entropy(logits, chunk, reduction="none").double().sum()
             right = right + (logits.argmax(dim=1) == chunk).sum()
         return float(loss) / len(labels), float(right) / len(labels)
 
-    def _outputs(self, x: torch.Tensor, inputs: torch.Tensor) -> Iterator[torch.Tensor]:
-        """Logits, without dropout, chunk by chunk."""
+    @torch.no_grad()
+    def outputs(
+        self, x: torch.Tensor, statistics: Statistics, inputs: torch.Tensor, chunk: int
+    ) -> Iterator[torch.Tensor]:
+        """Logits in eval mode, `chunk` samples at a time."""
+        central = self.samples.central
         if self.one_by_one:
             parts = self._parts(x)
-            chunks = [(parts, self.samples.central(chunk)) for chunk in inputs.split(CONVOLUTION_CHUNK)]
-            yield from self.one_by_one.each(Copy.logits, chunks)
+            jobs = [(parts, central(part), statistics) for part in inputs.split(chunk)]
+            yield from self.one_by_one.each(Copy.logits, jobs)
             return
+        parameters = self._unflatten(self._own(x))
+        if self.norms is not None:
+            self.norms.fix(statistics)
         self.network.eval()
-        for chunk in inputs.split(EVALUATION_CHUNK):
-            yield functional_call(self.network, self._unflatten(x), self.samples.central(chunk))
-        self.network.train()
+        try:
+            for part in inputs.split(chunk):
+                yield functional_call(self.network, parameters, self._own(central(part)))
+        finally:
+            self.network.train()
 
     def _check_output(self, classes: int) -> None:
         frozen = [name for name, parameter in self.parameters.items() if not parameter.requires_grad]
         if frozen:
             raise InputError(f"problem.model: '{frozen[0]}' has requires_grad=False, and all parameters are learned")
-        self.network.eval()
+        # One of its own: a user's network may write into its parameters.
+        network, _ = self.fresh()
         try:
             with torch.no_grad():
-                output = self.network(self.samples.central(self.samples.test_x[:2]))
+                output = network.eval()(self.samples.central(self.samples.test_x[:2]).clone())
         except Exception as error:  # a user's network may do anything
             raise InputError(
                 f"problem.model: does not take samples of shape {self.samples.shape}: {told(error)}"
             ) from None
-        self.network.train()
         if not isinstance(output, torch.Tensor):
             raise InputError(f"problem.model: gives a {type(output).__name__}, not a tensor of logits")
         if tuple(output.shape) != (2, classes) or not output.is_floating_point():
@@ -192,11 +259,21 @@ class SupervisedProblem(Problem):
             )
 
 
+RTOL, ATOL = 1e-3, 1e-4
+"""Of gradients and outputs; the latter as a share of the largest number."""
+
+
+def close(expected: torch.Tensor, found: torch.Tensor) -> bool:
+    """Equal but for the rounding of sums."""
+    largest = float(expected.abs().nan_to_num(0.0).max()) if expected.numel() else 0.0
+    return torch.allclose(expected, found, rtol=RTOL, atol=ATOL * largest, equal_nan=True)
+
+
 def initialised(spec: ModelSpec, shape: tuple[int, ...], classes: int, seed: int) -> nn.Module:
     """The network with its parameters drawn from the stream named (seed, initialisation).
 
-    Layers draw from torch's global generator when they are made; its state is put back afterwards.
+    Layers draw from torch's global generator when they are made, and a user's factory perhaps from numpy's or Python's:
+    all start from this stream.
     """
-    with torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(key(seed, Purpose.INITIALISATION))
+    with seeded(key(seed, Purpose.INITIALISATION)):
         return spec.network(shape, classes)

@@ -2,25 +2,35 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 import torch
 
 from .data import Dataset
+
+with warnings.catch_warnings():
+    # That these tensors must not be written into torch says once in a process; nothing here does.
+    warnings.simplefilter("ignore")
+    torch.from_numpy(np.frombuffer(bytes(1), np.uint8))
+
+
+def _on(device: torch.device, array: np.ndarray, dtype: torch.dtype | None = None) -> torch.Tensor:
+    """The array there: real numbers in `dtype`, and whole numbers, which may be tokens, as they are."""
+    tensor = torch.from_numpy(array).to(device)
+    return tensor.to(dtype) if dtype is not None and tensor.is_floating_point() else tensor
 
 
 class Samples:
     """Training samples as tensors. With `crop`, a view is one of the square crops of that side, flipped or not."""
 
     def __init__(self, data: Dataset, crop: int | None, dtype: torch.dtype, device: torch.device):
-        self.crop = crop
-        self.train_x, self.test_x = (
-            torch.from_numpy(x).to(device=device, dtype=dtype) for x in (data.train_x, data.test_x)
-        )
-        self.train_y, self.test_y = (torch.from_numpy(y).to(device) for y in (data.train_y, data.test_y))
-        channels, height, width = data.shape
-        self.offsets = (height - crop + 1, width - crop + 1) if crop else (1, 1)
+        self.crop, self.dtype = crop, dtype
+        self.train_x, self.test_x = (_on(device, x, dtype) for x in (data.train_x, data.test_x))
+        self.train_y, self.test_y = (_on(device, y).long() for y in (data.train_y, data.test_y))
+        self.offsets = tuple(side - crop + 1 for side in data.shape[1:]) if crop else (1, 1)
         self.views = 2 * self.offsets[0] * self.offsets[1] if crop else 1
-        self.shape = (channels, crop, crop) if crop else data.shape
+        self.shape = (data.shape[0], crop, crop) if crop else data.shape
 
     def batch(self, samples: np.ndarray, views: np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:
         """Inputs `(..., channels, height, width)` and labels `(...)` for sample and view numbers of shape `(...)`."""

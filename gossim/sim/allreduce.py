@@ -17,16 +17,19 @@ if TYPE_CHECKING:
 
 
 class Round:
-    """One all-reduce: who takes part, who has come with which row, whether it is `closed` to those who come later,
-    whether `done`."""
+    """One all-reduce: who takes part, who has come with which row, and who of them `last`, at the tick `latest`;
+    whether it is `closed` to those who come later, whether `done`; and who was too `late` for it."""
 
     def __init__(self, world: World):
         self.entered: dict[Worker, None] = {}
         self.arrived: dict[Worker, int] = {}
+        self.latest = -1
+        self.last: list[Worker] = []
+        self.late: dict[Worker, None] = {}
         self.joining: dict[Worker, simpy.Event] = {}
         self.weighted = False
         self.closed, self.done = world.clock.event(), world.clock.event()
-        self.timed = False
+        self.timed = self.closing = False
 
 
 class AllReduceMean:
@@ -34,8 +37,10 @@ class AllReduceMean:
     by which all stay at one x, or of anything else.
 
     A round closes when all workers but `backup` have come, or `timeout_s` after the first has; it is over when the
-    collective's time has passed since. Who is down when a round runs out of time is not waited for any more. Who comes
-    back `join`s: at the end of a round it gets the others' parameters, for which all wait one message.
+    collective's time has passed since. Those that come at its last tick have the same right to the places that are
+    left: who is in time is drawn (`sim.ties`). What comes at the tick of the timeout is in time. Who is down when a
+    round runs out of time is not waited for any more. Who comes back `join`s: at the end of a round it gets the
+    others' parameters, for which all wait one message.
     A collective that has begun goes on to its end, whoever fails, and however long a partition holds it up: the timeout
     is one of waiting for gradients. It runs among the workers that are up when the round closes.
     A formula takes one latency, the mean over the links of the ring, for what is sent passes every one of them; and one
@@ -60,6 +65,7 @@ class AllReduceMean:
         self.settled = dict(self.awaited)  # those that are up and at the common x, if there is one
         self.gone = {worker for worker in self.awaited if worker.gone}
         self.joining: dict[Worker, simpy.Event] = {}
+        self._joined: dict[Worker, int] = {}  # the tick at which it came back
         self._costs: dict[tuple[int, ...], Cost] = {}
         self.round = Round(world)
 
@@ -73,21 +79,29 @@ class AllReduceMean:
         """`worker` brings `row` to the round `now`, which it entered, and gives it up; the event's value is the row of
         the mean, which each has to drop. A row that comes when the round is closed is of no use any more.
 
-        Where it is `weighted` the mean is Σ α · row / Σ α, and all that were in time get the mean of their α.
+        Where workers count by their samples the mean is Σ n_m · row / Σ n_m. Where it is `weighted` it is Σ α · row /
+        Σ α, and all that were in time get the mean of their α.
         """
         if now.closed.triggered:
-            worker.give_back(row)
-            worker.activity.enter("sending")
+            self._too_late(now, worker, row)
             return now.done
         worker.activity.enter("waiting")
         worker.drafts.pop(row, None)
         now.arrived[worker] = row
+        if now.latest != self.world.clock.now:
+            now.latest, now.last = self.world.clock.now, []
+        now.last.append(worker)
         now.weighted = weighted
         if self.timeout_s is not None and not now.timed:
             now.timed = True
-            self.world.clock.after(self.timeout_s, lambda: self._time_is_up(now))
+            self.world.clock.at_deadline(self.timeout_s, lambda: self._time_is_up(now))
         self._close_if_complete()
         return now.done
+
+    def _too_late(self, now: Round, worker: Worker, row: int) -> None:
+        now.late[worker] = None
+        worker.give_back(row)
+        worker.activity.enter("sending")
 
     def includes(self, worker: Worker) -> bool:
         """Whether `worker` takes part without having to `join`."""
@@ -99,6 +113,7 @@ class AllReduceMean:
         worker.activity.enter("waiting")
         self.awaited[worker] = None
         self.joining[worker] = event = self.world.clock.event()
+        self._joined[worker] = self.world.clock.now
         self._found()
         self._close_if_complete()
         return event
@@ -117,10 +132,20 @@ class AllReduceMean:
         self._found()
         self._close_if_complete()
 
+    def _is_orphaned(self) -> bool:
+        return bool(self.joining) and not self.settled and not self.round.closed.triggered
+
     def _found(self) -> None:
-        """Where all whom they could ask are gone, the first of those that join goes on with what it has."""
-        if self.joining and not self.settled and not self.round.closed.triggered:
-            first = next(iter(self.joining))
+        """Where all whom they could ask are gone, the first of those that join goes on with what it has: one that is
+        drawn where several came first, once this instant is over."""
+        if self._is_orphaned():
+            self.world.clock.at_deadline(0, self._found_by_lot)
+
+    def _found_by_lot(self) -> None:
+        if self._is_orphaned():
+            earliest = min(self._joined[worker] for worker in self.joining)
+            tied = [worker for worker in self.joining if self._joined[worker] == earliest]
+            first, *_ = self.world.ties.shuffled(sorted(tied, key=lambda worker: worker.index))
             first.begin_alone()
             self._settle(first, self.joining.pop(first))
 
@@ -129,18 +154,43 @@ class AllReduceMean:
         worker.takes_part = True
         joined.succeed()
 
+    def _surplus(self, now: Round) -> int:
+        """Return how many more have come than the round needs; less than 0 if some are missing."""
+        return len(now.arrived) + len(self.joining) - (len(self.awaited) - self.backup)
+
     def _close_if_complete(self) -> None:
-        now, needed = self.round, len(self.awaited) - self.backup
+        now = self.round
         if now.closed.triggered:
             return
-        if now.arrived and len(now.arrived) + len(self.joining) >= needed:
-            self._close(now)
+        if now.arrived and self._surplus(now) >= 0:
+            if not self.backup:
+                self._close(now)
+            elif not now.closing:  # others may come at this tick, with the same right to be in time
+                now.closing = True
+                self.world.clock.at_deadline(0, lambda: self._close_by_lot(now))
         elif self.timeout_s is None and now.arrived and self._only_the_gone_are_missing(now):
             waiting, missing = _named(list(now.arrived)), _named(list(self.gone))
             raise RunError(
                 f"at {self.world.clock.now_s:g} s {waiting} wait{'s' * (len(now.arrived) == 1)} for {missing}, "
                 "down for good: give the algorithm a timeout_s after which a round goes on without"
             )
+
+    def _close_by_lot(self, now: Round) -> None:
+        """Close the round, to which enough have come at this tick; of those that came last, drop the surplus by lot."""
+        now.closing = False
+        if now.closed.triggered or not now.arrived or self._surplus(now) < 0:
+            return  # it has run out of time, or one that had come has failed
+        self._drop_by_lot(now, self._surplus(now))
+        self._close(now)
+
+    def _drop_by_lot(self, now: Round, surplus: int) -> None:
+        """Drop so many of those that came at this tick; one at least is left of all that have come."""
+        if surplus <= 0 or now.latest != self.world.clock.now:
+            return
+        tied = sorted((worker for worker in now.last if worker in now.arrived), key=lambda worker: worker.index)
+        surplus = min(surplus, len(tied), len(now.arrived) - 1)
+        for worker in self.world.ties.shuffled(tied)[:surplus]:
+            self._too_late(now, worker, now.arrived.pop(worker))
 
     def _only_the_gone_are_missing(self, now: Round) -> bool:
         return bool(self.gone) and len(now.arrived) + len(self.joining) + len(self.gone) == len(self.awaited)
@@ -151,6 +201,7 @@ class AllReduceMean:
         if not now.arrived:  # those that had come have failed since: the next one to come starts the clock again
             now.timed = False
             return
+        self._drop_by_lot(now, self._surplus(now))
         for worker in [worker for worker in self.awaited if not worker.up]:
             del self.awaited[worker]
         self._close(now)
@@ -160,7 +211,7 @@ class AllReduceMean:
         mean = program.rows.allocate()
         # In the order of the workers, not of their arrival: the sum's rounding must not depend on who was late.
         arrived = sorted(now.arrived, key=lambda worker: worker.index)
-        weights = [worker.alpha if now.weighted else 1 for worker in arrived]
+        weights = [worker.alpha if now.weighted else worker.counts_for for worker in arrived]
         total = sum(weights)
         # Those that have all lost all weight beside the others' count as much as each other.
         shares = [float(weight / total) if total else 1 / len(arrived) for weight in weights]
@@ -207,7 +258,7 @@ class AllReduceMean:
             self._settle(worker, joined)
         rows.release(mean)
         now.done.succeed(mean)
-        now.arrived = {}  # a timer may keep the round for long
+        now.arrived, now.last = {}, []  # a timer may keep the round for long
         self._found()
 
     def _cost(self, members: tuple[int, ...]) -> Cost:

@@ -11,7 +11,7 @@ from pydantic import Discriminator, Tag
 
 from ..fields import AS_TUPLE, Frozen, Positive, number_or
 from ..rng import Purpose
-from .delays import AnyLaw, Law
+from .delays import Law, LawOfRates
 
 if TYPE_CHECKING:
     from .trace import Device
@@ -39,7 +39,7 @@ else:
     Rate = Annotated[
         Annotated[Positive | None, Tag("the same for all")]
         | Annotated[tuple[Positive, ...], AS_TUPLE, Tag("one each")]
-        | Annotated[AnyLaw, Tag("a law")],
+        | Annotated[LawOfRates, Tag("a law")],
         Discriminator(_kind),
     ]
 
@@ -50,6 +50,13 @@ class UpDown(Frozen):
 
     up: Rate
     down: Rate
+
+    def beyond(self, workers: int) -> str | None:
+        """What is said of a worker that is not among so many, in words; None if nothing is."""
+        for name, rate in (("up", self.up), ("down", self.down)):
+            if isinstance(rate, tuple) and len(rate) > workers:
+                return f"{name} has {len(rate)} numbers"
+        return None
 
     def unfit(self, workers: int) -> str | None:
         for name, rate in (("up", self.up), ("down", self.down)):

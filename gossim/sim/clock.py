@@ -17,6 +17,9 @@ from ..errors import RunError
 PER_SECOND = 10**12
 """Ticks of the clock in a second."""
 
+AFTER_MESSAGES = 1.5
+"""Between SimPy's normal priority, that of messages, and `Completion.PRIORITY`."""
+
 
 def ticks(seconds: float) -> int:
     """The nearest whole number of picoseconds. Raises RunError for what is no duration."""
@@ -75,9 +78,35 @@ class Clock(simpy.Environment):
         assert timeout.callbacks is not None
         timeout.callbacks.append(lambda _: act())
 
+    def deadline(self, seconds: float = 0.0) -> simpy.Event:
+        """Return an event so many seconds from now, after all messages and all ends of work of its instant.
+
+        What comes at the very tick of a deadline is in time, whatever was planned first.
+        """
+        return _Last(self, ticks(seconds), _Last.DEADLINE)
+
+    def at_deadline(self, seconds: float, act: Callable[[], Any]) -> None:
+        """Call `act` at that deadline."""
+        self.at_last(self.now + ticks(seconds), act)
+
+    def at_last(self, tick: int, act: Callable[[], Any]) -> None:
+        """Call `act` at that tick, which is not past, as at a deadline."""
+        _Last(self, tick - self.now, _Last.DEADLINE, act)
+
+    def more_messages(self) -> bool:
+        """Return whether messages may still come at this tick, before the work that ends at it."""
+        return bool(self._queue) and self._queue[0][:2] <= (self._now, simpy.events.NORMAL)
+
+    def after_messages(self, act: Callable[[], Any]) -> None:
+        """Call `act` at this tick, after all messages that have been due at it and before the work that ends at it."""
+        event = simpy.Event(self)
+        event._ok, event._value = True, None
+        event.callbacks = [lambda _: act()]
+        self.schedule(event, AFTER_MESSAGES)  # type: ignore[arg-type]
+
     def after_all(self, time_s: float, act: Callable[[], Any]) -> None:
         """Call `act` at `time_s`, when everything else of that instant is over; now, if `time_s` is past."""
-        _AfterAll(self, max(0, ticks(time_s) - self.now), act)
+        _Last(self, max(0, ticks(time_s) - self.now), _Last.AFTER_ALL, act)
 
 
 class Completion(simpy.Event):
@@ -100,11 +129,15 @@ class Completion(simpy.Event):
         """It is there; whoever waits for it comes next."""
 
 
-class _AfterAll(simpy.Event):
-    PRIORITY = 2**62
+class _Last(simpy.Event):
+    """After the work of all nodes that ends at its tick; first the deadlines, then what comes after all."""
 
-    def __init__(self, clock: Clock, delay: int, act: Callable[[], Any]):
+    DEADLINE, AFTER_ALL = 2**61, 2**62
+
+    def __init__(self, clock: Clock, delay: int, priority: int, act: Callable[[], Any] | None = None):
         super().__init__(clock)
         self._ok, self._value = True, None
-        self.callbacks = [lambda _: clock.ended(math.inf), lambda _: act()]
-        clock.schedule(self, self.PRIORITY, delay)  # type: ignore[arg-type]
+        self.callbacks = [lambda _: clock.ended(math.inf)]
+        if act is not None:
+            self.callbacks.append(lambda _: act())
+        clock.schedule(self, priority, delay)  # type: ignore[arg-type]

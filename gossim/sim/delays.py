@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import cache
-from typing import TYPE_CHECKING, Any, Literal
+from statistics import NormalDist
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import ConfigDict, model_validator
+from pydantic import AfterValidator, ConfigDict, model_validator
 
+from .. import trust
 from ..errors import InputError, RunError, nearest
-from ..fields import Frozen, NonNegative, Positive, chosen_by, number_or
+from ..fields import AtLeastATick, Frozen, NonNegative, Positive, chosen_by, number_or
 from ..later import np
 from ..rng import Purpose, in_blocks
 from ..tabular import POSITIVE, read_numbers, remembered
-from ..validation import broken
+from ..units import GRADIENTS, UNITS, refusal, says_nothing, stated, unit_of
+from ..validation import broken, broken_at
 
 POSITIVE_INSTEAD = "lognorm, gamma, expon, weibull_min or truncnorm"
 
@@ -27,6 +30,10 @@ class Law(Frozen):
 
     def draw(self, generator: np.random.Generator, count: int) -> np.ndarray:
         """So many at once."""
+        raise NotImplementedError
+
+    def quantile(self, share: float) -> float:
+        """The duration that a `share` of the draws, in (0, 1), is below, in seconds."""
         raise NotImplementedError
 
     def draws(self, seed: int, purpose: Purpose, *index: int) -> Iterator[float]:
@@ -69,6 +76,21 @@ SIMPLE_SHAPES: dict[str, tuple[str, ...]] = {
     "weibull_min": ("c",),
 }
 """Laws on non-negative numbers that scipy takes whenever all of their shape parameters, in its order, are positive."""
+
+_NORMAL = NormalDist()
+
+SIMPLE_QUANTILES: dict[str, Callable[..., float]] = {
+    "expon": lambda p: -math.log1p(-p),
+    "fisk": lambda p, c: (p / (1 - p)) ** (1 / c),
+    "halfnorm": lambda p: _NORMAL.inv_cdf((1 + p) / 2),
+    "lognorm": lambda p, s: math.exp(s * _NORMAL.inv_cdf(p)),
+    "lomax": lambda p, c: (1 - p) ** (-1 / c) - 1,
+    "pareto": lambda p, b: (1 - p) ** (-1 / b),
+    "rayleigh": lambda p: math.sqrt(-2 * math.log1p(-p)),
+    "uniform": lambda p: p,
+    "weibull_min": lambda p, c: (-math.log1p(-p)) ** (1 / c),
+}
+"""The quantiles of some of these, of scale 1, for what is estimated before scipy is needed."""
 
 LARGE = 1e100
 """From here on a law's end may overflow, and scipy is asked."""
@@ -122,6 +144,17 @@ class Distribution(Law):
             raise broken(f"{self.distribution} reaches down to {reach}, and a time cannot be negative; {advice}")
         return self
 
+    def quantile(self, share: float) -> float:
+        given, shapes = self.__pydantic_extra__, SIMPLE_SHAPES.get(self.distribution, ())
+        simple = SIMPLE_QUANTILES.get(self.distribution)
+        if simple is None:
+            return float(continuous_distributions()[self.distribution].ppf(share, **given))
+        try:
+            standard = simple(share, *(given[shape] for shape in shapes))
+        except OverflowError:
+            standard = math.inf
+        return standard * given.get("scale", 1.0) + given.get("loc", 0.0)
+
     def draw(self, generator: np.random.Generator, count: int) -> np.ndarray:
         family, given = continuous_distributions()[self.distribution], self.__pydantic_extra__
         shapes = SIMPLE_SHAPES.get(self.distribution)
@@ -144,41 +177,94 @@ class ShiftedExponential(Law):
     shift_s: NonNegative
     rate_per_s: Positive
 
+    def quantile(self, share: float) -> float:
+        return self.shift_s - math.log1p(-share) / self.rate_per_s
+
     def draw(self, generator: np.random.Generator, count: int) -> np.ndarray:
         return self.shift_s + generator.exponential(1 / self.rate_per_s, size=count)
 
 
 class Empirical(Law):
-    """Measured durations: the numbers of one column of a CSV file, in seconds, drawn with replacement."""
+    """What was measured: the numbers of one column of a CSV file, drawn with replacement.
+
+    They are in seconds, bandwidths in bytes per second, unless `unit` says in which unit they are: then they are
+    converted. A column whose name states another unit is refused without it.
+    """
 
     distribution: Literal["empirical"] = "empirical"
     file: str
     column: str
+    unit: Annotated[str, unit_of()] | None = None
 
     @model_validator(mode="after")
     def _holds_durations(self) -> Empirical:
+        if not trust.present().files:
+            return self
         try:
             read_column(self.file, self.column)
         except InputError as error:
             raise broken(str(error)) from None
         return self
 
+    def quantile(self, share: float) -> float:
+        ordered = _sorted_column(self.file, self.column, self._factor)
+        return ordered[int(share * len(ordered))]
+
     def draw(self, generator: np.random.Generator, count: int) -> np.ndarray:
-        return generator.choice(read_column(self.file, self.column), size=count)
+        return generator.choice(read_column(self.file, self.column, self._factor), size=count)
+
+    @property
+    def _factor(self) -> float:
+        """From the file's unit to gossim's."""
+        return UNITS[self.unit].factor if self.unit else 1.0
 
 
 @remembered
-def read_column(file: str, column: str) -> tuple[float, ...]:
-    """The positive numbers in that column of a CSV file with a header. Raises InputError, naming file and line."""
-    return tuple(value for (value,) in read_numbers(file, (column,), POSITIVE))
+def read_column(file: str, column: str, factor: float = 1.0) -> tuple[float, ...]:
+    """The positive numbers in that column of a CSV file with a header, times `factor`. Raises InputError, naming file
+    and line."""
+    return tuple(value * factor for (value,) in read_numbers(file, (column,), POSITIVE))
+
+
+@remembered
+def _sorted_column(file: str, column: str, factor: float) -> list[float]:
+    return sorted(read_column(file, column, factor))
 
 
 LAWS: dict[str, type[Law]] = {"shifted_exponential": ShiftedExponential, "empirical": Empirical}
 """Laws that scipy does not have; any other name is looked up in `scipy.stats`."""
 
+
+def measured_in(wanted: str | None) -> AfterValidator:
+    """A law whose numbers, where they come from a file, are in the unit `wanted`; None: pure numbers."""
+
+    def check(law: Law) -> Law:
+        if not isinstance(law, Empirical):
+            return law
+        if wanted is None:
+            says = law.unit or next(iter(stated(law.column).units), None)
+            wrong = f"says {says}, in {law.file}, and a factor has no unit" if says else None
+        elif law.unit and UNITS[law.unit].quantity != UNITS[wanted].quantity:
+            raise broken_at(("unit",), law.unit, f"is no unit of {UNITS[wanted].quantity}")
+        elif law.unit is None and says_nothing(law.column):
+            wrong = None  # what is documented holds, and the scenario warns of it
+        else:
+            wrong = refusal(law.column, law.file, wanted, law.unit, "unit: {}", GRADIENTS)
+        if wrong:
+            raise broken_at(("unit",) if law.unit and wanted is None else ("column",), law.column, wrong)
+        return law
+
+    return AfterValidator(check)
+
+
 if TYPE_CHECKING:
     AnyLaw = Law
+    LawOfRates = Law
+    LawOfNumbers = Law
     ComputeTime = float | Law | str
 else:
-    AnyLaw = chosen_by("distribution", LAWS, Distribution.model_validate)
-    ComputeTime = number_or(Positive, AnyLaw, word="trace")
+    _Law = chosen_by("distribution", LAWS, Distribution.model_validate)
+    AnyLaw = Annotated[_Law, measured_in("s")]
+    LawOfRates = Annotated[_Law, measured_in("B/s")]
+    LawOfNumbers = Annotated[_Law, measured_in(None)]
+    ComputeTime = number_or(AtLeastATick, AnyLaw, word="trace")

@@ -34,7 +34,8 @@ class ByWorker(NamedTuple):
 
 class Facts(NamedTuple):
     """What the timing plane knows at a probe. Weights are None for algorithms without. Where it is `served`, the rows
-    of the probe are those of the workers and, last, that of the server."""
+    of the probe are those of the workers and, last, that of the server. `counts_for`: M n_m/n of each worker, where
+    they count by their samples."""
 
     time_s: float
     gradient_steps: int
@@ -44,6 +45,7 @@ class Facts(NamedTuple):
     alpha_lost: Any
     by_worker: ByWorker
     served: bool
+    counts_for: Sequence[float] | None = None
 
     @property
     def workers(self) -> tuple[WorkerFacts, ...]:
@@ -55,6 +57,15 @@ class Facts(NamedTuple):
         """The workers over which means are taken: those that take part, or all where nobody does."""
         taking_part = self.by_worker.takes_part
         return [m for m, takes_part in enumerate(taking_part) if takes_part] or list(range(len(taking_part)))
+
+    @property
+    def shares(self) -> list[float]:
+        """The weight in the mean of each of the `participants`; they sum to 1."""
+        present = self.participants
+        if self.counts_for is None:
+            return [1 / len(present)] * len(present)
+        total = sum(self.counts_for[m] for m in present)
+        return [self.counts_for[m] / total for m in present]
 
 
 def by_worker(workers: Sequence[Worker], unit: Any, weighted: bool) -> ByWorker:

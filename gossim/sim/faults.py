@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, NamedTuple
 
 from pydantic import model_validator
 
+from .. import trust
 from ..errors import InputError, RunError
 from ..fields import Lasting, NonNegative, chosen_by, named
 from ..rng import Purpose, stream
 from ..tabular import SECONDS, number, read_columns, remembered
 from ..validation import broken
-from .chosen import Chosen
+from .chosen import Chosen, from_one
 
 RETURNS = {
     "kept": "with the parameters, the optimizer's state and the weight that it had",
@@ -93,22 +94,46 @@ class Availability(Fault):
 
     @model_validator(mode="after")
     def _can_be_read(self) -> Availability:
+        if not trust.present().files:
+            return self
         try:
             read_outages(self.file)
         except InputError as error:
             raise broken(str(error)) from None
         return self
 
+    def beyond(self, workers: int) -> str | None:
+        rows = _rows(self.file)
+        row = next((row for row in rows if row.worker >= workers), None)
+        if row is None:
+            return super().beyond(workers)
+        return f"{self.file}, line {row.line}: worker = {row.worker}{from_one({row.worker for row in rows}, workers)}"
+
     def outages(self, seed: int, number: int, worker: int) -> Iterator[Outage]:
         for down_s, up_s in sorted(read_outages(self.file).get(worker, ())):
             yield Outage(down_s, up_s, self.parameters)
+
+
+class _Row(NamedTuple):
+    line: int
+    worker: int
+    down_s: float
+    up_s: float
 
 
 @remembered
 def read_outages(file: str) -> dict[int, list[tuple[float, float]]]:
     """From worker to its `(down_s, up_s)`. Raises InputError, naming file and line."""
     outages: dict[int, list[tuple[float, float]]] = {}
-    for line, (worker, down, up) in read_columns(file, ("worker", "down_s", "up_s")):
+    for row in _rows(file):
+        outages.setdefault(row.worker, []).append((row.down_s, row.up_s))
+    return outages
+
+
+@remembered
+def _rows(file: str) -> tuple[_Row, ...]:
+    rows = []
+    for line, (worker, down, up) in read_columns(file, ("worker", "down_s", "up_s"), may_be_empty=("up_s",)):
         place = f"{file}, line {line}"
         if not (worker.isdecimal() and len(worker) < 10):
             raise InputError(f"{place}: worker = {worker!r}: must be a whole number >= 0")
@@ -116,8 +141,8 @@ def read_outages(file: str) -> dict[int, list[tuple[float, float]]]:
         up_s = number(up, SECONDS, f"{place}: up_s = ") if up else math.inf
         if up_s <= down_s:
             raise InputError(f"{place}: up_s = {up!r}: must be above down_s, {down!r}")
-        outages.setdefault(int(worker), []).append((down_s, up_s))
-    return outages
+        rows.append(_Row(line, int(worker), down_s, up_s))
+    return tuple(rows)
 
 
 MOST_JOINED = 10_000

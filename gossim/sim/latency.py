@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Discriminator, Tag, model_validator
 
+from .. import trust
 from ..errors import InputError
 from ..fields import AS_TUPLE, Frozen, Indices, NonNegative
 from ..rng import Purpose
@@ -24,6 +25,8 @@ class LatencyMatrix(Frozen):
 
     @model_validator(mode="after")
     def _is_a_matrix(self) -> LatencyMatrix:
+        if not trust.present().files:
+            return self
         try:
             read_matrix(self.matrix)
         except InputError as error:
@@ -33,6 +36,11 @@ class LatencyMatrix(Frozen):
     def between(self, sender: int, receiver: int, seed: int) -> float:
         return read_matrix(self.matrix)[sender][receiver]
 
+    def beyond(self, workers: int) -> str | None:
+        """What is said of a worker that is not among so many, in words; None if nothing is."""
+        rows = read_lines(self.matrix)
+        return f"{self.matrix}, line {rows[workers][0]}: is a row of worker {workers}" if len(rows) > workers else None
+
     def unfit(self, workers: int) -> str | None:
         size = len(read_matrix(self.matrix))
         return f"has {size} rows, and there are {workers} workers" if size < workers else None
@@ -41,7 +49,7 @@ class LatencyMatrix(Frozen):
 class Regions(Frozen):
     """Workers in groups, with one latency `within_s` a group and another `between_s` groups.
 
-    Every worker is in one region; numbers beyond the workers of an arm are left out.
+    Every worker is in one region. An arm with fewer workers than another has the first of them.
     """
 
     regions: Annotated[tuple[Indices, ...], AS_TUPLE]
@@ -59,6 +67,11 @@ class Regions(Frozen):
     def between(self, sender: int, receiver: int, seed: int) -> float:
         together = any(sender in region and receiver in region for region in self.regions)
         return self.within_s if together else self.between_s
+
+    def beyond(self, workers: int) -> str | None:
+        """What is said of a worker that is not among so many, in words; None if nothing is."""
+        first = next((worker for region in self.regions for worker in region if worker >= workers), None)
+        return None if first is None else f"regions has {first}"
 
     def unfit(self, workers: int) -> str | None:
         members = {worker for region in self.regions for worker in region}
@@ -78,15 +91,15 @@ def latency_s(model: float | Law | LatencyMatrix | Regions, sender: int, receive
 @remembered
 def read_matrix(file: str) -> tuple[tuple[float, ...], ...]:
     """A square matrix of seconds >= 0, `(workers, workers)`. Raises InputError, naming file, line and column."""
-    rows, matrix = [row for _, row in read_lines(file)], []
+    rows, matrix = read_lines(file), []
     if not rows:
         raise InputError(f"{file}: is empty")
-    for line, row in enumerate(rows, start=1):
+    for own, (line, row) in enumerate(rows, start=1):
         if len(row) != len(rows):
             raise InputError(f"{file}, line {line}: has {len(row)} columns, and the file has {len(rows)} rows")
         matrix.append(
             tuple(
-                0.0 if n == line else number(text, SECONDS, f"{file}, line {line}, column {n}: ")
+                0.0 if n == own else number(text, SECONDS, f"{file}, line {line}, column {n}: ")
                 for n, text in enumerate(row, start=1)
             )
         )

@@ -85,8 +85,8 @@ LOSSES: dict[str, type[Loss]] = {"independent": Independent, "gilbert_elliott": 
 class Partition(Frozen):
     """From `from_s` until `until_s`, workers of different `groups` cannot reach each other.
 
-    What was sent or would arrive in that time is lost. A worker that is in no group reaches everybody; numbers beyond
-    the workers of an arm are left out.
+    What was sent or would arrive in that time is lost. A worker that is in no group reaches everybody.
+    An arm with fewer workers than another has the first of them.
     """
 
     from_s: NonNegative
@@ -104,6 +104,11 @@ class Partition(Frozen):
         if twice:
             raise broken(f"worker {twice[0]} is in two groups")
         return self
+
+    def beyond(self, workers: int) -> str | None:
+        """What is said of a worker that is not among so many, in words; None if nothing is."""
+        first = next((worker for group in self.groups for worker in group if worker >= workers), None)
+        return None if first is None else f"groups has {first}"
 
     def group_of(self, worker: int) -> int | None:
         return next((number for number, group in enumerate(self.groups) if worker in group), None)

@@ -136,16 +136,58 @@ class Messaging(Node):
         any multiple of it, are not waited for any more.
         """
         self.activity.enter("waiting")
+        self.rounds.begin(self.round - overlap, senders)
+        yield from self._wait_for_awaited(timeout_s)
+        if overlap:
+            # What comes at one instant is taken together, whatever the order in which it comes.
+            yield self.world.clock.deadline()
+        return self._take_in_round()
+
+    def expect(self, senders: Iterable[int]) -> None:
+        """From now on listen for a message of this round from each of `senders`; go on meanwhile (`gathered`)."""
+        self.rounds.begin(self.round, senders)
+
+    def gathered(self, wait: bool, timeout_s: float | None = None) -> Generator[simpy.Event, Any, list[Message] | None]:
+        """Take what is in the mailbox, as `gather` does, in the order of the senders, if all that are expected have
+        sent their messages; otherwise `wait` until they have, or return None and leave everything there.
+
+        What comes at this very instant counts, whatever the order in which it comes.
+        """
+        if self.rounds.awaited and wait:
+            self.activity.enter("waiting")
+            yield from self._wait_for_awaited(timeout_s)
+        elif self.rounds.awaited:
+            self.rounds.arrival = self.world.clock.event()
+            yield self.rounds.arrival | self.world.clock.deadline()
+            if self.rounds.awaited:
+                return None
+        return sorted(self._take_in_round(), key=lambda message: (message.round, message.sender))
+
+    def _wait_for_awaited(self, timeout_s: float | None) -> Generator[simpy.Event, Any, None]:
+        rounds, watches = self.rounds, self.world.watches
+        awaited = tuple(rounds.awaited)
+        watch = None if timeout_s is None or not awaited else watches.begin(awaited, timeout_s)
+        try:
+            while rounds.awaited:
+                rounds.arrival = self.world.clock.event()
+                yield rounds.arrival if watch is None else rounds.arrival | watch.next()
+                if watch is not None:
+                    self._give_up_on_the_missing()
+        finally:
+            if watch is not None:
+                watches.end(watch, awaited)
+
+    def _give_up_on_the_missing(self) -> None:
+        """Wait no more for those that are down, or in a later round already."""
         rounds = self.rounds
-        rounds.begin(self.round - overlap, senders)
-        while rounds.awaited:
-            rounds.arrival = self.world.clock.event()
-            yield rounds.arrival if timeout_s is None else rounds.arrival | self.world.clock.wait(timeout_s)
-            for sender in list(rounds.awaited):
-                other = self.world.workers[sender]
-                if timeout_s is not None and (not other.up or other.round > rounds.number):
-                    del rounds.awaited[sender]
-        rounds.end()
+        for sender in list(rounds.awaited):
+            other = self.world.workers[sender]
+            if not other.up or other.round > rounds.number:
+                del rounds.awaited[sender]
+
+    def _take_in_round(self) -> list[Message]:
+        """End the round, and take what is in the mailbox; what belongs to rounds to come stays there."""
+        self.rounds.end()
         ahead = [message for message in self.mailbox if message.round is not None and message.round > self.round]
         self.mailbox = [message for message in self.mailbox if message not in ahead]
         arrived = self.receive()
@@ -184,16 +226,19 @@ class Messaging(Node):
         rows: Sequence[int] = (),
         timeout_s: float | None = None,
         reliable: bool = False,
+        by_lot: bool = True,
     ) -> simpy.Event:
         """Send copies of `rows`, or a mere request, to `other`, and turn to waiting: the event's value is the answer, a
         `Message`, or None after `timeout_s`. An answer that comes later goes to the mailbox.
 
         When it arrives, `serve` is called with the message, which `other` has to use up, or None for a mere request; it
-        calls `reply` with the rows to send back, then or later. Where `other` is down, nothing happens, unless the
-        exchange is `reliable`: then the answer is None at once.
+        calls `reply` with the rows to send back, then or later. Requests that reach `other` at one tick are served in
+        an order that is drawn (`sim.ties`), or as they were sent where it does not decide whose work counts, and so is
+        not `by_lot`. Where `other` is down, nothing happens, unless the exchange is `reliable`: then the answer is None
+        at once.
         """
         self.activity.enter("waiting")
-        network = self.world.network
+        network, sent = self.world.network, self.world.clock.now
         self.asked = answered = self.world.clock.event()
 
         def arrived(answer: Message) -> None:
@@ -209,6 +254,12 @@ class Messaging(Node):
             network.send(other.pack(self.index, *copied, alpha=alpha), self._size(len(copied)), arrived, reliable)
 
         def reach(message: Message | None) -> None:
+            if by_lot:
+                self.world.turns.serve(other.index, sent, lambda: attend(message))
+            else:
+                attend(message)
+
+        def attend(message: Message | None) -> None:
             if other.takes_part:
                 serve(message, reply)
                 return
@@ -222,7 +273,7 @@ class Messaging(Node):
         else:
             network.transfer(self.index, other.index, 0, lambda: reach(None), reliable=reliable)
         if timeout_s is not None:
-            self.world.clock.after(timeout_s, lambda: answered.triggered or answered.succeed(None))
+            self.world.clock.at_deadline(timeout_s, lambda: answered.triggered or answered.succeed(None))
         return answered
 
     def halved(self) -> Any:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import model_validator
 
-from ..fields import AS_TUPLE, Frozen, Lasting, must, named
+from ..fields import AS_TUPLE, Frozen, Lasting, Whole, must, named
 from ..rng import Purpose
 from ..validation import broken_at
 from .activity import Timeline
@@ -47,7 +47,7 @@ class NetworkSettings(Frozen):
     jitter_s: MaybeLaw = None
     bandwidth_bytes_per_s: Bandwidth
     sharing: Annotated[str, named("sharing", SHARING)] = "none"
-    message_bytes: Annotated[int, must("from 1 to 2**40", lambda n: 1 <= n <= 2**40)] | None = None
+    message_bytes: Annotated[Whole, must("from 1 to 2**40", lambda n: 1 <= n <= 2**40)] | None = None
     loss: MaybeLoss = None
     partitions: Annotated[tuple[Partition, ...], AS_TUPLE] = ()
     resend: bool = False

@@ -16,19 +16,29 @@ class Node:
     """A worker or a server: its parameters (`row`) and its number on the network.
 
     `drafts` are rows that its process holds besides: they are lost with it. `round` counts what it does in step with
-    others.
+    others, and those who wait for it see that it changes.
 
     What most of a million workers never change stands once, in the class.
     """
 
     up, gone = True, False  # gone: down for good
     takes_part = True  # not while it is down or on its way back
-    round = 0
+    _round = 0
 
     def __init__(self, world: World, index: int):
         self.world = world
         self.index = index
         self.row = world.program.copy(INITIAL_ROW)
+
+    @property
+    def round(self) -> int:
+        """Of what it does in step with others."""
+        return self._round
+
+    @round.setter
+    def round(self, number: int) -> None:
+        self._round = number
+        self.world.watches.changed(self.index)
 
     # Dictionaries and not sets, for their order; made when something is put into them.
 

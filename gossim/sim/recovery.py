@@ -33,6 +33,7 @@ class Recovering(Messaging):
         world = self.world
         self.stop_stepping()
         self.up, self.gone, self.takes_part = False, for_good, False
+        world.watches.changed(self.index)
         self.activity.enter("down")
         for row in sorted(self.drafts):
             world.program.rows.release(row)
@@ -77,11 +78,17 @@ class Recovering(Messaging):
             self.optimizer.take_over(other.optimizer)
 
     def _fetch(self) -> Generator[simpy.Event, Any, Message | None]:
-        """Ask until somebody answers; None where nobody else takes part."""
+        """Ask until somebody answers; None where nobody else takes part, and no other that has nobody to ask is drawn
+        to begin."""
+        first: object = None
         while True:
             peers = [worker for worker in self.world.workers if worker.takes_part]
-            if not peers:
+            if not peers and first is self:
                 return None
+            if not peers:
+                first = yield self.world.lottery.enter(self)
+                continue
+            first = None
             peer = peers[int(self._random.random() * len(peers))]
             answer = yield self.ask(peer, _give_half(peer), reliable=True)
             if answer is not None:

@@ -56,7 +56,7 @@ class Server(Node):
         self._waiting[worker] = lambda: self.answer(worker, reply)
         self._release(staleness)
         if worker in self._waiting and timeout_s is not None:
-            self.world.clock.after(timeout_s, lambda: self._time_is_up(staleness))
+            self.world.clock.at_deadline(timeout_s, lambda: self._time_is_up(staleness))
 
     def catch_up(self, worker: int) -> None:
         """`worker` comes back: it is not behind those that went on."""

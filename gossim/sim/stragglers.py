@@ -12,7 +12,7 @@ from pydantic import BeforeValidator
 from ..fields import Lasting, Positive, Probability, chosen_by
 from ..rng import Purpose, in_blocks, stream, uniform
 from .chosen import Chosen
-from .delays import AnyLaw
+from .delays import LawOfNumbers
 
 Lengthen = Callable[[float, float], float]
 """From the seconds of work and the time at which it begins to the seconds that it takes."""
@@ -109,7 +109,7 @@ class Heterogeneous(Straggler):
     """Each worker has a factor of its own, drawn once from the law `factor` (of pure numbers, not seconds)."""
 
     name: Literal["heterogeneous"] = "heterogeneous"
-    factor: AnyLaw
+    factor: LawOfNumbers
 
     def lengthen(self, seed: int, number: int, worker: int) -> Lengthen:
         factor = next(self.factor.draws(seed, Purpose.STRAGGLERS, number, worker))

@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import re
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 from pydantic import model_validator
 
+from .. import trust
 from ..errors import InputError
 from ..fields import Count, Frozen
 from ..tabular import POSITIVE, read_numbers, remembered
+from ..units import RATE, TIME, UNITS, refusal, unit_of
 from ..validation import broken, broken_at
-
-BITS, MILLI = 8, 1e-3
-
-OTHER_TIMES = re.compile(r"(^|[_ (\[])(s|secs?|seconds?|us|ns|min|minutes?)([_ )\]/]|$)", re.IGNORECASE)
-OTHER_RATES = re.compile(r"[kmg]i?b(it)?s?([_ /]?p|$)|kilo|mega|giga|byte", re.IGNORECASE)
-"""Column names that say that they are in another unit."""
 
 
 class Device(NamedTuple):
@@ -27,11 +22,25 @@ class Device(NamedTuple):
     download_bytes_per_s: float
 
 
+class TraceUnits(Frozen):
+    """In which units the columns of a trace are, where these are not those that the keys say: a unit of time, `us`, and
+    two rates, `Mbit/s` or `kB/s`, say."""
+
+    ms_per_sample: Annotated[str, unit_of(TIME)] | None = None
+    upload_bits_per_s: Annotated[str, unit_of(RATE)] | None = None
+    download_bits_per_s: Annotated[str, unit_of(RATE)] | None = None
+
+
+COLUMNS = {"ms_per_sample": "ms", "upload_bits_per_s": "bit/s", "download_bits_per_s": "bit/s"}
+"""The keys that name a column, and the unit of each."""
+
+
 class Trace(Frozen):
     """A CSV file with a header and one row per worker, in the units in which device traces are published: milliseconds
     per sample, bits per second. Row m, from 0, is worker m; an arm with fewer workers takes the first.
 
-    `ms_per_sample`, `upload_bits_per_s`, `download_bits_per_s`: the names of the columns that hold these numbers.
+    `ms_per_sample`, `upload_bits_per_s`, `download_bits_per_s`: the names of the columns that hold these numbers. A
+    name must state that unit, unless `units` says in which the column is: then its numbers are converted.
     `samples_per_gradient`: how many samples a gradient takes; null means the problem's batch_size.
     It is used where `compute.time_s` or `network.bandwidth_bytes_per_s` is the word `trace`.
     """
@@ -40,22 +49,22 @@ class Trace(Frozen):
     ms_per_sample: str = "ms_per_sample"
     upload_bits_per_s: str = "upload_bits_per_s"
     download_bits_per_s: str = "download_bits_per_s"
+    units: TraceUnits = TraceUnits()
     samples_per_gradient: Count | None = None
 
     @model_validator(mode="after")
     def _in_these_units(self) -> Trace:
-        for key, other in (
-            ("ms_per_sample", OTHER_TIMES),
-            ("upload_bits_per_s", OTHER_RATES),
-            ("download_bits_per_s", OTHER_RATES),
-        ):
-            column, unit = getattr(self, key), "milliseconds" if other is OTHER_TIMES else "bits per second"
-            if other.search(column.replace("_per_sample", "").replace("_per_s", "")):
-                raise broken_at((key,), column, f"says another unit than {unit}; convert it in the file")
+        for key, wanted in COLUMNS.items():
+            column, unit = getattr(self, key), getattr(self.units, key)
+            wrong = refusal(column, self.file, wanted, unit, f"units: {{{{{key}: {{}}}}}}")
+            if wrong:
+                raise broken_at((key,), column, wrong)
         return self
 
     @model_validator(mode="after")
     def _can_be_read(self) -> Trace:
+        if not trust.present().files:
+            return self
         try:
             self.devices()
         except InputError as error:
@@ -64,7 +73,9 @@ class Trace(Frozen):
 
     def devices(self) -> tuple[Device, ...]:
         """All rows of the file."""
-        return _read(self.file, self.ms_per_sample, self.upload_bits_per_s, self.download_bits_per_s)
+        columns = tuple(getattr(self, key) for key in COLUMNS)
+        factors = tuple(UNITS[getattr(self.units, key) or wanted].factor for key, wanted in COLUMNS.items())
+        return _read(self.file, columns, factors)
 
     def unfit(self, workers: int) -> str | None:
         count = len(self.devices())
@@ -72,6 +83,6 @@ class Trace(Frozen):
 
 
 @remembered
-def _read(file: str, ms_per_sample: str, upload: str, download: str) -> tuple[Device, ...]:
-    rows = read_numbers(file, (ms_per_sample, upload, download), POSITIVE)
-    return tuple(Device(ms * MILLI, up / BITS, down / BITS) for ms, up, down in rows)
+def _read(file: str, columns: tuple[str, ...], factors: tuple[float, ...]) -> tuple[Device, ...]:
+    rows = read_numbers(file, columns, POSITIVE)
+    return tuple(Device(*(number * factor for number, factor in zip(row, factors, strict=True))) for row in rows)

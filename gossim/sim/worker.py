@@ -57,12 +57,13 @@ class Worker(Recovering):
             self.stretch.settle()
         return self.taken
 
-    def gradient(self) -> int:
-        """The row of the gradient at the parameters as they are now, on this worker's next minibatch."""
+    def gradient(self, at: int | None = None) -> int:
+        """The row of the gradient at the parameters as they are now, or at those in the row `at`, on this worker's next
+        minibatch."""
         self._require_idle()
         spare, self._spare_row = self._spare_row, None
         row = self.world.program.rows.allocate() if spare is None else spare
-        self.world.program.grad(row, self.row, self.index, self.gradients)
+        self.world.program.grad(row, self.row if at is None else at, self.index, self.gradients)
         self.gradients += 1
         self.drafts[row] = None
         return row
@@ -173,6 +174,12 @@ class Worker(Recovering):
     def workers(self) -> int:
         """How many workers there are, this one included."""
         return len(self.world.workers)
+
+    @property
+    def counts_for(self) -> float:
+        """M n_m/n where workers count by the samples that are their own (`problem.weighting`), otherwise 1."""
+        counts_for = self.world.counts_for
+        return 1.0 if counts_for is None else counts_for[self.index]
 
     @property
     def alone(self) -> bool:

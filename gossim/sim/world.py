@@ -20,6 +20,8 @@ from .faults import Outage, outages_of
 from .network import Network, NetworkSettings
 from .server import Server
 from .steps import Steps
+from .ties import Lottery, Ties, Turns
+from .watches import Watches
 from .worker import Worker
 
 if TYPE_CHECKING:
@@ -51,8 +53,16 @@ class World:
         self.message_bytes = message_bytes
         self.finished = False
         self.clock = Clock()
+        self.watches = Watches(self.clock)
+        self.ties = Ties(seed)
+        self.turns = Turns(self.clock, self.ties)
+        self.lottery = Lottery(self.clock, self.ties)
         self.timeline = Timeline(timeline_limit)
         self.learns = learns
+        self.counts_for: list[float] | None = None  # by worker, where they count by their samples
+        if learns and settings.problem is not None and settings.problem.weighting == "samples":
+            counts = settings.problem.sample_counts(settings.workers, seed)
+            self.counts_for = [settings.workers * count / sum(counts) for count in counts]
         self.program = Program() if learns else NoProgram()
         self.topology = settings.topology.build(settings.workers, seed)
         # A worker that is alone has no network, and sends nothing through this one.
@@ -208,5 +218,6 @@ class World:
             self.network.alpha_lost if self.settings.algorithm.weighted else None,
             by_worker(self.workers, self.network.unit, self.settings.algorithm.weighted),
             bool(self.servers),
+            self.counts_for,
         )
         self.program.probe_copies((node.row for node in (*self.workers, *self.servers)), facts)

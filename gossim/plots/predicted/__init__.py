@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from ...algorithms.own import Unimported
+from ...errors import InputError
 from ...optimizers.schedules import Constant
 from ...optimizers.sgd import SGDSettings
 from ...problems.models import Noise
@@ -34,9 +36,11 @@ class Prediction(NamedTuple):
 
 
 def predictions(results: Recorded) -> tuple[dict[str, Prediction], dict[str, str]]:
-    """By arm: the prediction, or why there is none."""
+    """By arm: the prediction, or why there is none. Raises InputError for an algorithm that was not imported."""
     found, without = {}, {}
     for name, arm in results.scenario.arms.items():
+        if isinstance(arm.algorithm, Unimported):
+            raise InputError(f"arm '{name}': {arm.algorithm.refused()}")
         probed = results.probes[results.probes["arm"] == name]
         reason = unfit(arm)
         if reason or probed.empty:

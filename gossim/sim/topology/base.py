@@ -44,6 +44,10 @@ class TopologySettings(Frozen):
         to talk to, can under any topology."""
         return self.unfit_several(workers) if workers > 1 else None
 
+    def beyond(self, workers: int) -> str | None:
+        """What is said of a worker that is not among so many, in words; None if nothing is."""
+        return None
+
     def unfit_several(self, workers: int) -> str | None:
         return None
 
@@ -56,6 +60,10 @@ class TopologySettings(Frozen):
         if undirected and self.is_directed:
             return f"the topology '{self.name}' is directed, and here whoever is heard must hear the answer"
         return None
+
+    def links_each(self, workers: int) -> float:
+        """How many neighbours one of several workers has, in the mean, as far as is known without drawing a graph."""
+        return workers - 1
 
     def build(self, workers: int, seed: int) -> Topology:
         """Raises RunError for a drawn graph that is not connected."""

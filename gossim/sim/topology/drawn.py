@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from ...errors import RunError
-from ...fields import Count, Probability, must
+from ...fields import Count, Probability, Whole, must
 from ...rng import Purpose, stream
 from .base import GraphSettings
 
@@ -36,6 +36,9 @@ class KRegular(GraphSettings):
             return "degree 1 makes pairs that no link joins"
         return None
 
+    def links_each(self, workers: int) -> float:
+        return self.degree
+
     def graph_of_several(self, workers: int, seed: int) -> nx.Graph:
         import networkx as nx
 
@@ -58,6 +61,9 @@ class ErdosRenyi(GraphSettings):
     name: Literal["erdos_renyi"] = "erdos_renyi"
     edge_probability: SomeProbability
 
+    def links_each(self, workers: int) -> float:
+        return self.edge_probability * (workers - 1)
+
     def graph_of_several(self, workers: int, seed: int) -> nx.Graph:
         import networkx as nx
 
@@ -74,13 +80,16 @@ class SmallWorld(GraphSettings):
     TRIES: ClassVar[int] = 100
     example: ClassVar[dict[str, Any]] = {"neighbours": 4, "rewiring_probability": 0.1}
     name: Literal["small_world"] = "small_world"
-    neighbours: Annotated[int, must("an even number >= 2, half of it to each side", lambda n: n >= 2 and n % 2 == 0)]
+    neighbours: Annotated[Whole, must("an even number >= 2, half of it to each side", lambda n: n >= 2 and n % 2 == 0)]
     rewiring_probability: Probability
 
     def unfit_several(self, workers: int) -> str | None:
         if self.neighbours >= workers:
             return f"{workers} workers cannot have {self.neighbours} neighbours: each has only {workers - 1} others"
         return None
+
+    def links_each(self, workers: int) -> float:
+        return self.neighbours
 
     def graph_of_several(self, workers: int, seed: int) -> nx.Graph:
         import networkx as nx

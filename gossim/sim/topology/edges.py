@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from pydantic import model_validator
 
+from ... import trust
 from ...errors import InputError
 from ...tabular import remembered
 from ...validation import broken, broken_at
+from ..chosen import from_one
 from .base import GraphSettings, parts
 from .mixing import DIRECTED_MIXING
 
@@ -23,7 +25,8 @@ class EdgeList(GraphSettings):
     """The links that a file lists, `i,j` or `i j` a line (# begins a comment); if `directed`, i sends to j only, and
     the mixing is uniform or push_sum.
 
-    Links of numbers beyond the workers of an arm are left out. What is left must be connected.
+    An arm with fewer workers than another has the links between those that it has, which must be connected. A link that
+    stands there twice is one.
     """
 
     name: Literal["edge_list"] = "edge_list"
@@ -39,6 +42,8 @@ class EdgeList(GraphSettings):
     def _is_a_graph(self) -> EdgeList:
         if self.directed and self.mixing not in DIRECTED_MIXING:
             raise broken_at(("mixing",), self.mixing, f"a directed graph has {' or '.join(DIRECTED_MIXING)}")
+        if not trust.present().files:
+            return self
         try:
             read_edges(self.file)
         except InputError as error:
@@ -48,6 +53,14 @@ class EdgeList(GraphSettings):
     @property
     def is_directed(self) -> bool:
         return self.directed
+
+    def beyond(self, workers: int) -> str | None:
+        links = _links(self.file)
+        link = next((link for link in links if max(link.i, link.j) >= workers), None)
+        if link is None:
+            return None
+        hint = from_one({worker for each in links for worker in (each.i, each.j)}, workers)
+        return f"{self.file}, line {link.line}: links {link.i} and {link.j}{hint}"
 
     def unfit_several(self, workers: int) -> str | None:
         graph = self.graph_of_several(workers, seed=0)
@@ -59,6 +72,9 @@ class EdgeList(GraphSettings):
         one_way = ", each of whom can reach all others of its part" if self.directed else ""
         return f"the {workers} workers fall into {count} parts{one_way}" if count > 1 else None
 
+    def links_each(self, workers: int) -> float:
+        return 2 * len(read_edges(self.file)) / workers
+
     def graph_of_several(self, workers: int, seed: int) -> nx.Graph:
         import networkx as nx
 
@@ -67,12 +83,21 @@ class EdgeList(GraphSettings):
         return graph
 
 
+class _Link(NamedTuple):
+    line: int
+    i: int
+    j: int
+
+
 @remembered
 def read_edges(file: str) -> tuple[tuple[int, int], ...]:
-    """The links in that file. Raises InputError, naming file and line.
+    """The links in that file. Raises InputError, naming file and line."""
+    return tuple((link.i, link.j) for link in _links(file))
 
-    networkx reads such files too, but passes over lines that it does not understand.
-    """
+
+@remembered
+def _links(file: str) -> tuple[_Link, ...]:
+    """networkx reads such files too, but passes over lines that it does not understand."""
     try:
         with open(file, encoding="utf-8-sig") as lines:
             rows = [line.partition("#")[0].replace(",", " ").split() for line in lines]
@@ -87,7 +112,7 @@ def read_edges(file: str) -> tuple[tuple[int, int], ...]:
         i, j = map(int, row)
         if i == j:
             raise InputError(f"{file}, line {line}: links worker {i} to itself")
-        edges.append((i, j))
+        edges.append(_Link(line, i, j))
     if not edges:
         raise InputError(f"{file}: lists no links")
     return tuple(edges)

@@ -44,6 +44,9 @@ class StaticExponential(GraphSettings):
     def is_directed(self) -> bool:
         return True
 
+    def links_each(self, workers: int) -> float:
+        return (workers - 1).bit_length()
+
     def graph_of_several(self, workers: int, seed: int) -> nx.DiGraph:
         return ahead(workers, hops_of(workers))
 
@@ -59,6 +62,9 @@ class OnePeerExponential(StaticExponential):
     @property
     def is_static(self) -> bool:
         return False
+
+    def links_each(self, workers: int) -> float:
+        return 1
 
     def build(self, workers: int, seed: int) -> Topology:
         return InTurn(self, workers, seed)

@@ -50,6 +50,9 @@ class Ring(GraphSettings):
     regular: ClassVar[bool] = True
     name: Literal["ring"] = "ring"
 
+    def links_each(self, workers: int) -> float:
+        return min(2, workers - 1)
+
     def graph_of_several(self, workers: int, seed: int) -> nx.Graph:
         import networkx as nx
 
@@ -76,6 +79,10 @@ class Grid(GraphSettings):
         rows = self.rows or max(rows for rows in range(1, math.isqrt(workers) + 1) if workers % rows == 0)
         return rows, workers // rows
 
+    def links_each(self, workers: int) -> float:
+        rows = workers**0.5 if self.rows is None else self.rows
+        return 4 - 2 / rows - 2 * rows / workers
+
     def graph_of_several(self, workers: int, seed: int) -> nx.Graph:
         import networkx as nx
 
@@ -95,11 +102,17 @@ class Torus(Grid):
     periodic: ClassVar[bool] = True
     name: Literal["torus"] = "torus"  # type: ignore[assignment]
 
+    def links_each(self, workers: int) -> float:
+        return min(4, workers - 1)
+
 
 class Star(GraphSettings):
     """Worker 0 is linked to all others, and these to nobody else: |λ₂| = 1 − 1/M."""
 
     name: Literal["star"] = "star"
+
+    def links_each(self, workers: int) -> float:
+        return 2 * (workers - 1) / workers
 
     def graph_of_several(self, workers: int, seed: int) -> nx.Graph:
         import networkx as nx
@@ -115,6 +128,9 @@ class Hypercube(GraphSettings):
 
     def unfit_several(self, workers: int) -> str | None:
         return f"needs a power of two of workers, and there are {workers}" if workers & (workers - 1) else None
+
+    def links_each(self, workers: int) -> float:
+        return workers.bit_length() - 1
 
     def graph_of_several(self, workers: int, seed: int) -> nx.Graph:
         import networkx as nx

@@ -68,6 +68,9 @@ class Matchings(TopologySettings):
     def is_static(self) -> bool:
         return False
 
+    def beyond(self, workers: int) -> str | None:
+        return self.base.beyond(workers)
+
     @model_validator(mode="after")
     def _base_is_symmetric(self) -> Matchings:
         if self.base.is_directed:
@@ -82,6 +85,9 @@ class Matchings(TopologySettings):
     def unfit_several(self, workers: int) -> str | None:
         unfit = self.base.unfit(workers)
         return f"its base, {self.base.name}: {unfit}" if unfit else None
+
+    def links_each(self, workers: int) -> float:
+        return self.activation_probability * self.base.links_each(workers)
 
     def build(self, workers: int, seed: int) -> Topology:
         return ActiveMatchings(self, workers, seed)

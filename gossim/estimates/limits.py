@@ -1,0 +1,114 @@
+"""What cannot be run here is refused before anything is built; what takes long is told."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from ..errors import InputError
+from ..scenario import Scenario
+from ..settings import Arm
+from .events import Events, events, said, wall_s
+from .memory import Memory, arithmetic_s, dim_of, gigabytes, memory
+
+if TYPE_CHECKING:
+    from ..grid import Point
+
+MOST_EVENTS = 1e10
+"""Of a run, all arms and seeds together; at ten microseconds each, a day."""
+
+COUNTABLE = 2.0**62
+"""Bytes: tables hold them in 64 bits."""
+
+LONG_S = 3600.0
+"""Of work, above which the estimate is shown."""
+
+BEGIN_S = 5e-3
+"""Of the machine's time, for one arm with one seed, whatever happens in it."""
+
+CGROUPS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
+"""Where Linux says how much memory a container may have."""
+
+
+class Cost(NamedTuple):
+    """Of one arm: what happens with each seed and the bytes that it sends, the memory, and the seconds of all seeds."""
+
+    events: Events
+    memory: Memory
+    wall_s: float
+    bytes_sent: float
+
+
+def cost(arm: Arm, seeds: int = 1, gradients: bool = True) -> Cost:
+    """What an arm is likely to take. Off by a factor of two or three; more where nothing is known ahead, as of a model
+    or an algorithm of one's own."""
+    learns = gradients and arm.problem is not None
+    itemsize = 8 if arm.dtype == "float64" else 4
+    named = arm.network.message_bytes if arm.network is not None else None
+    size = float(named or dim_of(arm, arm.problem is not None) * itemsize)
+    counted = events(arm, size)
+    sent = size * (counted.messages + counted.resent + (2 * counted.steps if arm.workers > 1 else 0.0))
+    seconds = seeds * (BEGIN_S + wall_s(arm, counted) + arithmetic_s(arm, counted, learns))
+    return Cost(counted, memory(arm, counted, learns, seeds), seconds, sent)
+
+
+def machine_bytes() -> float:
+    """Memory of this machine, or what this process may have of it; infinite where nothing says so."""
+    known = [math.inf]
+    if hasattr(os, "sysconf") and "SC_PHYS_PAGES" in os.sysconf_names:
+        known.append(float(os.sysconf("SC_PHYS_PAGES")) * os.sysconf("SC_PAGE_SIZE"))
+    for file in CGROUPS:
+        try:
+            text = Path(file).read_text(encoding="ascii").strip()
+        except OSError:
+            continue
+        known += [float(text)] if text.isdecimal() else []
+    return min(known)
+
+
+def refuse_the_impossible(scenario: Scenario, gradients: bool = True) -> str | None:
+    """Raise InputError for what cannot be run here, with the estimate and the keys that drive it. Returns the estimate
+    in words where it is above an hour of work, else None."""
+    costs = {name: cost(arm, scenario.repeats, gradients) for name, arm in scenario.arms.items()}
+    repeated = f"{said(scenario.repeats)} seeds of " if scenario.repeats > 1 else ""
+    has = machine_bytes()
+    for name, each in costs.items():
+        if not each.memory.total <= has:
+            raise InputError(
+                f"arm '{name}': would take some {gigabytes(each.memory.total)} of memory, and this machine has "
+                f"{gigabytes(has)}: {each.memory.drivers()}; --no-limits runs it all the same"
+            )
+    total = scenario.repeats * sum(each.events.total for each in costs.values())
+    if not total <= MOST_EVENTS:
+        name, most = max(costs.items(), key=lambda pair: pair[1].events.total)
+        raise InputError(
+            f"would take some {said(total)} events, and {said(MOST_EVENTS)} are the limit: {repeated}"
+            f"{most.events.drivers(scenario.arms[name])} in arm '{name}'"
+            f"{' (repeats)' if scenario.repeats > 1 else ''}; --no-limits runs it all the same"
+        )
+    for name, each in costs.items():
+        if not each.bytes_sent <= COUNTABLE:
+            raise InputError(
+                f"arm '{name}': would send some {each.bytes_sent:.2g} bytes, more than tables can count "
+                "(network.message_bytes, problem.model, until, workers)"
+            )
+    seconds = sum(each.wall_s for each in costs.values())
+    if seconds <= LONG_S:
+        return None
+    memory_bytes = max(each.memory.total for each in costs.values())
+    return f"some {said(total)} events, {seconds / 3600:,.0f} hours of one core, {gigabytes(memory_bytes)} of memory"
+
+
+def refuse_impossible_points(points: Iterable[Point]) -> str | None:
+    """The same of the points of a sweep, each by itself. Returns the estimate of the first that takes long."""
+    long = None
+    for point in points:
+        try:
+            told = refuse_the_impossible(point.scenario)
+        except InputError as error:
+            raise InputError(f"{point}: {error}") from None
+        long = long or (told and f"{told} at {point}")
+    return long

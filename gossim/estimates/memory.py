@@ -1,0 +1,132 @@
+"""How much memory a run takes, and how much arithmetic its steps and probes are."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, NamedTuple
+
+from ..algorithms.kinds import InRounds
+from ..settings import Arm
+from ..sizes import window_size
+from .events import Events
+
+BASE_BYTES, TORCH_BYTES = 15e7, 35e7
+"""Of Python with what every run imports, and of torch."""
+
+WORKER_BYTES, LEARNING_BYTES = 2800, 3500
+"""Of a worker of the clock alone, and of the operations that one which learns has in a window (docs/performance.md)."""
+
+LINK_BYTES, MESSAGE_BYTES = 400, 600
+"""Of a link in a graph that is written down, each way, and of a message under way."""
+
+ROW_BYTES, EXCHANGE_BYTES, RUN_BYTES = 250, 700, 5000
+"""Of a worker's row at a probe in the tables, of a pair that has exchanged messages, and of a run in the manifest."""
+
+MINIBATCHES = 64
+"""Of each worker that are drawn at once (`problems.minibatches`)."""
+
+FLOPS_PER_S, BYTES_PER_S, CONVOLUTION = 2e10, 5e9, 15
+"""Of one core; and how often a convolution uses each of its parameters, as far as that is known without building it."""
+
+
+class Memory(NamedTuple):
+    """Bytes by what takes them, each with the keys that decide it. `rows`: parameter vectors, where `dim` is known."""
+
+    parts: dict[str, tuple[float, str]]
+
+    @property
+    def total(self) -> float:
+        return sum(size for size, _ in self.parts.values())
+
+    def drivers(self) -> str:
+        """What takes most, and the keys that decide it."""
+        most = sorted(((size, what, keys) for what, (size, keys) in self.parts.items()), reverse=True)
+        return ", ".join(f"{gigabytes(size)} {what} ({keys})" for size, what, keys in most if size >= self.total / 10)
+
+
+def dim_of(arm: Arm, learns: bool) -> int:
+    """Numbers in a parameter vector; 0 where there is none, or the model would have to be built to know."""
+    return (arm.problem.parameters() or 0) if learns and arm.problem is not None else 0
+
+
+def memory(arm: Arm, counted: Events, learns: bool, seeds: int) -> Memory:
+    """Of one arm, with the tables of all its seeds, which are kept until the end."""
+    workers, itemsize = arm.workers, 8 if arm.dtype == "float64" else 4
+    row_bytes = dim_of(arm, learns) * itemsize
+    per_seed = counted.probe_rows * ROW_BYTES + min(counted.messages, _pairs(arm)) * EXCHANGE_BYTES + RUN_BYTES
+    parts = {
+        "for Python and its packages": (BASE_BYTES + (TORCH_BYTES if learns else 0), "the scenario"),
+        "for workers": (workers * (WORKER_BYTES + (LEARNING_BYTES if learns else 0)), "workers"),
+        "for links": (_links_written(arm) * LINK_BYTES, "topology, workers"),
+        "for messages under way": (
+            _under_way(arm, counted) * (MESSAGE_BYTES + row_bytes),
+            "network, workers, compute.time_s",
+        ),
+        "for tables": (seeds * per_seed, "probe.every_s, workers, until, repeats"),
+    }
+    if learns:
+        parts["for parameters"] = (_rows(arm, counted, row_bytes) * row_bytes, "workers, problem.model")
+        parts["for what a probe measures"] = (workers * row_bytes / itemsize * 16, "workers, problem.model")
+        parts["for data and minibatches"] = (_samples_bytes(arm, itemsize), "workers, problem.batch_size")
+    return Memory(parts)
+
+
+def arithmetic_s(arm: Arm, counted: Events, learns: bool) -> float:
+    """What gradients, combinations and probes take one core."""
+    dim, problem = dim_of(arm, learns), arm.problem
+    if not dim or problem is None:
+        return 0.0
+    row_s, each, evaluated = dim * (8 if arm.dtype == "float64" else 4) / BYTES_PER_S, 10.0 * dim, 0.0
+    if problem.data is not None:
+        often = 1 if problem.model.name in ("mlp", "logistic") else CONVOLUTION
+        each = 6.0 * dim * (problem.batch_size or 1) * often
+        evaluated = 2.0 * dim * problem.data.train_samples * 1.25 * often
+    probes = counted.probe_rows / arm.workers
+    moved_s = row_s * (3 * counted.messages + 6 * counted.probe_rows + 4 * counted.steps)
+    return (counted.steps * each + probes * evaluated) / FLOPS_PER_S + moved_s
+
+
+def _pairs(arm: Arm) -> float:
+    return arm.workers * min(arm.topology.links_each(arm.workers) if arm.workers > 1 else 0, arm.workers)
+
+
+def _links_written(arm: Arm) -> float:
+    """Links of the graph that the run makes: that of all with all is not written down unless its weights are asked
+    for."""
+    if arm.workers == 1 or (arm.topology.name == "complete" and not isinstance(arm.algorithm, InRounds)):
+        return 0.0
+    return _pairs(arm)
+
+
+def _under_way(arm: Arm, counted: Events) -> float:
+    """Messages on the links at one time: by Little's law, and at most all that are sent."""
+    latency_s = arm.network.latency_s if arm.network and isinstance(arm.network.latency_s, float) else 0.0
+    each_s = counted.messages / counted.time_s if 0 < counted.time_s < math.inf else 0.0
+    return min(counted.messages, each_s * latency_s)
+
+
+def _rows(arm: Arm, counted: Events, row_bytes: int) -> float:
+    """Parameter vectors that are in memory at a time: of each worker its own, a gradient, the optimizer's, what its
+    algorithm keeps, a copy for a probe and a place to compute; and those that a window frees."""
+    optimizer: Any = arm.optimizer
+    state = 2 if optimizer.name != "sgd" else int(optimizer.momentum > 0)
+    gradients, freed = window_size(arm.workers, max(1, row_bytes))
+    share = min(1.0, gradients / max(1.0, counted.steps))
+    in_window = min(2 * freed, share * (counted.messages + counted.probe_rows))
+    return (arm.workers + arm.algorithm.servers) * (5 + state) + in_window
+
+
+def _samples_bytes(arm: Arm, itemsize: int) -> float:
+    problem = arm.problem
+    if problem is None or problem.data is None or problem.batch_size is None:
+        return 0.0
+    sample = math.prod(problem.data.shape) * itemsize
+    # Those of a few gradients at a time are at hand as they are computed on.
+    at_hand = min(arm.workers, 8) * problem.batch_size * 3 * sample
+    return arm.workers * MINIBATCHES * problem.batch_size * 8 + at_hand + 3.0 * problem.data.train_samples * sample
+
+
+def gigabytes(size: float) -> str:
+    """1.2 GB, or 3.4e+09 GB."""
+    giga = size / 1e9
+    return f"{giga:.1f} GB" if giga < 1e5 else f"{giga:.2g} GB"

@@ -1,0 +1,66 @@
+"""Layers that a run replaces or refuses, by their kind."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+from ..errors import InputError
+from .norms import KINDS
+
+HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
+
+DRAWING = (nn.Dropout1d, nn.Dropout2d, nn.Dropout3d, nn.AlphaDropout, nn.FeatureAlphaDropout, nn.RReLU)
+
+
+def is_changed(module: nn.Module) -> bool:
+    """Whether this one layer computes other things than its class says: it has hooks, or a forward of its own."""
+    return "forward" in vars(module) or any(getattr(module, kind) for kind in HOOKS)
+
+
+def called(name: str, module: nn.Module) -> str:
+    """How errors speak of a layer."""
+    return f"layer '{name}', {type(module).__name__}," if name else f"the network, {type(module).__name__},"
+
+
+def refuse_unfit(network: nn.Module) -> None:
+    """Raise InputError for layers and parameters that cannot give what torch's own training loop does."""
+    for name, module in network.named_modules(remove_duplicate=False):
+        reason = _unfit(module)
+        if reason:
+            raise InputError(f"problem.model: {called(name, module)} {reason}")
+    for name, parameter in network.named_parameters():
+        if not parameter.is_floating_point():
+            raise InputError(
+                f"problem.model: the parameter '{name}' is of {parameter.dtype}; all parameters must be real numbers"
+            )
+        if parameter._backward_hooks or parameter._post_accumulate_grad_hooks:
+            raise InputError(
+                f"problem.model: the parameter '{name}' has hooks, which would not be called; take them off"
+            )
+
+
+def _unfit(module: nn.Module) -> str | None:
+    """Why this layer cannot be used, if so."""
+    if isinstance(module, DRAWING) or (isinstance(module, nn.RNNBase) and module.dropout):
+        return "draws random numbers; use nn.Dropout instead"
+    if any(isinstance(p, nn.parameter.UninitializedParameter) for p in module.parameters(recurse=False)):
+        return "has no shape before its first call; give its sizes"
+    if isinstance(module, nn.SyncBatchNorm) or (
+        getattr(module, "track_running_stats", False) and type(module) not in KINDS
+    ):
+        return (
+            "keeps running statistics, which are no parameters; use GroupNorm, nn.BatchNorm1d, 2d or 3d, or "
+            "track_running_stats=False"
+        )
+    replaced = isinstance(module, nn.Dropout) or type(module) in KINDS
+    if replaced and is_changed(module):
+        return "has hooks, or a forward of its own, and is replaced by a layer without; take them off"
+    if isinstance(module, nn.Dropout) and type(module).forward is not nn.Dropout.forward:
+        return "has a forward of its own, and gossim draws the masks of nn.Dropout; use that"
+    return None
+
+
+def real_as(network: nn.Module, dtype: torch.dtype) -> nn.Module:
+    """`network` with real numbers in `dtype`; complex buffers, which `to` would cut to their real part, as they are."""
+    return network.double() if dtype == torch.float64 else network.float()

@@ -1,0 +1,223 @@
+"""Where things stand on figures: whole legends, nothing covered, no two texts on one place, at any width."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import xml.etree.ElementTree as ET
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import matplotlib.image
+import numpy as np
+import pytest
+from conftest import scenario
+from matplotlib.collections import PathCollection
+from matplotlib.figure import Figure
+from matplotlib.text import Text
+from matplotlib.transforms import Bbox
+
+import gossim
+from gossim.plots import FIGURES, draw_pair, save
+from gossim.plots.style import arm_colours, arm_dashes, arm_markers, style
+from gossim.results import Results
+
+SVG = "{http://www.w3.org/2000/svg}"
+TABLES = ("probes", "workers", "timeline", "activities", "gaps")
+COLUMN = 3.3
+
+ODD = [
+    "_hidden",
+    "<script>alert(1)</script>",
+    "a & b",
+    "\"two\" 'one' -- &amp;",
+    "😀 smile",
+    "同期と非同期",
+    "שלום עולם",
+    "_child3",
+    "a_b^c {d} %s",
+    "two  spaces",
+    "w" * 200,
+    "many words " * 18 + "end",
+]
+
+
+@pytest.fixture(scope="module")
+def recorded() -> Results:
+    """Forty arms, of all of which every figure has something."""
+    arms = {
+        f"arm {n}": {"algorithm": {"name": "gosgd_push", "push_probability": (n + 1) / 41}, "workers": 2 + n % 2}
+        for n in range(40)
+    }
+    probe = {"every_s": 0.1, "gradient_gap": True}
+    target = {"target": {"test_loss": 2.5}}
+    return gossim.run(scenario(arms=arms, repeats=2, until={"time_s": 0.5}, probe=probe, **target))
+
+
+def renamed(results: Results, names: list[str], **changes: Any) -> Results:
+    """The first of the arms, with these names."""
+    arms = dict(zip(results.scenario.arms, names, strict=False))
+    update = {"arms": {arms[arm]: settings for arm, settings in results.scenario.arms.items() if arm in arms}}
+    tables = {}
+    for name in TABLES:
+        own = getattr(results, name)
+        own = own[own["arm"].isin(arms)]
+        tables[name] = own.assign(arm=own["arm"].map(arms).astype(own["arm"].dtype))
+    runs = [entry | {"arm": arms[entry["arm"]]} for entry in results.manifest["runs"] if entry["arm"] in arms]
+    changed = results.scenario.model_copy(
+        update=update | {"title": "Gossip under a straggler, eight workers"} | changes
+    )
+    return dataclasses.replace(results, scenario=changed, manifest=results.manifest | {"runs": runs}, **tables)
+
+
+def drawn(results: Results, names: list[str], width: float | None = None) -> dict[str, Figure]:
+    with style(width):
+        made = {name: FIGURES[name](results) for name in names}
+    return {name: figure for name, figure in made.items() if figure is not None}
+
+
+def legends(figure: Figure) -> list[Any]:
+    return [*figure.legends, *(axes.get_legend() for axes in figure.axes if axes.get_legend())]
+
+
+def labels(figure: Figure) -> list[str]:
+    return [text.get_text() for legend in legends(figure) for text in legend.get_texts()]
+
+
+def texts(figure: Figure) -> Iterator[tuple[Text, Bbox]]:
+    """All that is to be read on a figure, and where it stands; numbers outside of their axis are not drawn."""
+    ticks: set[Text] = set()
+    every = [each for axes in figure.axes for each in (axes, *axes.child_axes)]
+    for axis in itertools.chain.from_iterable((axes.xaxis, axes.yaxis) for axes in every):
+        low, high = sorted(axis.get_view_interval())
+        for tick in [*axis.get_major_ticks(), *axis.get_minor_ticks()]:
+            if not low - 1e-9 * (high - low) <= tick.get_loc() <= high + 1e-9 * (high - low):
+                ticks |= {tick.label1, tick.label2}
+    for text in figure.findobj(Text):
+        if text.get_text() and text.get_visible() and text not in ticks:
+            yield text, text.get_window_extent()
+
+
+def check(figure: Figure) -> None:
+    """Everything is on the figure, nothing on anything else."""
+    figure.draw_without_rendering()
+    whole = Bbox.from_bounds(0, 0, *(figure.dpi * figure.get_size_inches())).padded(1)
+    shown = list(texts(figure))
+    for text, box in shown:
+        inside = whole.x0 <= box.x0 and box.x1 <= whole.x1 and whole.y0 <= box.y0 and box.y1 <= whole.y1
+        assert inside, f"{text.get_text()!r} at {box} is not within {whole}"
+    for (one, first), (other, second) in itertools.combinations(shown, 2):
+        both = Bbox.intersection(first, second)
+        if both is not None and min(both.width, both.height) > 1.0:  # less is the rim of a letter's box
+            raise AssertionError(f"{one.get_text()!r} and {other.get_text()!r} overlap: {both}")
+    for legend in legends(figure):
+        box = legend.get_window_extent()
+        assert whole.x0 <= box.x0
+        assert box.x1 <= whole.x1
+        assert whole.y0 <= box.y0
+        assert box.y1 <= whole.y1
+        for axes in figure.axes:
+            assert not covered(box, axes)
+            if legend is not axes.get_legend():
+                assert not box.overlaps(axes.get_window_extent())
+
+
+def covered(box: Bbox, axes: Any) -> list[Any]:
+    """The curves and bands of a panel in `box`, by points along their outlines."""
+    found = []
+    for line in axes.get_lines():
+        if len(line.get_xdata()):
+            found += [line] if any(box.contains(x, y) for x, y in along(line.get_path(), line.get_transform())) else []
+    for drawn_ in axes.collections:
+        if not isinstance(drawn_, PathCollection):
+            every = [along(path, drawn_.get_transform()) for path in drawn_.get_paths() if len(path.vertices)]
+            found += [drawn_ for outline in every if any(box.contains(x, y) for x, y in outline)]
+    return found
+
+
+def along(path: Any, transform: Any) -> np.ndarray:
+    corners = transform.transform(path.vertices)
+    share = np.linspace(0, 1, 50)[:, None, None]
+    return (corners[:-1] * (1 - share) + corners[1:] * share).reshape(-1, 2)
+
+
+CURVES = ["loss", "loss_by_steps", "consensus_distance", "gradient_gap"]
+PANELS = ["alpha", "timeline", "time_shares"]
+CASES = [
+    (1, CURVES + PANELS, None),
+    (1, CURVES + PANELS, COLUMN),
+    (3, PANELS, COLUMN),
+    (8, CURVES, None),
+    (8, CURVES[1:3], COLUMN),
+    (12, PANELS[:1], 7.0),
+    (40, CURVES[:2], None),
+    (40, CURVES[1:3], COLUMN),
+]
+
+
+@pytest.mark.parametrize(("count", "figures", "width"), CASES)
+def test_nothing_is_covered_or_cut(recorded: Results, count: int, figures: list[str], width: float | None) -> None:
+    names = [f"gosgd_push (factor={n})" for n in range(count)]
+    for name, figure in drawn(renamed(recorded, names), figures, width).items():
+        check(figure)
+        if width:
+            assert figure.get_figwidth() == pytest.approx(width)
+        if name in CURVES:
+            assert [label for label in labels(figure) if not label.startswith("target")] == names
+
+
+@pytest.mark.parametrize("width", [None, COLUMN])
+def test_names_are_text_whatever_is_in_them(recorded: Results, width: float | None, tmp_path: Path) -> None:
+    odd = {"title": "$x$ costs $5 & <more> than $y$, " + "a long title " * 12, "target": None}
+    figures = drawn(renamed(recorded, ODD, **odd), ["loss", "time_shares"], width)
+    for name, figure in figures.items():
+        check(figure)
+        save(figure, tmp_path / f"{name}.svg")
+        root = ET.parse(tmp_path / f"{name}.svg").getroot()
+        said = [element.text for element in root.iter() if element.text]
+        assert set(ODD) <= set(said), name
+        assert f"{SVG}script" not in {element.tag for element in root.iter()}
+    shown = [label.replace("\n", " ") for label in labels(figures["loss"])]
+    assert [label.replace(" ", "") for label in shown] == [name.replace(" ", "") for name in ODD]
+
+
+def test_control_characters_are_no_part_of_a_file(recorded: Results, tmp_path: Path) -> None:
+    names = ["nul\x00 and \x1b[31m", "\ufffe", "plain"]
+    for name, figure in drawn(renamed(recorded, names, title="\x00 a \x07"), ["loss", "timeline"]).items():
+        save(figure, tmp_path / f"{name}.svg")
+        save(figure, tmp_path / f"{name}.png")
+        said = {element.text for element in ET.parse(tmp_path / f"{name}.svg").getroot().iter()}
+        assert {"nul\ufffd and \ufffd[31m", "\ufffd", "plain"} <= said
+
+
+def test_forty_arms_look_different_and_the_first_eight_as_ever(recorded: Results) -> None:
+    looks = [
+        (arm_colours(recorded)[arm], arm_dashes(recorded)[arm], arm_markers(recorded)[arm])
+        for arm in recorded.scenario.arms
+    ]
+    assert len(set(looks)) == 40
+    assert len({look[0] for look in looks}) == 8
+    assert all(look[1:] == ("", "") for look in looks[:8])
+    (axes,) = drawn(recorded, ["loss"])["loss"].axes
+    curves = [line for line in axes.get_lines() if len(line.get_xdata()) > 2]
+    assert [(line.get_color(), line.get_marker()) for line in curves] == [(look[0], look[2]) for look in looks]
+
+
+def test_the_legend_of_two_runs_covers_no_curve(recorded: Results) -> None:
+    """Curves in every corner: there is no place for it in the panel."""
+    first, second = renamed(recorded, ["one", "two"]), renamed(recorded, ["one", "two", "three"])
+    up = second.probes.assign(test_loss=1 / second.probes["test_loss"])
+    pair = first.beside(dataclasses.replace(second, probes=up), ("early run", "late run"))
+    for width in (None, COLUMN):
+        figures = draw_pair(pair, width)
+        assert set(figures) == {"loss", "loss_by_steps", "consensus_distance", "gradient_gap", "time_shares"}
+        for figure in figures.values():
+            check(figure)
+        assert [label for label in labels(figures["loss"]) if "target" not in label] == list(pair.scenario.arms)
+
+
+def test_a_picture_of_very_many_panels_has_a_bounded_size(tmp_path: Path) -> None:
+    figure = Figure(figsize=(11, 170))
+    save(figure, tmp_path / "high.png")
+    assert max(matplotlib.image.imread(tmp_path / "high.png").shape) <= 4000
