@@ -42,6 +42,8 @@ REGISTRIES: dict[str, list[dict[str, Any]]] = {
     "api/optimizers.html": [OPTIMIZERS, SCHEDULES],
 }
 
+slow = pytest.mark.slow  # what builds the site
+
 
 @dataclass
 class Page(HTMLParser):
@@ -93,6 +95,7 @@ def is_elsewhere(address: str) -> bool:
     return bool(parts.scheme or parts.netloc)
 
 
+@slow
 def test_every_link_leads_to_something_that_is_there(site: Path, pages: dict[str, Page]) -> None:
     checked = 0
     for name, page in pages.items():
@@ -113,6 +116,7 @@ def test_every_link_leads_to_something_that_is_there(site: Path, pages: dict[str
     assert checked > 1000
 
 
+@slow
 def test_nothing_is_fetched_from_elsewhere(site: Path, pages: dict[str, Page]) -> None:
     for name, page in pages.items():
         fetched = [each for each in page.references if each[0] != "a" and is_elsewhere(each[2])]
@@ -124,6 +128,7 @@ def test_nothing_is_fetched_from_elsewhere(site: Path, pages: dict[str, Page]) -
         assert not outside, f"{style.name}: {outside}"
 
 
+@slow
 def test_links_to_elsewhere_are_well_formed(pages: dict[str, Page]) -> None:
     addresses = {address for page in pages.values() for _, _, address in page.references if is_elsewhere(address)}
     for address in addresses:
@@ -137,6 +142,7 @@ def test_links_to_elsewhere_are_well_formed(pages: dict[str, Page]) -> None:
     assert {"https://arxiv.org/abs/1611.09726", "https://doi.org/10.1214/aoms/1177729586"} <= addresses
 
 
+@slow
 def test_all_sources_that_the_code_names_are_links(pages: dict[str, Page]) -> None:
     """What has the form of an arXiv number or of a doi is one, on every page that shows it."""
     for name, page in pages.items():
@@ -148,6 +154,7 @@ def test_all_sources_that_the_code_names_are_links(pages: dict[str, Page]) -> No
 
 
 @pytest.mark.parametrize("name", REGISTRIES)
+@slow
 def test_everything_that_is_registered_is_on_its_page_with_its_parameters(name: str, pages: dict[str, Page]) -> None:
     for registry in REGISTRIES[name]:
         for member in registry.values():
@@ -156,6 +163,7 @@ def test_everything_that_is_registered_is_on_its_page_with_its_parameters(name: 
                 assert line in pages[name].text
 
 
+@slow
 def test_every_public_name_is_explained(pages: dict[str, Page]) -> None:
     explained = set().union(*(page.ids for page in pages.values()))
     for name in gossim.__all__:
@@ -165,6 +173,7 @@ def test_every_public_name_is_explained(pages: dict[str, Page]) -> None:
         assert f"{getattr(theory, name).__module__}.{name}" in pages["api/theory.html"].ids, name
 
 
+@slow
 def test_every_verb_of_the_guide_is_in_the_reference(pages: dict[str, Page]) -> None:
     guide = (ROOT / "docs" / "write_your_own_algorithm.md").read_text(encoding="utf-8")
     rows = re.findall(r"^\| (.+?) \|", guide, re.MULTILINE)
@@ -174,12 +183,14 @@ def test_every_verb_of_the_guide_is_in_the_reference(pages: dict[str, Page]) -> 
     assert verbs <= explained
 
 
+@slow
 def test_mathematics_in_docstrings_is_not_taken_for_markdown(site: Path) -> None:
     """An asterisk or an underscore in an equation would make the rest of it slanted."""
     for path in [site / "algorithms.html", *(site / "api").glob("*.html")]:
         assert not re.findall(r"<em>.{0,40}", path.read_text(encoding="utf-8")), path.name
 
 
+@slow
 def test_names_that_python_hides_are_not_in_the_reference(pages: dict[str, Page]) -> None:
     for name, page in pages.items():
         hidden = [place for place in page.ids if re.match(r"gossim\.(.*\.)?_", place)]

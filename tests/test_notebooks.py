@@ -17,6 +17,7 @@ NOTEBOOKS = sorted((ROOT / "analysis").glob("*.ipynb"))
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 EXECUTE = ROOT / "tests" / "execute_notebook.py"
 
+slow = pytest.mark.slow  # what runs a notebook
 each_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 
 
@@ -81,6 +82,7 @@ def test_it_reads_as_a_lesson(path: Path) -> None:
     assert f"`{path.name}`" in README or f"(analysis/{path.name})" in README
 
 
+@slow
 @each_notebook
 def test_it_runs(path: Path, tmp_path: Path) -> None:
     before, source = files(), path.read_bytes()
@@ -90,6 +92,7 @@ def test_it_runs(path: Path, tmp_path: Path) -> None:
     assert path.read_bytes() == source
 
 
+@slow
 def test_an_error_is_told_with_its_cell(tmp_path: Path) -> None:
     broken = written(tmp_path / "broken.ipynb", "half = 1 / 2", "whole = half / (half - 0.5)")
     done = executed(broken, tmp_path)
@@ -98,6 +101,7 @@ def test_an_error_is_told_with_its_cell(tmp_path: Path) -> None:
     assert "ZeroDivisionError" in done.stderr
 
 
+@slow
 def test_the_kernel_is_this_python(tmp_path: Path) -> None:
     checking = written(
         tmp_path / "checking.ipynb",
