@@ -23,13 +23,13 @@ from benchmarks.clock import MANY, RATE, arm_of, bare_timeouts, clock_alone, pla
 from benchmarks.convolutions import compared, two_threads_over_one
 from benchmarks.memory import ten_times_as_long
 from benchmarks.startup import startup
+from gossim.arm import Arm
 from gossim.execute.batched import Batched
 from gossim.numeric import Executed
 from gossim.observed import Observations
 from gossim.problems.build import build
 from gossim.problems.problem import Problem
 from gossim.record import Recorder
-from gossim.settings import Arm
 from gossim.sim.world import World
 from gossim.sizes import window_size
 

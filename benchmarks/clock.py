@@ -13,10 +13,10 @@ from typing import Any
 
 import simpy
 
+from gossim.arm import Arm
 from gossim.numeric import Nothing, collector_resting
 from gossim.observed import Observations
 from gossim.scenario import Scenario
-from gossim.settings import Arm
 from gossim.sim.world import World
 from gossim.sizes import window_size
 

@@ -14,8 +14,8 @@ from .unused import choosing_nobody, rules, unused
 from .validation import Problem
 
 if TYPE_CHECKING:
+    from .arm import Arm
     from .scenario import Scenario
-    from .settings import Arm
 
 
 def cautions(scenario: Scenario) -> list[Problem]:

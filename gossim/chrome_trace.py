@@ -16,10 +16,10 @@ from typing import Any
 import pandas as pd
 
 from .algorithms.own import Unimported
+from .arm import Arm
 from .errors import InputError
 from .files import whole
 from .results import Results
-from .settings import Arm
 
 Event = dict[str, Any]
 

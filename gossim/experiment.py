@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from . import provenance
+from .arm import Arm
 from .cautions import log_warnings
 from .columns import TABLES
 from .errors import Diverged, InputError, RunError, told
@@ -22,7 +23,6 @@ from .profiling import Stopwatch, Unwatched
 from .results import Results
 from .run_directory import RunDirectory
 from .scenario import Scenario
-from .settings import Arm
 from .sim.world import World
 from .sizes import message_bytes, parameter_bytes, steps_limit, window_size
 

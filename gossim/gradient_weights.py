@@ -16,7 +16,14 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from .algorithms.own import Unimported
 from .errors import InputError, RunError, nearest
-from .program import INITIAL_ROW, Apply, Grad, Op, Probe, expanded
+from .program import (
+    INITIAL_ROW,
+    Apply,
+    Grad,
+    Op,
+    Probe,
+    expanded,
+)
 from .repeated import Recorded, recorded, require_repeated, why_unended
 from .sim.world import World
 from .sizes import message_bytes, steps_limit
@@ -25,8 +32,8 @@ from .trust import Trust, trusting
 if TYPE_CHECKING:
     import pandas as pd
 
+    from .arm import Arm
     from .results import Results
-    from .settings import Arm
     from .sim.facts import Facts
 
 LARGEST_TAPE = 20_000_000

@@ -14,9 +14,9 @@ from .observed import Observations
 from .program import Op, Probe
 
 if TYPE_CHECKING:
+    from .arm import Arm
     from .problems.problem import Problem
     from .profiling import Stopwatch
-    from .settings import Arm
 
 
 class Plane(Protocol):

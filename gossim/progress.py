@@ -11,9 +11,9 @@ from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn,
 from rich.text import Text
 
 if TYPE_CHECKING:
+    from .arm import Arm
     from .grid import Point
     from .scenario import Scenario
-    from .settings import Arm
 
 
 class _Bars:

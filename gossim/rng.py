@@ -13,7 +13,7 @@ from enum import StrEnum
 from functools import cache
 from typing import Any
 
-from .later import np
+import numpy as np
 
 FIRST_BLOCK, LARGEST_BLOCK, GROWTH = 32, 512, 4
 """Draws made at once: first few, for a hundred thousand workers that take a few steps each, then GROWTH times as

@@ -15,11 +15,12 @@ import yaml
 from pydantic import PrivateAttr, model_validator
 
 from . import yaml12
+from .arm import Arm
 from .cautions import cautions
 from .errors import ScenarioError
 from .fields import Whole, must, named
 from .merging import at, difference, merged_arm, put
-from .settings import Arm, Settings, Target
+from .settings import Settings, Target
 from .trust import OWN, Trust, present, trusting
 from .unused import unused
 from .validation import Problem, broken_at, problems, shown_name

@@ -8,14 +8,21 @@ from typing import Annotated, Self
 from pydantic import BeforeValidator, model_validator
 
 from . import trust
-from .algorithms import ALGORITHMS, AnyAlgorithm
-from .fields import AS_TUPLE, Count, Frozen, Lasting, Positive, Probability, named
+from .fields import (
+    AS_TUPLE,
+    Count,
+    Frozen,
+    Lasting,
+    Positive,
+    Probability,
+    named,
+)
 from .optimizers import AnyOptimizer
 from .problems import ProblemSettings
 from .sim.chosen import Chosen
 from .sim.compute import ComputeSettings, Pace
 from .sim.faults import AnyFault
-from .sim.network import NetworkSettings
+from .sim.network_settings import NetworkSettings
 from .sim.topology import AnyTopology, Complete
 from .sim.trace import Trace
 from .validation import MISSING, broken, broken_at
@@ -163,34 +170,3 @@ class Settings(Frozen):
         if self.trace is not None and self.samples_per_gradient is not None:
             traced_s = self.trace.devices()[worker].s_per_sample * self.samples_per_gradient
         return self.compute.pace(seed, worker, self.workers, traced_s)
-
-
-class Arm(Settings):
-    """One way to do it: an algorithm and the settings it runs under, complete."""
-
-    algorithm: AnyAlgorithm
-
-    @property
-    def nodes(self) -> int:
-        """The workers, and the servers after them."""
-        return self.workers + (self.algorithm.servers if self.workers > 1 else 0)
-
-    @model_validator(mode="after")
-    def _algorithm_fits(self) -> Self:
-        if not trust.present().files:
-            return self
-        self._network_fits(self.nodes)
-        if self.trace is not None and self.uses_trace and self.trace.unfit(self.nodes):
-            raise broken_at(("trace",), self.trace.file, f"{self.trace.unfit(self.nodes)} and a server")
-        if self.problem is not None and self.problem.weighting == "samples" and self.workers > 1:
-            self._algorithm_counts_samples()
-        unfit = self.algorithm.unfit(self)
-        if unfit:
-            raise broken_at(("algorithm",), self.algorithm.model_dump(mode="json"), unfit)
-        return self
-
-    def _algorithm_counts_samples(self) -> None:
-        if not self.algorithm.counts_samples:
-            those = ", ".join(name for name, algorithm in ALGORITHMS.items() if algorithm.counts_samples)
-            rule = f"'{self.algorithm.name}' makes all workers count alike; those that count samples are {those}"
-            raise broken_at(("problem", "weighting"), "samples", rule)

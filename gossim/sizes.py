@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 
+from .arm import Arm
 from .errors import InputError
-from .settings import Arm
 
 WINDOW_GRADIENTS = 128
 """Of each worker, by which the clock runs ahead of the arithmetic, unless this frees more than WINDOW_BYTES of rows."""

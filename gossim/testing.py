@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from .algorithms import Algorithm
+from .arm import Arm
 from .scenario import Scenario
-from .settings import Arm
 from .sim.world import World
 from .sizes import message_bytes, steps_limit
 

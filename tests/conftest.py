@@ -13,8 +13,8 @@ from hypothesis import settings
 from gossim.algorithms import ALGORITHMS as REGISTRY
 from gossim.algorithms.kinds import InRounds, WithCollective
 from gossim.algorithms.ssp import SSP
+from gossim.arm import Arm
 from gossim.scenario import Scenario
-from gossim.settings import Arm
 from gossim.sim.world import World
 from gossim.testing import trajectory as trajectory
 

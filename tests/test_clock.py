@@ -11,9 +11,10 @@ from conftest import only_arm, world_of
 from gossim.algorithms import Algorithm
 from gossim.errors import RunError
 from gossim.program import Probe
-from gossim.sim.clock import Clock, ticks
+from gossim.sim.clock import Clock
 from gossim.sim.facts import Facts
 from gossim.sim.world import World
+from gossim.ticks import ticks
 
 STEADY = {"time_s": 0.1}
 

@@ -29,13 +29,13 @@ from hypothesis import strategies as st
 from test_cli import gossim_command
 
 import gossim
+from gossim.arm import Arm
 from gossim.errors import RunError, ScenarioError
 from gossim.observed import activities, exchanges
 from gossim.problems import MODELS, ProblemSettings
 from gossim.problems.build import build
 from gossim.problems.data import DATA, loaded
 from gossim.program import Probe
-from gossim.settings import Arm
 from gossim.sim.world import World
 from gossim.sizes import message_bytes, steps_limit
 

@@ -32,6 +32,7 @@ from conftest import (
 from test_cli import ROOT, gossim_command
 
 import gossim
+from gossim.arm import Arm
 from gossim.columns import DERIVED
 from gossim.commands.weights import weights
 from gossim.errors import InputError
@@ -42,7 +43,6 @@ from gossim.problems.build import build
 from gossim.program import Combine, Probe
 from gossim.report import gradient_weights as gradient_weights_table
 from gossim.scenario import Scenario
-from gossim.settings import Arm
 from gossim.sim.worker import Worker
 
 LINEAR = sorted(set(ALGORITHMS) - {"choco"})

@@ -14,7 +14,7 @@ from test_cli import ENVIRONMENT, ROOT
 
 import gossim
 from gossim import fields
-from gossim.sim.network import Message
+from gossim.sim.message import Message
 from gossim.sim.world import World
 
 GUIDE = (ROOT / "docs" / "write_your_own_algorithm.md").read_text(encoding="utf-8")

@@ -21,7 +21,8 @@ from gossim.sim.activity import Timeline
 from gossim.sim.bandwidth import UpDown, rates_of
 from gossim.sim.clock import Clock
 from gossim.sim.loss import LOSSES, GilbertElliott, Independent
-from gossim.sim.network import Network, NetworkSettings
+from gossim.sim.network import Network
+from gossim.sim.network_settings import NetworkSettings
 from gossim.sim.sharing import SHARING, max_min_rates
 
 SEEDS = (0, 1, 2)

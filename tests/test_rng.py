@@ -5,7 +5,18 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from gossim.rng import FIRST_BLOCK, GROWTH, LARGEST_BLOCK, Blocks, Draw, PeerRandom, Purpose, in_blocks, stream, uniform
+from gossim.rng import (
+    FIRST_BLOCK,
+    GROWTH,
+    LARGEST_BLOCK,
+    Blocks,
+    Draw,
+    PeerRandom,
+    Purpose,
+    in_blocks,
+    stream,
+    uniform,
+)
 
 DRAWS: dict[str, Draw] = {
     "uniform": uniform,

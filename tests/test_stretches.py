@@ -15,6 +15,7 @@ from torch import nn
 from torch.nn.utils import parametrizations, prune
 
 from gossim.algorithms import Algorithm
+from gossim.arm import Arm
 from gossim.errors import RunError
 from gossim.execute.reference import Reference
 from gossim.execute.waves import Wave, pieces
@@ -23,7 +24,6 @@ from gossim.problems.build import build
 from gossim.problems.dense import Dense
 from gossim.problems.settings import ProblemSettings
 from gossim.program import LocalSteps, Program, RowError, expanded
-from gossim.settings import Arm
 from gossim.sim.worker import Worker
 from gossim.sim.world import World
 

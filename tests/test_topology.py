@@ -26,13 +26,7 @@ from gossim.execute.reference import Reference
 from gossim.scenario import Scenario
 from gossim.sim.topology import TOPOLOGIES, Complete, Topology
 from gossim.sim.topology.matchings import SYMMETRIC_MIXING, edge_matchings
-from gossim.sim.topology.mixing import (
-    MIXING,
-    column_stochastic,
-    doubly_stochastic,
-    row_stochastic,
-    symmetric,
-)
+from gossim.sim.topology.mixing import MIXING, column_stochastic, doubly_stochastic, row_stochastic, symmetric
 from gossim.sim.topology.spectral import DENSE, second_modulus
 
 WORKERS = 16

@@ -8,8 +8,8 @@ from .kinds import may_lose_answers
 
 if TYPE_CHECKING:
     from ..settings import Settings
+    from ..sim.message import Message
     from ..sim.messaging import Reply, Serve
-    from ..sim.network import Message
     from ..sim.worker import Worker
     from .base import Process
 

@@ -6,8 +6,8 @@ from ..fields import Positive
 from .kinds import WithServer
 
 if TYPE_CHECKING:
+    from ..sim.message import Message
     from ..sim.messaging import Reply, Serve
-    from ..sim.network import Message
     from ..sim.server import Server
     from ..sim.worker import Worker
     from .base import Process

@@ -7,8 +7,8 @@ from .kinds import WithServer
 
 if TYPE_CHECKING:
     from ..settings import Settings
+    from ..sim.message import Message
     from ..sim.messaging import Reply, Serve
-    from ..sim.network import Message
     from ..sim.server import Server
     from ..sim.worker import Worker
     from .base import Process

@@ -9,7 +9,16 @@ import typer
 
 from ..errors import InputError, RunError
 from ..profiling import Stopwatch, Unwatched
-from .shared import INTERRUPTED, Changes, NoLimits, ScenarioFile, new_console, permit_imports, set_values, show_warnings
+from .shared import (
+    INTERRUPTED,
+    Changes,
+    NoLimits,
+    ScenarioFile,
+    new_console,
+    permit_imports,
+    set_values,
+    show_warnings,
+)
 
 if TYPE_CHECKING:
     from ..scenario import Scenario

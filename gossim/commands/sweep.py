@@ -8,7 +8,16 @@ from typing import Annotated
 import typer
 
 from ..errors import RunError
-from .shared import INTERRUPTED, Changes, NoLimits, ScenarioFile, new_console, permit_imports, set_values, show_warnings
+from .shared import (
+    INTERRUPTED,
+    Changes,
+    NoLimits,
+    ScenarioFile,
+    new_console,
+    permit_imports,
+    set_values,
+    show_warnings,
+)
 
 
 def sweep(

@@ -6,7 +6,7 @@ import math
 from typing import NamedTuple
 
 from ..algorithms.kinds import InRounds, WithCollective, WithServer
-from ..settings import Arm
+from ..arm import Arm
 from ..sim.faults import Churn
 from ..sim.stragglers import Bursty
 from ..sizes import steps_limit

@@ -8,9 +8,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from ..arm import Arm
 from ..errors import InputError
 from ..scenario import Scenario
-from ..settings import Arm
 from .events import Events, events, said, wall_s
 from .memory import Memory, arithmetic_s, dim_of, gigabytes, memory
 

@@ -6,7 +6,7 @@ import math
 from typing import Any, NamedTuple
 
 from ..algorithms.kinds import InRounds
-from ..settings import Arm
+from ..arm import Arm
 from ..sizes import window_size
 from .events import Events
 

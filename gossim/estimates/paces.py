@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from ..settings import Arm
+from ..arm import Arm
 from ..sim.chosen import Chosen
 from ..sim.delays import Law
 from ..sim.stragglers import Bursty, Heterogeneous, Persistent, RandomSlowdown

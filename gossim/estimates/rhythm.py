@@ -6,7 +6,7 @@ import math
 from typing import Any, NamedTuple
 
 from ..algorithms.kinds import InRounds, WithCollective, WithServer
-from ..settings import Arm
+from ..arm import Arm
 from ..sim.bandwidth import UpDown
 from ..sim.collectives import Link, RingEvents
 from ..sim.delays import Law

@@ -10,7 +10,15 @@ from typing import Any
 import torch
 
 from ..problems.problem import Problem
-from ..program import INITIAL_ROW, Apply, Combine, Grad, LocalSteps, Op, Probe
+from ..program import (
+    INITIAL_ROW,
+    Apply,
+    Combine,
+    Grad,
+    LocalSteps,
+    Op,
+    Probe,
+)
 from .functions import apply
 from .waves import Wave, waves
 

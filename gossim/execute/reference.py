@@ -8,7 +8,15 @@ from typing import Any
 import torch
 
 from ..problems.problem import Problem
-from ..program import INITIAL_ROW, Apply, Combine, Grad, Op, Probe, expanded
+from ..program import (
+    INITIAL_ROW,
+    Apply,
+    Combine,
+    Grad,
+    Op,
+    Probe,
+    expanded,
+)
 from .functions import apply
 
 

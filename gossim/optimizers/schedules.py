@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from pydantic import model_validator
 
 from ..fields import Count, Frozen, Lasting, chosen_by, must
-from ..sim.clock import ticks
+from ..ticks import ticks
 from ..validation import broken, broken_at
 
 Factor = Annotated[float, must("in [0, 1]", lambda factor: 0 <= factor <= 1)]

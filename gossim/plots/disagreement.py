@@ -10,7 +10,15 @@ from .fitting import fit
 from .legends import entries_of
 from .lines import band, by_time, lines
 from .names import as_label
-from .style import Recorded, arm_colours, arm_look, log_scale, points, title, wide
+from .style import (
+    Recorded,
+    arm_colours,
+    arm_look,
+    log_scale,
+    points,
+    title,
+    wide,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

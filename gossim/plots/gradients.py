@@ -11,7 +11,14 @@ import seaborn as sns
 from .fitting import fit
 from .legends import entries_of
 from .names import as_label, as_text
-from .style import arm_look, lowest, panels, points, title, wide
+from .style import (
+    arm_look,
+    lowest,
+    panels,
+    points,
+    title,
+    wide,
+)
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -12,9 +12,26 @@ from ..summary import TIME_TO_TARGET
 from .fitting import fit
 from .legends import entries_of
 from .names import as_label
-from .points import axis_key, left_out, number_axis, panels, rows_of, shown_values, spans
+from .points import (
+    axis_key,
+    left_out,
+    number_axis,
+    panels,
+    rows_of,
+    shown_values,
+    spans,
+)
 from .speedup import draw_speedup
-from .style import arm_colours, arm_dashes, arm_look, arm_markers, log_scale, points, style, title
+from .style import (
+    arm_colours,
+    arm_dashes,
+    arm_look,
+    arm_markers,
+    log_scale,
+    points,
+    style,
+    title,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -10,7 +10,15 @@ import numpy as np
 from .fitting import fit
 from .legends import entries_of
 from .lines import band, by_steps, by_time, lines
-from .style import Recorded, beside, log_scale, points, runs_of, title, wide
+from .style import (
+    Recorded,
+    beside,
+    log_scale,
+    points,
+    runs_of,
+    title,
+    wide,
+)
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -11,7 +11,14 @@ from matplotlib.ticker import PercentFormatter
 from ..summary import told_count
 from .fitting import fit
 from .names import as_text
-from .style import SHOWN_WORKERS, Recorded, lowest, panels, points, title
+from .style import (
+    SHOWN_WORKERS,
+    Recorded,
+    lowest,
+    panels,
+    points,
+    title,
+)
 from .timeline import ACTIVITIES
 
 if TYPE_CHECKING:

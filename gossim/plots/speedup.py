@@ -14,7 +14,14 @@ from ..summary import TIME_TO_TARGET
 from .fitting import fit
 from .legends import entries_of
 from .names import as_label, as_text
-from .points import left_out, number_axis, panels, rows_of, shown_values, spread
+from .points import (
+    left_out,
+    number_axis,
+    panels,
+    rows_of,
+    shown_values,
+    spread,
+)
 from .style import log_scale, points, title
 
 if TYPE_CHECKING:

@@ -9,7 +9,14 @@ import pandas as pd
 
 from .fitting import fit
 from .names import as_text
-from .style import SHOWN_WORKERS, lowest, of_first_seed, panels, points, title
+from .style import (
+    SHOWN_WORKERS,
+    lowest,
+    of_first_seed,
+    panels,
+    points,
+    title,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -10,7 +10,14 @@ from ..sim.stragglers import Persistent
 from .fitting import fit
 from .legends import entries_of
 from .names import as_text
-from .style import SHOWN_WORKERS, lowest, of_first_seed, panels, points, title
+from .style import (
+    SHOWN_WORKERS,
+    lowest,
+    of_first_seed,
+    panels,
+    points,
+    title,
+)
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -8,9 +8,10 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal
 
+import numpy as np
+
 from ..errors import InputError
 from ..fields import Frozen, chosen_by
-from ..later import np
 from .partition import IID, AnyPartition
 
 TEST_SHARE = 0.2

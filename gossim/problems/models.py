@@ -12,7 +12,15 @@ from pydantic import ConfigDict
 
 from .. import trust
 from ..errors import InputError, told
-from ..fields import Count, Counts, Fraction01, Frozen, NonNegative, chosen_by, must
+from ..fields import (
+    Count,
+    Counts,
+    Fraction01,
+    Frozen,
+    NonNegative,
+    chosen_by,
+    must,
+)
 
 if TYPE_CHECKING:
     from torch import nn

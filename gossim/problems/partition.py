@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
+import numpy as np
+
 from ..errors import InputError
 from ..fields import NAME_ALONE, Count, Frozen, Positive, chosen_by
-from ..later import np
 from ..rng import Purpose, stream
 
 

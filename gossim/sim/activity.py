@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from .clock import PER_SECOND
+from ..ticks import PER_SECOND
 
 if TYPE_CHECKING:
     from .node import Node

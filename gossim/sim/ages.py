@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from ..later import np
+import numpy as np
 
 if TYPE_CHECKING:
     from .exchanges import Exchange
-    from .network import Message
+    from .message import Message
 
 
 class Ages:

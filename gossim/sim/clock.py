@@ -12,20 +12,10 @@ from typing import Any
 
 import simpy
 
-from ..errors import RunError
-
-PER_SECOND = 10**12
-"""Ticks of the clock in a second."""
+from ..ticks import PER_SECOND, ticks
 
 AFTER_MESSAGES = 1.5
 """Between SimPy's normal priority, that of messages, and `Completion.PRIORITY`."""
-
-
-def ticks(seconds: float) -> int:
-    """The nearest whole number of picoseconds. Raises RunError for what is no duration."""
-    if not 0 <= seconds * PER_SECOND < math.inf:
-        raise RunError(f"{seconds} s is not a duration")
-    return round(seconds * PER_SECOND)
 
 
 class Clock(simpy.Environment):

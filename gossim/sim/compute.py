@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from functools import cache, lru_cache
 from typing import Annotated, NamedTuple
 
+import numpy as np
+
 from ..fields import AS_TUPLE, Frozen
-from ..later import np
 from ..rng import LARGEST_BLOCK, Blocks, Purpose
-from .clock import PER_SECOND
+from ..ticks import PER_SECOND
 from .delays import ComputeTime, Law
 from .stragglers import AnyStraggler, Lengthen
 

@@ -9,15 +9,29 @@ from functools import cache
 from statistics import NormalDist
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
+import numpy as np
 from pydantic import AfterValidator, ConfigDict, model_validator
 
 from .. import trust
 from ..errors import InputError, RunError, nearest
-from ..fields import AtLeastATick, Frozen, NonNegative, Positive, chosen_by, number_or
-from ..later import np
+from ..fields import (
+    AtLeastATick,
+    Frozen,
+    NonNegative,
+    Positive,
+    chosen_by,
+    number_or,
+)
 from ..rng import Purpose, in_blocks
 from ..tabular import POSITIVE, read_numbers, remembered
-from ..units import GRADIENTS, UNITS, refusal, says_nothing, stated, unit_of
+from ..units import (
+    GRADIENTS,
+    UNITS,
+    refusal,
+    says_nothing,
+    stated,
+    unit_of,
+)
 from ..validation import broken, broken_at
 
 POSITIVE_INSTEAD = "lognorm, gamma, expon, weibull_min or truncnorm"

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from operator import itemgetter
 
-from .clock import PER_SECOND
+from ..ticks import PER_SECOND
 
 PAIRS = 2**14
 """So many pairs are told apart: all of 128 workers. Where there are more, messages are told apart by sender alone."""

@@ -7,7 +7,16 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import model_validator
 
-from ..fields import AS_TUPLE, Frozen, Indices, NonNegative, Positive, Probability, chosen_by, number_or
+from ..fields import (
+    AS_TUPLE,
+    Frozen,
+    Indices,
+    NonNegative,
+    Positive,
+    Probability,
+    chosen_by,
+    number_or,
+)
 from ..rng import Purpose, in_blocks, uniform
 from ..validation import broken, broken_at
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import simpy
 
 from .activity import Activity
-from .network import Message
+from .message import Message
 from .node import Node
 from .rounds import Rounds
 

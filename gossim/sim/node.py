@@ -6,7 +6,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from ..program import INITIAL_ROW
-from .network import Message
+from .message import Message
 
 if TYPE_CHECKING:
     from .world import World

@@ -11,8 +11,8 @@ import simpy
 from ..optimizers import Optimizer
 from ..program import INITIAL_ROW
 from ..rng import Purpose, stream
+from .message import Message
 from .messaging import Messaging
-from .network import Message
 
 if TYPE_CHECKING:
     import numpy as np

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from ..optimizers import optimizer_for
-from .network import Message
+from .message import Message
 from .node import Node
 
 if TYPE_CHECKING:

@@ -7,8 +7,9 @@ from collections.abc import Callable, Collection, Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+from ..ticks import PER_SECOND, ticks
 from .bandwidth import Rates
-from .clock import PER_SECOND, Clock, ticks
+from .clock import Clock
 from .exchanges import Exchange
 
 NEVER = 2**200

@@ -6,7 +6,8 @@ from collections.abc import Iterable
 
 import simpy
 
-from .clock import Clock, ticks
+from ..ticks import ticks
+from .clock import Clock
 
 
 class Watch:

@@ -10,8 +10,9 @@ import simpy
 from ..errors import RunError
 from ..optimizers import Optimizer, OptimizerSettings, optimizer_for
 from ..rng import PeerRandom
+from ..ticks import ticks
 from .activity import Activity
-from .clock import Completion, ticks
+from .clock import Completion
 from .recovery import Recovering
 from .stretch import OneStep, Stretch
 

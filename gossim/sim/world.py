@@ -10,14 +10,16 @@ import simpy
 
 from ..errors import RunError
 from ..program import INITIAL_ROW, NoProgram, Op, Program
+from ..ticks import ticks
 from .activity import Timeline
 from .allreduce import AllReduceMean
-from .clock import Clock, ticks
+from .clock import Clock
 from .collectives import Collective
 from .exchanges import total
 from .facts import Facts, by_worker
 from .faults import Outage, outages_of
-from .network import Network, NetworkSettings
+from .network import Network
+from .network_settings import NetworkSettings
 from .server import Server
 from .steps import Steps
 from .ties import Lottery, Ties, Turns
@@ -25,7 +27,7 @@ from .watches import Watches
 from .worker import Worker
 
 if TYPE_CHECKING:
-    from ..settings import Arm
+    from ..arm import Arm
 
 
 class World:

@@ -1,12 +1,7 @@
 """Closed forms that the simulator is tested against, each with its source. A room a subject; all names stand here."""
 
 from .averaging import contact_consensus_after, mixing_consensus, mixing_consensus_after
-from .consensus import (
-    local_sgd_consensus,
-    pairwise_consensus,
-    pairwise_consensus_after,
-    push_decay,
-)
+from .consensus import local_sgd_consensus, pairwise_consensus, pairwise_consensus_after, push_decay
 from .losses import down_share, gilbert_elliott_loss, gilbert_elliott_loss_spread, slow_share, slow_share_deviation
 from .mixing import (
     complete_pairwise_second_eigenvalue,

@@ -18,7 +18,7 @@ from .formulas import FORMULAS
 from .times import mean_s
 
 if TYPE_CHECKING:
-    from ...settings import Arm
+    from ...arm import Arm
     from ..style import Recorded
 
 POINTS = 200

@@ -15,7 +15,7 @@ from . import pairs, periodic, push, rounds
 
 if TYPE_CHECKING:
     from ...algorithms import Algorithm
-    from ...settings import Arm
+    from ...arm import Arm
 
 
 class Formula(NamedTuple):

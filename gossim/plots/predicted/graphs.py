@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from ...settings import Arm
+    from ...arm import Arm
     from ...sim.topology import Topology
 
 

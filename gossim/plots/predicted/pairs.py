@@ -14,7 +14,7 @@ from .graphs import contact, over_seeds
 from .times import assumed_without_waiting, expected_steps
 
 if TYPE_CHECKING:
-    from ...settings import Arm
+    from ...arm import Arm
 
 LARGEST = 32
 """Workers on another graph than the complete one: the moments of all pairs have M⁴ coefficients."""

@@ -17,7 +17,7 @@ from ...sim.delays import Distribution, continuous_distributions
 from .times import link, mean_s, unlike_links
 
 if TYPE_CHECKING:
-    from ...settings import Arm
+    from ...arm import Arm
 
 
 def unfit(arm: Arm) -> str | None:

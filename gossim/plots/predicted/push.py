@@ -14,7 +14,7 @@ from ...sim.topology import Complete
 from .times import assumed_without_waiting, expected_steps
 
 if TYPE_CHECKING:
-    from ...settings import Arm
+    from ...arm import Arm
 
 FOLLOWED_WORKERS, FEWEST_PATHS = 4096, 16
 """In all paths together, so that few workers have many paths: the mean square is then known to about two percent."""

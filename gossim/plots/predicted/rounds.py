@@ -20,7 +20,7 @@ from .graphs import mixing, over_seeds
 from .times import mean_s, message_s, unlike_links
 
 if TYPE_CHECKING:
-    from ...settings import Arm
+    from ...arm import Arm
 
 ROUNDING = 1e-9
 """Of a round: so little before its end an instant is the end."""

@@ -10,7 +10,7 @@ from ...sim.collectives import Link
 from ...sim.delays import Distribution, continuous_distributions
 
 if TYPE_CHECKING:
-    from ...settings import Arm
+    from ...arm import Arm
 
 
 def mean_s(arm: Arm) -> float:

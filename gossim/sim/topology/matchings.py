@@ -7,16 +7,23 @@ from collections.abc import Sequence
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
+import numpy as np
 from pydantic import model_validator
 
 from ...fields import NAME_ALONE, chosen_by
-from ...later import np
 from ...rng import Purpose, stream
 from ...validation import broken_at
 from .base import GraphSettings, Topology, TopologySettings
 from .drawn import ErdosRenyi, KRegular, SmallWorld, SomeProbability
 from .edges import EdgeList
-from .fixed import Complete, Grid, Hypercube, Ring, Star, Torus
+from .fixed import (
+    Complete,
+    Grid,
+    Hypercube,
+    Ring,
+    Star,
+    Torus,
+)
 from .mixing import MIXING, completed
 from .spectral import second_modulus
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from ...later import np
+import numpy as np
 
 if TYPE_CHECKING:
     import networkx as nx

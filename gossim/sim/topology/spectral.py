@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from ...errors import RunError
-from ...later import np
 from .mixing import symmetric
 
 if TYPE_CHECKING:
