@@ -20,12 +20,12 @@ from rich.console import Console
 from scipy import stats
 
 import gossim
-from gossim.paired import interval
+from gossim.analysis.comparison import interval
+from gossim.analysis.summary import TIME_TO_TARGET, per_seed
+from gossim.cli.progress import LiveProgress, SweepBar
+from gossim.cli.tables import comparison, show
 from gossim.plots import save
-from gossim.plots.speedup import speedups
-from gossim.progress import LiveProgress, SweepBar
-from gossim.report import comparison, show
-from gossim.summary import TIME_TO_TARGET, per_seed
+from gossim.plots.sweep_speedup import speedups
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "experiments.md"

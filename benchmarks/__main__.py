@@ -23,15 +23,15 @@ from benchmarks.clock import MANY, RATE, arm_of, bare_timeouts, clock_alone, pla
 from benchmarks.convolutions import compared, two_threads_over_one
 from benchmarks.memory import ten_times_as_long
 from benchmarks.startup import startup
-from gossim.arm import Arm
 from gossim.execute.batched import Batched
-from gossim.numeric import Executed
-from gossim.observed import Observations
+from gossim.execute.planes import Executed
+from gossim.execute.recorder import Recorder
 from gossim.problems.build import build
 from gossim.problems.problem import Problem
-from gossim.record import Recorder
+from gossim.scenario.arm import Arm
+from gossim.scenario.derived import window_size
 from gossim.sim.world import World
-from gossim.sizes import window_size
+from gossim.tables.probe_rows import Observations
 
 REPETITIONS = 5
 

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from benchmarks.clock import RATE
-from gossim.arm import Arm
+from gossim.scenario.arm import Arm
 
 
 def along_rows(problem: Any, arm: Arm) -> int:

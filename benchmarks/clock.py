@@ -13,12 +13,12 @@ from typing import Any
 
 import simpy
 
-from gossim.arm import Arm
-from gossim.numeric import Nothing, collector_resting
-from gossim.observed import Observations
-from gossim.scenario import Scenario
+from gossim.execute.planes import Nothing, collector_resting
+from gossim.scenario.arm import Arm
+from gossim.scenario.derived import window_size
+from gossim.scenario.scenario import Scenario
 from gossim.sim.world import World
-from gossim.sizes import window_size
+from gossim.tables.probe_rows import Observations
 
 RATE = 0.1
 

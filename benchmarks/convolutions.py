@@ -19,7 +19,7 @@ from torch import nn
 from torch.nn.functional import cross_entropy
 
 from benchmarks.clock import RATE
-from gossim.arm import Arm
+from gossim.scenario.arm import Arm
 
 
 def single_models(problem: Any, arm: Arm) -> int:

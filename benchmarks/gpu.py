@@ -21,11 +21,11 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.__main__ import CNN, DIGITS, REPETITIONS, simulate
 from benchmarks.clock import RATE, arm_of
-from gossim.arm import Arm
 from gossim.errors import InputError
 from gossim.execute.runtime import repeatable
 from gossim.problems.build import build, device_named
 from gossim.problems.problem import Problem
+from gossim.scenario.arm import Arm
 
 WORK: list[tuple[str, dict[str, Any], int, int]] = [
     ("logistic", {"model": {"name": "logistic"}, **DIGITS}, 10_000, 50),

@@ -22,8 +22,8 @@ BASE = "import yaml, pydantic"
 COMMANDS = {
     BASE: ["-c", BASE],
     "a pydantic model with one field": ["-c", "from pydantic import BaseModel\nclass Model(BaseModel):\n    a: int"],
-    "gossim --help": ["-m", "gossim.cli", "--help"],
-    "gossim validate scenarios/straggler.yaml": ["-m", "gossim.cli", "validate", str(SCENARIO)],
+    "gossim --help": ["-m", "gossim", "--help"],
+    "gossim validate scenarios/straggler.yaml": ["-m", "gossim", "validate", str(SCENARIO)],
 }
 
 

@@ -15,21 +15,26 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from .algorithms import Algorithm
-    from .grid import Sweep
     from .results import Results
-    from .scenario import Scenario, load
-    from .sweeping import SweepResults
+    from .runner.sweep import SweepResults
+    from .scenario.scenario import Scenario, load
+    from .scenario.sweep import Sweep
 
 __all__ = ["Algorithm", "InputError", "Results", "RunError", "Scenario", "ScenarioError", "load", "run", "sweep"]
 __version__ = "0.1.0"
 
-_ELSEWHERE = {"Algorithm": "algorithms", "Results": "results", "Scenario": "scenario", "load": "scenario"}
+_ELSEWHERE = {
+    "Algorithm": "algorithms",
+    "Results": "results",
+    "Scenario": "scenario.scenario",
+    "load": "scenario.scenario",
+}
 """The module that each of these is in. pandas, torch and pydantic are slow to import: only what is used is paid for."""
 
 
 def run(scenario: Scenario | str | Path, out: str | Path | None = None, **options: Any) -> Results:
-    """Run a scenario, or the scenario in that file; `gossim.experiment.run` says what the options are."""
-    from . import experiment
+    """Run a scenario, or the scenario in that file; `gossim.runner.experiment.run` says what the options are."""
+    from .runner import experiment
 
     return experiment.run(scenario, out, **options)
 
@@ -37,8 +42,8 @@ def run(scenario: Scenario | str | Path, out: str | Path | None = None, **option
 def sweep(
     scenario: Sweep | Scenario | str | Path, over: dict[str, list[Any]] | None = None, **options: Any
 ) -> SweepResults:
-    """Run a scenario at every point of its `sweep:`, or of `over`; `gossim.sweeping.sweep` has the options."""
-    from . import sweeping
+    """Run a scenario at every point of its `sweep:`, or of `over`; `gossim.runner.sweep.sweep` has the options."""
+    from .runner import sweep as sweeping
 
     return sweeping.sweep(scenario, over, **options)
 

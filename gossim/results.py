@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from .run_directory import RunDirectory
-from .scenario import Scenario
+from .scenario.scenario import Scenario
+from .tables.run_directory import RunDirectory
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from .gradient_weights import GradientWeights
-    from .pair import Pair
+    from .analysis.gradient_weights import GradientWeights
+    from .analysis.side_by_side import Pair
 
 
 __all__ = ["Results", "RunDirectory"]
@@ -26,7 +26,7 @@ class Results:
     """What a run recorded: its `scenario`, its `manifest`, and its tables as pandas DataFrames.
 
     `probes`, `workers`, `timeline`, `exchanges`, `activities`, `gaps` and `layers` are those of the run directory;
-    `gossim.columns` has the type, the unit and the meaning of each column. What was not asked for is empty.
+    `gossim.tables.columns` has the type, the unit and the meaning of each column. What was not asked for is empty.
     """
 
     scenario: Scenario
@@ -44,7 +44,7 @@ class Results:
 
         The time to the target is given only where every seed reached it.
         """
-        from .summary import summarise
+        from .analysis.summary import summarise
 
         return summarise(self)
 
@@ -52,7 +52,7 @@ class Results:
         """With which weight each gradient of that arm, with the first or another seed, enters the final model. Its
         clock is run again for it. Raises InputError where gradients have no weights, the run did not come to its end,
         it is not repeated, or code is needed that may not be imported."""
-        from .gradient_weights import of_run
+        from .analysis.gradient_weights import of_run
 
         return of_run(self, arm, self.scenario.seed if seed is None else seed)
 
@@ -61,13 +61,13 @@ class Results:
 
         For the time to the target, the ratio: how many times sooner the first arm arrives.
         """
-        from .paired import compare
+        from .analysis.comparison import compare
 
         return compare(self)
 
     def sentences(self) -> list[str]:
         """What `compare` says, in words: a sentence a pair, or, of many arms, each against the first."""
-        from .sentences import sentences
+        from .analysis.sentences import sentences
 
         return sentences(self)
 
@@ -79,7 +79,7 @@ class Results:
 
     def beside(self, other: Results, names: tuple[str, str]) -> Pair:
         """This run and another one, which have such names: `plot()` and `summary()` of the arms of both."""
-        from .pair import Pair
+        from .analysis.side_by_side import Pair
 
         return Pair((self, other), names)
 

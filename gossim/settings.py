@@ -7,8 +7,16 @@ from typing import Annotated, Self
 
 from pydantic import BeforeValidator, model_validator
 
-from . import trust
-from .fields import (
+from .cluster.compute_time import ComputeSettings, Pace
+from .cluster.device_trace import Trace
+from .cluster.faults import AnyFault
+from .cluster.network import NetworkSettings
+from .cluster.selection import Chosen
+from .cluster.topology import AnyTopology, Complete
+from .files import trust
+from .optimizers import AnyOptimizer
+from .problems import ProblemSettings
+from .schema.fields import (
     AS_TUPLE,
     Count,
     Frozen,
@@ -17,15 +25,7 @@ from .fields import (
     Probability,
     named,
 )
-from .optimizers import AnyOptimizer
-from .problems import ProblemSettings
-from .sim.chosen import Chosen
-from .sim.compute import ComputeSettings, Pace
-from .sim.faults import AnyFault
-from .sim.network_settings import NetworkSettings
-from .sim.topology import AnyTopology, Complete
-from .sim.trace import Trace
-from .validation import MISSING, broken, broken_at
+from .schema.violations import MISSING, broken, broken_at
 
 
 class Until(Frozen):

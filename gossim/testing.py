@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 
 from .algorithms import Algorithm
-from .arm import Arm
-from .scenario import Scenario
+from .scenario.arm import Arm
+from .scenario.derived import message_bytes, steps_limit
+from .scenario.scenario import Scenario
 from .sim.world import World
-from .sizes import message_bytes, steps_limit
 
 TIMES = (0.1, {"distribution": "expon", "scale": 0.1}, {"distribution": "lognorm", "s": 1.0, "scale": 0.07})
 LATENCIES = (0.0, 0.02, 0.1, {"distribution": "gamma", "a": 2.0, "scale": 0.02})

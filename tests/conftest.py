@@ -11,10 +11,10 @@ import torch
 from hypothesis import settings
 
 from gossim.algorithms import ALGORITHMS as REGISTRY
-from gossim.algorithms.kinds import InRounds, WithCollective
+from gossim.algorithms._families import InRounds, WithCollective
 from gossim.algorithms.ssp import SSP
-from gossim.arm import Arm
-from gossim.scenario import Scenario
+from gossim.scenario.arm import Arm
+from gossim.scenario.scenario import Scenario
 from gossim.sim.world import World
 from gossim.testing import trajectory as trajectory
 

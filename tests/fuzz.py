@@ -171,7 +171,7 @@ def _faults(random: np.random.Generator, workers: int) -> Iterator[dict[str, Any
 
 
 def _topology(random: np.random.Generator, workers: int) -> dict[str, Any]:
-    from gossim.sim.topology import TOPOLOGIES
+    from gossim.cluster.topology import TOPOLOGIES
 
     name = pick(random, [name for name, cls in TOPOLOGIES.items() if "file" not in cls.model_fields])
     more = {
@@ -194,7 +194,7 @@ ODD: tuple[Any, ...] = (
 
 def mutated(random: np.random.Generator) -> bytes:
     """The text of a scenario, one of the project's own or a drawn one, in which something is wrong, or not."""
-    from gossim import yaml12
+    from gossim.files.atomic import yaml12
 
     if random.random() < 0.5:
         data = yaml12.read(pick(random, sorted((HERE.parent / "scenarios").glob("*.yaml"))).read_text())
@@ -269,7 +269,7 @@ def _places(data: Any, way: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
 def check_valid(random: np.random.Generator, folder: Path) -> Outcome:
     """Batched = reference = step by step = the clock alone = the same again; Σα = 1; time goes on."""
     from gossim.errors import ScenarioError
-    from gossim.scenario import Scenario
+    from gossim.scenario.scenario import Scenario
 
     try:
         described = Scenario.parse(drawn(random), "fuzz")
@@ -304,8 +304,8 @@ def _trajectory(arm: Any, executor: Any, seed: int, window: int, stepwise: bool)
     """The error in which the run ended, if any, the facts of its probes, and the probed rows."""
     from gossim.errors import RunError
     from gossim.problems.build import build, device_named
+    from gossim.scenario.derived import message_bytes, steps_limit
     from gossim.sim.world import World
-    from gossim.sizes import message_bytes, steps_limit
 
     problem = build(arm.problem, arm.workers, seed, arm.dtype, device_named("cpu"))
     facts: list[Any] = []
@@ -334,10 +334,10 @@ def _check_ledgers(arm: Any, seed: int, window: int) -> None:
 
 def _check_tables(described: Any) -> str:
     import gossim
-    from gossim.columns import TABLES
+    from gossim.tables.columns import TABLES
 
     def run(**options: Any) -> Any:
-        from gossim.experiment import Experiment
+        from gossim.runner.experiment import Experiment
 
         experiment = Experiment(described, **options)
         try:
@@ -391,8 +391,8 @@ def check_mutated(random: np.random.Generator, folder: Path) -> Outcome:
 
 def _described(path: Path) -> Any:
     """The scenario in that file; of a sweep, that of its first point."""
-    from gossim.grid import Sweep
-    from gossim.scenario import Scenario, read
+    from gossim.scenario.scenario import Scenario, read
+    from gossim.scenario.sweep import Sweep
 
     data = read(path)
     return Sweep.parse(data, "fuzz").scenario if "sweep" in data else Scenario.parse(data, "fuzz")
@@ -420,7 +420,7 @@ def _ends_well(described: Any) -> str:
 
 def command(*arguments: str) -> tuple[int, str]:
     """Exit status of `gossim` in this process, and what it printed. An exception that gets out is the fault."""
-    from gossim import cli
+    from gossim.cli.main import main as cli
 
     printed = io.StringIO()
     before = sys.argv, signal.getsignal(signal.SIGTERM), list(sys.path)

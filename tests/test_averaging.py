@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from several import Several, advance, scattered
 
 from gossim import theory
+from gossim.cluster.topology.spectral import second_modulus
 from gossim.execute.reference import Reference
-from gossim.sim.topology.spectral import second_modulus
 from gossim.sim.world import World
 
 MANY = settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))

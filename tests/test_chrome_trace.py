@@ -13,9 +13,9 @@ from conftest import ALGORITHMS, scenario
 from test_cli import gossim_command
 
 import gossim
-from gossim.chrome_trace import write
-from gossim.columns import LATER
+from gossim.analysis.chrome_trace import write
 from gossim.errors import InputError
+from gossim.tables.columns import LATER
 
 
 def run_of(**sections: Any) -> gossim.Results:
@@ -137,7 +137,7 @@ def test_counters_are_what_was_measured(events: list[dict[str, Any]], results: g
 
 
 def test_where_the_record_ends_no_arrow_is_left_in_the_air(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr("gossim.experiment.TIMELINE_INTERVALS", 60)
+    monkeypatch.setattr("gossim.runner.experiment.TIMELINE_INTERVALS", 60)
     cut = run_of(algorithm=ALGORITHMS["gosgd_push"])
     assert len(cut.timeline) == 60
     write(cut, tmp_path / "trace.json")

@@ -19,7 +19,7 @@ from conftest import BASE
 import gossim
 
 ROOT = Path(__file__).parent.parent
-GOSSIM = [sys.executable, "-m", "gossim.cli"]
+GOSSIM = [sys.executable, "-m", "gossim"]
 ENVIRONMENT = {**os.environ, "COLUMNS": "80", "NO_COLOR": "1"}
 
 

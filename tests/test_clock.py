@@ -12,9 +12,9 @@ from gossim.algorithms import Algorithm
 from gossim.errors import RunError
 from gossim.program import Probe
 from gossim.sim.clock import Clock
-from gossim.sim.facts import Facts
+from gossim.sim.probe_facts import Facts
 from gossim.sim.world import World
-from gossim.ticks import ticks
+from gossim.units import ticks
 
 STEADY = {"time_s": 0.1}
 

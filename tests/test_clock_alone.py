@@ -29,15 +29,15 @@ from hypothesis import strategies as st
 from test_cli import gossim_command
 
 import gossim
-from gossim.arm import Arm
 from gossim.errors import RunError, ScenarioError
-from gossim.observed import activities, exchanges
 from gossim.problems import MODELS, ProblemSettings
 from gossim.problems.build import build
 from gossim.problems.data import DATA, loaded
 from gossim.program import Probe
+from gossim.scenario.arm import Arm
+from gossim.scenario.derived import message_bytes, steps_limit
 from gossim.sim.world import World
-from gossim.sizes import message_bytes, steps_limit
+from gossim.tables.probe_rows import activities, exchanges
 
 NETWORK = {"latency_s": 0.01, "bandwidth_bytes_per_s": 1e5, "message_bytes": 40}
 
@@ -101,7 +101,7 @@ def test_no_torch_is_imported(tmp_path: Path) -> None:
         yaml.safe_dump({**BASE, "problem": {"model": {"name": "mlp", "hidden": [9]}, "data": DIGITS, "batch_size": 4}})
     )
     code = (
-        "import sys; from gossim.cli import main\n"
+        "import sys; from gossim.cli.main import main\n"
         f"sys.argv = ['gossim', 'run', {str(path)!r}, '--no-gradients', '--out', {str(tmp_path / 'out')!r}]\n"
         "try: main()\n"
         "except SystemExit as end: sys.exit('torch' in sys.modules or end.code)\n"

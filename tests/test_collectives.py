@@ -11,10 +11,10 @@ from conftest import CPU, only_arm, trajectory, world_of
 from pydantic import TypeAdapter
 
 from gossim import theory
+from gossim.cluster.collectives import COLLECTIVES, AnyCollective, Cost, Link
 from gossim.errors import ScenarioError
 from gossim.execute.reference import Reference
 from gossim.problems.build import build
-from gossim.sim.collectives import COLLECTIVES, AnyCollective, Cost, Link
 
 LINK = Link(0.01, 1e-6, 2e-7)
 SPECS: dict[str, Any] = {name: name for name in COLLECTIVES} | {

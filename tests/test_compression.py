@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from several import Several
 
-from gossim.compression import COMPRESSIONS, RandomKFunction, SignFunction, TopKFunction
+from gossim.algorithms._compression import COMPRESSIONS, RandomKFunction, SignFunction, TopKFunction
 from gossim.execute.batched import Batched
 from gossim.execute.functions import apply
 from gossim.execute.reference import Reference

@@ -11,10 +11,10 @@ from conftest import BASE, DIGITS, scenario
 from matplotlib.figure import Figure
 
 import gossim
-from gossim.frames import table
 from gossim.plots.style import arm_colours, log_scale, number
 from gossim.results import Results
-from gossim.scenario import Scenario
+from gossim.scenario.scenario import Scenario
+from gossim.tables.frames import table
 
 LEARNING: dict[str, Any] = {
     **BASE,

@@ -19,19 +19,19 @@ from test_cli import ROOT
 import gossim
 from gossim import theory
 from gossim.algorithms import ALGORITHMS
-from gossim.compression import COMPRESSIONS
+from gossim.algorithms._compression import COMPRESSIONS
+from gossim.cluster.collectives import COLLECTIVES
+from gossim.cluster.durations import LAWS
+from gossim.cluster.faults import FAULTS
+from gossim.cluster.message_loss import LOSSES
+from gossim.cluster.stragglers import STRAGGLERS
+from gossim.cluster.topology import TOPOLOGIES
+from gossim.cluster.topology.mixing import MIXING
 from gossim.optimizers import OPTIMIZERS, SCHEDULES
-from gossim.parameters import parameters
 from gossim.problems import DATA, MODELS
 from gossim.problems.partition import PARTITIONS
-from gossim.sim.collectives import COLLECTIVES
-from gossim.sim.delays import LAWS
-from gossim.sim.faults import FAULTS
-from gossim.sim.loss import LOSSES
-from gossim.sim.sharing import SHARING
-from gossim.sim.stragglers import STRAGGLERS
-from gossim.sim.topology import TOPOLOGIES
-from gossim.sim.topology.mixing import MIXING
+from gossim.schema.describe import parameters
+from gossim.sim.link_sharing import SHARING
 
 REGISTRIES: dict[str, list[dict[str, Any]]] = {
     "algorithms.html": [ALGORITHMS, COMPRESSIONS],

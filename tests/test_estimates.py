@@ -13,13 +13,13 @@ import scipy.stats
 from conftest import CPU, only_arm, scenario, world_of
 
 import gossim
+from gossim.cluster.durations import LAWS, SIMPLE_QUANTILES, SIMPLE_SHAPES, Distribution
+from gossim.cluster.topology import TOPOLOGIES
 from gossim.errors import InputError
 from gossim.estimates import limits
 from gossim.estimates.limits import cost, machine_bytes, refuse_the_impossible
 from gossim.estimates.paces import Paces, mean_s
 from gossim.problems.build import build
-from gossim.sim.delays import LAWS, SIMPLE_QUANTILES, SIMPLE_SHAPES, Distribution
-from gossim.sim.topology import TOPOLOGIES
 
 SOME_TIME: dict[str, Any] = {"until": {"time_s": 30}, "workers": 8, "probe": {"every_s": 1.0}}
 CLUSTERS: dict[str, dict[str, Any]] = {
@@ -151,7 +151,7 @@ def test_above_an_hour_the_estimate_is_told_and_below_none() -> None:
 
 def test_shipped_scenarios_can_be_run_on_24_gib() -> None:
     for file in (Path(__file__).parents[1] / "scenarios").glob("*.yaml"):
-        data = gossim.scenario.read(file)
+        data = gossim.scenario.scenario.read(file)
         described = gossim.Scenario.parse({key: value for key, value in data.items() if key != "sweep"})
         for arm in described.arms.values():
             assert cost(arm, described.repeats).memory.total < 24 * 2**30, file

@@ -13,11 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import gossim
-from gossim.columns import LATER, TABLES
+from gossim.analysis.summary import staleness
 from gossim.errors import InputError
 from gossim.plots import FIGURES
-from gossim.sim.exchanges import Exchange, Link, by_pair, exchange_of, total
-from gossim.summary import staleness
+from gossim.sim.traffic import Exchange, Link, by_pair, exchange_of, total
+from gossim.tables.columns import LATER, TABLES
 
 FORMULAS = {"allreduce", "local_sgd", "diloco", "moshpit", "gossip_pga", "hierarchical"}
 """What their collectives send is counted, but not by whom to whom."""

@@ -12,8 +12,8 @@ import pytest
 from test_cli import ROOT
 
 import gossim
-from gossim.grid import Sweep
-from gossim.scenario import read
+from gossim.scenario.scenario import read
+from gossim.scenario.sweep import Sweep
 
 PAGE = (ROOT / "docs" / "experiments.md").read_text(encoding="utf-8")
 

@@ -17,12 +17,12 @@ from hypothesis import strategies as st
 
 import gossim
 from gossim import theory
+from gossim.cluster.faults import Availability, Churn, Crash, Outage, outages_of
 from gossim.errors import RunError, ScenarioError
 from gossim.execute.batched import Batched
 from gossim.execute.reference import Reference
 from gossim.problems.build import build
-from gossim.sim.exchanges import total
-from gossim.sim.faults import Availability, Churn, Crash, Outage, outages_of
+from gossim.sim.traffic import total
 from gossim.sim.world import World
 
 MANY = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))

@@ -13,14 +13,14 @@ from conftest import ALGORITHMS, BASE, CPU, DIGITS, PROBLEMS, only_arm, scenario
 
 import gossim
 from gossim.errors import ScenarioError
-from gossim.experiment import Experiment
-from gossim.observed import Observations
+from gossim.execute.recorder import Recorder
 from gossim.plots import FIGURES
 from gossim.problems.build import build
-from gossim.record import Recorder
 from gossim.results import Results, RunDirectory
-from gossim.scenario import Scenario
+from gossim.runner.experiment import Experiment
+from gossim.scenario.scenario import Scenario
 from gossim.settings import ProbeSettings
+from gossim.tables.probe_rows import Observations
 
 BOTH = {"every_s": 0.25, "gradient_gap": True, "layers": True}
 GAP = {"every_s": 0.25, "gradient_gap": True}

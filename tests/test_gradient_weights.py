@@ -32,18 +32,18 @@ from conftest import (
 from test_cli import ROOT, gossim_command
 
 import gossim
-from gossim.arm import Arm
-from gossim.columns import DERIVED
-from gossim.commands.weights import weights
+from gossim.analysis.gradient_weights import NoWeights, Tape, gradient_weights, unroll
+from gossim.cli.tables import gradient_weights as gradient_weights_table
+from gossim.cli.weights import weights
 from gossim.errors import InputError
 from gossim.execute.reference import Reference
-from gossim.gradient_weights import NoWeights, Tape, gradient_weights, unroll
 from gossim.plots import draw_weights
 from gossim.problems.build import build
 from gossim.program import Combine, Probe
-from gossim.report import gradient_weights as gradient_weights_table
-from gossim.scenario import Scenario
+from gossim.scenario.arm import Arm
+from gossim.scenario.scenario import Scenario
 from gossim.sim.worker import Worker
+from gossim.tables.columns import DERIVED
 
 LINEAR = sorted(set(ALGORITHMS) - {"choco"})
 LOGISTIC = {"problem": PROBLEMS["logistic"]}

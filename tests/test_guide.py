@@ -13,7 +13,7 @@ from conftest import only_arm
 from test_cli import ENVIRONMENT, ROOT
 
 import gossim
-from gossim import fields
+from gossim.schema import fields
 from gossim.sim.message import Message
 from gossim.sim.world import World
 
@@ -21,7 +21,7 @@ GUIDE = (ROOT / "docs" / "write_your_own_algorithm.md").read_text(encoding="utf-
 BLOCKS = re.findall(r"```(\w+)\n(.*?)```", GUIDE, re.DOTALL)
 # As the commands `gossim` and `pytest` do it, which do not put the current directory on Python's path by themselves.
 COMMANDS = {
-    "gossim": [sys.executable, "-P", "-m", "gossim.cli"],
+    "gossim": [sys.executable, "-P", "-m", "gossim"],
     "pytest": [sys.executable, "-P", "-m", "pytest", "-q", "-p", "no:cacheprovider"],
 }
 

@@ -13,8 +13,8 @@ import pytest
 from conftest import DIGITS, scenario
 
 import gossim
-from gossim.inputs import inputs
-from gossim.scenario import Scenario
+from gossim.runner.input_hashes import inputs
+from gossim.scenario.scenario import Scenario
 
 MODEL = "from torch import nn\nimport layers\ndef net(width=4):\n    return layers.net(width)\n"
 LAYERS = "from torch import nn\ndef net(width): return nn.Sequential(nn.Flatten(), nn.Linear(64, 10))\n"

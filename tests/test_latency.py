@@ -9,7 +9,7 @@ import pytest
 from conftest import BASE, only_arm, scenario, world_of
 
 from gossim.errors import ScenarioError
-from gossim.scenario import Scenario
+from gossim.scenario.scenario import Scenario
 
 
 def network(latency_s: Any) -> dict[str, Any]:

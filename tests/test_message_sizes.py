@@ -14,7 +14,7 @@ from gossim.problems import DATA, MODELS, DataSpec
 from gossim.problems.build import build
 from gossim.problems.data import Dataset, loaded
 from gossim.problems.supervised import initialised
-from gossim.sizes import message_bytes
+from gossim.scenario.derived import message_bytes
 
 MODEL_KEYS: dict[str, dict[str, Any]] = {"mlp": {"hidden": [7, 5]}}
 DATA_KEYS: list[dict[str, Any]] = [

@@ -15,15 +15,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gossim import theory
+from gossim.cluster.bandwidth import UpDown, rates_of
+from gossim.cluster.message_loss import LOSSES, GilbertElliott, Independent
+from gossim.cluster.network import NetworkSettings
 from gossim.errors import ScenarioError
-from gossim.scenario import Scenario
-from gossim.sim.activity import Timeline
-from gossim.sim.bandwidth import UpDown, rates_of
+from gossim.scenario.scenario import Scenario
 from gossim.sim.clock import Clock
-from gossim.sim.loss import LOSSES, GilbertElliott, Independent
+from gossim.sim.link_sharing import SHARING, max_min_rates
 from gossim.sim.network import Network
-from gossim.sim.network_settings import NetworkSettings
-from gossim.sim.sharing import SHARING, max_min_rates
+from gossim.sim.timeline import Timeline
 
 SEEDS = (0, 1, 2)
 

@@ -17,17 +17,17 @@ from test_executors import clusters
 from torch.optim import lr_scheduler
 
 import gossim
-from gossim import yaml12
 from gossim.algorithms.downpour import Downpour
 from gossim.algorithms.ssp import SSP
 from gossim.errors import ScenarioError
 from gossim.execute.batched import Batched
 from gossim.execute.reference import Reference
+from gossim.files.atomic import yaml12
 from gossim.optimizers import AnyOptimizer, Optimizer, OptimizerSettings, optimizer_for
 from gossim.optimizers.schedules import AnySchedule, Schedule
 from gossim.problems.build import build
 from gossim.program import Apply, Combine, NoProgram, Program
-from gossim.scenario import Scenario
+from gossim.scenario.scenario import Scenario
 
 ALONE: dict[str, Any] = {"algorithm": {"name": "sgd"}, "workers": 1}
 RATE = 0.05

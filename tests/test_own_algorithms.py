@@ -12,14 +12,14 @@ from test_cli import gossim_command
 
 import gossim
 from gossim.algorithms import ALGORITHMS
-from gossim.scenario import Scenario, load
+from gossim.scenario.scenario import Scenario, load
 
 MINE = '''
 from typing import ClassVar
 
 from gossim import Algorithm
 from gossim.algorithms.gosgd_push import GoSGDPush
-from gossim.fields import Probability
+from gossim.schema.fields import Probability
 
 
 class Shift(Algorithm):

@@ -17,12 +17,12 @@ from test_cli import gossim_command
 from test_curves import LEARNING, line
 
 import gossim
+from gossim.analysis.side_by_side import told_apart
 from gossim.errors import InputError
-from gossim.pair import told_apart
-from gossim.plots.compared import COMPARED, left_out
+from gossim.plots.comparable import COMPARED, left_out
 from gossim.plots.style import arm_colours, arm_dashes
 from gossim.results import Results, RunDirectory
-from gossim.scenario import Scenario
+from gossim.scenario.scenario import Scenario
 
 PUSH, TOGETHER = LEARNING["arms"]["push"], LEARNING["arms"]["together"]
 FIRST = {**LEARNING, "repeats": 2, "arms": {"push": PUSH, "together": TOGETHER}}

@@ -12,11 +12,11 @@ from scipy import stats
 from test_cli import gossim_command
 
 import gossim
-from gossim.columns import TABLES
-from gossim.frames import table
-from gossim.paired import interval
+from gossim.analysis.comparison import interval
 from gossim.results import Results
-from gossim.scenario import Scenario
+from gossim.scenario.scenario import Scenario
+from gossim.tables.columns import TABLES
+from gossim.tables.frames import table
 
 ARMS = ("gossip", "allreduce", "alone")
 

@@ -7,10 +7,10 @@ import test_cli
 from rich.cells import cell_len
 
 from gossim.algorithms import ALGORITHMS
+from gossim.cluster.topology import TOPOLOGIES
 from gossim.optimizers import SCHEDULES
-from gossim.parameters import parameters
 from gossim.problems import MODELS
-from gossim.sim.topology import TOPOLOGIES
+from gossim.schema.describe import parameters
 
 
 @pytest.mark.parametrize(

@@ -11,11 +11,11 @@ from conftest import ALGORITHMS, BASE, PROBLEMS, scenario
 from test_cli import gossim_command
 
 import gossim
-from gossim.columns import TABLES
 from gossim.errors import RunError
 from gossim.execute.batched import Batched
-from gossim.experiment import Experiment
 from gossim.profiling import SHARES, Stopwatch
+from gossim.runner.experiment import Experiment
+from gossim.tables.columns import TABLES
 
 WITHOUT_GRADIENTS = {"preparing", "events", "probes", "writing", "rest"}
 LEARNING = {*WITHOUT_GRADIENTS, "gradients", "combining"}

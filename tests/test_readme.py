@@ -13,13 +13,13 @@ from conftest import only_arm, trajectory, world_of
 from test_cli import ROOT, gossim_command
 
 import gossim
-from gossim import yaml12
-from gossim.columns import TABLES
 from gossim.execute.reference import Reference
-from gossim.grid import Sweep
+from gossim.files.atomic import yaml12
 from gossim.plots import FIGURES
 from gossim.problems.data import CIFAR10
-from gossim.scenario import Scenario, load, read
+from gossim.scenario.scenario import Scenario, load, read
+from gossim.scenario.sweep import Sweep
+from gossim.tables.columns import TABLES
 
 CIFAR10_ARCHIVE = Path(pooch.os_cache("gossim")) / "cifar-10-binary.tar.gz"
 README = (ROOT / "README.md").read_text(encoding="utf-8")

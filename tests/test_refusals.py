@@ -14,11 +14,11 @@ import yaml
 from conftest import BASE, only_arm, scenario, world_of
 
 import gossim
-from gossim import yaml12
 from gossim.errors import InputError, ScenarioError
+from gossim.files.atomic import yaml12
 from gossim.plots.timeline import timeline
-from gossim.scenario import read
-from gossim.validation import short
+from gossim.scenario.scenario import read
+from gossim.schema.violations import short
 
 NO_LIMIT = {"bandwidth_bytes_per_s": None}
 
@@ -96,7 +96,7 @@ def test_names_are_printed_in_any_locale(tmp_path: Path) -> None:
     file = tmp_path / os.fsdecode(b"s\xff.yaml")
     file.write_text(scenario(arms={"é-σ": BASE["arms"]["arm"]}).to_yaml(), encoding="utf-8")
     ascii_only = {"LC_ALL": "C", "PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
-    command = [sys.executable, "-m", "gossim.cli", "validate", file]
+    command = [sys.executable, "-m", "gossim", "validate", file]
     done = subprocess.run(command, env={**os.environ, **ascii_only}, capture_output=True, check=False, cwd=ROOT)
     assert (done.returncode, done.stderr) == (0, b"")
     assert rb"\xe9-\u03c3" in done.stdout

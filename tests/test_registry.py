@@ -11,12 +11,12 @@ import conftest
 import pytest
 
 from gossim.algorithms import ALGORITHMS
-from gossim.catalogue import catalogue
-from gossim.commands.list_ import Topic
+from gossim.cli.catalogue import catalogue
+from gossim.cli.list_ import Topic
+from gossim.cluster.collectives import COLLECTIVES
+from gossim.cluster.topology import TOPOLOGIES
 from gossim.optimizers import OPTIMIZERS, SCHEDULES
 from gossim.problems import DATA, MODELS
-from gossim.sim.collectives import COLLECTIVES
-from gossim.sim.topology import TOPOLOGIES
 
 PACKAGE = Path(__file__).parent.parent / "gossim"
 MODULES = sorted(PACKAGE.rglob("*.py"))
@@ -77,7 +77,7 @@ def test_the_planes_keep_apart(module: Path) -> None:
         assert "simpy" not in imports(module), "simpy belongs to the timing plane"
 
 
-@pytest.mark.parametrize("module", ["gossim", "gossim.cli", "gossim.scenario", "gossim.sim.world"])
+@pytest.mark.parametrize("module", ["gossim", "gossim.cli.main", "gossim.scenario.scenario", "gossim.sim.world"])
 def test_torch_is_imported_only_when_needed(module: str) -> None:
     code = f"import sys, {module}; sys.exit('torch' in sys.modules or 'pandas' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -20,16 +20,16 @@ import torch
 from conftest import BASE, DIGITS, scenario
 
 import gossim
-from gossim.columns import TABLES
+from gossim.cli.tables import comparison
 from gossim.errors import InputError, RunError
-from gossim.experiment import Experiment
-from gossim.files import whole
-from gossim.numeric import Gradients
-from gossim.observed import Observations
+from gossim.execute.planes import Gradients
+from gossim.files.atomic import whole
 from gossim.plots import FIGURES
-from gossim.report import comparison
 from gossim.results import Results, RunDirectory
-from gossim.scenario import Scenario
+from gossim.runner.experiment import Experiment
+from gossim.scenario.scenario import Scenario
+from gossim.tables.columns import TABLES
+from gossim.tables.probe_rows import Observations
 
 SMALL: dict[str, Any] = {
     **BASE,

@@ -25,13 +25,13 @@ from test_cli import ENVIRONMENT, GOSSIM
 from test_trust import command
 
 import gossim
-from gossim import manifest as manifests
-from gossim.columns import TABLES
 from gossim.errors import InputError, RunError
-from gossim.experiment import Experiment
 from gossim.results import Results, RunDirectory
-from gossim.scenario import Scenario
-from gossim.sweep_directory import SweepDirectory
+from gossim.runner.experiment import Experiment
+from gossim.runner.sweep_directory import SweepDirectory
+from gossim.scenario.scenario import Scenario
+from gossim.tables import manifest as manifests
+from gossim.tables.columns import TABLES
 
 ARMS = {name: {"algorithm": {"name": name}} for name in ("allreduce", "dpsgd")}
 
@@ -164,7 +164,7 @@ def test_killed_between_any_two_renames_it_is_of_one_moment_or_refused(
         new = Experiment(asked(seed=8, arms=one))
         with monkeypatch.context() as patch:
             patch.setattr(Path, "replace", replace)
-            patch.setattr("gossim.run_directory.LOOKS", 1)
+            patch.setattr("gossim.tables.run_directory.LOOKS", 1)
             try:
                 new.run(RunDirectory(out))
             except Killed:
@@ -343,7 +343,7 @@ def full(*_: Any, **__: Any) -> Any:
     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
-@pytest.mark.parametrize("where", ["gossim.run_directory.RunDirectory.write_figures", "gossim.plots.save"])
+@pytest.mark.parametrize("where", ["gossim.tables.run_directory.RunDirectory.write_figures", "gossim.plots.save"])
 def test_the_disk_fills_while_figures_are_drawn(where: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "s.yaml").write_text(asked().to_yaml())
     monkeypatch.setattr(where, full)
@@ -380,7 +380,7 @@ def test_the_disk_fills_while_tables_are_written(tmp_path: Path, monkeypatch: py
 
 
 def test_a_directory_that_cannot_be_begun_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gossim.run_directory.write_text", full)
+    monkeypatch.setattr("gossim.tables.run_directory.write_text", full)
     with pytest.raises(InputError, match="out: cannot be used: No space left on device"):
         gossim.run(asked(), out=tmp_path / "out")
 

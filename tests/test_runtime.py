@@ -10,8 +10,8 @@ from conftest import only_arm, scenario
 
 from gossim.errors import InputError, ScenarioError
 from gossim.execute.runtime import repeatable
-from gossim.experiment import Experiment
-from gossim.sizes import parameter_bytes
+from gossim.runner.experiment import Experiment
+from gossim.scenario.derived import parameter_bytes
 
 
 def switches() -> tuple[Any, ...]:

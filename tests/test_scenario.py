@@ -12,11 +12,11 @@ from conftest import BASE, scenario
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gossim import yaml12
 from gossim.algorithms import ALGORITHMS
+from gossim.cluster.durations import Distribution, continuous_distributions
 from gossim.errors import ScenarioError
-from gossim.scenario import Scenario, load, read
-from gossim.sim.delays import Distribution, continuous_distributions
+from gossim.files.atomic import yaml12
+from gossim.scenario.scenario import Scenario, load, read
 
 SCENARIOS = Path(__file__).parent.parent / "scenarios"
 SHIPPED = sorted(path for path in SCENARIOS.glob("*.yaml") if "sweep" not in read(path))

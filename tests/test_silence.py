@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 from conftest import BASE, scenario
 
-from gossim import yaml12
-from gossim.commands.shared import set_values
+from gossim.cli.options import set_values
 from gossim.errors import InputError, ScenarioError
-from gossim.grid import Sweep
-from gossim.scenario import Scenario
+from gossim.files.atomic import yaml12
+from gossim.scenario.scenario import Scenario
+from gossim.scenario.sweep import Sweep
 
 SGD = {"algorithm": {"name": "sgd"}}
 ALL_PINNED = {"one": {**SGD, "optimizer": {"learning_rate": 0.1}}, "two": {**SGD, "optimizer": {"learning_rate": 0.2}}}

@@ -15,20 +15,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import gossim
+from gossim.cluster import durations as delays
+from gossim.cluster.durations import LARGE, SIMPLE_SHAPES, Distribution, surely_valid
 from gossim.errors import ScenarioError
-from gossim.sim import delays
-from gossim.sim.delays import LARGE, SIMPLE_SHAPES, Distribution, surely_valid
-from gossim.validation import problems
+from gossim.schema.violations import problems
 
 ROOT = Path(__file__).parents[1]
 
-HEAVY = {"numpy", "torch", "pandas", "scipy", "matplotlib", "networkx", "seaborn", "sklearn", "pyarrow"}
+HEAVY = {"torch", "pandas", "scipy", "matplotlib", "networkx", "seaborn", "sklearn", "pyarrow"}
 
 
 def imported(*arguments: str) -> set[str]:
     """The modules that `gossim` with these arguments has imported when it ends."""
     code = (
-        "import sys; from gossim.cli import main\n"
+        "import sys; from gossim.cli.main import main\n"
         f"sys.argv = ['gossim', *{arguments!r}]\n"
         "try: main()\n"
         "except SystemExit as end: assert not end.code, end.code\n"
@@ -53,26 +53,10 @@ def test_validating_imports_nothing_that_only_computing_needs(name: str) -> None
     assert not imported("validate", f"scenarios/{name}.yaml") & HEAVY
 
 
-def test_numpy_may_come_in_several_threads_at_once() -> None:
-    """Ours, and that of whoever imports it beside us."""
-    code = (
-        "import sys, threading, gossim.scenario; from gossim.rng import Purpose, stream\n"
-        "assert 'numpy' not in sys.modules\n"
-        "drawn, together = [], threading.Barrier(6)\n"
-        "def ours(): together.wait(); drawn.append(stream(0, Purpose.PEERS, 1).random())\n"
-        "def theirs(): together.wait(); import numpy as np; drawn.append(np.ones(1).mean())\n"
-        "threads = [threading.Thread(target=work) for work in [ours, theirs] * 3]\n"
-        "[thread.start() for thread in threads]; [thread.join() for thread in threads]\n"
-        "sys.exit(len(drawn) != 6)"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, cwd=ROOT)
-    assert (done.returncode, done.stderr) == (0, "")
-
-
 def test_what_the_package_offers_is_there() -> None:
     for name in gossim.__all__:
         assert getattr(gossim, name).__name__ == name
-    assert gossim.Scenario is gossim.scenario.Scenario
+    assert gossim.Scenario is gossim.scenario.scenario.Scenario
     with pytest.raises(AttributeError, match="module 'gossim' has no attribute 'lode'"):
         _ = gossim.lode
 

@@ -12,8 +12,8 @@ import scipy.stats
 from conftest import only_arm, world_of
 
 from gossim import theory
-from gossim.sim.compute import ComputeSettings
-from gossim.sim.stragglers import STRAGGLERS, Bursty
+from gossim.cluster.compute_time import ComputeSettings
+from gossim.cluster.stragglers import STRAGGLERS, Bursty
 
 SEEDS = (0, 1, 2)
 

@@ -15,17 +15,17 @@ from torch import nn
 from torch.nn.utils import parametrizations, prune
 
 from gossim.algorithms import Algorithm
-from gossim.arm import Arm
 from gossim.errors import RunError
 from gossim.execute.reference import Reference
 from gossim.execute.waves import Wave, pieces
-from gossim.observed import activities
 from gossim.problems.build import build
 from gossim.problems.dense import Dense
 from gossim.problems.settings import ProblemSettings
 from gossim.program import LocalSteps, Program, RowError, expanded
+from gossim.scenario.arm import Arm
 from gossim.sim.worker import Worker
 from gossim.sim.world import World
+from gossim.tables.probe_rows import activities
 
 PLANNING = ("sgd", "gosgd_push", "gosgd_pull", "local_sgd", "diloco", "moshpit", "easgd")
 """Algorithms in which some steps need not be events of their own."""

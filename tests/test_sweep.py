@@ -21,13 +21,13 @@ from conftest import BASE, DIGITS, scenario
 from test_cli import ENVIRONMENT, GOSSIM, gossim_command
 
 import gossim
-from gossim import yaml12
+from gossim.analysis.summary import per_seed
 from gossim.errors import InputError, ScenarioError
-from gossim.grid import Point, Sweep, changed
+from gossim.files.atomic import yaml12
 from gossim.results import Results
-from gossim.summary import per_seed
-from gossim.sweep_directory import SweepDirectory
-from gossim.sweeping import SweepResults
+from gossim.runner.sweep import SweepResults
+from gossim.runner.sweep_directory import SweepDirectory
+from gossim.scenario.sweep import Point, Sweep, changed
 
 PUSH = "arms.push.algorithm.push_probability"
 

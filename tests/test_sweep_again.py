@@ -20,13 +20,14 @@ from test_inputs import folder, written  # noqa: F401 (a fixture)
 from test_sweep import Watched
 
 import gossim
-from gossim import processes, provenance
 from gossim.errors import InputError, RunError
-from gossim.experiment import Experiment
-from gossim.grid import Sweep
-from gossim.processes import Task
 from gossim.results import RunDirectory
-from gossim.sweep_directory import SweepDirectory
+from gossim.runner import manifest as provenance
+from gossim.runner import process_pool as processes
+from gossim.runner.experiment import Experiment
+from gossim.runner.process_pool import Task
+from gossim.runner.sweep_directory import SweepDirectory
+from gossim.scenario.sweep import Sweep
 
 RATE = "optimizer.learning_rate"
 QUICK: dict[str, Any] = {**BASE, "until": {"time_s": 0.2}}

@@ -16,12 +16,12 @@ from test_figures import COLUMN, check
 from test_sweep import PUSH, SWEPT, swept  # noqa: F401 (a fixture)
 
 import gossim
-from gossim.grid import Sweep
-from gossim.plots.grid import draw_sweep
-from gossim.plots.points import MANY
-from gossim.plots.speedup import speedups
-from gossim.sweep_directory import SweepDirectory
-from gossim.sweeping import SweepResults
+from gossim.plots.sweep import draw_sweep
+from gossim.plots.sweep_panels import MANY
+from gossim.plots.sweep_speedup import speedups
+from gossim.runner.sweep import SweepResults
+from gossim.runner.sweep_directory import SweepDirectory
+from gossim.scenario.sweep import Sweep
 
 
 def results_of(grid: dict[str, list[Any]], tmp_path: Path, measures: Any, **sections: Any) -> SweepResults:

@@ -10,9 +10,9 @@ from conftest import trajectory
 from test_theory_consensus import apart, mean_and_error, noise_arm, over_time
 
 from gossim import theory
+from gossim.cluster.topology.spectral import second_modulus, spectrum
 from gossim.execute.batched import Batched
 from gossim.plots.predicted.graphs import contact
-from gossim.sim.topology.spectral import second_modulus, spectrum
 
 GRAPHS: list[tuple[int, dict[str, Any]]] = [
     (2, {"name": "complete"}),

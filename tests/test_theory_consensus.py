@@ -15,8 +15,8 @@ from conftest import only_arm, trajectory
 from gossim import Algorithm, theory
 from gossim.execute.batched import Batched
 from gossim.execute.reference import Reference
-from gossim.fields import Probability
 from gossim.program import INITIAL_ROW, Combine
+from gossim.schema.fields import Probability
 
 EXPONENTIAL = {"time_s": {"distribution": "expon", "scale": 1.0}}
 FREE = {"latency_s": 0.0, "bandwidth_bytes_per_s": None}

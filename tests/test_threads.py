@@ -14,11 +14,11 @@ import torch
 from conftest import scenario
 
 import gossim
-from gossim.columns import TABLES
-from gossim.numeric import collector_resting
+from gossim.execute.planes import collector_resting
 from gossim.plots.style import style
 from gossim.problems.data import DATA, Dataset, DataSpec, loaded
 from gossim.problems.generators import seeded
+from gossim.tables.columns import TABLES
 
 PROBLEMS: list[dict[str, Any]] = [
     {"model": {"name": "mlp", "hidden": [16], "dropout": 0.3}, "data": {"name": "tiny", "side": 8}, "batch_size": 4},

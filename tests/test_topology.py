@@ -19,15 +19,16 @@ from hypothesis import strategies as st
 from test_cli import gossim_command
 
 import gossim
-from gossim import theory, yaml12
-from gossim.catalogue import catalogue
+from gossim import theory
+from gossim.cli.catalogue import catalogue
+from gossim.cluster.topology import TOPOLOGIES, Complete, Topology
+from gossim.cluster.topology.matchings import SYMMETRIC_MIXING, edge_matchings
+from gossim.cluster.topology.mixing import MIXING, column_stochastic, doubly_stochastic, row_stochastic, symmetric
+from gossim.cluster.topology.spectral import DENSE, second_modulus
 from gossim.errors import RunError, ScenarioError
 from gossim.execute.reference import Reference
-from gossim.scenario import Scenario
-from gossim.sim.topology import TOPOLOGIES, Complete, Topology
-from gossim.sim.topology.matchings import SYMMETRIC_MIXING, edge_matchings
-from gossim.sim.topology.mixing import MIXING, column_stochastic, doubly_stochastic, row_stochastic, symmetric
-from gossim.sim.topology.spectral import DENSE, second_modulus
+from gossim.files.atomic import yaml12
+from gossim.scenario.scenario import Scenario
 
 WORKERS = 16
 TREE = "".join(f"{(worker - 1) // 2},{worker}\n" for worker in range(1, WORKERS))
@@ -209,7 +210,7 @@ def test_arpack_agrees_with_all_eigenvalues(monkeypatch: pytest.MonkeyPatch) -> 
         matrix = made(60, name=name, **TOPOLOGIES[name].example).mixing()
         exact = second_modulus(matrix)
         with monkeypatch.context() as patched:
-            patched.setattr("gossim.sim.topology.spectral.DENSE", 10)
+            patched.setattr("gossim.cluster.topology.spectral.DENSE", 10)
             assert second_modulus(matrix) == pytest.approx(exact, abs=1e-9)
 
 
@@ -504,7 +505,7 @@ def test_networkx_is_imported_only_where_there_is_a_graph(tmp_path: Path) -> Non
         path.write_text(yaml.safe_dump({**BASE, "compute": {"time_s": 0.1}, "topology": topology}))
         for command in (["--help"], ["validate", str(path)]):
             code = (
-                "import sys; from gossim.cli import main\n"
+                "import sys; from gossim.cli.main import main\n"
                 f"sys.argv = ['gossim', *{command}]\n"
                 "try: main()\n"
                 "except SystemExit: pass\n"

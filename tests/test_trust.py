@@ -14,17 +14,17 @@ from test_cli import gossim_command
 from typer.testing import CliRunner
 
 import gossim
-from gossim.cli import app
+from gossim.cli.main import app
 from gossim.errors import InputError
-from gossim.experiment import Experiment
 from gossim.results import Results, RunDirectory
-from gossim.scenario import Scenario
+from gossim.runner.experiment import Experiment
+from gossim.scenario.scenario import Scenario
 
 OWN = '''
 from pathlib import Path
 
 from gossim import Algorithm
-from gossim.fields import Probability
+from gossim.schema.fields import Probability
 
 Path(__file__).with_suffix(".imported").touch()
 

@@ -9,7 +9,7 @@ import pytest
 from conftest import only_arm, scenario, world_of
 
 from gossim.errors import ScenarioError
-from gossim.units import UNITS, named, refusal
+from gossim.files.column_units import UNITS, named, refusal
 
 COLUMNS = ("ms_per_sample", "upload_bits_per_s", "download_bits_per_s")
 

@@ -14,11 +14,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from test_cli import gossim_command
 
-from gossim import yaml12
+from gossim.cluster.selection import share
 from gossim.errors import ScenarioError
-from gossim.grid import Sweep
-from gossim.scenario import Scenario
-from gossim.sim.chosen import share
+from gossim.files.atomic import yaml12
+from gossim.scenario.scenario import Scenario
+from gossim.scenario.sweep import Sweep
 
 PUSH = {"algorithm": {"name": "gosgd_push", "push_probability": 0.5}}
 

@@ -15,7 +15,7 @@ from types import ModuleType
 
 from pydantic import BaseModel
 
-from gossim.parameters import parameters
+from gossim.schema.describe import parameters
 
 PLACE = re.compile(r"^<!-- (each of|each file of|one:) (.+?)(?: as (.+))? -->$", re.MULTILINE)
 

@@ -8,12 +8,9 @@ from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import TYPE_CHECKING
 
-from ..fields import chosen_by
-from . import own
-from .base import Algorithm
-
-HELPERS = ("base", "kinds", "own")
-"""Files of this folder that are no algorithms; nor are those whose names begin with an underscore."""
+from ..schema.fields import chosen_by
+from . import _by_path
+from ._base import Algorithm
 
 
 class _Files(Mapping[str, type[Algorithm]]):
@@ -21,7 +18,7 @@ class _Files(Mapping[str, type[Algorithm]]):
 
     def __init__(self) -> None:
         files = (file.name for file in pkgutil.iter_modules(__path__))
-        self._names = sorted(name for name in files if name not in HELPERS and not name.startswith("_"))
+        self._names = sorted(name for name in files if not name.startswith("_"))
 
     def __getitem__(self, name: str) -> type[Algorithm]:
         if name not in self:
@@ -54,6 +51,6 @@ ALGORITHMS: Mapping[str, type[Algorithm]] = _Files()
 if TYPE_CHECKING:
     AnyAlgorithm = Algorithm
 else:
-    AnyAlgorithm = chosen_by("name", ALGORITHMS, own.read, when=own.is_path)
+    AnyAlgorithm = chosen_by("name", ALGORITHMS, _by_path.read, when=_by_path.is_path)
 
 __all__ = ["ALGORITHMS", "Algorithm", "AnyAlgorithm"]

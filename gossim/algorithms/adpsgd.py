@@ -2,16 +2,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from ..fields import Timeout
-from .base import Algorithm
-from .kinds import may_lose_answers
+from ..schema.fields import Timeout
+from ._base import Algorithm
+from ._families import may_lose_answers
 
 if TYPE_CHECKING:
     from ..settings import Settings
     from ..sim.message import Message
     from ..sim.messaging import Reply, Serve
     from ..sim.worker import Worker
-    from .base import Process
+    from ._base import Process
 
 
 class ADPSGD(Algorithm):

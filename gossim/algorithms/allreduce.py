@@ -2,13 +2,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar, Literal
 
-from ..fields import Index, NonNegative
-from .kinds import WithCollective
+from ..schema.fields import Index, NonNegative
+from ._families import WithCollective
 
 if TYPE_CHECKING:
     from ..settings import Settings
     from ..sim.worker import Worker
-    from .base import Process
+    from ._base import Process
 
 
 class AllReduce(WithCollective):

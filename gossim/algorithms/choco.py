@@ -2,14 +2,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from ..compression import AnyCompression
-from ..fields import Probability
-from .kinds import InRounds
+from ..schema.fields import Probability
+from ._compression import AnyCompression
+from ._families import InRounds
 
 if TYPE_CHECKING:
     from ..settings import Settings
     from ..sim.worker import Worker
-    from .base import Process
+    from ._base import Process
 
 
 class Choco(InRounds):

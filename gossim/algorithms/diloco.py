@@ -2,13 +2,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar, Literal
 
-from ..fields import Count
 from ..optimizers import AnyOptimizer
-from .kinds import WithCollective
+from ..schema.fields import Count
+from ._families import WithCollective
 
 if TYPE_CHECKING:
     from ..sim.worker import Worker
-    from .base import Process
+    from ._base import Process
 
 
 class DiLoCo(WithCollective):

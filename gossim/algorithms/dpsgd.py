@@ -2,11 +2,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from .kinds import InRounds
+from ._families import InRounds
 
 if TYPE_CHECKING:
     from ..sim.worker import Worker
-    from .base import Process
+    from ._base import Process
 
 
 class DPSGD(InRounds):

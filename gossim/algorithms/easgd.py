@@ -2,15 +2,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from ..fields import Count, Probability
-from .kinds import WithServer
+from ..schema.fields import Count, Probability
+from ._families import WithServer
 
 if TYPE_CHECKING:
     from ..sim.message import Message
     from ..sim.messaging import Reply, Serve
     from ..sim.server import Server
     from ..sim.worker import Worker
-    from .base import Process
+    from ._base import Process
 
 
 class EASGD(WithServer):

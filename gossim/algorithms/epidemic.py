@@ -2,13 +2,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from ..fields import Count
-from .base import Algorithm
+from ..schema.fields import Count
+from ._base import Algorithm
 
 if TYPE_CHECKING:
     from ..settings import Settings
     from ..sim.worker import Worker
-    from .base import Process
+    from ._base import Process
 
 
 class Epidemic(Algorithm):

@@ -2,14 +2,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar, Literal
 
-from ..fields import Probability, Timeout
-from .base import Algorithm
-from .kinds import may_lose_answers
+from ..schema.fields import Probability, Timeout
+from ._base import Algorithm
+from ._families import may_lose_answers
 
 if TYPE_CHECKING:
     from ..settings import Settings
     from ..sim.worker import Worker
-    from .base import Process
+    from ._base import Process
 
 
 class GoSGDPull(Algorithm):

@@ -2,12 +2,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar, Literal
 
-from ..fields import Probability
-from .base import Algorithm
+from ..schema.fields import Probability
+from ._base import Algorithm
 
 if TYPE_CHECKING:
     from ..sim.worker import Worker
-    from .base import Process
+    from ._base import Process
 
 
 class GoSGDPush(Algorithm):

@@ -2,12 +2,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from ..fields import Count, Whole, must
-from .kinds import WithCollective
+from ..schema.fields import Count, Whole, must
+from ._families import WithCollective
 
 if TYPE_CHECKING:
     from ..sim.worker import Worker
-    from .base import Process
+    from ._base import Process
 
 
 class Moshpit(WithCollective):

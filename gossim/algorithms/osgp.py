@@ -2,13 +2,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar, Literal
 
-from ..fields import Count
-from .kinds import InRounds
+from ..schema.fields import Count
+from ._families import InRounds
 
 if TYPE_CHECKING:
     from ..settings import Settings
     from ..sim.worker import Worker
-    from .base import Process
+    from ._base import Process
 
 
 class OSGP(InRounds):

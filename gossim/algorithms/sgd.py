@@ -2,11 +2,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar, Literal
 
-from .base import Algorithm
+from ._base import Algorithm
 
 if TYPE_CHECKING:
     from ..sim.worker import Worker
-    from .base import Process
+    from ._base import Process
 
 
 class SGD(Algorithm):

@@ -2,12 +2,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar, Literal
 
-from .kinds import InRounds
+from ._families import InRounds
 
 if TYPE_CHECKING:
     from ..settings import Settings
     from ..sim.worker import Worker
-    from .base import Process
+    from ._base import Process
 
 
 class SGP(InRounds):

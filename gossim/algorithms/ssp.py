@@ -2,8 +2,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from ..fields import Index, Positive
-from .kinds import WithServer
+from ..schema.fields import Index, Positive
+from ._families import WithServer
 
 if TYPE_CHECKING:
     from ..settings import Settings
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from ..sim.messaging import Reply, Serve
     from ..sim.server import Server
     from ..sim.worker import Worker
-    from .base import Process
+    from ._base import Process
 
 
 class SSP(WithServer):

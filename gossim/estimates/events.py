@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
-from ..algorithms.kinds import InRounds, WithCollective, WithServer
-from ..arm import Arm
-from ..sim.faults import Churn
-from ..sim.stragglers import Bursty
-from ..sizes import steps_limit
+from ..algorithms._families import InRounds, WithCollective, WithServer
+from ..cluster.faults import Churn
+from ..cluster.stragglers import Bursty
+from ..scenario.arm import Arm
+from ..scenario.derived import steps_limit
 from .paces import Paces, concerned
 from .rhythm import rhythm
 

@@ -8,14 +8,14 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from ..arm import Arm
 from ..errors import InputError
-from ..scenario import Scenario
+from ..scenario.arm import Arm
+from ..scenario.scenario import Scenario
 from .events import Events, events, said, wall_s
 from .memory import Memory, arithmetic_s, dim_of, gigabytes, memory
 
 if TYPE_CHECKING:
-    from ..grid import Point
+    from ..scenario.sweep import Point
 
 MOST_EVENTS = 1e10
 """Of a run, all arms and seeds together; at ten microseconds each, a day."""

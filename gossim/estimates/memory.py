@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from typing import Any, NamedTuple
 
-from ..algorithms.kinds import InRounds
-from ..arm import Arm
-from ..sizes import window_size
+from ..algorithms._families import InRounds
+from ..scenario.arm import Arm
+from ..scenario.derived import window_size
 from .events import Events
 
 BASE_BYTES, TORCH_BYTES = 15e7, 35e7

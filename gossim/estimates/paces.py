@@ -6,10 +6,10 @@ import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from ..arm import Arm
-from ..sim.chosen import Chosen
-from ..sim.delays import Law
-from ..sim.stragglers import Bursty, Heterogeneous, Persistent, RandomSlowdown
+from ..cluster.durations import Law
+from ..cluster.selection import Chosen
+from ..cluster.stragglers import Bursty, Heterogeneous, Persistent, RandomSlowdown
+from ..scenario.arm import Arm
 
 QUANTILES = 64
 """Of a law, from which its mean is taken."""

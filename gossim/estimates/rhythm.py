@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 from typing import Any, NamedTuple
 
-from ..algorithms.kinds import InRounds, WithCollective, WithServer
-from ..arm import Arm
-from ..sim.bandwidth import UpDown
-from ..sim.collectives import Link, RingEvents
-from ..sim.delays import Law
-from ..sim.latency import LatencyMatrix, Regions, read_matrix
+from ..algorithms._families import InRounds, WithCollective, WithServer
+from ..cluster.bandwidth import UpDown
+from ..cluster.collectives import Link, RingEvents
+from ..cluster.durations import Law
+from ..cluster.latency import LatencyMatrix, Regions, read_matrix
+from ..scenario.arm import Arm
 from .paces import Paces, mean_s
 
 MANY = 10**6

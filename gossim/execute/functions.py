@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from ..compression import RandomKFunction, SignFunction, TopKFunction
+from ..algorithms._compression import RandomKFunction, SignFunction, TopKFunction
 from ..optimizers.adam import AdamStep, SquaredAverage
 from ..problems.keyed import mix, uniforms
 

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import BeforeValidator
 
-from ..fields import chosen_by
 from ..program import Program
+from ..schema.fields import chosen_by
 from .adam import Adam, AdamSettings, AdamWSettings
 from .base import Optimizer, OptimizerSettings
 from .schedules import SCHEDULES, Schedule

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from ..fields import Fraction01, NonNegative, Positive
 from ..program import Program
+from ..schema.fields import Fraction01, NonNegative, Positive
 from .base import Optimizer, OptimizerSettings
 
 if TYPE_CHECKING:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..fields import Frozen, NonNegative
 from ..program import Program
+from ..schema.fields import Frozen, NonNegative
 from .schedules import AnySchedule, Constant
 
 if TYPE_CHECKING:

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import model_validator
 
-from ..fields import Count, Frozen, Lasting, chosen_by, must
-from ..ticks import ticks
-from ..validation import broken, broken_at
+from ..schema.fields import Count, Frozen, Lasting, chosen_by, must
+from ..schema.violations import broken, broken_at
+from ..units import ticks
 
 Factor = Annotated[float, must("in [0, 1]", lambda factor: 0 <= factor <= 1)]
 

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import model_validator
 
-from ..fields import Fraction01
 from ..program import Program
-from ..validation import broken_at
+from ..schema.fields import Fraction01
+from ..schema.violations import broken_at
 from .base import Optimizer, OptimizerSettings
 from .schedules import Constant
 

@@ -8,21 +8,21 @@ from typing import TYPE_CHECKING, Any
 
 import matplotlib as mpl
 
-from .compared import COMPARED, left_out
-from .disagreement import consensus, gradient_gap
+from .alpha import weights
+from .comparable import COMPARED, left_out
+from .consensus import consensus, gradient_gap
 from .fitting import named_in
-from .gradients import weight_map, weight_sums
+from .gradient_weights import weight_map, weight_sums
 from .losses import loss, loss_by_steps
-from .shares import time_shares
 from .style import style
+from .time_shares import time_shares
 from .timeline import timeline
-from .weights import weights
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from ..gradient_weights import GradientWeights
-    from ..pair import Pair
+    from ..analysis.gradient_weights import GradientWeights
+    from ..analysis.side_by_side import Pair
     from ..results import Results
 
 FIGURES: dict[str, Callable[[Results], Figure | None]] = {

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import seaborn as sns
 
-from ..summary import told_count
+from ..analysis.summary import told_count
 from .names import as_label
 from .style import Recorded, arm_colours, arm_dashes, arm_look, points
 

@@ -16,14 +16,14 @@ from matplotlib.figure import Figure
 from matplotlib.font_manager import fontManager
 from matplotlib.ticker import FuncFormatter
 
-from ..pair import Origin, Pair
+from ..analysis.side_by_side import Origin, Pair
 from .names import as_text
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from ..results import Results
-    from ..scenario import Scenario
+    from ..scenario.scenario import Scenario
 
 
 class Compared(Protocol):

@@ -18,9 +18,9 @@ from torch import nn
 from torch.nn.functional import cross_entropy
 
 from ..errors import InputError, told
-from ..execute.threads import one_thread
 from .dropout import Masks
 from .norms import Norms, Statistics
+from .threads import one_thread
 
 Parts = Sequence[torch.Tensor]
 """Parameters, or their gradients, in the shapes that the network has them in; in its order."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 import numpy as np
 
 from ..errors import InputError
-from ..fields import Frozen, chosen_by
+from ..schema.fields import Frozen, chosen_by
 from .partition import IID, AnyPartition
 
 TEST_SHARE = 0.2

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import ConfigDict
 
-from .. import trust
 from ..errors import InputError, told
-from ..fields import (
+from ..files import trust
+from ..schema.fields import (
     Count,
     Counts,
     Fraction01,

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 import numpy as np
 
 from ..errors import InputError
-from ..fields import NAME_ALONE, Count, Frozen, Positive, chosen_by
 from ..rng import Purpose, stream
+from ..schema.fields import NAME_ALONE, Count, Frozen, Positive, chosen_by
 
 
 class Partition(Frozen):

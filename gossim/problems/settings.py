@@ -6,8 +6,8 @@ from typing import Literal
 
 from pydantic import model_validator
 
-from ..fields import Count, Frozen
-from ..validation import MISSING, broken_at
+from ..schema.fields import Count, Frozen
+from ..schema.violations import MISSING, broken_at
 from .data import AnyData, classes_of
 from .models import AnyModel
 

@@ -11,7 +11,6 @@ from torch.func import functional_call, vmap
 from torch.nn.functional import cross_entropy
 
 from ..errors import InputError, told
-from ..execute.threads import one_thread
 from ..rng import Purpose, key
 from .copies import Batch, Copies, Copy, laid_out
 from .dense import Dense
@@ -23,6 +22,7 @@ from .minibatches import Minibatches
 from .models import ModelSpec
 from .norms import Statistics, replace_norms, statistics_batches
 from .problem import Losses, Numbers, Problem
+from .threads import one_thread
 from .views import Samples
 
 EVALUATION_CHUNK = 1000

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import simpy
 
+from ..cluster.collectives import Collective, Cost, Link, RingEvents
 from ..errors import RunError
-from .collectives import Collective, Cost, Link, RingEvents
-from .sharing import NEVER
+from .link_sharing import NEVER
 
 if TYPE_CHECKING:
     from .worker import Worker

@@ -12,7 +12,7 @@ from typing import Any
 
 import simpy
 
-from ..ticks import PER_SECOND, ticks
+from ..units import PER_SECOND, ticks
 
 AFTER_MESSAGES = 1.5
 """Between SimPy's normal priority, that of messages, and `Completion.PRIORITY`."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from .exchanges import Exchange
+from .traffic import Exchange
 
 
 @dataclass(eq=False, slots=True)

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import simpy
 
-from .activity import Activity
 from .message import Message
 from .node import Node
 from .rounds import Rounds
+from .timeline import Activity
 
 if TYPE_CHECKING:
     from .world import World

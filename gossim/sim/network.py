@@ -6,21 +6,21 @@ import math
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
+from ..cluster.bandwidth import Rates, rates_of
+from ..cluster.latency import latency_s
+from ..cluster.message_loss import Independent
+from ..cluster.network import NetworkSettings
 from ..rng import Purpose
-from ..ticks import PER_SECOND
-from .activity import Timeline
-from .ages import Ages
-from .bandwidth import Rates, rates_of
+from ..units import PER_SECOND
 from .clock import Clock
-from .exchanges import Exchange, Link, exchange_of
-from .latency import latency_s
-from .loss import Independent
+from .link_sharing import NEVER, SHARING, Transfer
 from .message import Message
-from .network_settings import NetworkSettings
-from .sharing import NEVER, SHARING, Transfer
+from .staleness import Ages
+from .timeline import Timeline
+from .traffic import Exchange, Link, exchange_of
 
 if TYPE_CHECKING:
-    from .trace import Device
+    from ..cluster.device_trace import Device
 
 
 class Network:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import simpy
 
-from ..ticks import ticks
+from ..units import ticks
 from .clock import Clock
 
 

@@ -10,15 +10,15 @@ import simpy
 from ..errors import RunError
 from ..optimizers import Optimizer, OptimizerSettings, optimizer_for
 from ..rng import PeerRandom
-from ..ticks import ticks
-from .activity import Activity
+from ..units import ticks
 from .clock import Completion
+from .planned_steps import OneStep, Stretch
 from .recovery import Recovering
-from .stretch import OneStep, Stretch
+from .timeline import Activity
 
 if TYPE_CHECKING:
+    from ..cluster.collectives import Collective
     from .allreduce import AllReduceMean
-    from .collectives import Collective
     from .server import Server
     from .world import World
 

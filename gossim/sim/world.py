@@ -8,26 +8,26 @@ from typing import TYPE_CHECKING, Any
 
 import simpy
 
+from ..cluster.collectives import Collective
+from ..cluster.faults import Outage, outages_of
+from ..cluster.network import NetworkSettings
 from ..errors import RunError
 from ..program import INITIAL_ROW, NoProgram, Op, Program
-from ..ticks import ticks
-from .activity import Timeline
+from ..units import ticks
 from .allreduce import AllReduceMean
 from .clock import Clock
-from .collectives import Collective
-from .exchanges import total
-from .facts import Facts, by_worker
-from .faults import Outage, outages_of
 from .network import Network
-from .network_settings import NetworkSettings
+from .probe_facts import Facts, by_worker
 from .server import Server
-from .steps import Steps
+from .step_count import Steps
 from .ties import Lottery, Ties, Turns
+from .timeline import Timeline
+from .traffic import total
 from .watches import Watches
 from .worker import Worker
 
 if TYPE_CHECKING:
-    from ..arm import Arm
+    from ..scenario.arm import Arm
 
 
 class World:
@@ -36,7 +36,7 @@ class World:
     `message_bytes` is the size of one parameter vector; `gradient_steps` ends the run at the first instant at which
     the workers have taken that many together; `one` is the unit of weight, which a test may set to `Fraction(1)`.
     Where nothing `learns`, the program holds probes only. With `stepwise` every step is an event of its own, and in the
-    program when it happens; otherwise steps between exchanges may be planned together (`gossim.sim.stretch`).
+    program when it happens; otherwise steps between exchanges may be planned together (`gossim.sim.planned_steps`).
     """
 
     def __init__(

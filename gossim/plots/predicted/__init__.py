@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from ...algorithms.own import Unimported
+from ...algorithms._by_path import Unimported
+from ...cluster.durations import Distribution
 from ...errors import InputError
 from ...optimizers.schedules import Constant
 from ...optimizers.sgd import SGDSettings
 from ...problems.models import Noise
-from ...sim.delays import Distribution
 from .formulas import FORMULAS
 from .times import mean_s
 
 if TYPE_CHECKING:
-    from ...arm import Arm
+    from ...scenario.arm import Arm
     from ..style import Recorded
 
 POINTS = 200

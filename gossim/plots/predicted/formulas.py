@@ -15,7 +15,7 @@ from . import pairs, periodic, push, rounds
 
 if TYPE_CHECKING:
     from ...algorithms import Algorithm
-    from ...arm import Arm
+    from ...scenario.arm import Arm
 
 
 class Formula(NamedTuple):

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from ...arm import Arm
-    from ...sim.topology import Topology
+    from ...cluster.topology import Topology
+    from ...scenario.arm import Arm
 
 
 def over_seeds(

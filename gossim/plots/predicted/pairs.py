@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ... import theory
-from ...sim.topology import Complete
+from ...cluster.topology import Complete
 from .graphs import contact, over_seeds
 from .times import assumed_without_waiting, expected_steps
 
 if TYPE_CHECKING:
-    from ...arm import Arm
+    from ...scenario.arm import Arm
 
 LARGEST = 32
 """Workers on another graph than the complete one: the moments of all pairs have M⁴ coefficients."""

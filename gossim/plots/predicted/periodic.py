@@ -13,11 +13,11 @@ import numpy as np
 
 from ... import theory
 from ...algorithms.local_sgd import LocalSGD
-from ...sim.delays import Distribution, continuous_distributions
+from ...cluster.durations import Distribution, continuous_distributions
 from .times import link, mean_s, unlike_links
 
 if TYPE_CHECKING:
-    from ...arm import Arm
+    from ...scenario.arm import Arm
 
 
 def unfit(arm: Arm) -> str | None:
@@ -30,7 +30,7 @@ def unfit(arm: Arm) -> str | None:
 
 
 def squared(arm: Arm, time_s: np.ndarray, seeds: Sequence[int]) -> np.ndarray:
-    from ...sizes import message_bytes
+    from ...scenario.derived import message_bytes
 
     assert isinstance(arm.algorithm, LocalSGD)
     own, period = arm.compute.time_s, arm.algorithm.period

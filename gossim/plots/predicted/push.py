@@ -10,11 +10,11 @@ import numpy as np
 
 from ... import theory
 from ...algorithms.gosgd_push import GoSGDPush
-from ...sim.topology import Complete
+from ...cluster.topology import Complete
 from .times import assumed_without_waiting, expected_steps
 
 if TYPE_CHECKING:
-    from ...arm import Arm
+    from ...scenario.arm import Arm
 
 FOLLOWED_WORKERS, FEWEST_PATHS = 4096, 16
 """In all paths together, so that few workers have many paths: the mean square is then known to about two percent."""

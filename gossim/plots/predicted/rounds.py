@@ -14,13 +14,13 @@ import numpy as np
 
 from ... import theory
 from ...algorithms.dpsgd import DPSGD
-from ...sim.delays import Distribution
-from ...sim.topology.spectral import DENSE, spectrum
+from ...cluster.durations import Distribution
+from ...cluster.topology.spectral import DENSE, spectrum
 from .graphs import mixing, over_seeds
 from .times import mean_s, message_s, unlike_links
 
 if TYPE_CHECKING:
-    from ...arm import Arm
+    from ...scenario.arm import Arm
 
 ROUNDING = 1e-9
 """Of a round: so little before its end an instant is the end."""

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ...sim.collectives import Link
-from ...sim.delays import Distribution, continuous_distributions
+from ...cluster.collectives import Link
+from ...cluster.durations import Distribution, continuous_distributions
 
 if TYPE_CHECKING:
-    from ...arm import Arm
+    from ...scenario.arm import Arm
 
 
 def mean_s(arm: Arm) -> float:
@@ -57,6 +57,6 @@ def link(arm: Arm) -> Link:
 
 def message_s(arm: Arm) -> float:
     """How long one parameter vector takes from worker to worker, where links are alike."""
-    from ...sizes import message_bytes
+    from ...scenario.derived import message_bytes
 
     return link(arm).latency_s + message_bytes(arm) * link(arm).s_per_byte

@@ -1,0 +1,5 @@
+"""`python -m gossim`."""
+
+from .cli.main import main
+
+main()

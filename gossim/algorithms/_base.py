@@ -1,0 +1,54 @@
+"""What an algorithm is: its parameters, and the sequential code of one worker."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from pydantic import model_validator
+
+from ..schema.fields import Frozen
+
+if TYPE_CHECKING:
+    import simpy
+
+    from ..settings import Settings
+    from ..sim.worker import Worker
+
+    Process = Generator[simpy.Event, Any, None]
+
+
+class Algorithm(Frozen):
+    """A way to train together. Fields are the parameters that a scenario sets.
+
+    `name` is a `Literal` with a default in a built-in algorithm. A class in a file of one's own needs none: its name is
+    the path from which it is imported, `package.module:Class`.
+
+    `weighted`: whether workers carry weights α that start at 1/M and always sum to 1, in flight and lost included.
+
+    `counts_samples`: whether each worker counts for `w.counts_for` average ones, as `problem.weighting: samples` asks.
+
+    `servers`: how many nodes it needs beside the workers.
+    `brings_back`: whether it gives a worker that comes back the parameters that it needs, whatever the fault says.
+    """
+
+    weighted: ClassVar[bool] = False
+    brings_back: ClassVar[bool] = False
+    counts_samples: ClassVar[bool] = False
+    servers: ClassVar[int] = 0
+    name: str = ""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _name_says_where_it_is(cls, data: Any) -> Any:
+        if isinstance(data, dict) and "name" not in data and not cls.model_fields["name"].default:
+            return {"name": f"{cls.__module__}:{cls.__qualname__}", **data}
+        return data
+
+    def unfit(self, settings: Settings) -> str | None:
+        """Why these settings cannot run this, as a rule for the scenario; None if they can."""
+        return None
+
+    def worker(self, w: Worker) -> Process:
+        """The life of worker `w`, told with the verbs of `gossim.sim.worker.Worker`."""
+        raise NotImplementedError

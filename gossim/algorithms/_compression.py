@@ -1,0 +1,120 @@
+"""Compression of what is sent: most of a vector is set to zero, or cut down to signs.
+
+The docstrings give Q(v) for v of d numbers, and the share of the uncompressed size that is sent.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
+
+from ..rng import Purpose, key
+from ..schema.fields import NAME_ALONE, Frozen, chosen_by, must
+
+if TYPE_CHECKING:
+    from ..sim.worker import Worker
+
+Part = Annotated[float, must("in (0, 1]", lambda x: 0 < x <= 1)]
+
+
+class TopKFunction(NamedTuple):
+    """The ⌈fraction · d⌉ numbers of the largest modulus, and zeros."""
+
+    fraction: float
+
+
+class RandomKFunction(NamedTuple):
+    """⌈fraction · d⌉ numbers at places drawn by `seed` and `step`, and zeros."""
+
+    fraction: float
+    seed: int
+    step: int
+
+
+class SignFunction(NamedTuple):
+    """(‖v‖₁/d) · sign(v)."""
+
+
+class Compression(Frozen):
+    """A way to send less than a whole vector."""
+
+    name: str
+
+    def size_share(self, number_bits: int) -> float:
+        """Return the bytes sent per byte of the vector, whose numbers have so many bits."""
+        raise NotImplementedError
+
+    def compress(self, w: Worker, row: int) -> None:
+        """Row ← Q(row)."""
+        function = self.function(w)
+        if function is not None:
+            w.world.program.apply(row, function, (row,))
+
+    def function(self, w: Worker) -> Any:
+        """What the numeric plane applies; None if Q leaves everything as it is."""
+        raise NotImplementedError
+
+
+class NoCompression(Compression):
+    """Q(v) = v."""
+
+    name: Literal["none"] = "none"
+
+    def size_share(self, number_bits: int) -> float:
+        return 1.0
+
+    def function(self, w: Worker) -> Any:
+        return None
+
+
+class TopK(Compression):
+    """The `fraction` of the numbers with the largest modulus, the rest 0. Sent with their places, each as large as a
+    number: share 2 · fraction, at most 1."""
+
+    name: Literal["top_k"] = "top_k"
+    fraction: Part
+
+    def size_share(self, number_bits: int) -> float:
+        return min(1.0, 2 * self.fraction)
+
+    def function(self, w: Worker) -> Any:
+        return TopKFunction(self.fraction)
+
+
+class RandomK(Compression):
+    """A random `fraction` of the numbers, drawn anew each time, the rest 0. The places follow from a seed that the
+    receiver knows: share `fraction`."""
+
+    name: Literal["random_k"] = "random_k"
+    fraction: Part
+
+    def size_share(self, number_bits: int) -> float:
+        return self.fraction
+
+    def function(self, w: Worker) -> Any:
+        return RandomKFunction(self.fraction, key(w.world.seed, Purpose.COMPRESSION, w.index), w.gradients)
+
+
+class Sign(Compression):
+    """(‖v‖₁/d) · sign(v): a bit for each number, and the mean modulus, which is not counted: share 1/32 of numbers of
+    32 bits, 1/64 where `dtype: float64`."""
+
+    name: Literal["sign"] = "sign"
+
+    def size_share(self, number_bits: int) -> float:
+        return 1 / number_bits
+
+    def function(self, w: Worker) -> Any:
+        return SignFunction()
+
+
+COMPRESSIONS: dict[str, type[Compression]] = {
+    "none": NoCompression,
+    "top_k": TopK,
+    "random_k": RandomK,
+    "sign": Sign,
+}
+
+if TYPE_CHECKING:
+    AnyCompression = Compression
+else:
+    AnyCompression = Annotated[chosen_by("name", COMPRESSIONS), NAME_ALONE]

@@ -1,0 +1,1 @@
+"""What can be said of a run once it has been recorded."""

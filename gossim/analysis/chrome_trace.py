@@ -1,0 +1,141 @@
+"""A run as a Chrome trace, which Perfetto (ui.perfetto.dev) and chrome://tracing show: one process an arm, one track a
+worker, an arrow a message.
+
+Source of the format: Google, "Trace Event Format" (the JSON object format). Times are simulated ones, in microseconds
+with three decimals.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from ..algorithms._by_path import Unimported
+from ..errors import InputError
+from ..files.atomic import whole
+from ..results import Results
+from ..scenario.arm import Arm
+
+Event = dict[str, Any]
+
+
+def write(results: Results, path: Path, arm: str | None = None) -> int:
+    """Write the first seed of every arm, or of `arm`, to `path`, one event a line. Returns how many arrows there are.
+
+    Raises InputError where there is no such arm or folder, or nothing was recorded of it.
+    """
+    arms = results.scenario.arms
+    if arm is not None and arm not in arms:
+        raise InputError(f"--arm {arm}: must be one of {', '.join(arms)}")
+    if not path.parent.is_dir():
+        raise InputError(f"--out {path}: {path.parent} is not a directory")
+    numbered = [(number, name) for number, name in enumerate(arms, 1) if arm in (None, name)]
+    if not any((results.timeline["arm"] == name).any() for _, name in numbered):
+        raise InputError(f"{'arm ' + repr(arm) if arm else 'the run'}: no activities were recorded")
+    about = {"title": results.scenario.title, "seed": results.scenario.seed}
+    arrows = 0
+    with whole(path) as draft, draft.open("w", encoding="utf-8") as file:
+        file.write('{"displayTimeUnit": "ms", "otherData": ' + _json(about) + ', "traceEvents": [')
+        separator = "\n"
+        for number, name in numbered:
+            for event in events(results, name, number):
+                file.write(separator + _json(event))
+                separator = ",\n"
+                arrows += event["ph"] == "s"
+        file.write("\n]}\n")
+    return arrows
+
+
+def events(results: Results, arm: str, process: int) -> Iterator[Event]:
+    """The events of one arm in order of time, names first. Tracks are numbered from 1, so worker m has m + 1.
+
+    A message has an arrow where sender and receiver are known to do something at its two ends.
+    """
+    first = results.scenario.seed
+    own = {
+        name: frame[(frame["arm"] == arm) & (frame["seed"] == first)]
+        for name, frame in (("timeline", results.timeline), ("probes", results.probes), ("workers", results.workers))
+    }
+    if own["timeline"].empty:
+        return
+    workers = results.scenario.arms[arm].workers
+    servers = _servers(results.scenario.arms[arm], own["timeline"]) if workers > 1 else []
+    tracks = {m: f"worker {m}" for m in range(workers)}
+    tracks |= {node: "server" if len(servers) == 1 else f"server {node - workers}" for node in servers}
+    yield from _names(process, arm, tracks)
+    slices = [*_activities(own["timeline"], tracks)]
+    until = {event["tid"]: event["end"] for event in sorted(slices, key=lambda event: event["end"])}
+    timed = [*slices, *_arrows(own["timeline"], until, process), *_counters(own["probes"], own["workers"])]
+    for event in sorted(timed, key=lambda event: event["ts"]):  # stable: an activity is there before its arrows
+        end = event.pop("end", event["ts"])
+        length = {"dur": (end - event["ts"]) / 1000} if event["ph"] == "X" else {}
+        yield {**event, "pid": process, "ts": event["ts"] / 1000, **length}
+
+
+def _servers(arm: Arm, timeline: pd.DataFrame) -> list[int]:
+    """The nodes beside the workers: as many as the algorithm says or, if it was not imported, those that sent or got
+    messages."""
+    if not isinstance(arm.algorithm, Unimported):
+        return [arm.workers + n for n in range(arm.algorithm.servers)]
+    nodes = pd.concat([timeline["worker"], timeline["receiver"].dropna().astype("int64")])
+    return sorted(int(node) for node in nodes.unique() if node >= arm.workers)
+
+
+def _names(process: int, arm: str, tracks: dict[int, str]) -> Iterator[Event]:
+    about = {"ph": "M", "pid": process, "tid": 0, "ts": 0}
+    yield {**about, "name": "process_name", "args": {"name": arm}}
+    yield {**about, "name": "process_sort_index", "args": {"sort_index": process}}
+    for node, name in tracks.items():
+        yield {**about, "tid": node + 1, "name": "thread_name", "args": {"name": name}}
+        yield {**about, "tid": node + 1, "name": "thread_sort_index", "args": {"sort_index": node}}
+
+
+def _activities(timeline: pd.DataFrame, tracks: dict[int, str]) -> Iterator[Event]:
+    """Here and below, `ts` and `end` are in whole nanoseconds, by which neighbours meet exactly. A server, which is
+    always there, has one activity."""
+    for row in timeline[timeline["activity"] != "message"].itertuples():
+        yield _slice(row.worker, row.activity, _ns(row.start_s), _ns(row.end_s))
+    for node, name in tracks.items():
+        if name.startswith("server"):
+            yield _slice(node, "serving", 0, _ns(timeline["end_s"].max()))
+
+
+def _slice(node: int, activity: str, start: int, end: int) -> Event:
+    return {"ph": "X", "name": activity, "cat": "activity", "tid": node + 1, "ts": start, "end": end}
+
+
+def _arrows(timeline: pd.DataFrame, until: dict[int, int], process: int) -> Iterator[Event]:
+    messages = timeline[(timeline["activity"] == "message") & timeline["receiver"].notna()]
+    for number, row in enumerate(messages.itertuples()):
+        start, end, sender, receiver = _ns(row.start_s), _ns(row.end_s), row.worker + 1, int(row.receiver) + 1
+        if start < until.get(sender, 0) and end < until.get(receiver, 0):
+            arrow = {"name": "message", "cat": "message", "id": f"{process}.{number}"}
+            args = {"receiver": int(row.receiver), "size_bytes": int(row.size_bytes)}
+            yield {**arrow, "ph": "s", "tid": sender, "ts": start, "args": args}
+            yield {**arrow, "ph": "f", "bp": "e", "tid": receiver, "ts": end}
+
+
+def _counters(probes: pd.DataFrame, workers: pd.DataFrame) -> Iterator[Event]:
+    """What was measured at the probes; nothing is written for what was not."""
+    names = {"alpha_sum": "Σα", "alpha_in_flight": "α in flight", "consensus_distance": "consensus distance"}
+    for column, name in names.items():
+        for time_s, value in zip(probes["time_s"], probes[column], strict=True):
+            if math.isfinite(value):
+                yield {"ph": "C", "name": name, "tid": 0, "ts": _ns(time_s), "args": {column: value}}
+    weights = workers[workers["alpha"].notna()]
+    for time_s, held in weights.groupby("time_s"):
+        args = {f"worker {m}": alpha for m, alpha in zip(held["worker"], held["alpha"], strict=True)}
+        yield {"ph": "C", "name": "α", "tid": 0, "ts": _ns(time_s), "args": args}
+
+
+def _ns(seconds: float) -> int:
+    return round(seconds * 1e9)
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, allow_nan=False)

@@ -1,0 +1,180 @@
+"""What the paired comparison of the arms says, in words."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from .comparison import compare, ended
+from .summary import TIME_TO_TARGET
+
+if TYPE_CHECKING:
+    from ..results import Results
+
+FEW_ARMS = 3
+"""With so many, every pair is told; with more, each arm against the first."""
+
+COARSE = 0.05
+"""The probes' spacing is said where it is more than this share of the time to the target."""
+
+ROUNDING = 1e-9
+"""A ratio so near to 1 is 1, as far as floating point can tell."""
+
+
+def sentences(results: Results) -> list[str]:
+    """One a pair of arms: on the time to the target if there is one, else on the loss at the end."""
+    pairs = compare(results)
+    if len(results.scenario.arms) > FEW_ARMS:
+        pairs = pairs[pairs["first"] == next(iter(results.scenario.arms))]
+    runs = ended(results)
+    told = []
+    for _, rows in pairs.groupby(["first", "second"], sort=False):
+        by_measure = {row["measure"]: row for _, row in rows.iterrows()}
+        if TIME_TO_TARGET in by_measure:
+            told.append(_Arrival(results, runs, by_measure[TIME_TO_TARGET]).told())
+        else:
+            measure = next(name for name in ("test_loss", "train_loss", "test_accuracy") if name in by_measure)
+            told.append(_difference(by_measure[measure], runs))
+    return told
+
+
+def _unmeasured(first: str, second: str, measure: str, runs: pd.DataFrame) -> str | None:
+    """That one of two arms, or both, finished without that measure, if so it is: its problem has none."""
+    measured = runs[runs["status"] == "complete"].groupby("arm")[measure].count()
+    without = [arm for arm in (first, second) if measured.get(arm) == 0]
+    if not without:
+        return None
+    words = measure.replace("_", " ")
+    who = f"{without[0]} has no {words}" if len(without) == 1 else f"neither has a {words}"
+    return f"{first} and {second} cannot be compared: {who}."
+
+
+def _difference(row: Any, runs: pd.DataFrame) -> str:
+    first, second, words = row["first"], row["second"], row["measure"].replace("_", " ")
+    missing = row["seeds"] - row["pairs"]
+    unfinished = f"; of {_count(row['seeds'])}, {missing} did not finish under both" if missing else ""
+    if not row["pairs"]:
+        unmeasured = _unmeasured(first, second, row["measure"], runs)
+        return unmeasured or f"{first} and {second} cannot be compared: in no seed did both finish."
+    if row["estimate"] == 0 and math.isnan(row["low"]):
+        return f"{first} and {second} end with the same {words} ({_count(row['pairs'])}){unfinished}."
+    estimate, low, high = row["estimate"], row["low"], row["high"]
+    if low <= 0 <= high:
+        found = f"{first} minus {second} {estimate:.3g}, {_interval(low, high, '{:.3g}'.format, row['pairs'])}"
+        return f"No difference between {first} and {second} in the {words} at the end is shown ({found}){unfinished}."
+    side = "below" if estimate < 0 else "above"
+    low, high = sorted([abs(low), abs(high)])
+    found = _interval(low, high, "{:.3g}".format, row["pairs"])
+    return f"{first} ends with {words} {abs(estimate):.3g} {side} that of {second} ({found}){unfinished}."
+
+
+class _Arrival:
+    """The sentence on one pair's time to the target."""
+
+    def __init__(self, results: Results, runs: pd.DataFrame, row: Any):
+        self.row, self.runs = row, runs
+        self.names = (row["first"], row["second"])
+        self.every_s = max(results.scenario.arms[name].probe.every_s for name in self.names)
+        target = results.scenario.target
+        assert target is not None
+        self.measure, value = next((name, value) for name, value in target if value is not None)
+        self.goal = f"{self.measure.replace('_', ' ')} {value:g}"
+        seeds = set.intersection(*(set(runs.loc[runs["arm"] == name, "seed"]) for name in self.names))
+        self.of = {name: runs[(runs["arm"] == name) & runs["seed"].isin(seeds)] for name in self.names}
+
+    def told(self) -> str:
+        first, second = self.names
+        row, goal = self.row, self.goal
+        if not math.isnan(row["estimate"]):
+            return self._ratio()
+        if unmeasured := _unmeasured(first, second, self.measure, self.runs):
+            return unmeasured
+        if row["at_least"] > 1 + ROUNDING:
+            return self._bound(first, second, row["at_least"])
+        if 1 / row["at_most"] > 1 + ROUNDING:
+            return self._bound(second, first, 1 / row["at_most"])
+        if any((self.of[name][TIME_TO_TARGET] == 0).any() for name in self.names):
+            return f"{goal} is met before anything is learned: no ratio of times for {first} and {second}."
+        return f"{self._reached(first)}; {self._reached(second)}: no ratio of times is claimed."
+
+    def _ratio(self) -> str:
+        (first, second), goal, row = self.names, self.goal, self.row
+        estimate, low, high, pairs = row["estimate"], row["low"], row["high"], row["pairs"]
+        if abs(estimate - 1) <= ROUNDING and math.isnan(low):
+            return f"{first} and {second} reach {goal} at the same probe, of one every {self.every_s:g} s{_all(pairs)}."
+        if low <= 1 + ROUNDING and high >= 1 - ROUNDING:
+            found = f"{_times(estimate)}× sooner, {_interval(low, high, _times, pairs)}"
+            return f"That {first} reaches {goal} sooner or later than {second} is not shown ({found}){self._spacing()}."
+        word = "sooner"
+        if estimate < 1:
+            word, estimate, low, high = "later", 1 / estimate, 1 / high, 1 / low
+        found = _interval(low, high, _times, pairs)
+        return f"{first} reaches {goal} {_times(estimate)}× {word} than {second} ({found}){self._spacing()}."
+
+    def _bound(self, sooner: str, never: str, bound: float) -> str:
+        decimals = 0 if bound >= 10 else max(2, _decimals(bound))
+        least = math.floor(bound * 10**decimals) / 10**decimals
+        seeds = _all(len(self.of[never]))
+        return (
+            f"{sooner} reaches {self.goal} at least {_plain(least, decimals)}× sooner than {never}{seeds}: "
+            f"{never} had not reached it by {self._end(never)}{self._spacing()}."
+        )
+
+    def _reached(self, name: str) -> str:
+        own = self.of[name]
+        reached = own[TIME_TO_TARGET].notna().sum()
+        broken = ", ".join(
+            f"{count} {status}" for status in ("diverged", "failed") if (count := (own["status"] == status).sum())
+        )
+        by = f" by {self._end(name)}" if own["time_s"].notna().any() else ""
+        return f"{name} reached {self.goal} in {reached} of {_count(len(own))}{by}" + (f" ({broken})" if broken else "")
+
+    def _end(self, name: str) -> str:
+        """When the runs that finished ended."""
+        end_s = self.of[name]["time_s"].dropna()
+        if f"{end_s.min():.3g}" == f"{end_s.max():.3g}":
+            return f"{end_s.max():.3g} s"
+        return f"the end of its runs, at {end_s.min():.3g} to {end_s.max():.3g} s"
+
+    def _spacing(self) -> str:
+        shortest_s = min(self.of[name][TIME_TO_TARGET].mean() for name in self.names if self._arrived(name))
+        return f"; probes every {self.every_s:g} s" if self.every_s > COARSE * shortest_s else ""
+
+    def _arrived(self, name: str) -> bool:
+        return bool(self.of[name][TIME_TO_TARGET].notna().any())
+
+
+def _interval(low: float, high: float, form: Any, pairs: int) -> str:
+    if not math.isnan(low):
+        return f"95% interval {form(low)} to {form(high)}, {pairs} paired seeds"
+    return "one paired seed, and so no interval" if pairs == 1 else f"the same in all {pairs} paired seeds"
+
+
+def _decimals(ratio: float) -> int:
+    """So many that a ratio's difference from 1 has two digits."""
+    return 1 + math.ceil(-math.log10(max(abs(ratio - 1), ROUNDING)))
+
+
+def _plain(number: float, decimals: int) -> str:
+    """With so many decimals, without zeros at their end."""
+    shown = f"{number:,.{decimals}f}"
+    return shown.rstrip("0").rstrip(".") if decimals else shown
+
+
+def _times(ratio: float) -> str:
+    """A ratio in two digits, and next to 1 in as many as tell it from 1."""
+    if 0.9 < ratio < 1.1:
+        return f"{ratio:.2f}" if f"{ratio:.2f}" != "1.00" else _plain(ratio, _decimals(ratio))
+    if ratio >= 10:
+        return f"{ratio:,.0f}" if ratio < 1e6 else f"{ratio:.2g}"
+    return f"{ratio:.1f}" if ratio > 1 else f"{ratio:.2g}"
+
+
+def _count(seeds: int) -> str:
+    return "1 seed" if seeds == 1 else f"{seeds} seeds"
+
+
+def _all(seeds: int) -> str:
+    return " (1 seed)" if seeds == 1 else f" in each of {seeds} seeds"

@@ -1,0 +1,105 @@
+"""The arms side by side: what each had reached in the end, mean and standard error over seeds."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from ..settings import Target
+
+if TYPE_CHECKING:
+    from ..results import Results
+
+FINAL = (
+    "time_s",
+    "gradient_steps",
+    "bytes_sent",
+    "train_loss",
+    "test_loss",
+    "test_accuracy",
+    "consensus_distance",
+)
+"""What the last probe of each arm and seed says."""
+
+TIME_TO_TARGET = "time_to_target_s"
+
+
+def told_count(counts: pd.Series) -> str:
+    """How many there are of each: `3`, or `2 to 3`."""
+    least, most = int(counts.min()), int(counts.max())
+    return f"{most}" if least == most else f"{least} to {most}"
+
+
+def time_to_target(probes: pd.DataFrame, target: Target) -> float:
+    """Simulated time of the first of one run's probes that meets `target`; NaN if none does."""
+    if target.test_accuracy is not None:
+        met = probes["test_accuracy"] >= target.test_accuracy
+    elif target.test_loss is not None:
+        met = probes["test_loss"] <= target.test_loss
+    else:
+        met = probes["train_loss"] <= target.train_loss
+    return float(probes.loc[met, "time_s"].min()) if met.any() else math.nan
+
+
+def _idle_share(workers: pd.DataFrame) -> pd.Series:
+    """Share of the workers' time that was not spent computing, by arm and seed."""
+    last = workers.groupby(["arm", "seed", "worker"])[["busy_s", "waiting_s"]].last().groupby(["arm", "seed"]).sum()
+    return last["waiting_s"] / (last["busy_s"] + last["waiting_s"])
+
+
+def staleness(exchanges: pd.DataFrame, by: Sequence[str] = ("arm", "seed", "receiver")) -> pd.DataFrame:
+    """How stale what was merged was, by receiver or whatever else the table `exchanges` has: `merged` messages, and
+    the means over them, `staleness_steps` and `staleness_s`. Receivers that are not told apart are one."""
+    ages = ["staleness_steps", "staleness_s"]
+    merged = exchanges[exchanges["merged"] > 0]
+    summed = merged.assign(**{age: merged[age] * merged["merged"] for age in ages})
+    together = summed.groupby(list(by), sort=False, dropna=False)[["merged", *ages]].sum()
+    return together.assign(**{age: together[age] / together["merged"] for age in ages})
+
+
+def per_seed(results: Results) -> pd.DataFrame:
+    """One row an arm and seed, in the order of the scenario: `arm, seed`, the FINAL columns, gradient steps per
+    simulated second, the share of time that workers did not compute and, with a target,
+    `time_to_target_s`."""
+    target = results.scenario.target
+    rows, idle = [], _idle_share(results.workers)
+    for (arm, seed), probes in results.probes.groupby(["arm", "seed"], sort=False):
+        last = probes.iloc[-1]
+        row = {"arm": arm, "seed": seed, **{name: last[name] for name in FINAL}}
+        row["steps_per_s"] = last["gradient_steps"] / last["time_s"] if last["time_s"] else math.nan
+        row["idle_share"] = idle[arm, seed]
+        if target is not None:
+            row[TIME_TO_TARGET] = time_to_target(probes, target)
+        rows.append(row)
+    columns = ["arm", "seed", *FINAL, "steps_per_s", "idle_share", *([TIME_TO_TARGET] if target else [])]
+    frame = pd.DataFrame(rows, columns=columns)
+    order = {name: position for position, name in enumerate(results.scenario.arms)}
+    return frame.sort_values(["arm", "seed"], key=lambda c: c.map(order) if c.name == "arm" else c, ignore_index=True)
+
+
+def summarise(results: Results) -> pd.DataFrame:
+    """One row an arm, indexed by its name: how many `seeds` there are to run, how many `finished`, how many `diverged`,
+    and for each measure its mean over the finished ones and its standard error (`_se`, empty with one seed).
+
+    The time to the target is empty unless every seed reached it, with `reached` saying how many did: a mean over the
+    lucky ones alone would flatter the arm.
+    """
+    runs, status = per_seed(results), pd.DataFrame(results.manifest["runs"], columns=["arm", "seed", "status"])
+    finished = runs.merge(status[status["status"] == "complete"], on=["arm", "seed"])
+    rows = []
+    for arm in results.scenario.arms:
+        own = finished[finished["arm"] == arm]
+        diverged = ((status["arm"] == arm) & (status["status"] == "diverged")).sum()
+        row = {"arm": arm, "seeds": results.scenario.repeats, "finished": len(own), "diverged": int(diverged)}
+        for name in runs.columns[2:]:
+            values = own[name].astype(float)
+            if name == TIME_TO_TARGET:
+                row["reached"] = int(values.notna().sum())
+                values = values if row["reached"] == row["seeds"] else values.iloc[:0]
+            row[name] = values.mean()
+            row[f"{name}_se"] = values.sem()
+        rows.append(row)
+    return pd.DataFrame(rows).set_index("arm")

@@ -1,0 +1,95 @@
+"""The names that a scenario can use, as tables for the terminal."""
+
+from __future__ import annotations
+
+import inspect
+from typing import TYPE_CHECKING, Any
+
+from rich import box
+from rich.markup import escape
+from rich.table import Table
+
+from ..errors import RunError
+from ..schema.describe import parameters
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+
+def catalogue(topic: str, workers: int = 16) -> Table:
+    """The names that a scenario can use for `topic`: each with its parameters, one line about it and its source; of a
+    topology also the spectral gap for so many workers."""
+    shown = Table(title=topic, title_justify="left", box=box.HORIZONTALS, pad_edge=False, show_lines=True)
+    if topic == "algorithms":
+        shown.caption = "or a class of your own, `package.module:Class`: see docs/write_your_own_algorithm.md"
+    shown.add_column("name", no_wrap=True)
+    shown.add_column("parameters", overflow="fold")
+    shown.add_column("what it is", overflow="fold")
+    if topic == "topologies":
+        shown.add_column(f"spectral gap of W, {workers} workers", overflow="fold")
+    for name, lines, meaning in _entries(topic):
+        shown.add_row(name, lines, meaning, *([_spectral_gap(name, workers)] if topic == "topologies" else []))
+    return shown
+
+
+def _entries(topic: str) -> list[tuple[str, str, str]]:
+    if topic == "distributions":
+        from ..cluster.durations import LAWS, continuous_distributions
+
+        known = sorted(continuous_distributions().items())
+        scipys = [(n, ", ".join(filter(None, [law.shapes, "loc", "scale"])), _first_line(law)) for n, law in known]
+        return [(name, _parameters(law), _first_line(law)) for name, law in LAWS.items()] + scipys
+    if topic == "collectives":
+        from ..cluster.collectives import COLLECTIVES
+
+        return [(name, _parameters(collective), _first_line(collective)) for name, collective in COLLECTIVES.items()]
+    if topic == "topologies":
+        from ..cluster.topology import TOPOLOGIES
+
+        return [(name, _parameters(topology), _first_line(topology)) for name, topology in TOPOLOGIES.items()]
+    from ..algorithms import ALGORITHMS
+    from ..optimizers import OPTIMIZERS, SCHEDULES
+    from ..problems import DATA, MODELS
+    from ..problems.models import Factory
+
+    entries: dict[str, dict[str, type[BaseModel]]] = {
+        "algorithms": dict(ALGORITHMS),
+        "models": {**MODELS, "package.module:factory": Factory},
+        "data": dict(DATA),
+        "optimizers": dict(OPTIMIZERS),
+        "schedules": dict(SCHEDULES),
+    }
+    return [(name, _parameters(cls), _first_line(cls)) for name, cls in entries[topic].items()]
+
+
+def _spectral_gap(name: str, workers: int) -> str:
+    """With the kind's example parameters and seed 0, or why there is none."""
+    from ..cluster.topology import TOPOLOGIES
+
+    kind = TOPOLOGIES[name]
+    if any(field.is_required() and key not in kind.example for key, field in kind.model_fields.items()):
+        return "depends on the file"
+    settings = kind.model_validate(kind.example)
+    unfit = settings.unfit(workers)
+    if unfit:
+        return unfit
+    try:
+        topology = settings.build(workers, seed=0)
+        gap = f"{topology.spectral_gap():.3g}"
+    except RunError as error:
+        return str(error)
+    if topology.spectrum_of != "W":
+        gap += f", that of {topology.spectrum_of}"
+    return "\n".join([gap, *(f"{key}: {value}" for key, value in kind.example.items())])
+
+
+def _parameters(cls: type[BaseModel]) -> str:
+    return escape("\n".join(parameters(cls)))
+
+
+def _first_line(thing: Any) -> str:
+    """The docstring's first paragraph, and its source."""
+    paragraph, *more = (inspect.getdoc(thing) or "").split("\n\n")
+    _, _, source = "\n\n".join(more).partition("\nSource: ")
+    told = [paragraph, f"Source: {source}"] if source else [paragraph]
+    return escape("\n".join(" ".join(text.split()) for text in told))

@@ -1,0 +1,125 @@
+"""What the terminal shows while a run or a sweep goes on."""
+
+from __future__ import annotations
+
+import time
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.text import Text
+
+if TYPE_CHECKING:
+    from ..scenario.arm import Arm
+    from ..scenario.scenario import Scenario
+    from ..scenario.sweep import Point
+
+
+class _Bars:
+    """Shown inside of a `with` block."""
+
+    bars: Progress
+
+    def __enter__(self) -> Self:
+        self.bars.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.bars.stop()
+
+
+class LiveProgress(_Bars):
+    """A bar an arm: simulated time, gradient steps, steps per second, what remains. Off a terminal, a line an arm."""
+
+    def __init__(self, scenario: Scenario, console: Console):
+        self.console = console
+        self.live = console.is_terminal
+        self.bars = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TextColumn("{task.fields[time_s]:8.1f} s simulated"),
+            TextColumn("{task.fields[steps]:9,d} steps"),
+            _Rate(),
+            TimeRemainingColumn(),
+            console=console,
+            disable=not self.live,
+        )
+        self.tasks = {
+            name: self.bars.add_task(name, total=scenario.repeats, start=False, time_s=0.0, steps=0, rate=0.0)
+            for name in scenario.arms
+        }
+        self.finished = dict.fromkeys(scenario.arms, 0)
+
+    def arm(self, name: str, seed: int, settings: Arm, gradient_steps: int | None) -> None:
+        self.name, self.seed, self.settings, self.limit = name, seed, settings, gradient_steps
+        self.began = time.perf_counter()
+        self.time_s, self.steps = 0.0, 0
+        if not self.finished[name]:
+            self.bars.start_task(self.tasks[name])
+
+    def advance(self, time_s: float, gradient_steps: int) -> None:
+        self.time_s, self.steps = time_s, gradient_steps
+        until = self.settings.until.time_s
+        share = max(time_s / until if until else 0.0, gradient_steps / self.limit if self.limit else 0.0)
+        self._show(self.finished[self.name] + min(share, 1.0))
+
+    def done(self, message: str | None) -> None:
+        self.finished[self.name] += 1
+        self._show(self.finished[self.name])
+        if message:
+            self.console.print(f"[bold red]{self.name}, seed {self.seed}: {message}[/]", highlight=False)
+        elif not self.live:
+            self.console.print(
+                f"{self.name}, seed {self.seed}: {self.time_s:g} s simulated, {self.steps} steps, "
+                f"{self._rate():.0f} steps/s",
+                highlight=False,
+            )
+
+    def _rate(self) -> float:
+        return self.steps / max(time.perf_counter() - self.began, 1e-9)
+
+    def _show(self, completed: float) -> None:
+        self.bars.update(
+            self.tasks[self.name],
+            completed=completed,
+            time_s=self.time_s,
+            steps=self.steps,
+            rate=self._rate(),
+        )
+
+
+class SweepBar(_Bars):
+    """A bar of the points that are done, and a line for each that broke; off a terminal, a line a point."""
+
+    def __init__(self, console: Console):
+        self.console = console
+        self.bars = Progress(
+            TextColumn("{task.completed:g} of {task.total:g} points"),
+            BarColumn(),
+            TimeElapsedColumn(),
+            TimeRemainingColumn(),
+            console=console,
+            disable=not console.is_terminal,
+        )
+        self.done, self.points = 0, 0
+
+    def begin(self, points: int, done: int) -> None:
+        self.points, self.done = points, done
+        self.task = self.bars.add_task("points", total=points, completed=done)
+        if done:
+            self.console.print(f"{done} of {points} points were done before", highlight=False)
+
+    def point(self, point: Point, error: str | None) -> None:
+        self.done += 1
+        self.bars.update(self.task, completed=self.done)
+        if error or not self.console.is_terminal:
+            line = f"{self.done} of {self.points}: {point}" + (": broke down" if error else "")
+            self.console.print(line, style="bold red" if error else None, highlight=False, markup=False)
+
+
+class _Rate(ProgressColumn):
+    def render(self, task: Task) -> Text:
+        return Text(f"{task.fields['rate']:7,.0f} steps/s")

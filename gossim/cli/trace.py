@@ -1,0 +1,35 @@
+"""`gossim trace`."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from .options import Imports, permit_imports
+
+
+def trace(
+    directory: Annotated[Path, typer.Argument(metavar="RUN_DIR", help="A run directory.")],
+    out: Annotated[Path | None, typer.Option(metavar="FILE", help="[default: RUN_DIR/trace.json]")] = None,
+    arm: Annotated[str | None, typer.Option(metavar="ARM", help="This arm alone.")] = None,
+    imports: Imports = False,
+) -> None:
+    """Write what each worker did as a Chrome trace, for ui.perfetto.dev or chrome://tracing."""
+    from ..analysis.chrome_trace import write
+    from ..tables.run_directory import RunDirectory
+
+    if imports:
+        permit_imports()
+    store = RunDirectory(directory)
+    store.manifest()  # a directory that is none is told as such
+    with store.reserved(create=False) if out is None else nullcontext():
+        results = store.read(imports)
+        arrows = write(results, out or store.trace, arm)
+    messages = results.timeline["activity"] == "message"
+    if not arrows and messages.any() and results.timeline.loc[messages, "receiver"].isna().all():
+        print(f"{directory}: was recorded without the receivers of messages: no arrows", file=sys.stderr)
+    print(out or store.trace)

@@ -1,0 +1,71 @@
+"""`gossim validate`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from .options import Imports, ScenarioFile, permit_imports, show_warnings
+
+if TYPE_CHECKING:
+    from ..scenario.scenario import Scenario
+    from ..scenario.sweep import Point
+
+
+def validate(scenario: ScenarioFile, imports: Imports = False) -> None:
+    """Check a scenario file. Whether model and data can be had is seen when it is run.
+
+    Algorithms and models of the user's own are checked with --import alone: it runs their code.
+    """
+    from ..files.trust import Trust, trusting
+    from ..scenario.scenario import read
+
+    if imports:
+        permit_imports()
+    data = read(scenario)
+    with trusting(Trust(imports=imports)):
+        settings, points, swept, warnings = _described(data, str(scenario))
+        scenarios = [point.scenario for point in points] or [settings]
+        if imports:
+            _import_models(scenarios)
+        show_warnings([*warnings, *_cost(settings, points)])
+    arms = ", ".join(settings.arms)
+    print(f"{scenario}: valid{swept}; arms {arms}; {settings.repeats} seed(s) from {settings.seed}")
+    unchecked = sorted({name for each in scenarios for name in each.own_code()})
+    if unchecked and not imports:
+        print(f"not imported, and so not checked: {', '.join(unchecked)} (--import does, and runs their code)")
+
+
+def _described(data: Any, source: str) -> tuple[Scenario, tuple[Point, ...], str, list[str]]:
+    """The scenario, the points of a sweep, what is said of the sweep, and warnings."""
+    if isinstance(data, dict) and "sweep" in data:
+        from ..scenario.sweep import Sweep
+
+        described = Sweep.parse(data, source)
+        swept = f"; a sweep of {len(described.points)} points over {', '.join(described.keys)}"
+        return described.scenario, described.points, swept, described.warnings
+    from ..scenario.scenario import Scenario
+
+    settings = Scenario.parse(data, source)
+    return settings, (), "", settings.warnings
+
+
+def _import_models(scenarios: list[Scenario]) -> None:
+    """Import the models of the user's own. Raises InputError."""
+    from ..problems.models import Factory
+
+    for scenario in scenarios:
+        for arm in scenario.arms.values():
+            if arm.problem and isinstance(arm.problem.model, Factory):
+                arm.problem.model.imported()
+
+
+def _cost(settings: Scenario, points: tuple[Point, ...]) -> list[str]:
+    """What to say of a run that takes long, or that this machine cannot do."""
+    from ..errors import InputError
+    from ..estimates.limits import refuse_impossible_points, refuse_the_impossible
+
+    try:
+        long = refuse_impossible_points(points) if points else refuse_the_impossible(settings)
+    except InputError as error:
+        return [f"`gossim run` refuses it here: {error}"]
+    return [f"it will take {long}, as estimated"] if long else []

@@ -1,0 +1,66 @@
+"""`gossim weights`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ..errors import InputError
+from .options import Imports, new_console, permit_imports
+
+if TYPE_CHECKING:
+    from ..results import Results
+    from ..tables.run_directory import RunDirectory
+
+
+def weights(
+    directory: Annotated[Path, typer.Argument(metavar="RUN_DIR", help="A run directory.")],
+    arm: Annotated[
+        str | None, typer.Option(metavar="ARM", help="This arm alone  [default: every arm that has such weights]")
+    ] = None,
+    seed: Annotated[int | None, typer.Option(metavar="N", help="[default: the first]")] = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Also write both tables: FILE and FILE_sums, .csv or .parquet")
+    ] = None,
+    imports: Imports = False,
+) -> None:
+    """With which weight each gradient entered the final model: runs the clock again, without gradients; draws it."""
+    from ..tables.run_directory import RunDirectory
+
+    if out is not None and out.suffix not in (".csv", ".parquet"):
+        raise InputError(f"--out {out}: must end in .csv or .parquet")
+    if imports:
+        permit_imports()
+    store = RunDirectory(directory)
+    store.manifest()  # a directory that is none is told as such
+    with store.reserved(create=False):
+        _weights(store, store.read(imports), arm, seed, out)
+
+
+def _weights(store: RunDirectory, results: Results, arm: str | None, seed: int | None, out: Path | None) -> None:
+    from ..analysis.gradient_weights import NoWeights
+    from ..tables.frames import write_frames
+
+    notes = new_console(stderr=True, soft_wrap=True, highlight=False)
+    found = {}
+    for name in [arm] if arm is not None else results.scenario.arms:
+        try:
+            found[name] = results.weights(name, seed)
+        except NoWeights as error:
+            if arm is not None:
+                raise
+            notes.print(f"left out: {error}", markup=False)
+    if not found:
+        raise InputError(f"{store.path}: no arm has such weights")
+    from ..plots import draw_weights
+    from .tables import gradient_weights, show
+
+    show(new_console(), gradient_weights(found))
+    if out is not None:
+        for path, place in ((out, 0), (out.with_stem(f"{out.stem}_sums"), 1)):
+            write_frames([each[place] for each in found.values()], path)
+            print(path)
+    for path in store.write_figures(draw_weights(results, found)):
+        print(path)

@@ -1,0 +1,90 @@
+"""How many bytes per second each worker can send and receive."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from functools import cache
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
+
+from pydantic import Discriminator, Tag
+
+from ..rng import Purpose
+from ..schema.fields import AS_TUPLE, Frozen, Positive, number_or
+from .durations import Law, LawOfRates
+
+if TYPE_CHECKING:
+    from .device_trace import Device
+
+
+class Rates(NamedTuple):
+    """Bytes per second that a worker sends, `up`, and receives, `down`; infinite where nothing limits them."""
+
+    up: float
+    down: float
+
+
+def _kind(value: Any) -> str:
+    # These names stand in pydantic's error paths: they must not be keys that can stand in the data.
+    if isinstance(value, list | tuple):
+        return "one each"
+    if isinstance(value, dict | Law):
+        return "a law"
+    return "the same for all"
+
+
+if TYPE_CHECKING:
+    Rate = float | tuple[float, ...] | Law | None
+else:
+    Rate = Annotated[
+        Annotated[Positive | None, Tag("the same for all")]
+        | Annotated[tuple[Positive, ...], AS_TUPLE, Tag("one each")]
+        | Annotated[LawOfRates, Tag("a law")],
+        Discriminator(_kind),
+    ]
+
+
+class UpDown(Frozen):
+    """`up` and `down`, each a number for all workers, a list with one for each, a law from which each worker draws its
+    own once (of bytes per second, not seconds), or null for unlimited."""
+
+    up: Rate
+    down: Rate
+
+    def beyond(self, workers: int) -> str | None:
+        """What is said of a worker that is not among so many, in words; None if nothing is."""
+        for name, rate in (("up", self.up), ("down", self.down)):
+            if isinstance(rate, tuple) and len(rate) > workers:
+                return f"{name} has {len(rate)} numbers"
+        return None
+
+    def unfit(self, workers: int) -> str | None:
+        for name, rate in (("up", self.up), ("down", self.down)):
+            if isinstance(rate, tuple) and len(rate) < workers:
+                return f"{name} has {len(rate)} numbers, and there are {workers} workers"
+        return None
+
+
+if TYPE_CHECKING:
+    Bandwidth = float | UpDown | str | None
+else:
+    Bandwidth = number_or(Positive | None, UpDown, word="trace")
+
+
+def rates_of(bandwidth: float | UpDown | str | None, seed: int, devices: tuple[Device, ...]) -> Callable[[int], Rates]:
+    """From a worker's number to its rates; `devices` are those of the trace, where `bandwidth` says so."""
+    if isinstance(bandwidth, str):
+        return lambda worker: Rates(devices[worker].upload_bytes_per_s, devices[worker].download_bytes_per_s)
+    if isinstance(bandwidth, UpDown):
+        both = bandwidth
+        return cache(lambda worker: Rates(_rate(both.up, seed, worker, 0), _rate(both.down, seed, worker, 1)))
+    same = Rates(bandwidth or math.inf, bandwidth or math.inf)
+    return lambda worker: same
+
+
+def _rate(rate: float | tuple[float, ...] | Law | None, seed: int, worker: int, way: int) -> float:
+    if isinstance(rate, Law):
+        return next(rate.draws(seed, Purpose.BANDWIDTH, worker, way))
+    if isinstance(rate, tuple):
+        return rate[worker]
+    return rate or math.inf

@@ -1,0 +1,84 @@
+"""The `network` section of a scenario: what lies between the workers, and whether messages arrive."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+from pydantic import model_validator
+
+from ..schema.fields import (
+    AS_TUPLE,
+    Frozen,
+    Lasting,
+    Whole,
+    must,
+    named,
+)
+from ..schema.violations import broken_at
+from .bandwidth import Bandwidth, UpDown
+from .durations import AnyLaw
+from .latency import Latency, LatencyMatrix, Regions
+from .message_loss import AnyLoss, Loss, Partition
+
+if TYPE_CHECKING:
+    MaybeLaw = AnyLaw | None
+    MaybeLoss = AnyLoss | None
+else:
+    MaybeLaw, MaybeLoss = AnyLaw | None, AnyLoss | None
+
+SHARINGS = ("none", "fifo", "fair")
+"""What transfers at one worker at the same time may do to each other (`gossim.sim.link_sharing` does it)."""
+
+
+class NetworkSettings(Frozen):
+    """`latency_s`: seconds, a distribution from which each directed link draws its own latency once, a matrix from a
+    file, or regions. `jitter_s`: a distribution of what each message takes on top.
+    `bandwidth_bytes_per_s`: of each worker, to send and to receive: a number, `{up, down}`, or `trace`; null means
+    unlimited, which has to be said. `sharing`: what transfers at one worker at the same time do to each other: `none`
+    (nothing, each has the full bandwidth), `fifo` (one after the other), `fair` (max-min fair rates).
+    `message_bytes`: size of one parameter vector; null means what the model's parameters take.
+    `loss`: probability that a message is lost, or a law of it. `partitions`: groups out of reach for a time.
+    `resend`: what the network loses is sent again, `resend_timeout_s` after it should have arrived, until it arrives
+    (0.2 s is Linux's shortest retransmission timeout of TCP).
+    """
+
+    latency_s: Latency
+    jitter_s: MaybeLaw = None
+    bandwidth_bytes_per_s: Bandwidth
+    sharing: Annotated[str, named("sharing", SHARINGS)] = "none"
+    message_bytes: Annotated[Whole, must("from 1 to 2**40", lambda n: 1 <= n <= 2**40)] | None = None
+    loss: MaybeLoss = None
+    partitions: Annotated[tuple[Partition, ...], AS_TUPLE] = ()
+    resend: bool = False
+    resend_timeout_s: Lasting = 0.2
+
+    @model_validator(mode="after")
+    def _something_arrives(self) -> NetworkSettings:
+        if self.resend and self.share_lost == 1:
+            told = self.loss.model_dump(mode="json") if isinstance(self.loss, Loss) else self.loss
+            raise broken_at(("loss",), told, "loses everything, and here messages are sent until they arrive")
+        return self
+
+    @property
+    def share_lost(self) -> float:
+        """Of all messages, in the long run, partitions aside."""
+        return self.loss.share_lost if isinstance(self.loss, Loss) else (self.loss or 0.0)
+
+    @property
+    def loses(self) -> bool:
+        """Whether a message can be lost for good."""
+        return (self.share_lost > 0 or bool(self.partitions)) and not self.resend
+
+    @property
+    def uneven(self) -> bool:
+        """Whether two messages of one size can take different times on one link, or not arrive at once."""
+        return self.jitter_s is not None or self.share_lost > 0 or bool(self.partitions)
+
+    def unfit(self, workers: int) -> tuple[str, str] | None:
+        """The key that so many workers cannot have as it is, and why; None if they can."""
+        for key in ("latency_s", "bandwidth_bytes_per_s"):
+            value = getattr(self, key)
+            rule = value.unfit(workers) if isinstance(value, LatencyMatrix | Regions | UpDown) else None
+            if rule:
+                return key, rule
+        return None

@@ -1,0 +1,77 @@
+"""Who holds the weight."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import seaborn as sns
+
+from ..cluster.stragglers import Persistent
+from .fitting import fit
+from .legends import entries_of
+from .names import as_text
+from .style import (
+    SHOWN_WORKERS,
+    lowest,
+    of_first_seed,
+    panels,
+    points,
+    title,
+)
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from ..results import Results
+
+
+def weights(results: Results) -> Figure | None:
+    """Who holds the weight α over the first seed: a band for each worker, one for messages, their sum, and what is lost
+    on top."""
+    arms = [arm for arm in results.scenario.arms if of_first_seed(results, "probes", arm)["alpha_sum"].notna().any()]
+    if not arms:
+        return None
+    figure, grid = panels(len(arms), width=11, height=4.2)
+    for axes, arm in zip(grid, arms, strict=True):
+        probes = of_first_seed(results, "probes", arm)
+        held = of_first_seed(results, "workers", arm).pivot(index="time_s", columns="worker", values="alpha")
+        if held.shape[1] > SHOWN_WORKERS:
+            held = held.sum(axis=1).to_frame("all workers")
+        bands = [*held.to_numpy().T, probes["alpha_in_flight"].to_numpy(), probes["alpha_lost"].to_numpy()]
+        axes.stackplot(
+            held.index,
+            bands,
+            colors=[*_band_colours(results, arm, list(held.columns)), "#f2b701", "#d9d9d9"],
+            labels=[*(_band_name(results, arm, column) for column in held.columns), "in flight", "lost"],
+            linewidth=points(0.4),
+            edgecolor="white",
+            step="post",
+        )
+        axes.plot(probes["time_s"], probes["alpha_sum"], color="black", linewidth=points(3), label=r"$\Sigma\alpha$")
+        axes.set(title=as_text(arm), xlabel="", ylabel=r"weight $\alpha$", ylim=(0, 1.1))
+        if probes["time_s"].max() > 0:
+            axes.set_xlim(0, probes["time_s"].max())
+    figure.suptitle(title(results))
+    for axes in lowest(grid):
+        axes.set_xlabel("simulated time [s]")
+    named = entries_of(sorted(grid, key=lambda axes: -len(axes.collections)))  # the arm with most bands names them
+    return fit(figure, dict(reversed(named.items())))
+
+
+def _slow(results: Results, arm: str) -> set[int]:
+    """The workers that the scenario makes slower than the others."""
+    rules = [rule for rule in results.scenario.arms[arm].compute.stragglers if isinstance(rule, Persistent)]
+    return {worker for rule in rules if rule.factor > 1 for worker in rule.workers or ()}
+
+
+def _band_colours(results: Results, arm: str, columns: list[int | str]) -> list[tuple[float, float, float]]:
+    """Shades of one colour for the workers, shades of another for those that are slow."""
+    slow = _slow(results, arm)
+    usual, marked = sns.color_palette("Blues", len(columns) + 2)[1:], sns.color_palette("Reds", len(columns) + 2)[2:]
+    return [marked[n] if column in slow else usual[n] for n, column in enumerate(columns)]
+
+
+def _band_name(results: Results, arm: str, column: int | str) -> str:
+    if isinstance(column, str):
+        return column
+    return f"worker {column} (slow)" if column in _slow(results, arm) else f"worker {column}"

@@ -1,0 +1,65 @@
+"""Which figures can show two runs side by side."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ..schema.violations import short
+from .losses import shown_loss
+
+if TYPE_CHECKING:
+    from ..analysis.side_by_side import Pair
+    from ..scenario.scenario import Scenario
+
+COMPARED = ("loss", "loss_by_steps", "consensus_distance", "gradient_gap", "time_shares")
+"""The others are of one seed: of two runs, they stand in the folders of each."""
+
+
+def left_out(pair: Pair) -> dict[str, str]:
+    """Of the figures that compare, those in which these runs cannot be compared, and why: a curve that one of them
+    does not have, or numbers that do not mean the same."""
+    first, second = (run.scenario for run in pair.runs)
+    reasons: dict[str, str] = {}
+    loss = None
+    if shown_loss(pair) is None:
+        loss = "the runs do not both have a test loss, nor both a train loss"
+    elif _learned(first) != _learned(second):
+        loss = f"losses of different problems ({_told(_learned(first))}; {_told(_learned(second))}) are not comparable"
+    if loss:
+        reasons["loss"] = reasons["loss_by_steps"] = loss
+    if _models(first) != _models(second):
+        told = f"{_told(_models(first))}; {_told(_models(second))}"
+        distance = f"distances between parameters of different models ({told}) are not comparable"
+        reasons["consensus_distance"] = reasons["gradient_gap"] = distance
+    elif not (pair.probes["consensus_distance"] > 0).any():
+        reasons["consensus_distance"] = "in both runs it is 0 throughout, or was not measured"
+    for figure, table, how in (
+        ("gradient_gap", "gaps", "was run without probe.gradient_gap"),
+        ("time_shares", "activities", "did not record it"),
+    ):
+        without = [name for name, run in zip(pair.names, pair.runs, strict=True) if getattr(run, table).empty]
+        if without:
+            reasons[figure] = ", ".join(f"{name} {how}" for name in without)
+    return reasons
+
+
+def _learned(scenario: Scenario) -> dict[str, str]:
+    """What the arms' losses are losses of, and how it is told: a data set, or where there is none, the model."""
+    problems = [arm.problem for arm in scenario.arms.values() if arm.problem]
+    return dict(_named(p.data.name) if p.data else _named(p.model) for p in problems)
+
+
+def _models(scenario: Scenario) -> dict[str, str]:
+    """The arms' models, with the data that set their size."""
+    problems = [arm.problem for arm in scenario.arms.values() if arm.problem]
+    return dict(_named(p.model, f" on {p.data.name}" if p.data else "") for p in problems)
+
+
+def _named(what: Any, on: str = "") -> tuple[str, str]:
+    """The whole of it, by which it is known, and a line."""
+    data = what if isinstance(what, str) else what.model_dump(mode="json")
+    return f"{data}{on}", f"{short(data)}{on}"
+
+
+def _told(named: dict[str, str]) -> str:
+    return ", ".join(named.values()) or "none"

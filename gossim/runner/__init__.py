@@ -1,0 +1,1 @@
+"""Running scenarios: one after the other, or as the points of a sweep, into directories."""

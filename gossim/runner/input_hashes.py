@@ -1,0 +1,106 @@
+"""What decides a run's numbers beside its scenario: the files that this names, and modules of one's own, by content."""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import importlib.util
+import os
+import sysconfig
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..files.csv_columns import remembered
+
+if TYPE_CHECKING:
+    from ..scenario.scenario import Scenario
+
+
+def inputs(scenario: Scenario) -> dict[str, str]:
+    """The SHA-256 of each such file by its path: as the scenario has it, or of a module from the folder in which its
+    package is. A file that cannot be read is left out: the run itself tells.
+
+    Any text of an arm that is the path of a file names one, parameters of one's own algorithms and models included; of
+    a `directory`, its `*.bin`. Of a module `package.module:Name` it is the whole package, and what that imports from
+    the folder in which it is.
+    """
+    files: dict[str, Path] = {}
+    for arm in scenario.arms.values():
+        for key, text in _texts(arm.model_dump(mode="json")):
+            if key == "name":
+                files |= _sources(text.partition(":")[0]) if ":" in text else {}
+            elif key == "directory":
+                files |= {path.as_posix(): path for path in Path(text).rglob("*.bin")}
+            elif os.path.isfile(text):
+                files[text] = Path(text)
+    return {name: digest for name, path in sorted(files.items()) if (digest := _digest(str(path))) is not None}
+
+
+def _texts(data: Any, key: str = "") -> Iterator[tuple[str, str]]:
+    """Each text in `data`, with the key under which it stands."""
+    if isinstance(data, str):
+        yield key, data
+    elif isinstance(data, Mapping):
+        for inner, value in data.items():
+            yield from _texts(value, inner)
+    elif isinstance(data, list):
+        for value in data:
+            yield from _texts(value, key)
+
+
+def _sources(module: str) -> dict[str, Path]:
+    """The files of the package of `module`, and of those packages beside it that it imports."""
+    found: dict[str, Path] = {}
+    home, known, todo = None, set(), [module.partition(".")[0]]
+    while todo:
+        known.add(name := todo.pop())
+        files = _files(name)
+        if not files or (home is not None and files[0] != home):
+            continue
+        home = files[0]
+        found |= {path.relative_to(home).as_posix(): path for path in files[1]}
+        if home not in _installed():
+            todo += {top for path in files[1] for top in _imported(str(path))} - known
+    return found
+
+
+def _files(package: str) -> tuple[Path, list[Path]] | None:
+    """The folder in which a package or module stands, and its files; None if there is no such, or not as files."""
+    try:
+        spec = importlib.util.find_spec(package)
+    except (ImportError, ValueError):
+        return None
+    folders = list((spec and spec.submodule_search_locations) or [])
+    if folders:
+        folder = Path(folders[0]).absolute()
+        return folder.parent, sorted(folder.rglob("*.py"))
+    if spec is None or not spec.has_location or spec.origin is None:
+        return None
+    return Path(spec.origin).absolute().parent, [Path(spec.origin).absolute()]
+
+
+def _installed() -> Iterable[Path]:
+    """Where packages are installed: what is imported from there has a version."""
+    return {Path(sysconfig.get_path(kind)) for kind in ("purelib", "platlib", "stdlib", "platstdlib")}
+
+
+@remembered
+def _digest(file: str) -> str | None:
+    try:
+        with open(file, "rb") as content:
+            return hashlib.file_digest(content, "sha256").hexdigest()
+    except OSError:
+        return None
+
+
+@remembered
+def _imported(file: str) -> frozenset[str]:
+    """The packages that a Python file imports by name, wherever in it."""
+    try:
+        tree = ast.parse(Path(file).read_bytes())
+    except (OSError, SyntaxError, ValueError):
+        return frozenset()
+    names = [alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names]
+    names += [node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.level == 0]
+    return frozenset(name.partition(".")[0] for name in names if name)

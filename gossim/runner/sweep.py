@@ -1,0 +1,160 @@
+"""Running a sweep: those of its points that are not done, over the machine's cores, and what came of all."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from contextlib import closing, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any, Protocol
+
+import pandas as pd
+
+from ..errors import InputError, RunError
+from ..estimates.limits import refuse_impossible_points
+from ..files.atomic import undisturbed
+from ..scenario.cautions import log_warnings
+from ..scenario.scenario import Scenario, read
+from ..scenario.sweep import Point, Sweep
+from ..tables.run_directory import RunDirectory
+from .process_pool import Task, cores, ended
+from .sweep_directory import SweepDirectory
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+@dataclass(frozen=True, eq=False)
+class SweepResults:
+    """What a sweep reached.
+
+    `table`: a row a point, arm and seed: the point's values under their keys, `arm`, `seed`, `status` (`complete`,
+    `diverged` or `failed`), then what `gossim.analysis.summary.per_seed` has, at the last probe. `errors`: what went
+    wrong at a point, by its `name`. `sweep`: the keys and points themselves.
+    """
+
+    sweep: Sweep
+    table: pd.DataFrame
+    errors: Mapping[str, str]
+
+    @property
+    def scenario(self) -> Scenario:
+        """Of the first point: its arms, title and target."""
+        return self.sweep.scenario
+
+    def plot(self) -> dict[str, Figure]:
+        """The figures by name, if there are one or two keys and one of them has numbers."""
+        from ..plots.sweep import draw_sweep
+
+        return draw_sweep(self)
+
+
+class SweepProgress(Protocol):
+    """Told how a sweep goes."""
+
+    def begin(self, points: int, done: int) -> None:
+        """So many points, of which so many were run before."""
+
+    def point(self, point: Point, error: str | None) -> None:
+        """That point has ended, well or with what went wrong."""
+
+
+class Silent:
+    """No progress shown."""
+
+    def begin(self, points: int, done: int) -> None: ...
+    def point(self, point: Point, error: str | None) -> None: ...
+
+
+def sweep(
+    scenario: Sweep | Scenario | str | Path,
+    over: Mapping[str, list[Any]] | None = None,
+    out: str | Path | None = None,
+    *,
+    jobs: int | None = None,
+    force: bool = False,
+    progress: SweepProgress | None = None,
+    limits: bool = True,
+) -> SweepResults:
+    """Run a scenario at every point of its `sweep:`, or of the grid `over`, `jobs` points at a time (as many as there
+    are cores). With `out`, tables and figures are written, and what is there of the same points is not run again,
+    unless a file that the scenario names, a module of one's own or a version has changed since, or with `force`.
+    Without `limits`, points are run whatever memory and work they take.
+
+    Raises ScenarioError or InputError, before anything runs, for what is wrong at any point. A point that breaks down
+    while it runs is in `errors`, by its `name`, and its rows say so. Ctrl-C leaves the points that are done in `out`.
+    """
+    if isinstance(scenario, str | Path):
+        data, source = read(scenario), str(scenario)
+        described = Sweep.parse(data if over is None else {**data, "sweep": dict(over)}, source)
+    elif isinstance(scenario, Scenario):
+        described = Sweep.parse({**scenario.written(), **({} if over is None else {"sweep": dict(over)})})
+    else:
+        described = scenario
+    if described is not scenario:  # who made the sweep has its warnings
+        log_warnings(described.warnings)
+    if jobs is not None and (type(jobs) is not int or jobs < 1):
+        raise InputError(f"jobs = {jobs}: must be a whole number >= 1")
+    if limits:
+        refuse_impossible_points(described.points)
+    with nullcontext(out) if out is not None else TemporaryDirectory(prefix="gossim-") as folder:
+        store = SweepDirectory(Path(folder))
+        with store.begin(described):
+            results = _run(described, store, jobs or cores(), force, progress or Silent())
+            if out is not None:
+                try:
+                    RunDirectory(store.path).write_figures(results.plot())
+                except InputError as error:
+                    raise RunError(f"the figures cannot be written: {error}; the table is whole") from None
+    return results
+
+
+def _run(described: Sweep, store: SweepDirectory, jobs: int, force: bool, progress: SweepProgress) -> SweepResults:
+    errors: dict[str, str] = {}
+    todo: dict[str, Task] = {}
+    table = _Table(described, store)
+    for point in described.points:
+        error = None if force else store.done(point)
+        if error is None:
+            todo[point.name] = Task(point.scenario.to_data(), str(store.run_directory(point).path))
+        else:
+            table.rows[point.name] = store.rows(point, error)
+            errors |= {point.name: error} if error else {}
+    progress.begin(len(described.points), len(table.rows))
+    table.write()
+    points = {point.name: point for point in described.points}
+    try:
+        with closing(ended(todo, min(jobs, len(todo) or 1))) as batches:
+            for batch in batches:
+                for name, error in batch.items():
+                    table.rows[name] = store.rows(points[name], error)
+                    errors |= {name: error} if error else {}
+                    progress.point(points[name], error)
+                table.write_if_due()
+    finally:
+        with undisturbed():
+            written = table.write()
+    return SweepResults(described, written, errors)
+
+
+class _Table:
+    """The table as it grows. It is written again and again, for whoever looks meanwhile, in a tenth of the time."""
+
+    def __init__(self, sweep: Sweep, store: SweepDirectory):
+        self.sweep, self.store = sweep, store
+        self.rows: dict[str, list[dict[str, Any]]] = {}
+        self.written = 0
+        self.due_s = 0.0
+
+    def write(self) -> pd.DataFrame:
+        begun_s = time.monotonic()
+        table = self.store.write(self.sweep, self.rows)
+        self.written, ended_s = len(self.rows), time.monotonic()
+        self.due_s = ended_s + 9 * (ended_s - begun_s)
+        return table
+
+    def write_if_due(self) -> None:
+        if len(self.rows) > self.written and time.monotonic() >= self.due_s:
+            self.write()

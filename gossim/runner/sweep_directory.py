@@ -1,0 +1,113 @@
+"""The files of a sweep: what was asked for, a run directory for each point, and one table of what they reached."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from filelock import FileLock, Timeout
+
+from ..analysis.summary import FINAL, TIME_TO_TARGET, per_seed
+from ..errors import InputError, RunError
+from ..files import yaml12
+from ..files.atomic import drafts, whole, write_text
+from ..scenario.sweep import Point, Sweep
+from ..tables.run_directory import LOCK, RunDirectory, refuse_links, refuse_unwritable
+from .input_hashes import inputs
+from .manifest import versions
+
+ENDED = ("complete", "failed")
+"""What the manifest of a run says that has come to its end."""
+
+
+class SweepDirectory:
+    """`sweep.yaml`, `sweep.parquet`, `figures/`, and under `points/` the run directory of each point."""
+
+    def __init__(self, path: Path):
+        self.path = path
+
+    def begin(self, sweep: Sweep) -> AbstractContextManager[Any]:
+        """Make it ready, and this process's own until what is returned is closed. An earlier sweep here may be another
+        one: what its points have done is used, its figures go. Raises InputError, also if a sweep is under way here."""
+        refuse_unwritable(self.path)
+        try:
+            left = {draft.name for draft in drafts(self.path)} if self.path.is_dir() else set()
+            there = {file.name for file in self.path.iterdir()} if self.path.is_dir() else set()
+            if there - {LOCK} - left and "sweep.yaml" not in there:
+                raise InputError(f"{self.path}: holds other files and no sweep; choose another directory with --out")
+            points = self.path / "points"
+            refuse_links(self.figures, points, *(self.run_directory(point).path for point in sweep.points))
+            points.mkdir(parents=True, exist_ok=True)
+            held = FileLock(self.path / LOCK).acquire(timeout=0)
+            for folder in (self.path, self.figures):
+                for draft in drafts(folder) if folder.is_dir() else ():
+                    draft.unlink()
+            for figure in [*self.figures.glob("*.png"), *self.figures.glob("*.svg")]:
+                figure.unlink()
+            write_text(self.path / "sweep.yaml", yaml12.write(dict(sweep.data)))
+        except Timeout:
+            rule = "a sweep is under way here; wait for its end or choose another directory with --out"
+            raise InputError(f"{self.path}: {rule}") from None
+        except OSError as error:
+            raise InputError(f"{self.path}: cannot be used: {error.strerror}") from None
+        return held
+
+    @property
+    def figures(self) -> Path:
+        return self.path / "figures"
+
+    def run_directory(self, point: Point) -> RunDirectory:
+        return RunDirectory(self.path / "points" / point.name)
+
+    def done(self, point: Point) -> str | None:
+        """None if this point is still to be run, or what it depends on, files, modules and versions, is not what it
+        was; else what went wrong, if anything: what diverged would do so again."""
+        try:
+            manifest = self.run_directory(point).manifest()
+            depended = manifest["inputs"], manifest["versions"]
+        except (InputError, KeyError):
+            return None
+        how = [run["status"] for run in manifest["runs"]]
+        if manifest["status"] not in ENDED or {*how} - {"complete", "diverged"}:
+            return None
+        if len(how) < len(point.scenario.arms) * point.scenario.repeats:
+            return None
+        return (manifest.get("error") or "") if depended == (inputs(point.scenario), versions()) else None
+
+    def rows(self, point: Point, error: str | None) -> list[dict[str, Any]]:
+        """The table's rows of a point that has ended, with `error` if there was one, without the values of its keys;
+        where it could not even begin, all of them `failed`. Raises InputError or RunError if there is no such run."""
+        runs = pd.DataFrame(
+            [(arm, seed) for arm in point.scenario.arms for seed in point.scenario.seeds], columns=["arm", "seed"]
+        )
+        store = self.run_directory(point)
+        if error and not store.path.exists():
+            return runs.assign(status="failed").to_dict("records")
+        results = store.read()
+        if results.manifest["status"] not in ENDED:
+            raise RunError(f"{store.path}: is '{results.manifest['status']}' after its end; does another write here?")
+        status = pd.DataFrame(results.manifest["runs"], columns=["arm", "seed", "status"])
+        rows = runs.merge(status, how="left").fillna({"status": "failed"}).merge(per_seed(results), how="left")
+        return rows.to_dict("records")
+
+    def write(self, sweep: Sweep, rows: Mapping[str, list[dict[str, Any]]]) -> pd.DataFrame:
+        """Write the table of the points that have ended, in the sweep's order, and return it."""
+        cells = zip(*(sweep.cells(key) for key in sweep.keys), strict=True)
+        values = [dict(zip(sweep.keys, each, strict=True)) for each in cells]
+        table = pd.DataFrame(
+            [{**at, **row} for at, point in zip(values, sweep.points, strict=True) for row in rows.get(point.name, ())],
+            columns=[*sweep.keys, "arm", "seed", "status", *measures(sweep)],
+        )
+        table = table.astype({**dict.fromkeys(measures(sweep), "float64"), "seed": "int64"})
+        with whole(self.path / "sweep.parquet") as draft:
+            table.to_parquet(draft, engine="pyarrow", index=False)
+        return table
+
+
+def measures(sweep: Sweep) -> list[str]:
+    """The columns of `per_seed` that are numbers."""
+    targeted = any(point.scenario.target for point in sweep.points)
+    return [*FINAL, "steps_per_s", "idle_share", *([TIME_TO_TARGET] if targeted else [])]

@@ -1,0 +1,43 @@
+"""An arm: one way to do it, complete."""
+
+from __future__ import annotations
+
+from typing import Self
+
+from pydantic import model_validator
+
+from ..algorithms import ALGORITHMS, AnyAlgorithm
+from ..files import trust
+from ..schema.violations import broken_at
+from ..settings import Settings
+
+
+class Arm(Settings):
+    """One way to do it: an algorithm and the settings it runs under, complete."""
+
+    algorithm: AnyAlgorithm
+
+    @property
+    def nodes(self) -> int:
+        """The workers, and the servers after them."""
+        return self.workers + (self.algorithm.servers if self.workers > 1 else 0)
+
+    @model_validator(mode="after")
+    def _algorithm_fits(self) -> Self:
+        if not trust.present().files:
+            return self
+        self._network_fits(self.nodes)
+        if self.trace is not None and self.uses_trace and self.trace.unfit(self.nodes):
+            raise broken_at(("trace",), self.trace.file, f"{self.trace.unfit(self.nodes)} and a server")
+        if self.problem is not None and self.problem.weighting == "samples" and self.workers > 1:
+            self._algorithm_counts_samples()
+        unfit = self.algorithm.unfit(self)
+        if unfit:
+            raise broken_at(("algorithm",), self.algorithm.model_dump(mode="json"), unfit)
+        return self
+
+    def _algorithm_counts_samples(self) -> None:
+        if not self.algorithm.counts_samples:
+            those = ", ".join(name for name, algorithm in ALGORITHMS.items() if algorithm.counts_samples)
+            rule = f"'{self.algorithm.name}' makes all workers count alike; those that count samples are {those}"
+            raise broken_at(("problem", "weighting"), "samples", rule)

@@ -1,0 +1,93 @@
+"""What a scenario says that is allowed and may not be meant: nothing of this is passed over in silence."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel
+
+from ..cluster.durations import Empirical
+from ..files.column_units import says_nothing
+from ..schema.violations import Problem
+from .unused import choosing_nobody, rules, unused
+
+if TYPE_CHECKING:
+    from .arm import Arm
+    from .scenario import Scenario
+
+
+def cautions(scenario: Scenario) -> list[Problem]:
+    """What deserves a second look, in the order of the scenario's keys; each but once."""
+    found: dict[str, Problem] = {}
+    for problem in (
+        *unused([scenario]),
+        *_nobody(scenario),
+        *_numbers(scenario),
+        *_units(scenario),
+        *_target(scenario),
+    ):
+        found.setdefault(str(problem), problem)
+    return list(found.values())
+
+
+def log_warnings(warnings: list[str]) -> None:
+    """Log them as `gossim`, which Python prints on the standard error stream unless it is told otherwise."""
+    for warning in warnings:
+        logging.getLogger("gossim").warning("%s", warning)
+
+
+def _nobody(scenario: Scenario) -> Iterator[Problem]:
+    for (path, fraction), arms in choosing_nobody(scenario).items():
+        if len(arms) < len(scenario.arms):
+            yield Problem(path, fraction, f"chooses none of the workers of {_arms(arms)}")
+
+
+def _numbers(scenario: Scenario) -> Iterator[Problem]:
+    """Arms keep of the shared rules what concerns them, perhaps none of them all of it."""
+    most = max(arm.workers for arm in scenario.arms.values())
+    for path, rule in rules(scenario):
+        for place, worker in enumerate(rule.workers or ()):
+            if worker >= most:
+                yield Problem((*path, "workers", str(place)), worker, "no arm has that worker")
+
+
+def _units(scenario: Scenario) -> Iterator[Problem]:
+    told: dict[tuple[tuple[str, ...], Any, str], list[str]] = {}
+    for name, arm in scenario.arms.items():
+        for problem in _unit(arm):
+            told.setdefault((problem.path, problem.value, problem.rule), []).append(name)
+    for (path, value, rule), arms in told.items():
+        where = "" if len(arms) == len(scenario.arms) else f", in {_arms(arms)}"
+        yield Problem(path, value, rule + where)
+
+
+def _unit(arm: Arm) -> Iterator[Problem]:
+    for path, law in _empirical(arm):
+        is_rate = path[:2] == ("network", "bandwidth_bytes_per_s")
+        if law.unit is None and "factor" not in path and says_nothing(law.column):
+            rule = f"says no unit, in {law.file}, and is taken to be in {'bytes per second' if is_rate else 'seconds'}"
+            yield Problem((*path, "column"), law.column, f"{rule}; `unit` says which it is")
+
+
+def _empirical(value: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Empirical]]:
+    if isinstance(value, Empirical):
+        yield path, value
+    elif isinstance(value, BaseModel):
+        for key, inner in value:
+            yield from _empirical(inner, (*path, key))
+    elif isinstance(value, tuple) and value and isinstance(value[0], BaseModel):
+        for number, inner in enumerate(value):
+            yield from _empirical(inner, (*path, str(number)))
+
+
+def _target(scenario: Scenario) -> Iterator[Problem]:
+    for measure, goal in scenario.target or ():
+        without = [name for name, arm in scenario.arms.items() if goal is not None and not arm.measures(measure)]
+        if without:
+            yield Problem(("target", measure), goal, f"is not measured in {_arms(without)}")
+
+
+def _arms(names: list[str]) -> str:
+    return f"arm {names[0]}" if len(names) == 1 else f"arms {', '.join(names)}"

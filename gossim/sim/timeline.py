@@ -1,0 +1,96 @@
+"""What each worker spends its time on."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+from ..units import PER_SECOND
+
+if TYPE_CHECKING:
+    from .node import Node
+
+Kind = Literal["computing", "waiting", "sending", "down", "message"]
+
+
+class Interval(NamedTuple):
+    """Worker `worker` did `activity` from `start_s` to `end_s`.
+
+    `computing`, `waiting`, `sending` and `down` follow each other without gap; `sending` is a collective in progress,
+    during which the worker can do nothing else. `message` is a message of that worker's on its way while it goes on,
+    of `size_bytes` to `receiver`; other activities have neither.
+    """
+
+    worker: int
+    activity: Kind
+    start_s: float
+    end_s: float
+    receiver: int | None = None
+    size_bytes: int | None = None
+
+
+class Timeline:
+    """The first `limit` intervals of a run, in the order in which they ended: enough for a picture, bounded memory."""
+
+    def __init__(self, limit: int):
+        self.limit = limit
+        self.intervals: list[Interval] = []
+
+    @property
+    def full(self) -> bool:
+        return len(self.intervals) >= self.limit
+
+    def add(
+        self,
+        worker: int,
+        activity: Kind,
+        start: int,
+        end: int,
+        receiver: int | None = None,
+        size_bytes: int | None = None,
+    ) -> None:
+        """From `start` to `end` in ticks of the clock."""
+        if end > start and not self.full:
+            start_s, end_s = start / PER_SECOND, end / PER_SECOND
+            self.intervals.append(Interval(worker, activity, start_s, end_s, receiver, size_bytes))
+
+
+class Activity:
+    """One worker's present occupation, and the ticks spent on each kind before it."""
+
+    __slots__ = ("computing", "down", "kind", "sending", "since", "waiting", "worker")
+
+    def __init__(self, worker: Node):
+        self.worker = worker
+        self.kind: Kind = "waiting"
+        self.since = worker.world.clock.now
+        self.computing = self.waiting = self.sending = self.down = 0
+
+    def enter(self, kind: Kind) -> None:
+        """From now on the worker does `kind`; as long as the timeline is kept, in an interval of its own."""
+        world = self.worker.world
+        if kind == self.kind and world.timeline.full:
+            return
+        now = world.clock.now
+        if now > self.since:
+            setattr(self, self.kind, getattr(self, self.kind) + now - self.since)
+            world.timeline.add(self.worker.index, self.kind, self.since, now)
+            self.since = now
+        self.kind = kind
+
+    @property
+    def busy_s(self) -> float:
+        """Seconds spent computing until now, the present spell included."""
+        return self.spent_s("computing")
+
+    @property
+    def waiting_s(self) -> float:
+        """Seconds spent on anything else until now."""
+        return (self.worker.world.clock.now - self._ticks("computing")) / PER_SECOND
+
+    def spent_s(self, kind: Kind) -> float:
+        """Seconds spent on `kind` until now, the present spell included."""
+        return self._ticks(kind) / PER_SECOND
+
+    def _ticks(self, kind: Kind) -> int:
+        spent: int = getattr(self, kind)
+        return spent + self.worker.world.clock.now - self.since if self.kind == kind else spent

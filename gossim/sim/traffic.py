@@ -1,0 +1,72 @@
+"""Who has sent messages to whom, and how old they were when they were merged."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from operator import itemgetter
+
+from ..units import PER_SECOND
+
+PAIRS = 2**14
+"""So many pairs are told apart: all of 128 workers. Where there are more, messages are told apart by sender alone."""
+
+Link = tuple[int, int | None]
+"""Sender and receiver; None for all those that are not told apart."""
+
+
+@dataclass(slots=True)
+class Exchange:
+    """Of one sender with one receiver: messages with parameters that were sent (what is sent again counts again) and
+    their bytes; those that were merged, and the ages that they had, summed: ticks, and gradient steps of all workers
+    since they were sent, of which only those that are `aged` have been reckoned."""
+
+    messages: int = 0
+    size_bytes: float = 0
+    merged: int = 0
+    aged: int = 0
+    age_steps: int = 0
+    age_ticks: int = 0
+
+    def staleness(self) -> tuple[float | None, float | None]:
+        """Mean age of the messages that were merged, in steps and in seconds; None where none was."""
+        if not self.merged:
+            return None, None
+        steps = self.age_steps / self.aged if self.aged else None
+        return steps, self.age_ticks / self.merged / PER_SECOND
+
+    def __iadd__(self, other: Exchange) -> Exchange:
+        for name in self.__slots__:
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+        return self
+
+
+def total(exchanges: Iterable[Exchange]) -> Exchange:
+    """All together."""
+    total = Exchange()
+    for exchange in exchanges:
+        total += exchange
+    return total
+
+
+def exchange_of(exchanges: dict[Link, Exchange], sender: int, receiver: int, limit: int = PAIRS) -> Exchange:
+    """The one in which what `sender` sends to `receiver` is counted, made if need be: beyond `limit` pairs, that of the
+    sender with all further receivers, so that a long run needs no more memory than a short one."""
+    found = exchanges.get((sender, receiver))
+    if found is None:
+        link = (sender, receiver if len(exchanges) < limit else None)
+        found = exchanges.get(link)
+        if found is None:
+            found = exchanges[link] = Exchange()
+    return found
+
+
+def by_pair(exchanges: Mapping[Link, Exchange], limit: int = PAIRS) -> dict[Link, Exchange]:
+    """In the order of senders and receivers; where there are more than `limit`, by sender, with None as receiver."""
+    if len(exchanges) <= limit:
+        return {link: exchanges[link] for link in sorted(exchanges)}
+    together: dict[Link, Exchange] = {}
+    for sender, receiver in sorted(exchanges, key=itemgetter(0)):
+        own = together.setdefault((sender, None), Exchange())
+        own += exchanges[sender, receiver]
+    return together

@@ -1,0 +1,1 @@
+"""The tables that a run records, and the directory that holds them."""

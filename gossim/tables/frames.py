@@ -1,0 +1,69 @@
+"""The tables of a run as pandas' frames, from rows or from columns."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from ..errors import InputError
+from ..files.atomic import whole
+from .columns import DERIVED, TABLES, Column
+
+if TYPE_CHECKING:
+    from .probe_rows import Columns
+
+
+def table(name: str, rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
+    """The table of that name with these rows, its columns as `columns.TABLES` has them."""
+    return typed(name, pd.DataFrame(list(rows), columns=[column.name for column in TABLES[name]]))
+
+
+def stacked(name: str, parts: Sequence[Columns]) -> pd.DataFrame:
+    """The same from parts of it, each by column, one below the other."""
+    if not parts:
+        return table(name, [])
+    sizes = [max(np.size(column) for column in part.values()) for part in parts]
+
+    def together(column: Column) -> np.ndarray:
+        kind = object if column.dtype == "str" else None  # numpy's own texts would take four bytes a character and row
+        each = [np.asarray(part[column.name], dtype=kind) for part in parts]
+        return np.concatenate([np.broadcast_to(own, size) for own, size in zip(each, sizes, strict=True)])
+
+    return typed(name, pd.DataFrame({column.name: together(column) for column in TABLES[name]}))
+
+
+def typed(name: str, frame: pd.DataFrame) -> pd.DataFrame:
+    """`frame` with its columns in the order and of the types that `columns.TABLES` or `DERIVED` has."""
+    columns = (TABLES | DERIVED)[name]
+    return frame[[column.name for column in columns]].astype({column.name: column.dtype for column in columns})
+
+
+def write_frames(frames: Iterable[pd.DataFrame], path: Path) -> None:
+    """Write `frames`, one below the other, to `path`, as its ending says: .csv or .parquet.
+
+    In a .csv, a text that a spreadsheet would take for a formula, which may run a program, gets a ' in front.
+    """
+    together = pd.concat(list(frames), ignore_index=True)
+    try:
+        with whole(path) as draft:
+            if path.suffix == ".csv":
+                _harmless(together).to_csv(draft, index=False)
+            else:
+                together.to_parquet(draft, engine="pyarrow", index=False)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be written: {error.strerror}") from None
+
+
+FORMULAS = ("=", "+", "-", "@", "\t", "\r")
+"""What a cell begins with that a spreadsheet computes."""
+
+
+def _harmless(frame: pd.DataFrame) -> pd.DataFrame:
+    """`frame` with texts that begin as a formula quoted; numbers stay as they are."""
+    texts = frame.select_dtypes(exclude=["number", "bool"])
+    quoted = texts.map(lambda cell: f"'{cell}" if isinstance(cell, str) and cell.startswith(FORMULAS) else cell)
+    return frame.assign(**{str(name): quoted[name] for name in texts})

@@ -1,0 +1,101 @@
+"""The manifest of a run directory, looked at before anything in it is believed."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import AllowInfNan, ConfigDict
+
+from ..errors import InputError
+from ..schema.fields import AS_TUPLE, Frozen
+from ..schema.violations import problems
+
+Status = Literal["running", "complete", "interrupted", "failed"]
+
+Texts = dict[str, str]
+Number = Annotated[float, AllowInfNan(True)]
+
+
+class Entry(Frozen):
+    """How one arm with one seed ended. Keys that only later versions have may stand beside these."""
+
+    model_config = ConfigDict(extra="allow")
+
+    arm: str
+    seed: int
+    status: Literal["complete", "diverged", "failed", "interrupted"]
+    error: str | None = None
+    staleness_steps: Number | None = None
+    staleness_s: Number | None = None
+    messages_lost: Number | None = None
+    messages_per_step: Number | None = None
+
+
+class Manifest(Frozen):
+    """What must stand in `manifest.json`, and of which type the rest is where it is there.
+
+    `recorded`: of how many `runs` the tables hold the rows; null while a run begins and tables of an earlier one may be
+    here still.
+    """
+
+    model_config = ConfigDict(extra="allow")
+
+    status: Status
+    runs: Annotated[tuple[Entry, ...], AS_TUPLE]
+    recorded: int | None = None
+    command: Annotated[tuple[str, ...], AS_TUPLE] = ()
+    seed: int | None = None
+    repeats: int | None = None
+    device: str | None = None
+    device_name: str | None = None
+    started: str | None = None
+    ended: str | None = None
+    error: str | None = None
+    inputs: Texts | None = None
+    versions: Texts | None = None
+    platform: str | None = None
+
+
+def read(path: Path) -> dict[str, Any]:
+    """The manifest in that file. Raises InputError with everything that is wrong with it."""
+    data = _json(path)
+    if not isinstance(data, dict):
+        raise InputError(f"{path}: must be a mapping of keys to values")
+    wrong = [str(problem) for problem in problems(Manifest, data)]
+    if not wrong:
+        counts = Counter((entry["arm"], entry["seed"]) for entry in data["runs"])
+        wrong = [f"runs: has arm '{arm}' with seed {seed} twice" for (arm, seed), n in counts.items() if n > 1]
+    if wrong:
+        raise InputError("\n  ".join([f"{path}: is damaged", *wrong]))
+    return data
+
+
+def status(path: Path) -> str | None:
+    """What the manifest in that file says of the run; None if it is no manifest."""
+    try:
+        found = _json(path)["status"]
+    except (InputError, KeyError, TypeError):
+        return None
+    return found if found in Status.__args__ else None  # type: ignore[attr-defined]
+
+
+def strangers(data: dict[str, Any], arms: Iterable[str], seeds: range) -> list[str]:
+    """What is said of runs that a scenario with these arms and seeds does not have."""
+    known = set(arms)
+    odd = [(entry["arm"], entry["seed"]) for entry in data["runs"]]
+    return [f"arm {arm!r} with seed {seed}" for arm, seed in odd if arm not in known or seed not in seeds]
+
+
+def _json(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror}") from None
+    except RecursionError:
+        raise InputError(f"{path}: cannot be read: it is nested too deeply") from None
+    except ValueError as error:
+        raise InputError(f"{path}: cannot be read: {error}") from None

@@ -1,0 +1,94 @@
+"""The tables of a run directory: written with a mark by which they are known to belong together, checked when read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from ..errors import InputError
+from .columns import LATER, TABLES
+from .frames import table
+
+if TYPE_CHECKING:
+    from ..results import Results
+    from ..scenario.scenario import Scenario
+
+MARK = "gossim_recorded"
+"""Under which a table says, beside its rows, of how many runs it holds them. pandas keeps such `attrs` in the file."""
+
+UNKNOWN = -1
+"""What a table says that has no mark: an earlier version wrote it, or somebody has changed it with pandas."""
+
+MEASURED = ("time_s", "start_s", "end_s", "busy_s", "waiting_s", "computing_s", "sending_s", "down_s")
+"""Columns of numbers that are never empty or infinite."""
+
+
+def write(frame: pd.DataFrame, path: Path, recorded: int) -> None:
+    """Write a table that holds the rows of so many runs."""
+    marked = frame.copy(deep=False)
+    marked.attrs = {MARK: recorded}
+    marked.to_parquet(path, engine="pyarrow", index=False)
+
+
+def read(name: str, path: Path) -> tuple[pd.DataFrame, int]:
+    """The table of that name, with what earlier versions did not write left empty, and its mark. Raises InputError."""
+    columns = TABLES[name]
+    later = LATER.get(name, set())
+    if later == {column.name for column in columns} and not path.exists():
+        return table(name, []), UNKNOWN
+    try:
+        frame = pd.read_parquet(path, engine="pyarrow")
+    except Exception as error:  # pyarrow has many ways to say that a file is damaged
+        raise InputError(f"the run's tables cannot be read: {path.name}: {error}") from None
+    mark = frame.attrs.get(MARK, UNKNOWN)
+    frame.attrs = {}
+    if later and list(frame.columns) == [column.name for column in columns if column.name not in later]:
+        dtypes = {column.name: column.dtype for column in columns if column.name in later}
+        frame = frame.assign(**dict.fromkeys(dtypes)).astype(dtypes)
+    if list(frame.columns) != [column.name for column in columns]:
+        raise InputError(f"{name}.parquet does not have the columns that this gossim writes")
+    for problem in _ill_typed(name, frame):
+        raise InputError(f"{name}.parquet is damaged: {problem}")
+    return frame, mark if isinstance(mark, int) else UNKNOWN
+
+
+def _ill_typed(name: str, frame: pd.DataFrame) -> Iterator[str]:
+    for column in TABLES[name]:
+        values = frame[column.name]
+        if str(values.dtype) != column.dtype:
+            yield f"{column.name} is of type {values.dtype}, and must be {column.dtype}"
+        elif column.dtype == "str" and values.isna().any():
+            yield f"{column.name} is empty in some rows"
+        elif column.name in MEASURED and not np.isfinite(values.to_numpy()).all():
+            yield f"{column.name} is not a finite number in some rows"
+
+
+def check(results: Results) -> None:
+    """Raise InputError where the tables hold what the scenario does not have: it is another run's, or damaged."""
+    for name in TABLES:
+        for problem in _unfit(name, getattr(results, name), results.scenario):
+            raise InputError(f"{name}.parquet does not fit scenario.yaml: {problem}")
+    measured, known = (_runs(frame) for frame in (results.probes, results.workers))
+    for arm, seed in measured - known:
+        raise InputError(f"workers.parquet has no rows of arm {arm!r} with seed {seed}, and probes.parquet has")
+
+
+def _unfit(name: str, frame: pd.DataFrame, scenario: Scenario) -> Iterator[str]:
+    yield from (f"there is no arm {arm!r}" for arm in frame["arm"].unique() if arm not in scenario.arms)
+    seeds = frame["seed"].unique()
+    yield from (f"there is no seed {seed}" for seed in seeds if int(seed) not in scenario.seeds)
+    if "worker" in frame:
+        own = frame[frame["activity"] != "message"] if "activity" in frame else frame  # a server sends messages too
+        for arm, numbers in own.groupby("arm")["worker"]:
+            workers = scenario.arms[str(arm)].workers
+            if numbers.min() < 0 or numbers.max() >= workers:
+                yield f"arm {arm!r} has {workers} workers, and there is one numbered {numbers.max()}"
+
+
+def _runs(frame: pd.DataFrame) -> set[tuple[str, int]]:
+    pairs: Iterable[tuple[str, int]] = frame[["arm", "seed"]].drop_duplicates().itertuples(index=False, name=None)
+    return set(pairs)
