@@ -194,7 +194,7 @@ ODD: tuple[Any, ...] = (
 
 def mutated(random: np.random.Generator) -> bytes:
     """The text of a scenario, one of the project's own or a drawn one, in which something is wrong, or not."""
-    from gossim.files.atomic import yaml12
+    from gossim.files import yaml12
 
     if random.random() < 0.5:
         data = yaml12.read(pick(random, sorted((HERE.parent / "scenarios").glob("*.yaml"))).read_text())

@@ -22,7 +22,7 @@ from gossim.algorithms.ssp import SSP
 from gossim.errors import ScenarioError
 from gossim.execute.batched import Batched
 from gossim.execute.reference import Reference
-from gossim.files.atomic import yaml12
+from gossim.files import yaml12
 from gossim.optimizers import AnyOptimizer, Optimizer, OptimizerSettings, optimizer_for
 from gossim.optimizers.schedules import AnySchedule, Schedule
 from gossim.problems.build import build

@@ -13,7 +13,7 @@ from flit_core import buildapi
 from packaging.requirements import Requirement
 
 import gossim
-from gossim.files.atomic import yaml12
+from gossim.files import yaml12
 
 ROOT = Path(__file__).parent.parent
 

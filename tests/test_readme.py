@@ -14,7 +14,7 @@ from test_cli import ROOT, gossim_command
 
 import gossim
 from gossim.execute.reference import Reference
-from gossim.files.atomic import yaml12
+from gossim.files import yaml12
 from gossim.plots import FIGURES
 from gossim.problems.data import CIFAR10
 from gossim.scenario.scenario import Scenario, load, read

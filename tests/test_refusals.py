@@ -15,7 +15,7 @@ from conftest import BASE, only_arm, scenario, world_of
 
 import gossim
 from gossim.errors import InputError, ScenarioError
-from gossim.files.atomic import yaml12
+from gossim.files import yaml12
 from gossim.plots.timeline import timeline
 from gossim.scenario.scenario import read
 from gossim.schema.violations import short

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from gossim.algorithms import ALGORITHMS
 from gossim.cluster.durations import Distribution, continuous_distributions
 from gossim.errors import ScenarioError
-from gossim.files.atomic import yaml12
+from gossim.files import yaml12
 from gossim.scenario.scenario import Scenario, load, read
 
 SCENARIOS = Path(__file__).parent.parent / "scenarios"

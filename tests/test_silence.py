@@ -11,7 +11,7 @@ from conftest import BASE, scenario
 
 from gossim.cli.options import set_values
 from gossim.errors import InputError, ScenarioError
-from gossim.files.atomic import yaml12
+from gossim.files import yaml12
 from gossim.scenario.scenario import Scenario
 from gossim.scenario.sweep import Sweep
 

@@ -23,7 +23,7 @@ from test_cli import ENVIRONMENT, GOSSIM, gossim_command
 import gossim
 from gossim.analysis.summary import per_seed
 from gossim.errors import InputError, ScenarioError
-from gossim.files.atomic import yaml12
+from gossim.files import yaml12
 from gossim.results import Results
 from gossim.runner.sweep import SweepResults
 from gossim.runner.sweep_directory import SweepDirectory

@@ -27,7 +27,7 @@ from gossim.cluster.topology.mixing import MIXING, column_stochastic, doubly_sto
 from gossim.cluster.topology.spectral import DENSE, second_modulus
 from gossim.errors import RunError, ScenarioError
 from gossim.execute.reference import Reference
-from gossim.files.atomic import yaml12
+from gossim.files import yaml12
 from gossim.scenario.scenario import Scenario
 
 WORKERS = 16

@@ -16,7 +16,7 @@ from test_cli import gossim_command
 
 from gossim.cluster.selection import share
 from gossim.errors import ScenarioError
-from gossim.files.atomic import yaml12
+from gossim.files import yaml12
 from gossim.scenario.scenario import Scenario
 from gossim.scenario.sweep import Sweep
 
