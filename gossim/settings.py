@@ -9,7 +9,7 @@ from pydantic import BeforeValidator, model_validator
 
 from . import trust
 from .algorithms import ALGORITHMS, AnyAlgorithm
-from .fields import AS_TUPLE, Count, Frozen, Lasting, Positive, Probability, named
+from .fields import AS_TUPLE, Count, Frozen, Lasting, Positive, PositiveQuantity, Probability, named
 from .optimizers import AnyOptimizer
 from .problems import ProblemSettings
 from .sim.chosen import Chosen
@@ -24,7 +24,7 @@ from .validation import MISSING, broken, broken_at
 class Until(Frozen):
     """What ends a run; whatever is reached first. `gradient_steps` and `epochs` count all workers together."""
 
-    time_s: Positive | None = None
+    time_s: PositiveQuantity | None = None
     gradient_steps: Count | None = None
     epochs: Positive | None = None
 

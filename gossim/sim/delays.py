@@ -13,7 +13,7 @@ from pydantic import AfterValidator, ConfigDict, model_validator
 
 from .. import trust
 from ..errors import InputError, RunError, nearest
-from ..fields import AtLeastATick, Frozen, NonNegative, Positive, chosen_by, number_or
+from ..fields import AtLeastATick, Frozen, PositiveQuantity, Quantity, chosen_by, number_or
 from ..later import np
 from ..rng import Purpose, in_blocks
 from ..tabular import POSITIVE, read_numbers, remembered
@@ -174,8 +174,8 @@ class ShiftedExponential(Law):
     """
 
     distribution: Literal["shifted_exponential"] = "shifted_exponential"
-    shift_s: NonNegative
-    rate_per_s: Positive
+    shift_s: Quantity
+    rate_per_s: PositiveQuantity
 
     def quantile(self, share: float) -> float:
         return self.shift_s - math.log1p(-share) / self.rate_per_s

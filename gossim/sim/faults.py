@@ -12,7 +12,7 @@ from pydantic import model_validator
 
 from .. import trust
 from ..errors import InputError, RunError
-from ..fields import Lasting, NonNegative, chosen_by, named
+from ..fields import Lasting, Quantity, chosen_by, named
 from ..rng import Purpose, stream
 from ..tabular import SECONDS, number, read_columns, remembered
 from ..validation import broken
@@ -54,7 +54,7 @@ class Crash(Fault):
 
     everyone: ClassVar[bool] = False
     name: Literal["crash"] = "crash"
-    at_s: NonNegative
+    at_s: Quantity
     back_after_s: Lasting | None = None
     parameters: Returns | None = None
 

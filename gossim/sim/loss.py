@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import model_validator
 
-from ..fields import AS_TUPLE, Frozen, Indices, NonNegative, Positive, Probability, chosen_by, number_or
+from ..fields import AS_TUPLE, Frozen, Indices, PositiveQuantity, Probability, Quantity, chosen_by, number_or
 from ..rng import Purpose, in_blocks, uniform
 from ..validation import broken, broken_at
 
@@ -89,8 +89,8 @@ class Partition(Frozen):
     An arm with fewer workers than another has the first of them.
     """
 
-    from_s: NonNegative
-    until_s: Positive
+    from_s: Quantity
+    until_s: PositiveQuantity
     groups: Annotated[tuple[Indices, ...], AS_TUPLE]
 
     @model_validator(mode="after")
