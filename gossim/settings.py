@@ -31,7 +31,7 @@ from .schema.violations import MISSING, broken, broken_at
 class Until(Frozen):
     """What ends a run; whatever is reached first. `gradient_steps` and `epochs` count all workers together."""
 
-    time_s: Positive | None = None
+    time_s: PositiveQuantity | None = None
     gradient_steps: Count | None = None
     epochs: Positive | None = None
 

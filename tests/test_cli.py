@@ -74,7 +74,7 @@ BAD = [
     ("run small.yaml --device gpu", "device = gpu: unknown device"),
     ("run small.yaml --set compute.time_s.distribution=norm", "norm has no parameter 's'"),
     ("run small.yaml --set 'compute.time_s={distribution: norm}'", "use lognorm, gamma, expon"),
-    ("run small.yaml --set 'problem.model.name=no.such:thing'", "cannot be imported"),
+    ("run small.yaml --set 'problem.model={name: no.such:thing}'", "cannot be imported"),
     ("run small.yaml --out small.yaml", "small.yaml: is not a directory"),
     ("run small.yaml --out .", "holds other files and no run"),
     ("run broken.yaml", "broken.yaml: 1 problem\n  line 1, column 9: not valid YAML"),
@@ -93,7 +93,6 @@ def test_bad_input_is_one_block_and_status_2(command: str, message: str, small: 
     arguments = shlex.split(command)
     if "no.such" in command:
         arguments += ["--set", "problem.data={name: digits}", "--set", "problem.batch_size=2"]
-        arguments += ["--set", "problem.model={name: 'no.such:thing'}"]
     done = gossim_command(*arguments, cwd=folder)
     assert done.returncode == 2, done.stdout + done.stderr
     assert message in done.stderr

@@ -84,8 +84,12 @@ def test_torch_is_imported_only_when_needed(module: str) -> None:
 
 
 def test_no_global_random_state() -> None:
-    """No call to numpy's or Python's module-level generators anywhere in the package."""
-    for module in MODULES:
+    """No call to numpy's or Python's module-level generators anywhere in the package.
+
+    But where they are kept as they were while a user's factory runs, and where draws from them are found.
+    """
+    guards = {PACKAGE / "problems" / name for name in ("generators.py", "state.py", "watching.py")}
+    for module in sorted({*MODULES} - guards):
         text = module.read_text(encoding="utf-8")
         assert "random" not in imports(module), module
         for forbidden in ("np.random.seed", "np.random.rand", "np.random.normal", "np.random.choice"):

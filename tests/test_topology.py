@@ -417,7 +417,11 @@ def test_edge_lists(tmp_path: Path) -> None:
     path.write_text("\ufeff0,1 # a comment\n1 0\n\n1 , 2\n3 2\n", encoding="utf-8")
     arm = only_arm(topology={"name": "edge_list", "file": str(path)})
     assert [list(world_of(arm).topology.neighbours(m)) for m in range(4)] == [[1], [0, 2], [1, 3], [2]]
-    assert only_arm(topology={"name": "edge_list", "file": str(path)}, workers=3).topology.unfit(3) is None
+    with pytest.raises(ScenarioError, match=r"line 5: links 3 and 2, and no arm has that worker"):
+        only_arm(topology={"name": "edge_list", "file": str(path)}, workers=3)
+    assert (
+        only_arm(topology={"name": "edge_list", "file": str(path)}, workers=3, unused="warn").topology.unfit(3) is None
+    )
     around = tmp_path / "around.csv"
     around.write_text("0,1\n1,2\n2,3\n3,0\n")
     directed = only_arm(topology={"name": "edge_list", "file": str(around), "directed": True})

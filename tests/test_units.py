@@ -25,7 +25,16 @@ def traced(tmp_path: Path, names: tuple[str, ...] = COLUMNS, row: str = "4000,8,
 
 
 RIGHT = {
-    "ms": ["ms_per_sample", "latency_ms", "ms/sample", "latencyMs", "inference time [ms]", "Milliseconds", "ms_p50"],
+    "ms": [
+        "ms_per_sample",
+        "latency_ms",
+        "ms/sample",
+        "latencyMs",
+        "inference time [ms]",
+        "Milliseconds",
+        "ms_p50",
+        "t_ms",
+    ],
     "bit/s": ["upload_bits_per_s", "bits/s", "up (bit/s)", "bps", "upload_bps", "bits per second", "uplinkBitsPerSec"],
 }
 WRONG = {
@@ -35,7 +44,7 @@ WRONG = {
     ],
     "bit/s": [
         "MB/s", "Mbps", "mbps", "up_kbps", "down (Mbit/s)", "Kibit/s", "bytes_per_s", "B/s", "kB/s", "uploadMBps",
-        "MBPS", "mb/s", "kilo_bits_per_s", "bits_per_ms", "upload", "bits", "10 bits/s", "ms", "bits_per_s_k",
+        "MBPS", "mb/s", "kilo_bits_per_s", "bits_per_ms", "upload", "bits", "10 bits/s", "ms", "bits_per_s_k", "t_bps",
     ],
 }  # fmt: skip
 

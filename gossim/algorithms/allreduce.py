@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar, Literal
 
-from ..schema.fields import Index, NonNegative
+from ..schema.fields import Index, Quantity
 from ._families import WithCollective
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ class AllReduce(WithCollective):
     counts_samples: ClassVar[bool] = True
     name: Literal["allreduce"] = "allreduce"
     backup: Index = 0
-    reduction_s_per_byte: NonNegative = 0.0
+    reduction_s_per_byte: Quantity = 0.0
 
     def unfit(self, settings: Settings) -> str | None:
         if self.backup >= settings.workers:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 from pydantic import Discriminator, Tag
 
 from ..rng import Purpose
-from ..schema.fields import AS_TUPLE, Frozen, Positive, number_or
+from ..schema.fields import AS_TUPLE, Frozen, PositiveQuantity, number_or
 from .durations import Law, LawOfRates
 
 if TYPE_CHECKING:
@@ -37,8 +37,8 @@ if TYPE_CHECKING:
     Rate = float | tuple[float, ...] | Law | None
 else:
     Rate = Annotated[
-        Annotated[Positive | None, Tag("the same for all")]
-        | Annotated[tuple[Positive, ...], AS_TUPLE, Tag("one each")]
+        Annotated[PositiveQuantity | None, Tag("the same for all")]
+        | Annotated[tuple[PositiveQuantity, ...], AS_TUPLE, Tag("one each")]
         | Annotated[LawOfRates, Tag("a law")],
         Discriminator(_kind),
     ]
@@ -68,7 +68,7 @@ class UpDown(Frozen):
 if TYPE_CHECKING:
     Bandwidth = float | UpDown | str | None
 else:
-    Bandwidth = number_or(Positive | None, UpDown, word="trace")
+    Bandwidth = number_or(PositiveQuantity | None, UpDown, word="trace")
 
 
 def rates_of(bandwidth: float | UpDown | str | None, seed: int, devices: tuple[Device, ...]) -> Callable[[int], Rates]:

@@ -27,8 +27,8 @@ from ..rng import Purpose, in_blocks
 from ..schema.fields import (
     AtLeastATick,
     Frozen,
-    NonNegative,
-    Positive,
+    PositiveQuantity,
+    Quantity,
     chosen_by,
     number_or,
 )
@@ -188,8 +188,8 @@ class ShiftedExponential(Law):
     """
 
     distribution: Literal["shifted_exponential"] = "shifted_exponential"
-    shift_s: NonNegative
-    rate_per_s: Positive
+    shift_s: Quantity
+    rate_per_s: PositiveQuantity
 
     def quantile(self, share: float) -> float:
         return self.shift_s - math.log1p(-share) / self.rate_per_s

@@ -14,7 +14,7 @@ from ..errors import InputError, RunError
 from ..files import trust
 from ..files.csv_columns import SECONDS, number, read_columns, remembered
 from ..rng import Purpose, stream
-from ..schema.fields import Lasting, NonNegative, chosen_by, named
+from ..schema.fields import Lasting, Quantity, chosen_by, named
 from ..schema.violations import broken
 from .selection import Chosen, from_one
 
@@ -54,7 +54,7 @@ class Crash(Fault):
 
     everyone: ClassVar[bool] = False
     name: Literal["crash"] = "crash"
-    at_s: NonNegative
+    at_s: Quantity
     back_after_s: Lasting | None = None
     parameters: Returns | None = None
 

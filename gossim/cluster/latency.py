@@ -10,7 +10,7 @@ from ..errors import InputError
 from ..files import trust
 from ..files.csv_columns import SECONDS, number, read_lines, remembered
 from ..rng import Purpose
-from ..schema.fields import AS_TUPLE, Frozen, Indices, NonNegative
+from ..schema.fields import AS_TUPLE, Frozen, Indices, Quantity
 from ..schema.violations import broken
 from .durations import AnyLaw, Law
 
@@ -53,8 +53,8 @@ class Regions(Frozen):
     """
 
     regions: Annotated[tuple[Indices, ...], AS_TUPLE]
-    within_s: NonNegative
-    between_s: NonNegative
+    within_s: Quantity
+    between_s: Quantity
 
     @model_validator(mode="after")
     def _nobody_twice(self) -> Regions:
@@ -119,7 +119,7 @@ if TYPE_CHECKING:
     Latency = float | Law | LatencyMatrix | Regions
 else:
     Latency = Annotated[
-        Annotated[NonNegative, Tag("a number")]
+        Annotated[Quantity, Tag("a number")]
         | Annotated[AnyLaw, Tag("a law")]
         | Annotated[LatencyMatrix, Tag("a matrix")]
         | Annotated[Regions, Tag("some regions")],

@@ -12,9 +12,9 @@ from ..schema.fields import (
     AS_TUPLE,
     Frozen,
     Indices,
-    NonNegative,
-    Positive,
+    PositiveQuantity,
     Probability,
+    Quantity,
     chosen_by,
     number_or,
 )
@@ -98,8 +98,8 @@ class Partition(Frozen):
     An arm with fewer workers than another has the first of them.
     """
 
-    from_s: NonNegative
-    until_s: Positive
+    from_s: Quantity
+    until_s: PositiveQuantity
     groups: Annotated[tuple[Indices, ...], AS_TUPLE]
 
     @model_validator(mode="after")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 from pydantic import BeforeValidator
 
 from ..rng import Purpose, in_blocks, stream, uniform
-from ..schema.fields import Lasting, Positive, Probability, chosen_by
+from ..schema.fields import Lasting, PositiveQuantity, Probability, chosen_by
 from .durations import LawOfNumbers
 from .selection import Chosen
 
@@ -36,7 +36,7 @@ class Persistent(Straggler):
 
     everyone: ClassVar[bool] = False
     name: Literal["persistent"] = "persistent"
-    factor: Positive
+    factor: PositiveQuantity
 
     def lengthen(self, seed: int, number: int, worker: int) -> Lengthen:
         return lambda work_s, now_s: work_s * self.factor
@@ -50,7 +50,7 @@ class RandomSlowdown(Straggler):
 
     name: Literal["random_slowdown"] = "random_slowdown"
     probability: Probability
-    factor: Positive
+    factor: PositiveQuantity
 
     def lengthen(self, seed: int, number: int, worker: int) -> Lengthen:
         drawn = in_blocks(uniform, seed, Purpose.STRAGGLERS, number, worker).__next__
@@ -68,7 +68,7 @@ class Bursty(Straggler):
     name: Literal["bursty"] = "bursty"
     mean_between_s: Lasting
     mean_length_s: Lasting
-    factor: Positive
+    factor: PositiveQuantity
 
     def lengthen(self, seed: int, number: int, worker: int) -> Lengthen:
         spells = self.spells(seed, number, worker)

@@ -6,6 +6,7 @@ import math
 from typing import Any, NamedTuple
 
 from ..algorithms._families import InRounds, WithCollective, WithServer
+from ..algorithms.choco import Choco
 from ..cluster.bandwidth import UpDown
 from ..cluster.collectives import Link, RingEvents
 from ..cluster.durations import Law
@@ -47,7 +48,8 @@ def rhythm(arm: Arm, paces: Paces, size_bytes: float) -> Rhythm:
 def _in_rounds(arm: Arm, paces: Paces, links: Link, size_bytes: float) -> Rhythm:
     algorithm: Any = arm.algorithm
     peers = arm.topology.links_each(arm.workers)
-    size_bytes *= getattr(getattr(algorithm, "compression", None), "size_share", 1.0)
+    if isinstance(algorithm, Choco):
+        size_bytes *= algorithm.compression.size_share(arm.number_bits)
     on_the_way_s = links.latency_s + size_bytes * links.s_per_byte * (1 if _unshared(arm) else peers)
     # Whoever is slow holds up its neighbours, they theirs, and in the end everybody; chance holds up a few.
     computing_s = max(paces.longest_s(min(arm.workers, peers + 1)), _slowest_mean_s(paces))

@@ -126,7 +126,8 @@ def stated(column: str, per: re.Pattern[str] = SAMPLES) -> Stated:
     for word in _words(_plain(column)):
         unit = _one(word, per)
         if unit is not None:
-            if _SCALES.fullmatch(before.lower()):
+            is_time = before.lower() == "t" and UNITS[unit].quantity == TIME  # as in `t_ms`; `t_bps` may be tera
+            if _SCALES.fullmatch(before.lower()) and not is_time:
                 unknown.append(before)
             if unit not in units:
                 units.append(unit)

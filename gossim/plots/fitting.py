@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 from weakref import WeakKeyDictionary
 
 import matplotlib as mpl
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.text import Text
 
 from .legends import covers, inside, keep_place, outside, shown_labels
@@ -99,8 +100,8 @@ def _with_children(figure: Figure) -> Iterator[Axes]:
 
 
 def _arrange(figure: Figure) -> None:
-    engine = figure.get_layout_engine()
-    assert engine is not None
+    engine = figure.get_layout_engine() or ConstrainedLayoutEngine()  # none where it is drawn outside of `style`
+    figure.set_layout_engine(engine)
     engine.execute(figure)
 
 

@@ -142,13 +142,16 @@ Probability = Annotated[float, must("in [0, 1]", lambda p: 0 <= p <= 1)]
 LARGEST_NUMBER = 1e100
 """Of a time, a rate or a factor: the clock counts picoseconds, and what is larger overflows when it is multiplied."""
 _NOT_HUGE = must("at most 1e100", lambda x: x <= LARGEST_NUMBER)
-Positive = Annotated[float, must("> 0", lambda x: x > 0), _NOT_HUGE]
-NonNegative = Annotated[float, must(">= 0", lambda x: x >= 0), _NOT_HUGE]
+Positive = Annotated[float, must("> 0", lambda x: x > 0)]
+NonNegative = Annotated[float, must(">= 0", lambda x: x >= 0)]
+PositiveQuantity = Annotated[Positive, _NOT_HUGE]
+Quantity = Annotated[NonNegative, _NOT_HUGE]
+"""Of what is measured: times, rates, and the factors by which they are multiplied."""
 _A_NANOSECOND = must(">= 1e-9, a nanosecond", lambda x: x >= 1e-9)
 Lasting = Annotated[float, _A_NANOSECOND, _NOT_HUGE]
-Timeout = Annotated[Positive, _A_NANOSECOND]
+Timeout = Annotated[PositiveQuantity, _A_NANOSECOND]
 _A_TICK = must(">= 1e-12, a picosecond, by which the clock counts", lambda x: x >= 1e-12)
-AtLeastATick = Annotated[Positive, _A_TICK]
+AtLeastATick = Annotated[PositiveQuantity, _A_TICK]
 Fraction01 = Annotated[float, must("in [0, 1)", lambda x: 0 <= x < 1)]
 LARGEST = 2**62
 _BOUNDED = must("at most 2**62", lambda n: n <= LARGEST)
