@@ -15,8 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from .algorithms import Algorithm
-    from .results import Results
-    from .runner.sweep import SweepResults
+    from .results import Results, SweepResults
     from .scenario.scenario import Scenario, load
     from .scenario.sweep import Sweep
 

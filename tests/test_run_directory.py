@@ -26,12 +26,13 @@ from test_trust import command
 
 import gossim
 from gossim.errors import InputError, RunError
-from gossim.results import Results, RunDirectory
+from gossim.results import Results
 from gossim.runner.experiment import Experiment
 from gossim.runner.sweep_directory import SweepDirectory
 from gossim.scenario.scenario import Scenario
 from gossim.tables import manifest as manifests
 from gossim.tables.columns import TABLES
+from gossim.tables.run_directory import RunDirectory
 
 ARMS = {name: {"algorithm": {"name": name}} for name in ("allreduce", "dpsgd")}
 
@@ -111,7 +112,7 @@ def test_the_lock_is_given_back_however_a_run_ends(tmp_path: Path, monkeypatch: 
     with pytest.raises(RunError):
         gossim.run(asked(optimizer={"learning_rate": 1e300}, until={"time_s": 3.0}), out=tmp_path / "out")
     with monkeypatch.context() as patch:
-        patch.setattr(RunDirectory, "write_figures", lambda *_: 1 / 0)
+        patch.setattr("gossim.plots.figure_files.write_figures", lambda *_, **__: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             gossim.run(asked(), out=tmp_path / "out")
     (tmp_path / "out" / ".lock").touch()  # as a kill leaves it
@@ -343,7 +344,7 @@ def full(*_: Any, **__: Any) -> Any:
     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
-@pytest.mark.parametrize("where", ["gossim.tables.run_directory.RunDirectory.write_figures", "gossim.plots.save"])
+@pytest.mark.parametrize("where", ["gossim.plots.figure_files.write_figures", "gossim.plots.figure_files.save"])
 def test_the_disk_fills_while_figures_are_drawn(where: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "s.yaml").write_text(asked().to_yaml())
     monkeypatch.setattr(where, full)

@@ -21,7 +21,7 @@ from ..scenario.scenario import Scenario
 from ..sim.world import World
 from ..tables.columns import TABLES
 from ..tables.frames import stacked, table
-from ..tables.probe_rows import Observations, Row, Rows, activities, exchanges
+from ..tables.probe_rows import Observations, ProbeRows, Row, activities, exchanges
 from ..tables.run_directory import RunDirectory
 from . import manifest as provenance
 from .input_hashes import inputs
@@ -119,8 +119,10 @@ class Experiment:
     def draw(self, store: RunDirectory) -> list[Path]:
         """Write the figures of what was recorded. Raises RunError where they cannot be written; the manifest, where it
         can be, then says that the run failed, and why. Its tables are whole."""
+        from ..plots.figure_files import write_figures
+
         try:
-            return store.write_figures(self.results().plot())
+            return write_figures(self.results().plot(), store.figures, home=store.figures)
         except (OSError, InputError) as error:
             told = f"the figures cannot be written: {error}; the tables are whole, and `gossim plot` draws them"
             if self.manifest["status"] == "complete":
@@ -143,7 +145,7 @@ class Experiment:
 
     def _rows(self, name: str) -> Iterable[Row]:
         """Of the table of that name, in the order in which they came."""
-        if name in Rows._fields:
+        if name in ProbeRows._fields:
             return (row for observed in self.observed for row in observed.rows(name))
         rows: list[Row] = getattr(self, name)
         return rows
