@@ -17,7 +17,7 @@ from ...problems.models import Noise
 from ...scenario.arm import Arm
 from ...tables.run_data import RunData
 from .formulas import FORMULAS
-from .times import mean_s
+from .times import mean_compute_s
 
 POINTS = 200
 """Instants at which a prediction is drawn."""
@@ -69,7 +69,7 @@ def unfit(arm: Arm) -> str | None:
     for holds, reason in checks:
         if not holds:
             return reason
-    if not math.isfinite(mean_s(arm)):
+    if not math.isfinite(mean_compute_s(arm)):
         return "the mean compute time is not finite"
     assert formula is not None
     return formula.unfit(arm)
