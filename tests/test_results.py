@@ -331,7 +331,7 @@ def interrupted_at(line: int) -> Any:
 
     def at_call(frame: Any, *_: Any) -> Any:
         nonlocal calls
-        if not frame.f_code.co_filename.endswith(("gossim/observed.py", "gossim/record.py")):
+        if not frame.f_code.co_filename.endswith(("gossim/tables/probe_rows.py", "gossim/execute/recorder.py")):
             return None
         calls += frame.f_code.co_name == "measure"
         return at_line if calls == 3 else None

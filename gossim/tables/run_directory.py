@@ -140,9 +140,12 @@ class RunDirectory:
 
     def manifest(self) -> dict[str, Any]:
         """What manifest.json says. Raises InputError, also where there is none."""
+        path = self.path / "manifest.json"
+        if self._is_own(path):
+            manifests.refuse_other_version(path)
         if self._status() is None:
             raise InputError(f"{self.path}: is not a run directory (it has no readable manifest.json)")
-        return manifests.read(self.path / "manifest.json")
+        return manifests.read(path)
 
     def read(self, imports: bool = False) -> RunData:
         """The results of the run. With `imports`, the algorithms of one's own that its scenario names are imported;
