@@ -32,10 +32,10 @@ _ELSEWHERE = {
 
 
 def run(scenario: Scenario | str | Path, out: str | Path | None = None, **options: Any) -> Results:
-    """Run a scenario, or the scenario in that file; `gossim.runner.experiment.run` says what the options are."""
-    from .runner import experiment
+    """Run a scenario, or the scenario in that file; `gossim.runner.run.run` says what the options are."""
+    from .runner import run as running
 
-    return experiment.run(scenario, out, **options)
+    return running.run(scenario, out, **options)
 
 
 def sweep(

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from contextlib import closing, nullcontext
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, Protocol
+from typing import Any
 
 import pandas as pd
 
@@ -17,26 +17,10 @@ from ..files.atomic import undisturbed
 from ..results import SweepResults
 from ..scenario.cautions import log_warnings
 from ..scenario.scenario import Scenario, read
-from ..scenario.sweep import Point, Sweep
+from ..scenario.sweep import Sweep
 from .process_pool import Task, cores, ended_tasks
+from .progress import NoSweepProgress, SweepProgress
 from .sweep_directory import SweepDirectory
-
-
-class SweepProgress(Protocol):
-    """Told how a sweep goes."""
-
-    def begin(self, points: int, done: int) -> None:
-        """So many points, of which so many were run before."""
-
-    def point(self, point: Point, error: str | None) -> None:
-        """That point has ended, well or with what went wrong."""
-
-
-class NoSweepProgress:
-    """No progress shown."""
-
-    def begin(self, points: int, done: int) -> None: ...
-    def point(self, point: Point, error: str | None) -> None: ...
 
 
 def sweep(
