@@ -140,10 +140,10 @@ class RunDirectory:
 
     def manifest(self) -> dict[str, Any]:
         """What manifest.json says. Raises InputError, also where there is none."""
-        path = self.path / "manifest.json"
-        if self._is_own(path):
+        path = self._manifest_file()
+        if path:
             manifests.refuse_other_version(path)
-        if self._status() is None:
+        if path is None or manifests.status(path) is None:
             raise InputError(f"{self.path}: is not a run directory (it has no readable manifest.json)")
         return manifests.read(path)
 
@@ -207,9 +207,15 @@ class RunDirectory:
             return found.is_relative_to(self.path.resolve()) and stat.S_ISREG(found.stat().st_mode)
 
     def _status(self) -> str | None:
+        """What the manifest says of the run; None where there is no manifest."""
+        path = self._manifest_file()
+        return manifests.status(path) if path else None
+
+    def _manifest_file(self) -> Path | None:
+        """The path of manifest.json; None where it leads out of the directory, or cannot be looked at."""
         path = self.path / "manifest.json"
         try:
-            return manifests.status(path) if self._is_own(path) else None
+            return path if self._is_own(path) else None
         except InputError:
             return None
 
