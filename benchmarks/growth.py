@@ -96,7 +96,7 @@ def draw(measured: pd.DataFrame) -> None:
     import seaborn as sns
     from matplotlib.figure import Figure
 
-    from gossim.plots import save
+    from gossim.plots.figure_files import save
     from gossim.plots.style import style
 
     with style():

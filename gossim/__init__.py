@@ -15,8 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from .algorithms import Algorithm
-    from .results import Results
-    from .runner.sweep import SweepResults
+    from .results import Results, SweepResults
     from .scenario.scenario import Scenario, load
     from .scenario.sweep import Sweep
 
@@ -33,10 +32,10 @@ _ELSEWHERE = {
 
 
 def run(scenario: Scenario | str | Path, out: str | Path | None = None, **options: Any) -> Results:
-    """Run a scenario, or the scenario in that file; `gossim.runner.experiment.run` says what the options are."""
-    from .runner import experiment
+    """Run a scenario, or the scenario in that file; `gossim.runner.run.run` says what the options are."""
+    from .runner import run as running
 
-    return experiment.run(scenario, out, **options)
+    return running.run(scenario, out, **options)
 
 
 def sweep(

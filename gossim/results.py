@@ -1,57 +1,56 @@
-"""Results: what a run recorded, and what can be asked of it."""
+"""Results: what a run or a sweep recorded, and what can be asked of it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Self
 
 import pandas as pd
 
-from .scenario.scenario import Scenario
+from .analysis.side_by_side import SideBySide
+from .analysis.summary import summarise
+from .tables.run_data import RunData
 from .tables.run_directory import RunDirectory
+from .tables.sweep_data import SweepData
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # slow to import: scipy, matplotlib
     from matplotlib.figure import Figure
 
     from .analysis.gradient_weights import GradientWeights
-    from .analysis.side_by_side import Pair
-
-
-__all__ = ["Results", "RunDirectory"]
 
 
 @dataclass(frozen=True, eq=False)
-class Results:
+class Results(RunData):
     """What a run recorded: its `scenario`, its `manifest`, and its tables as pandas DataFrames.
 
     `probes`, `workers`, `timeline`, `exchanges`, `activities`, `gaps` and `layers` are those of the run directory;
     `gossim.tables.columns` has the type, the unit and the meaning of each column. What was not asked for is empty.
     """
 
-    scenario: Scenario
-    manifest: dict[str, Any]
-    probes: pd.DataFrame
-    workers: pd.DataFrame
-    timeline: pd.DataFrame
-    exchanges: pd.DataFrame
-    activities: pd.DataFrame
-    gaps: pd.DataFrame
-    layers: pd.DataFrame
+    @classmethod
+    def of(cls, data: RunData) -> Self:
+        """The results that consist of `data`."""
+        return cls(**vars(data))
 
     def summary(self) -> pd.DataFrame:
         """One row an arm, as it was in the end: mean over seeds and, in columns that end in `_se`, its standard error.
 
         The time to the target is given only where every seed reached it.
         """
-        from .analysis.summary import summarise
-
         return summarise(self)
 
     def weights(self, arm: str, seed: int | None = None) -> GradientWeights:
-        """With which weight each gradient of that arm, with the first or another seed, enters the final model. Its
-        clock is run again for it. Raises InputError where gradients have no weights, the run did not come to its end,
-        it is not repeated, or code is needed that may not be imported."""
+        """Compute with which weight each gradient of an arm enters the final model. The arm's clock runs again.
+
+        Args:
+            arm: The name of the arm.
+            seed: The first, unless it is given.
+
+        Raises:
+            InputError: Where gradients have no weights, the run did not come to its end, the clock does not repeat it,
+                or code is needed that may not be imported.
+        """
         from .analysis.gradient_weights import of_run
 
         return of_run(self, arm, self.scenario.seed if seed is None else seed)
@@ -77,17 +76,55 @@ class Results:
 
         return draw(self, theory)
 
-    def beside(self, other: Results, names: tuple[str, str]) -> Pair:
-        """This run and another one, which have such names: `plot()` and `summary()` of the arms of both."""
-        from .analysis.side_by_side import Pair
+    def beside(self, other: RunData, names: tuple[str, str]) -> ResultsSideBySide:
+        """The arms of this run and of another one, with `plot()` and `summary()`.
 
-        return Pair((self, other), names)
+        Args:
+            other: The other run.
+            names: What this run and the other one are called.
+
+        Raises:
+            InputError: Where the names are the same.
+        """
+        return ResultsSideBySide.of(self, other, names)
 
     @classmethod
-    def open(cls, directory: str | Path, imports: bool = False) -> Results:
-        """The results in a run directory. Raises InputError if it is none, or damaged.
+    def open(cls, directory: str | Path, imports: bool = False) -> Self:
+        """Read the results in a run directory. Nothing that its scenario names is imported or opened.
 
-        Nothing that its scenario names is imported or opened. With `imports`, algorithms and models of one's own may be
-        imported, for `weights` and for figures with theory: it runs their code.
+        Args:
+            directory: The run directory.
+            imports: Whether algorithms and models of the user's own may be imported, for `weights` and for figures with
+                theory: it runs their code.
+
+        Raises:
+            InputError: If it is no run directory, or damaged.
         """
-        return RunDirectory(Path(directory)).read(imports)
+        return cls.of(RunDirectory(Path(directory)).read(imports))
+
+
+class ResultsSideBySide(SideBySide):
+    """Two runs side by side, with `summary()` and `plot()`."""
+
+    def plot(self) -> dict[str, Figure]:
+        """The figures by name in which the runs can be compared; `gossim.plots.comparable.left_out` says why others are
+        not."""
+        from .plots import draw_pair
+
+        return draw_pair(self)
+
+
+@dataclass(frozen=True, eq=False)
+class SweepResults(SweepData):
+    """What a sweep reached.
+
+    `table`: a row a point, arm and seed: the point's values under their keys, `arm`, `seed`, `status` (`complete`,
+    `diverged` or `failed`), then what `gossim.analysis.summary.per_seed` has, at the last probe. `errors`: what went
+    wrong at a point, by its `name`. `sweep`: the keys and points themselves.
+    """
+
+    def plot(self) -> dict[str, Figure]:
+        """The figures by name, if there are one or two keys and one of them has numbers."""
+        from .plots.sweep import draw_sweep
+
+        return draw_sweep(self)

@@ -13,7 +13,7 @@ from conftest import ALGORITHMS, scenario
 from test_cli import gossim_command
 
 import gossim
-from gossim.analysis.chrome_trace import write
+from gossim.analysis.chrome_trace import write_trace
 from gossim.errors import InputError
 from gossim.tables.columns import LATER
 
@@ -38,7 +38,7 @@ def results() -> gossim.Results:
 @pytest.fixture(scope="module")
 def events(results: gossim.Results, tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
     path = tmp_path_factory.mktemp("trace") / "trace.json"
-    arrows = write(results, path)
+    arrows = write_trace(results, path)
 
     def refuse(constant: str) -> None:
         raise AssertionError(f"{constant} is not JSON")
@@ -140,7 +140,7 @@ def test_where_the_record_ends_no_arrow_is_left_in_the_air(monkeypatch: pytest.M
     monkeypatch.setattr("gossim.runner.experiment.TIMELINE_INTERVALS", 60)
     cut = run_of(algorithm=ALGORITHMS["gosgd_push"])
     assert len(cut.timeline) == 60
-    write(cut, tmp_path / "trace.json")
+    write_trace(cut, tmp_path / "trace.json")
     events = json.loads((tmp_path / "trace.json").read_text(encoding="utf-8"))["traceEvents"]
     assert sum(event["ph"] == "s" for event in events) > 3
     test_every_arrow_has_two_ends_inside_activities(events, cut)
@@ -179,5 +179,5 @@ def test_a_run_without_activities_is_refused(tmp_path: Path) -> None:
     run = gossim.run(scenario())
     empty = gossim.Results(**{**vars(run), "timeline": run.timeline.iloc[:0]})
     with pytest.raises(InputError, match="the run: no activities were recorded"):
-        write(empty, tmp_path / "trace.json")
+        write_trace(empty, tmp_path / "trace.json")
     assert not list(tmp_path.iterdir())

@@ -19,7 +19,8 @@ from matplotlib.text import Text
 from matplotlib.transforms import Bbox
 
 import gossim
-from gossim.plots import FIGURES, draw, draw_pair, draw_weights, save
+from gossim.plots import FIGURES, draw, draw_pair, draw_weights
+from gossim.plots.figure_files import save
 from gossim.plots.style import arm_colours, arm_dashes, arm_markers, style
 from gossim.results import Results
 

@@ -16,11 +16,12 @@ from gossim.errors import ScenarioError
 from gossim.execute.recorder import Recorder
 from gossim.plots import FIGURES
 from gossim.problems.build import build
-from gossim.results import Results, RunDirectory
+from gossim.results import Results
 from gossim.runner.experiment import Experiment
 from gossim.scenario.scenario import Scenario
 from gossim.settings import ProbeSettings
 from gossim.tables.probe_rows import Observations
+from gossim.tables.run_directory import RunDirectory
 
 BOTH = {"every_s": 0.25, "gradient_gap": True, "layers": True}
 GAP = {"every_s": 0.25, "gradient_gap": True}

@@ -21,8 +21,9 @@ from gossim.analysis.side_by_side import told_apart
 from gossim.errors import InputError
 from gossim.plots.comparable import COMPARED, left_out
 from gossim.plots.style import arm_colours, arm_dashes
-from gossim.results import Results, RunDirectory
+from gossim.results import Results
 from gossim.scenario.scenario import Scenario
+from gossim.tables.run_directory import RunDirectory
 
 PUSH, TOGETHER = LEARNING["arms"]["push"], LEARNING["arms"]["together"]
 FIRST = {**LEARNING, "repeats": 2, "arms": {"push": PUSH, "together": TOGETHER}}

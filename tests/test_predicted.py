@@ -14,7 +14,7 @@ import gossim
 from gossim import theory
 from gossim.execute.batched import Batched
 from gossim.plots.predicted import predict, predictions, unfit
-from gossim.plots.predicted.push import relaxation_steps
+from gossim.plots.predicted.gosgd_push import relaxation_steps
 
 NOISE = {
     "workers": 4,

@@ -25,11 +25,13 @@ from gossim.errors import InputError, RunError, ScenarioError
 from gossim.execute.planes import Gradients
 from gossim.files.atomic import whole
 from gossim.plots import FIGURES
-from gossim.results import Results, RunDirectory
+from gossim.plots.figure_files import write_figures
+from gossim.results import Results
 from gossim.runner.experiment import Experiment
 from gossim.scenario.scenario import Scenario
 from gossim.tables.columns import TABLES
 from gossim.tables.probe_rows import Observations
+from gossim.tables.run_directory import RunDirectory
 
 SMALL: dict[str, Any] = {
     **BASE,
@@ -264,7 +266,7 @@ def test_where_all_arms_diverge_there_is_nothing_to_draw_and_no_warning(tmp_path
         gossim.run(Scenario.parse({**DIVERGING, "target": {"test_loss": 0.1}, "until": {"time_s": 0.5}}), out=out)
     figures = Results.open(out).plot()
     assert not {"loss", "consensus_distance"} & set(figures)
-    RunDirectory(out).write_figures(figures)
+    write_figures(figures, out / "figures", home=out / "figures")
 
 
 def test_an_interrupted_run_is_readable(tmp_path: Path) -> None:
@@ -329,7 +331,7 @@ def interrupted_at(line: int) -> Any:
 
     def at_call(frame: Any, *_: Any) -> Any:
         nonlocal calls
-        if not frame.f_code.co_filename.endswith(("gossim/observed.py", "gossim/record.py")):
+        if not frame.f_code.co_filename.endswith(("gossim/tables/probe_rows.py", "gossim/execute/recorder.py")):
             return None
         calls += frame.f_code.co_name == "measure"
         return at_line if calls == 3 else None

@@ -26,12 +26,13 @@ from test_trust import command
 
 import gossim
 from gossim.errors import InputError, RunError
-from gossim.results import Results, RunDirectory
+from gossim.results import Results
 from gossim.runner.experiment import Experiment
 from gossim.runner.sweep_directory import SweepDirectory
 from gossim.scenario.scenario import Scenario
 from gossim.tables import manifest as manifests
 from gossim.tables.columns import TABLES
+from gossim.tables.run_directory import RunDirectory
 
 ARMS = {name: {"algorithm": {"name": name}} for name in ("allreduce", "dpsgd")}
 
@@ -109,9 +110,9 @@ def test_nobody_draws_into_a_run_that_is_under_way(under_way: Path) -> None:
 
 def test_the_lock_is_given_back_however_a_run_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(RunError):
-        gossim.run(asked(optimizer={"learning_rate": 1e300}, until={"time_s": 3.0}), out=tmp_path / "out")
+        gossim.run(asked(optimizer={"learning_rate": 1e100}, until={"time_s": 3.0}), out=tmp_path / "out")
     with monkeypatch.context() as patch:
-        patch.setattr(RunDirectory, "write_figures", lambda *_: 1 / 0)
+        patch.setattr("gossim.plots.figure_files.write_figures", lambda *_, **__: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             gossim.run(asked(), out=tmp_path / "out")
     (tmp_path / "out" / ".lock").touch()  # as a kill leaves it
@@ -231,7 +232,29 @@ def test_runs_of_0_1_0_are_still_read(run: Path) -> None:
         frame = pd.read_parquet(run / f"{name}.parquet")
         frame.attrs = {}
         frame.to_parquet(run / f"{name}.parquet", index=False)
+    scenario = yaml.safe_load((run / "scenario.yaml").read_text())
+    assert (manifest.pop("schema_version"), scenario.pop("schema_version")) == (1, 1)
+    (run / "manifest.json").write_text(json.dumps(manifest))
+    (run / "scenario.yaml").write_text(yaml.safe_dump(scenario))
     Results.open(run).summary()
+
+
+@pytest.mark.parametrize("version", [2, 0])
+@pytest.mark.parametrize("file", ["manifest.json", "scenario.yaml"])
+def test_a_run_of_another_schema_version_is_refused(run: Path, file: str, version: int) -> None:
+    """JSON is YAML. The rest of such a file, which may mean something else, is not looked at."""
+    data = yaml.safe_load((run / file).read_text())
+    assert data["schema_version"] == 1
+    status = "finished" if file == "manifest.json" else data["seed"]
+    (run / file).write_text(json.dumps({**data, "status": status, "schema_version": version}))
+    rule = f"schema_version = {version}: must be 1, the version that this gossim reads"
+    with pytest.raises(InputError, match=re.escape(rule)) as refused:
+        Results.open(run)
+    assert "status" not in str(refused.value)
+    for name in ("plot", "trace", "weights"):
+        ended, told = command(name, run)
+        assert ended == 2
+        assert rule in " ".join(told.split())
 
 
 # Links.
@@ -311,10 +334,10 @@ def test_sighup_is_ctrl_c(tmp_path: Path) -> None:
 def test_nohup_holds(monkeypatch: pytest.MonkeyPatch) -> None:
     code = (
         "import signal, sys; signal.signal(signal.SIGHUP, signal.SIG_IGN); sys.argv = ['gossim', '--help']\n"
-        "from gossim import cli, files\n"
-        "try: cli.main()\n"
+        "from gossim.cli.main import main; from gossim.files.atomic import undisturbed\n"
+        "try: main()\n"
         "except SystemExit: pass\n"
-        "with files.undisturbed(): assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN\n"
+        "with undisturbed(): assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN\n"
         "assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN"
     )
     assert subprocess.run([sys.executable, "-c", code], env=ENVIRONMENT, capture_output=True).returncode == 0
@@ -343,7 +366,7 @@ def full(*_: Any, **__: Any) -> Any:
     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
-@pytest.mark.parametrize("where", ["gossim.tables.run_directory.RunDirectory.write_figures", "gossim.plots.save"])
+@pytest.mark.parametrize("where", ["gossim.plots.figure_files.write_figures", "gossim.plots.figure_files.save"])
 def test_the_disk_fills_while_figures_are_drawn(where: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "s.yaml").write_text(asked().to_yaml())
     monkeypatch.setattr(where, full)

@@ -17,6 +17,7 @@ from gossim.cluster.durations import Distribution, continuous_distributions
 from gossim.errors import ScenarioError
 from gossim.files import yaml12
 from gossim.scenario.scenario import Scenario, load, read
+from gossim.scenario.sweep import Sweep
 
 SCENARIOS = Path(__file__).parent.parent / "scenarios"
 SHIPPED = sorted(path for path in SCENARIOS.glob("*.yaml") if "sweep" not in read(path))
@@ -412,3 +413,27 @@ def test_merge_keys_of_yaml() -> None:
 def test_what_an_algorithm_cannot_run(sections: dict[str, Any], message: str) -> None:
     with pytest.raises(ScenarioError, match=message):
         scenario(**sections)
+
+
+def test_the_schema_version_may_be_left_out_and_is_written_out() -> None:
+    assert scenario() == scenario(schema_version=1)
+    assert next(iter(scenario().to_data())) == "schema_version"
+    assert scenario().to_data()["schema_version"] == 1
+    assert scenario().override({"schema_version": 1}) == scenario()
+
+
+@pytest.mark.parametrize("version", [2, 0, -1])
+def test_another_schema_version_is_refused_and_no_more_is_said(version: int) -> None:
+    with pytest.raises(ScenarioError) as refused:
+        scenario(schema_version=version, workers="a key that may mean something else")
+    assert refused.value.problems == [f"schema_version = {version}: must be 1, the version that this gossim reads"]
+    with pytest.raises(ScenarioError, match=f"schema_version = {version}: must be 1"):
+        Sweep.parse({**BASE, "schema_version": version, "sweep": {"workers": [2, 3]}})
+    with pytest.raises(ScenarioError, match="schema_version: cannot be swept"):
+        Sweep.parse({**BASE, "sweep": {"schema_version": [1, version]}})
+
+
+@pytest.mark.parametrize("version", ["1", 1.5, True, None, [1]])
+def test_a_schema_version_is_a_whole_number(version: Any) -> None:
+    with pytest.raises(ScenarioError, match="schema_version.*: must be a whole number"):
+        scenario(schema_version=version)

@@ -24,8 +24,7 @@ import gossim
 from gossim.analysis.summary import per_seed
 from gossim.errors import InputError, ScenarioError
 from gossim.files import yaml12
-from gossim.results import Results
-from gossim.runner.sweep import SweepResults
+from gossim.results import Results, SweepResults
 from gossim.runner.sweep_directory import SweepDirectory
 from gossim.scenario.sweep import Point, Sweep, changed
 

@@ -21,13 +21,13 @@ from test_sweep import Watched
 
 import gossim
 from gossim.errors import InputError, RunError
-from gossim.results import RunDirectory
 from gossim.runner import manifest as provenance
 from gossim.runner import process_pool as processes
 from gossim.runner.experiment import Experiment
 from gossim.runner.process_pool import Task
 from gossim.runner.sweep_directory import SweepDirectory
 from gossim.scenario.sweep import Sweep
+from gossim.tables.run_directory import RunDirectory
 
 RATE = "optimizer.learning_rate"
 QUICK: dict[str, Any] = {**BASE, "until": {"time_s": 0.2}}

@@ -19,7 +19,7 @@ import gossim
 from gossim.plots.sweep import draw_sweep
 from gossim.plots.sweep_panels import MANY
 from gossim.plots.sweep_speedup import speedups
-from gossim.runner.sweep import SweepResults
+from gossim.results import SweepResults
 from gossim.runner.sweep_directory import SweepDirectory
 from gossim.scenario.sweep import Sweep
 

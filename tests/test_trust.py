@@ -16,9 +16,10 @@ from typer.testing import CliRunner
 import gossim
 from gossim.cli.main import app
 from gossim.errors import InputError
-from gossim.results import Results, RunDirectory
+from gossim.results import Results
 from gossim.runner.experiment import Experiment
 from gossim.scenario.scenario import Scenario
+from gossim.tables.run_directory import RunDirectory
 
 OWN = '''
 from pathlib import Path

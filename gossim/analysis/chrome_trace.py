@@ -18,13 +18,13 @@ import pandas as pd
 from ..algorithms._by_path import Unimported
 from ..errors import InputError
 from ..files.atomic import whole
-from ..results import Results
 from ..scenario.arm import Arm
+from ..tables.run_data import RunData
 
 Event = dict[str, Any]
 
 
-def write(results: Results, path: Path, arm: str | None = None) -> int:
+def write_trace(results: RunData, path: Path, arm: str | None = None) -> int:
     """Write the first seed of every arm, or of `arm`, to `path`, one event a line. Returns how many arrows there are.
 
     Raises InputError where there is no such arm or folder, or nothing was recorded of it.
@@ -43,7 +43,7 @@ def write(results: Results, path: Path, arm: str | None = None) -> int:
         file.write('{"displayTimeUnit": "ms", "otherData": ' + _json(about) + ', "traceEvents": [')
         separator = "\n"
         for number, name in numbered:
-            for event in events(results, name, number):
+            for event in trace_events(results, name, number):
                 file.write(separator + _json(event))
                 separator = ",\n"
                 arrows += event["ph"] == "s"
@@ -51,7 +51,7 @@ def write(results: Results, path: Path, arm: str | None = None) -> int:
     return arrows
 
 
-def events(results: Results, arm: str, process: int) -> Iterator[Event]:
+def trace_events(results: RunData, arm: str, process: int) -> Iterator[Event]:
     """The events of one arm in order of time, names first. Tracks are numbered from 1, so worker m has m + 1.
 
     A message has an arrow where sender and receiver are known to do something at its two ends.

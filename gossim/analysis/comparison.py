@@ -19,12 +19,11 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from ..tables.run_data import RunData
 from .summary import TIME_TO_TARGET, per_seed
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
-
-    from ..results import Results
 
 CONFIDENCE = 0.95
 
@@ -60,7 +59,7 @@ def interval(differences: ArrayLike) -> tuple[float, float, float]:
     return mean, float(low), float(high)
 
 
-def ended(results: Results) -> pd.DataFrame:
+def ended_runs(results: RunData) -> pd.DataFrame:
     """`per_seed` of every run that came to an end, with its `status`; of one that broke, no measure counts."""
     entries = pd.DataFrame(results.manifest["runs"], columns=["arm", "seed", "status"])
     entries = entries[entries["status"].isin(["complete", "diverged", "failed"])]
@@ -69,7 +68,7 @@ def ended(results: Results) -> pd.DataFrame:
     return runs
 
 
-def compare(results: Results) -> pd.DataFrame:
+def compare(results: RunData) -> pd.DataFrame:
     """One row a pair of arms, in the scenario's order, and measure.
 
     `kind`: `difference`, first - second at the end of the run; or `ratio`, of the time to the target: second / first,
@@ -80,7 +79,7 @@ def compare(results: Results) -> pd.DataFrame:
     A ratio is given only if both arms met the target in all these seeds: the others have the longest times. If one arm
     always met it and the other, measured to its end, never, `at_least` or `at_most` bounds the ratio in every seed.
     """
-    runs = ended(results)
+    runs = ended_runs(results)
     rows: list[dict[str, Any]] = []
     for first, second in itertools.combinations(results.scenario.arms, 2):
         both = runs[runs["arm"] == first].merge(runs[runs["arm"] == second], on="seed", suffixes=("_1", "_2"))

@@ -25,16 +25,16 @@ from ..program import (
     Probe,
     expanded,
 )
+from ..scenario.arm import Arm
 from ..scenario.derived import message_bytes, steps_limit
+from ..sim.probe_facts import Facts
 from ..sim.world import World
+from ..tables.run_data import RunData
 from .replay import Recorded, recorded, require_repeated, why_unended
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from ..results import Results
-    from ..scenario.arm import Arm
-    from ..sim.probe_facts import Facts
 
 LARGEST_TAPE = 20_000_000
 """Operations and the terms that they read, together. Measured for GoSGD, 4.6 million gradients: 0.4 GB beside what
@@ -211,7 +211,7 @@ def gradient_weights(name: str, arm: Arm, seed: int, limit: int = LARGEST_TAPE) 
     return _tables(name, arm, seed, _unrolled(name, arm, seed, limit))
 
 
-def of_run(results: Results, name: str, seed: int) -> GradientWeights:
+def of_run(results: RunData, name: str, seed: int) -> GradientWeights:
     """The tables for an arm and a seed of `results`. Raises InputError also if there is no such arm or seed, if its run
     did not come to its end, or if what the clock does now is not what was recorded: a file that the scenario names, or
     gossim or numpy, is not what it was. Of a run directory, the files that the scenario names are opened now."""

@@ -9,11 +9,10 @@ from ..sim.probe_facts import Facts
 from ..sim.world import World
 from ..tables.columns import LATER
 from ..tables.probe_rows import Observations, activities, exchanges
+from ..tables.run_data import RunData
 
 if TYPE_CHECKING:
     import pandas as pd
-
-    from ..results import Results
 
 Recorded = dict[str, Any]
 """The tables that the clock fills, pandas' DataFrames, by name; of those with rows for each probe the last."""
@@ -38,7 +37,7 @@ def recorded(world: World, last: Facts) -> Recorded:
     }
 
 
-def why_unended(results: Results, name: str, seed: int) -> str | None:
+def why_unended(results: RunData, name: str, seed: int) -> str | None:
     """What kept arm `name` with that seed from its end; None if it came to it."""
     for entry in results.manifest["runs"]:
         if (entry["arm"], entry["seed"]) == (name, seed):
@@ -47,7 +46,7 @@ def why_unended(results: Results, name: str, seed: int) -> str | None:
     return "it has not been run"
 
 
-def require_repeated(results: Results, name: str, seed: int, again: Recorded) -> None:
+def require_repeated(results: RunData, name: str, seed: int, again: Recorded) -> None:
     """Raise InputError, naming the columns, if `again` is not what `results` has of arm `name` with that seed.
 
     What an earlier version has not recorded is passed over."""

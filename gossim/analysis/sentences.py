@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pandas as pd
 
-from .comparison import compare, ended
+from ..tables.run_data import RunData
+from .comparison import compare, ended_runs
 from .summary import TIME_TO_TARGET
-
-if TYPE_CHECKING:
-    from ..results import Results
 
 FEW_ARMS = 3
 """With so many, every pair is told; with more, each arm against the first."""
@@ -23,12 +21,12 @@ ROUNDING = 1e-9
 """A ratio so near to 1 is 1, as far as floating point can tell."""
 
 
-def sentences(results: Results) -> list[str]:
+def sentences(results: RunData) -> list[str]:
     """One a pair of arms: on the time to the target if there is one, else on the loss at the end."""
     pairs = compare(results)
     if len(results.scenario.arms) > FEW_ARMS:
         pairs = pairs[pairs["first"] == next(iter(results.scenario.arms))]
-    runs = ended(results)
+    runs = ended_runs(results)
     told = []
     for _, rows in pairs.groupby(["first", "second"], sort=False):
         by_measure = {row["measure"]: row for _, row in rows.iterrows()}
@@ -73,7 +71,7 @@ def _difference(row: Any, runs: pd.DataFrame) -> str:
 class _Arrival:
     """The sentence on one pair's time to the target."""
 
-    def __init__(self, results: Results, runs: pd.DataFrame, row: Any):
+    def __init__(self, results: RunData, runs: pd.DataFrame, row: Any):
         self.row, self.runs = row, runs
         self.names = (row["first"], row["second"])
         self.every_s = max(results.scenario.arms[name].probe.every_s for name in self.names)

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from ..settings import Target
-
-if TYPE_CHECKING:
-    from ..results import Results
+from ..tables.run_data import RunData
 
 FINAL = (
     "time_s",
@@ -60,7 +57,7 @@ def staleness(exchanges: pd.DataFrame, by: Sequence[str] = ("arm", "seed", "rece
     return together.assign(**{age: together[age] / together["merged"] for age in ages})
 
 
-def per_seed(results: Results) -> pd.DataFrame:
+def per_seed(results: RunData) -> pd.DataFrame:
     """One row an arm and seed, in the order of the scenario: `arm, seed`, the FINAL columns, gradient steps per
     simulated second, the share of time that workers did not compute and, with a target,
     `time_to_target_s`."""
@@ -80,7 +77,7 @@ def per_seed(results: Results) -> pd.DataFrame:
     return frame.sort_values(["arm", "seed"], key=lambda c: c.map(order) if c.name == "arm" else c, ignore_index=True)
 
 
-def summarise(results: Results) -> pd.DataFrame:
+def summarise(results: RunData) -> pd.DataFrame:
     """One row an arm, indexed by its name: how many `seeds` there are to run, how many `finished`, how many `diverged`,
     and for each measure its mean over the finished ones and its standard error (`_se`, empty with one seed).
 

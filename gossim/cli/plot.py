@@ -32,6 +32,7 @@ def plot(
     imports: Imports = False,
 ) -> None:
     """Draw the figures of a run again, or of two runs side by side."""
+    from ..results import Results
     from ..tables.run_directory import RunDirectory
 
     if theory and compare is not None:
@@ -43,7 +44,7 @@ def plot(
     if out is not None:
         RunDirectory.refuse_figures(out)
     with store.reserved(create=False) if out is None else nullcontext():
-        results = store.read_recorded(imports)
+        results = Results.of(store.read_recorded(imports))
         if compare is None:
             _plot(store, results, theory, out)
         else:
@@ -52,12 +53,14 @@ def plot(
 
 def _plot(store: RunDirectory, results: Results, theory: bool, out: Path | None) -> None:
     """One run."""
+    from ..plots.figure_files import write_figures
+
     without = {}
     if theory:
         from ..plots.predicted import predictions
 
         without = predictions(results)[1]
-    for path in store.write_figures(results.plot(theory=theory), out):
+    for path in write_figures(results.plot(theory=theory), out or store.figures, home=store.figures):
         print(path)
     if without:
         told = ", ".join(f"{arm} ({reason})" for arm, reason in without.items())
@@ -68,6 +71,7 @@ def _plot_beside(store: RunDirectory, results: Results, other: RunDirectory, out
     """Two runs in one table and in one set of figures."""
     from ..analysis.side_by_side import told_apart
     from ..plots.comparable import COMPARED, left_out
+    from ..plots.figure_files import write_figures
     from .tables import comparison, show
 
     second = other.read_recorded()
@@ -83,5 +87,5 @@ def _plot_beside(store: RunDirectory, results: Results, other: RunDirectory, out
     if not figures:
         raise InputError(f"{other.path}: has nothing that can be drawn beside {store.path}")
     show(new_console(), comparison(pair))
-    for path in store.write_figures(figures, out or store.compared_with(pair.names[1])):
+    for path in write_figures(figures, out or store.compared_with(pair.names[1]), home=store.figures):
         print(path)

@@ -16,8 +16,7 @@ from ..profiling import SHARES
 
 if TYPE_CHECKING:
     from ..analysis.gradient_weights import GradientWeights
-    from ..analysis.side_by_side import Pair
-    from ..results import Results
+    from ..results import Results, ResultsSideBySide
 
 
 _MEASURES = {
@@ -38,7 +37,7 @@ _CLOCK_MEASURES = {
 """Where nothing is learned."""
 
 
-def comparison(results: Results | Pair) -> Table:
+def comparison(results: Results | ResultsSideBySide) -> Table:
     """The arms side by side, mean ± standard error over seeds."""
     from ..analysis.summary import told_count
 
@@ -75,7 +74,7 @@ def comparison(results: Results | Pair) -> Table:
     return shown
 
 
-def gradient_weights(found: Mapping[str, GradientWeights]) -> Table:
+def weights_table(found: Mapping[str, GradientWeights]) -> Table:
     """Of each arm: its gradients, how many were used, and what their weights add up to for each τ."""
     shown = Table(box=box.HORIZONTALS, pad_edge=False)
     shown.add_column("arm", no_wrap=True)

@@ -19,7 +19,7 @@ def trace(
     imports: Imports = False,
 ) -> None:
     """Write what each worker did as a Chrome trace, for ui.perfetto.dev or chrome://tracing."""
-    from ..analysis.chrome_trace import write
+    from ..analysis.chrome_trace import write_trace
     from ..tables.run_directory import RunDirectory
 
     if imports:
@@ -28,7 +28,7 @@ def trace(
     store.manifest()  # a directory that is none is told as such
     with store.reserved(create=False) if out is None else nullcontext():
         results = store.read(imports)
-        arrows = write(results, out or store.trace, arm)
+        arrows = write_trace(results, out or store.trace, arm)
     messages = results.timeline["activity"] == "message"
     if not arrows and messages.any() and results.timeline.loc[messages, "receiver"].isna().all():
         print(f"{directory}: was recorded without the receivers of messages: no arrows", file=sys.stderr)

@@ -27,6 +27,7 @@ def weights(
     imports: Imports = False,
 ) -> None:
     """With which weight each gradient entered the final model: runs the clock again, without gradients; draws it."""
+    from ..results import Results
     from ..tables.run_directory import RunDirectory
 
     if out is not None and out.suffix not in (".csv", ".parquet"):
@@ -36,7 +37,7 @@ def weights(
     store = RunDirectory(directory)
     store.manifest()  # a directory that is none is told as such
     with store.reserved(create=False):
-        _weights(store, store.read(imports), arm, seed, out)
+        _weights(store, Results.of(store.read(imports)), arm, seed, out)
 
 
 def _weights(store: RunDirectory, results: Results, arm: str | None, seed: int | None, out: Path | None) -> None:
@@ -55,12 +56,13 @@ def _weights(store: RunDirectory, results: Results, arm: str | None, seed: int |
     if not found:
         raise InputError(f"{store.path}: no arm has such weights")
     from ..plots import draw_weights
-    from .tables import gradient_weights, show
+    from ..plots.figure_files import write_figures
+    from .tables import show, weights_table
 
-    show(new_console(), gradient_weights(found))
+    show(new_console(), weights_table(found))
     if out is not None:
         for path, place in ((out, 0), (out.with_stem(f"{out.stem}_sums"), 1)):
             write_frames([each[place] for each in found.values()], path)
             print(path)
-    for path in store.write_figures(draw_weights(results, found)):
+    for path in write_figures(draw_weights(results, found), store.figures, home=store.figures):
         print(path)

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import matplotlib as mpl
-
-from .alpha import weights
+from ..analysis.gradient_weights import GradientWeights
+from ..analysis.side_by_side import SideBySide
+from ..tables.run_data import RunData
+from .alpha import alpha
 from .comparable import COMPARED, left_out
 from .consensus import consensus, gradient_gap
-from .fitting import named_in
 from .gradient_weights import weight_map, weight_sums
 from .losses import loss, loss_by_steps
 from .style import style
@@ -21,34 +20,25 @@ from .timeline import timeline
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from ..analysis.gradient_weights import GradientWeights
-    from ..analysis.side_by_side import Pair
-    from ..results import Results
-
-FIGURES: dict[str, Callable[[Results], Figure | None]] = {
+FIGURES: dict[str, Callable[[RunData], Figure | None]] = {
     "loss": loss,
     "loss_by_steps": loss_by_steps,
     "consensus_distance": consensus,
-    "alpha": weights,
+    "alpha": alpha,
     "timeline": timeline,
     "time_shares": time_shares,
     "gradient_gap": gradient_gap,
 }
 """Those of a run."""
 
-WEIGHT_FIGURES: dict[str, Callable[[Results, Mapping[str, GradientWeights]], Figure | None]] = {
+WEIGHT_FIGURES: dict[str, Callable[[RunData, Mapping[str, GradientWeights]], Figure | None]] = {
     "gradient_weight_sums": weight_sums,
     "gradient_weights": weight_map,
 }
 """Those of the weights with which gradients enter the final model, by arm."""
 
-FORMATS = ("png", "svg")
 
-MOST_PIXELS = 4000
-"""The longer side of a PNG: of a very large figure, fewer dots an inch."""
-
-
-def draw(results: Results, theory: bool = False, width_inches: float | None = None) -> dict[str, Figure]:
+def draw(results: RunData, theory: bool = False, width_inches: float | None = None) -> dict[str, Figure]:
     """Draw the figures of a run.
 
     Args:
@@ -66,30 +56,18 @@ def draw(results: Results, theory: bool = False, width_inches: float | None = No
     return {name: figure for name, figure in figures.items() if figure is not None}
 
 
-def draw_pair(pair: Pair, width_inches: float | None = None) -> dict[str, Figure]:
+def draw_pair(pair: SideBySide, width_inches: float | None = None) -> dict[str, Figure]:
     """The figures by name in which the two runs can be compared, the arms of both in each."""
     without = left_out(pair)
-    figures: dict[str, Callable[[Any], Figure | None]] = dict(FIGURES)
     with style(width_inches):
-        drawn = {name: figures[name](pair) for name in COMPARED if name not in without}
+        drawn = {name: FIGURES[name](pair) for name in COMPARED if name not in without}
     return {name: figure for name, figure in drawn.items() if figure is not None}
 
 
 def draw_weights(
-    results: Results, weights: Mapping[str, GradientWeights], width_inches: float | None = None
+    results: RunData, weights: Mapping[str, GradientWeights], width_inches: float | None = None
 ) -> dict[str, Figure]:
     """The figures of `weights` by name; a figure that there is nothing for is left out."""
     with style(width_inches):
         figures = {name: make(results, weights) for name, make in WEIGHT_FIGURES.items()}
     return {name: figure for name, figure in figures.items() if figure is not None}
-
-
-def save(figure: Figure, path: Path) -> None:
-    """Write `figure` in the format that the path's ending names; the same figure gives the same bytes."""
-    about: dict[str, Any] = {}
-    if path.suffix == ".svg":  # in which letters are shapes, and names would else be no text
-        headline, names = named_in(figure)
-        about = {"Date": None, "Title": headline, "Keywords": names}
-    with style():
-        dpi = min(mpl.rcParams["savefig.dpi"], MOST_PIXELS / max(figure.get_size_inches()))
-        figure.savefig(path, metadata=about, dpi=dpi)

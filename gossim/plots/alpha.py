@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import seaborn as sns
 
 from ..cluster.stragglers import Persistent
+from ..tables.run_data import RunData
 from .fitting import fit
 from .legends import entries_of
 from .names import as_text
@@ -22,10 +23,8 @@ from .style import (
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from ..results import Results
 
-
-def weights(results: Results) -> Figure | None:
+def alpha(results: RunData) -> Figure | None:
     """Who holds the weight α over the first seed: a band for each worker, one for messages, their sum, and what is lost
     on top."""
     arms = [arm for arm in results.scenario.arms if of_first_seed(results, "probes", arm)["alpha_sum"].notna().any()]
@@ -58,20 +57,20 @@ def weights(results: Results) -> Figure | None:
     return fit(figure, dict(reversed(named.items())))
 
 
-def _slow(results: Results, arm: str) -> set[int]:
+def _slow(results: RunData, arm: str) -> set[int]:
     """The workers that the scenario makes slower than the others."""
     rules = [rule for rule in results.scenario.arms[arm].compute.stragglers if isinstance(rule, Persistent)]
     return {worker for rule in rules if rule.factor > 1 for worker in rule.workers or ()}
 
 
-def _band_colours(results: Results, arm: str, columns: list[int | str]) -> list[tuple[float, float, float]]:
+def _band_colours(results: RunData, arm: str, columns: list[int | str]) -> list[tuple[float, float, float]]:
     """Shades of one colour for the workers, shades of another for those that are slow."""
     slow = _slow(results, arm)
     usual, marked = sns.color_palette("Blues", len(columns) + 2)[1:], sns.color_palette("Reds", len(columns) + 2)[2:]
     return [marked[n] if column in slow else usual[n] for n, column in enumerate(columns)]
 
 
-def _band_name(results: Results, arm: str, column: int | str) -> str:
+def _band_name(results: RunData, arm: str, column: int | str) -> str:
     if isinstance(column, str):
         return column
     return f"worker {column} (slow)" if column in _slow(results, arm) else f"worker {column}"

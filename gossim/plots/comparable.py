@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from ..analysis.side_by_side import SideBySide
+from ..scenario.scenario import Scenario
 from ..schema.violations import short
 from .losses import shown_loss
-
-if TYPE_CHECKING:
-    from ..analysis.side_by_side import Pair
-    from ..scenario.scenario import Scenario
 
 COMPARED = ("loss", "loss_by_steps", "consensus_distance", "gradient_gap", "time_shares")
 """The others are of one seed: of two runs, they stand in the folders of each."""
 
 
-def left_out(pair: Pair) -> dict[str, str]:
+def left_out(pair: SideBySide) -> dict[str, str]:
     """Of the figures that compare, those in which these runs cannot be compared, and why: a curve that one of them
     does not have, or numbers that do not mean the same."""
     first, second = (run.scenario for run in pair.runs)

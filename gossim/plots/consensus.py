@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from ..tables.run_data import RunData
 from .fitting import fit
 from .legends import entries_of
 from .lines import band, by_time, lines
 from .names import as_label
 from .style import (
-    Recorded,
     arm_colours,
     arm_look,
     log_scale,
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-def consensus(results: Recorded, theory: bool = False) -> Figure | None:
+def consensus(results: RunData, theory: bool = False) -> Figure | None:
     """Consensus distance against simulated time; arms whose workers always agree have no place on a log scale.
 
     With `theory`, dashed, √E‖x_m − x̄‖² of the arms that a formula applies to: an upper bound of the mean distance.
@@ -34,7 +34,7 @@ def consensus(results: Recorded, theory: bool = False) -> Figure | None:
     return _disagreement(results, results.probes, "consensus_distance", label, theory)
 
 
-def gradient_gap(results: Recorded) -> Figure | None:
+def gradient_gap(results: RunData) -> Figure | None:
     """The gradient gap, mean over the workers, against simulated time."""
     if results.gaps.empty:
         return None
@@ -44,7 +44,7 @@ def gradient_gap(results: Recorded) -> Figure | None:
 
 
 def _disagreement(
-    results: Recorded, frame: pd.DataFrame, measure: str, label: str, theory: bool = False
+    results: RunData, frame: pd.DataFrame, measure: str, label: str, theory: bool = False
 ) -> Figure | None:
     """`measure`, which is 0 where all workers agree, on a log scale; arms in which it always is are named beside it."""
     largest = frame.groupby("arm")[measure].max().dropna()
@@ -68,7 +68,7 @@ def _disagreement(
     return fit(figure, entries, within=axes)
 
 
-def _predicted(results: Recorded, axes: Axes, leave_out: list[str]) -> None:
+def _predicted(results: RunData, axes: Axes, leave_out: list[str]) -> None:
     from .predicted import predictions
 
     for arm, prediction in predictions(results)[0].items():

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import matplotlib as mpl
 import seaborn as sns
 
+from ..analysis.gradient_weights import GradientWeights
+from ..tables.run_data import RunData
 from .fitting import fit
 from .legends import entries_of
 from .names import as_label, as_text
@@ -23,8 +25,6 @@ from .style import (
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from ..analysis.gradient_weights import GradientWeights
-    from ..results import Results
 
 SPREAD = 0.995
 """The share of the coefficients that the colours tell apart: a few may be far larger than all others."""
@@ -33,7 +33,7 @@ LEVEL = 1e-6
 """So near to 1 a line cannot be told from another."""
 
 
-def weight_sums(results: Results, weights: Mapping[str, GradientWeights]) -> Figure | None:
+def weight_sums(results: RunData, weights: Mapping[str, GradientWeights]) -> Figure | None:
     """Σ_m a_m against the workers' own step: 1 for an average of gradients, or of parameters by all at once."""
     weights = {arm: found for arm, found in weights.items() if found.sums["a_sum"].notna().any()}
     if not weights:
@@ -57,7 +57,7 @@ def weight_sums(results: Results, weights: Mapping[str, GradientWeights]) -> Fig
     return fit(figure, entries_of([axes]), within=axes)
 
 
-def weight_map(results: Results, weights: Mapping[str, GradientWeights]) -> Figure | None:
+def weight_map(results: RunData, weights: Mapping[str, GradientWeights]) -> Figure | None:
     """a of every gradient, worker by worker, step by step; white where a gradient was never used."""
     grids = {}
     for arm, found in weights.items():

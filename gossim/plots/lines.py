@@ -9,14 +9,15 @@ import pandas as pd
 import seaborn as sns
 
 from ..analysis.summary import told_count
+from ..tables.run_data import RunData
 from .names import as_label
-from .style import Recorded, arm_colours, arm_dashes, arm_look, points
+from .style import arm_colours, arm_dashes, arm_look, points
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
-def by_time(results: Recorded, frame: pd.DataFrame, measure: str) -> pd.DataFrame:
+def by_time(results: RunData, frame: pd.DataFrame, measure: str) -> pd.DataFrame:
     """`measure` for every seed of an arm at every instant at which any was probed, as last seen, until the first seed
     ends (each ends at a time of its own when its steps are counted): columns `arm, seed, time_s` and the measure."""
     together = []
@@ -28,7 +29,7 @@ def by_time(results: Recorded, frame: pd.DataFrame, measure: str) -> pd.DataFram
     return pd.concat([frame.iloc[:0], *together], ignore_index=True)
 
 
-def by_steps(results: Recorded, frame: pd.DataFrame, measure: str) -> pd.DataFrame:
+def by_steps(results: RunData, frame: pd.DataFrame, measure: str) -> pd.DataFrame:
     """`measure` for every seed of an arm at the numbers of gradient steps at which the seed was probed that took the
     fewest; between two probes of another seed, on the straight line. So nothing is said of steps that a seed did not
     take. Columns `arm, seed, gradient_steps`, of all workers together, and the measure."""
@@ -45,7 +46,7 @@ def by_steps(results: Recorded, frame: pd.DataFrame, measure: str) -> pd.DataFra
     return pd.concat([frame.iloc[:0], *together], ignore_index=True)
 
 
-def lines(results: Recorded, together: pd.DataFrame, axes: Axes, x: str, y: str) -> None:
+def lines(results: RunData, together: pd.DataFrame, axes: Axes, x: str, y: str) -> None:
     """`y` against `x`, at which `together` has all seeds of an arm. To be drawn before an axis becomes logarithmic: on
     one that is, seaborn takes geometric means."""
     assert axes.get_yscale() == axes.get_xscale() == "linear"
@@ -80,7 +81,7 @@ def band(together: pd.DataFrame) -> str:
     return f"band: lowest to highest of {told_count(counts)} seeds" if (counts > 1).any() else ""
 
 
-def _finite(results: Recorded, frame: pd.DataFrame, measure: str) -> pd.DataFrame:
+def _finite(results: RunData, frame: pd.DataFrame, measure: str) -> pd.DataFrame:
     """What there is of `measure`, without the seeds that diverged."""
     broken = [(entry["arm"], entry["seed"]) for entry in results.manifest["runs"] if entry["status"] == "diverged"]
     kept = ~pd.MultiIndex.from_frame(frame[["arm", "seed"]]).isin(broken) & np.isfinite(frame[measure])

@@ -7,15 +7,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..tables.run_data import RunData
 from .fitting import fit
 from .legends import entries_of
 from .lines import band, by_steps, by_time, lines
 from .style import (
-    Recorded,
     beside,
     log_scale,
     points,
-    runs_of,
     title,
     wide,
 )
@@ -29,7 +28,7 @@ PER_WORKER = "gradient steps per worker"
 TOGETHER = "gradient steps of all workers together"
 
 
-def loss(results: Recorded) -> Figure | None:
+def loss(results: RunData) -> Figure | None:
     """Loss of the mean parameters against simulated time: mean over seeds, and a band from the best to the worst."""
     measure = shown_loss(results)
     if measure is None:
@@ -44,7 +43,7 @@ def loss(results: Recorded) -> Figure | None:
     return fit(figure, entries_of([axes]), within=axes)
 
 
-def loss_by_steps(results: Recorded) -> Figure | None:
+def loss_by_steps(results: RunData) -> Figure | None:
     """The same against gradient steps: of all M workers together, which is what was computed, and divided by M, which
     for workers in step are the rounds, the "iterations" by which methods are often compared.
 
@@ -73,15 +72,15 @@ def loss_by_steps(results: Recorded) -> Figure | None:
     return fit(figure, entries_of([axes]), within=axes)
 
 
-def shown_loss(results: Recorded) -> str | None:
+def shown_loss(results: RunData) -> str | None:
     """`test_loss` if there is any, else `train_loss`: of two runs, what both have."""
     for measure in ("test_loss", "train_loss"):
-        if all(run.probes[measure].notna().any() for run in runs_of(results)):
+        if all(run.probes[measure].notna().any() for run in results.runs):
             return measure
     return None
 
 
-def _two_panels(results: Recorded, together: pd.DataFrame, measure: str) -> Figure:
+def _two_panels(results: RunData, together: pd.DataFrame, measure: str) -> Figure:
     figure, panels = beside(2)
     labels = {"steps_per_worker": f"{PER_WORKER}:\nthose of all M, divided by M", "gradient_steps": TOGETHER}
     for axes, steps in zip(panels, labels, strict=True):
@@ -96,7 +95,7 @@ def _two_panels(results: Recorded, together: pd.DataFrame, measure: str) -> Figu
     return fit(figure, entries_of(panels), within=panels[1])
 
 
-def _dress(results: Recorded, axes: Axes, measure: str) -> None:
+def _dress(results: RunData, axes: Axes, measure: str) -> None:
     """The loss, on a logarithmic scale unless some are not above 0, and its target."""
     unit = " [nats]" if all(arm.problem and arm.problem.data for arm in results.scenario.arms.values()) else ""
     axes.set(ylabel=f"{measure.replace('_', ' ')} of the mean model{unit}")

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import matplotlib as mpl
 import pandas as pd
@@ -16,34 +16,12 @@ from matplotlib.figure import Figure
 from matplotlib.font_manager import fontManager
 from matplotlib.ticker import FuncFormatter
 
-from ..analysis.side_by_side import Origin, Pair
+from ..tables.run_data import RunData
+from ..tables.sweep_data import SweepData
 from .names import as_text
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-
-    from ..results import Results
-    from ..scenario.scenario import Scenario
-
-
-class Compared(Protocol):
-    """What has arms: the results of a run, of a sweep, or of two runs side by side."""
-
-    @property
-    def scenario(self) -> Scenario: ...
-
-
-class Recorded(Compared, Protocol):
-    """What curves are drawn from: the results of a run, or of two runs side by side."""
-
-    @property
-    def manifest(self) -> dict[str, Any]: ...
-    @property
-    def probes(self) -> pd.DataFrame: ...
-    @property
-    def activities(self) -> pd.DataFrame: ...
-    @property
-    def gaps(self) -> pd.DataFrame: ...
 
 
 FEW_ARMS = 8
@@ -152,48 +130,36 @@ def inches(width: float, height: float) -> tuple[float, float]:
     return fixed_width() or width, height * scale()
 
 
-def runs_of(results: Recorded) -> tuple[Recorded, ...]:
-    """The run, or the two that stand side by side."""
-    return results.runs if isinstance(results, Pair) else (results,)
-
-
-def _origins(results: Compared) -> dict[str, Origin]:
-    if isinstance(results, Pair):
-        return results.origins
-    return {arm: Origin(0, arm) for arm in results.scenario.arms}
-
-
-def _rounds(results: Compared) -> dict[str, tuple[int, int]]:
+def _rounds(results: RunData | SweepData) -> dict[str, tuple[int, int]]:
     """Of each arm, how often the colours began again before it, and its colour's place among them."""
-    origins = _origins(results)
-    names = list(dict.fromkeys(origin.arm for origin in origins.values()))
-    return {arm: divmod(names.index(origin.arm), FEW_ARMS) for arm, origin in origins.items()}
+    names = list(dict.fromkeys(origin.arm for origin in results.origins.values()))
+    return {arm: divmod(names.index(origin.arm), FEW_ARMS) for arm, origin in results.origins.items()}
 
 
-def arm_colours(results: Compared) -> dict[str, tuple[float, float, float]]:
+def arm_colours(results: RunData | SweepData) -> dict[str, tuple[float, float, float]]:
     """A colour for each arm, the same in every figure; arms of one name in two runs share the hue, darker in the
     second."""
-    hues, origins = sns.color_palette("colorblind", FEW_ARMS), _origins(results)
+    hues, origins = sns.color_palette("colorblind", FEW_ARMS), results.origins
     return {
         arm: tuple(part * DARKER ** origins[arm].place for part in hues[place])
         for arm, (_, place) in _rounds(results).items()
     }
 
 
-def arm_dashes(results: Compared) -> dict[str, Any]:
+def arm_dashes(results: RunData | SweepData) -> dict[str, Any]:
     """A line style for each arm: of two runs the second's are dashed; where one run has many arms, those of one colour
     are told apart by their dashes."""
-    if isinstance(results, Pair):
+    if any(origin.place for origin in results.origins.values()):
         return {arm: ("", SECOND_RUN)[origin.place] for arm, origin in results.origins.items()}
     return {arm: DASHES[round_ % len(DASHES)] for arm, (round_, _) in _rounds(results).items()}
 
 
-def arm_markers(results: Compared) -> dict[str, str]:
+def arm_markers(results: RunData | SweepData) -> dict[str, str]:
     """A marker for each arm, none for the first few: those of one colour are told apart by it."""
     return {arm: MARKERS[round_ % len(MARKERS)] for arm, (round_, _) in _rounds(results).items()}
 
 
-def arm_look(results: Compared, arm: str) -> dict[str, Any]:
+def arm_look(results: RunData | SweepData, arm: str) -> dict[str, Any]:
     """How the line of an arm looks, as arguments of `Axes.plot`."""
     return {
         "color": arm_colours(results)[arm],
@@ -229,12 +195,12 @@ def number(value: float) -> str:
     return f"${power}$" if mantissa == "1" else rf"${mantissa} \times {power}$"
 
 
-def title(results: Compared) -> str:
+def title(results: RunData | SweepData) -> str:
     """The scenario's title, in which no dollar begins a formula."""
     return as_text(results.scenario.title)
 
 
-def of_first_seed(results: Results, table: str, arm: str) -> pd.DataFrame:
+def of_first_seed(results: RunData, table: str, arm: str) -> pd.DataFrame:
     frame = getattr(results, table)
     return frame[(frame["arm"] == arm) & (frame["seed"] == results.scenario.seed)]
 

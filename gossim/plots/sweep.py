@@ -9,6 +9,7 @@ import seaborn as sns
 from matplotlib.figure import Figure
 
 from ..analysis.summary import TIME_TO_TARGET
+from ..tables.sweep_data import SweepData
 from .fitting import fit
 from .legends import entries_of
 from .names import as_label
@@ -24,22 +25,20 @@ from .style import (
 )
 from .sweep_panels import (
     axis_key,
-    left_out,
     number_axis,
-    panels,
+    panel_rows,
     rows_of,
     shown_values,
     spans,
+    values_left_out,
 )
 from .sweep_speedup import draw_speedup
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from ..runner.sweep import SweepResults
 
-
-def draw_sweep(results: SweepResults, width_inches: float | None = None) -> dict[str, Figure]:
+def draw_sweep(results: SweepData, width_inches: float | None = None) -> dict[str, Figure]:
     """The figure `sweep`, and `speedup` if there is a target that two arms met; none for more than two keys, for keys
     without numbers, or if nothing came to an end."""
     key = axis_key(results)
@@ -59,9 +58,9 @@ def _measure(ended: pd.DataFrame) -> str | None:
     return next((name for name in candidates if name in ended and ended[name].notna().any()), None)
 
 
-def _figure(results: SweepResults, ended: pd.DataFrame, measure: str, key: str, other: str | None) -> Figure:
+def _figure(results: SweepData, ended: pd.DataFrame, measure: str, key: str, other: str | None) -> Figure:
     values = shown_values(results, other) if other else {None: ""}
-    figure, grid = panels(len(values))
+    figure, grid = panel_rows(len(values))
     for axes, (cell, name) in zip(grid, values.items(), strict=True):
         _panel(results, rows_of(ended, other, cell) if other else ended, axes, measure, key)
         axes.set_title(f"{other.rpartition('.')[2]} = {name}" if other else title(results))
@@ -70,11 +69,11 @@ def _figure(results: SweepResults, ended: pd.DataFrame, measure: str, key: str, 
     figure.supxlabel(key + _seeds(results), fontsize="medium")
     figure.supylabel(_label(results, measure), fontsize="medium")
     if other:
-        figure.suptitle(title(results) + left_out(results, other))
+        figure.suptitle(title(results) + values_left_out(results, other))
     return fit(figure, entries_of(grid), within=None if other else grid[0])
 
 
-def _panel(results: SweepResults, ended: pd.DataFrame, axes: Axes, measure: str, key: str) -> None:
+def _panel(results: SweepData, ended: pd.DataFrame, axes: Axes, measure: str, key: str) -> None:
     """A line an arm through the means over seeds, bars from the lowest to the highest. Where a seed did not meet the
     target, no mean is drawn: a triangle stands at the end of its runs, which is less than its time. Where the key is
     null, the mean is a dotted line across."""
@@ -152,12 +151,12 @@ def _axes(axes: Axes, ended: pd.DataFrame, measure: str, key: str) -> None:
         axes.set_ylim(0, 1.08 * axes.get_ylim()[1])
 
 
-def _seeds(results: SweepResults) -> str:
+def _seeds(results: SweepData) -> str:
     repeats = results.scenario.repeats
     return f"   (bars: lowest to highest of {repeats} seeds)" if repeats > 1 else ""
 
 
-def _label(results: SweepResults, measure: str) -> str:
+def _label(results: SweepData, measure: str) -> str:
     target = results.scenario.target
     if any(point.scenario.target != target for point in results.sweep.points):
         target = None

@@ -11,13 +11,12 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullFormatter
 
 from ..schema.violations import short
+from ..tables.sweep_data import SweepData
 from .names import as_text
 from .style import fixed_width, inches
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-
-    from ..runner.sweep import SweepResults
 
 COLUMNS = 3
 """Panels side by side."""
@@ -32,14 +31,14 @@ DECADE = 10
 """Values that span so much are on a logarithmic axis."""
 
 
-def axis_key(results: SweepResults) -> str | None:
+def axis_key(results: SweepData) -> str | None:
     """The key along the axis: the first with numbers, one that is never null before others; None if there is none."""
     keys = [key for key in results.sweep.keys if {type(cell) for cell in results.sweep.cells(key)} & {int, float}]
     keys = [key for key in keys if pd.api.types.is_numeric_dtype(results.table[key])]
     return min(keys, key=lambda key: None in results.sweep.cells(key), default=None)
 
 
-def shown_values(results: SweepResults, key: str) -> dict[Any, str]:
+def shown_values(results: SweepData, key: str) -> dict[Any, str]:
     """What stands in the table for each value of `key`, and what the value is called; of very many values, some."""
     named = dict(zip(results.sweep.cells(key), [point.values[key] for point in results.sweep.points], strict=True))
     places = spread(len(named))
@@ -51,7 +50,7 @@ def spread(count: int) -> set[int]:
     return {round(place) for place in np.linspace(0, count - 1, min(count, MANY))}
 
 
-def left_out(results: SweepResults, key: str | None) -> str:
+def values_left_out(results: SweepData, key: str | None) -> str:
     """What to say below the title where `shown_values` are not all."""
     count = len(set(results.sweep.cells(key))) if key else 0
     if key is None or count <= MANY:
@@ -64,7 +63,7 @@ def rows_of(frame: pd.DataFrame, key: str, cell: Any) -> pd.DataFrame:
     return frame[frame[key].isna() if cell is None else frame[key].eq(cell)]
 
 
-def panels(count: int) -> tuple[Figure, list[Axes]]:
+def panel_rows(count: int) -> tuple[Figure, list[Axes]]:
     """So many panels in rows of COLUMNS, of the same keys and measures."""
     columns = min(count, COLUMNS, max(1, int((fixed_width() or 100) / NARROWEST)))
     rows = math.ceil(count / columns)

@@ -11,17 +11,18 @@ import pandas as pd
 import seaborn as sns
 
 from ..analysis.summary import TIME_TO_TARGET
+from ..tables.sweep_data import SweepData
 from .fitting import fit
 from .legends import entries_of
 from .names import as_label, as_text
 from .style import log_scale, points, title
 from .sweep_panels import (
-    left_out,
     number_axis,
-    panels,
+    panel_rows,
     rows_of,
     shown_values,
     spread,
+    values_left_out,
 )
 
 if TYPE_CHECKING:
@@ -30,10 +31,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from ..runner.sweep import SweepResults
 
-
-def speedups(results: SweepResults) -> pd.DataFrame:
+def speedups(results: SweepData) -> pd.DataFrame:
     """A row for each point, arm but the first, and seed in which both met the target: the keys' values, `arm`, `seed`,
     `speedup`: that arm's time over the first arm's. A point at which any seed of either arm did not arrive is left out,
     for those that are missing have the longest times."""
@@ -51,7 +50,7 @@ def speedups(results: SweepResults) -> pd.DataFrame:
     return both.loc[order][counts.loc[order] == results.scenario.repeats][columns].reset_index(drop=True)
 
 
-def draw_speedup(results: SweepResults, key: str, other: str | None) -> Figure | None:
+def draw_speedup(results: SweepData, key: str, other: str | None) -> Figure | None:
     """`speedups` against `key`, a line for each value of `other`, a panel for each arm but the first: geometric means
     over seeds, and bars from the lowest to the highest."""
     found = speedups(results)
@@ -61,7 +60,7 @@ def draw_speedup(results: SweepResults, key: str, other: str | None) -> Figure |
     if not arms:
         return None
     lines = shown_values(results, other) if other else {None: ""}
-    figure, grid = panels(len(arms))
+    figure, grid = panel_rows(len(arms))
     for axes, arm in zip(grid, arms, strict=True):
         _panel(found[found["arm"] == arm], axes, key, other, lines)
         axes.set(title=as_text(f"{next(iter(results.scenario.arms))} against {arm}"), xlabel="", ylabel="")
@@ -72,7 +71,7 @@ def draw_speedup(results: SweepResults, key: str, other: str | None) -> Figure |
     figure.supxlabel(key + seeds, fontsize="medium")
     figure.supylabel("times sooner at the target (below 1: later)", fontsize="medium")
     some = f"\n{len(arms)} of {len(compared)} arms" if len(arms) < len(compared) else ""
-    figure.suptitle(title(results) + left_out(results, other) + some)
+    figure.suptitle(title(results) + values_left_out(results, other) + some)
     return fit(figure, entries_of(grid), heading=other.rpartition(".")[2] if other else None)
 
 

@@ -9,11 +9,11 @@ import pandas as pd
 from matplotlib.ticker import PercentFormatter
 
 from ..analysis.summary import told_count
+from ..tables.run_data import RunData
 from .fitting import fit
 from .names import as_text
 from .style import (
     SHOWN_WORKERS,
-    Recorded,
     lowest,
     panels,
     points,
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-def time_shares(results: Recorded) -> Figure | None:
+def time_shares(results: RunData) -> Figure | None:
     """Shares of each worker's time over all seeds, or of all workers' together where there are many."""
     shares = {arm: _shares(results.activities[results.activities["arm"] == arm]) for arm in results.scenario.arms}
     shares = {arm: own for arm, own in shares.items() if not own.empty}

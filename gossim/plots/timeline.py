@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import matplotlib as mpl
 import pandas as pd
 
+from ..tables.run_data import RunData
 from .fitting import fit
 from .names import as_text
 from .style import (
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from ..results import Results
 
 ACTIVITIES = {"computing": "#b3cde3", "waiting": "#8c2d4e", "sending": "#f2b701", "down": "#1a1a1a"}
 """Told apart by their lightness alone, and by none of the colours that stand for arms."""
@@ -30,7 +30,7 @@ ACTIVITIES = {"computing": "#b3cde3", "waiting": "#8c2d4e", "sending": "#f2b701"
 MESSAGE = "#9a7400"
 
 
-def timeline(results: Results) -> Figure | None:
+def timeline(results: RunData) -> Figure | None:
     """What each worker does in the first few steps of the slowest: where the time goes."""
     if results.timeline.empty:
         return None
@@ -61,7 +61,7 @@ def timeline(results: Results) -> Figure | None:
     return fit(figure, entries, side="below")
 
 
-def _timeline_end_s(results: Results) -> float:
+def _timeline_end_s(results: RunData) -> float:
     """Four steps of whoever takes longest, and two collectives; where workers fail, until a while after the last one
     came back; no further than all arms were recorded. Where nobody ever computes, all that was recorded."""
     intervals = results.timeline.assign(length_s=results.timeline["end_s"] - results.timeline["start_s"])

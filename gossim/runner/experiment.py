@@ -1,12 +1,12 @@
-"""Running a scenario: every arm with every seed, through both planes, into tables."""
+"""An experiment: every arm of a scenario with every seed, through both planes, into tables."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from ..errors import Diverged, InputError, RunError, told
 from ..estimates.limits import refuse_the_impossible
@@ -15,40 +15,18 @@ from ..files.atomic import undisturbed
 from ..profiling import Stopwatch, Unwatched
 from ..results import Results
 from ..scenario.arm import Arm
-from ..scenario.cautions import log_warnings
 from ..scenario.derived import message_bytes, parameter_bytes, steps_limit, window_size
 from ..scenario.scenario import Scenario
 from ..sim.world import World
-from ..tables.columns import TABLES
-from ..tables.frames import stacked, table
-from ..tables.probe_rows import Observations, Row, Rows, activities, exchanges
+from ..tables.probe_rows import Observations
 from ..tables.run_directory import RunDirectory
 from . import manifest as provenance
 from .input_hashes import inputs
+from .progress import NoProgress, Progress
+from .recording import Recording
 
 TIMELINE_INTERVALS = 20_000
 """Of each arm's first seed that are kept for the timeline."""
-
-
-class Progress(Protocol):
-    """Told how a run goes."""
-
-    def arm(self, name: str, seed: int, settings: Arm, gradient_steps: int | None) -> None:
-        """Arm `name` begins with `seed`; it ends after `gradient_steps` if that is known."""
-
-    def advance(self, time_s: float, gradient_steps: int) -> None:
-        """The present arm has come so far."""
-
-    def done(self, message: str | None) -> None:
-        """The present arm with this seed has ended, well or with `message`."""
-
-
-class Silent:
-    """No progress shown."""
-
-    def arm(self, name: str, seed: int, settings: Arm, gradient_steps: int | None) -> None: ...
-    def advance(self, time_s: float, gradient_steps: int) -> None: ...
-    def done(self, message: str | None) -> None: ...
 
 
 class Experiment:
@@ -81,10 +59,7 @@ class Experiment:
             with _naming(name):
                 self.planes[name].check(arm, self.scenario.seeds)
                 message_bytes(arm)
-        self.observed: list[Observations] = []
-        self.timeline: list[Row] = []
-        self.exchanges: list[Row] = []
-        self.activities: list[Row] = []
+        self.recording = Recording(arms)
         self.manifest = provenance.manifest(
             sys.argv,
             numeric.device,
@@ -100,7 +75,7 @@ class Experiment:
 
         However it ends, what was recorded is in `store`, and its manifest says how each arm and seed ended.
         """
-        progress = progress or Silent()
+        progress = progress or NoProgress()
         with store.reserved() if store else nullcontext():
             if store:
                 with self.watch.share("writing"), undisturbed():
@@ -119,8 +94,10 @@ class Experiment:
     def draw(self, store: RunDirectory) -> list[Path]:
         """Write the figures of what was recorded. Raises RunError where they cannot be written; the manifest, where it
         can be, then says that the run failed, and why. Its tables are whole."""
+        from ..plots.figure_files import write_figures
+
         try:
-            return store.write_figures(self.results().plot())
+            return write_figures(self.results().plot(), store.figures, home=store.figures)
         except (OSError, InputError) as error:
             told = f"the figures cannot be written: {error}; the tables are whole, and `gossim plot` draws them"
             if self.manifest["status"] == "complete":
@@ -131,50 +108,16 @@ class Experiment:
 
     def results(self) -> Results:
         """What has been recorded so far, arm by arm."""
-        order = {name: position for position, name in enumerate(self.scenario.arms)}
-
-        def place(labelled: Mapping[str, Any]) -> tuple[int, int]:
-            return order[labelled["arm"]], labelled["seed"]
-
-        tables = {name: table(name, sorted(self._rows(name), key=place)) for name in TABLES if name != "workers"}
-        observed = sorted(self.observed, key=lambda each: place(each.label))
-        workers = stacked("workers", [part for each in observed for part in each.workers()])
-        return Results(scenario=self.scenario, manifest=self.manifest, workers=workers, **tables)
-
-    def _rows(self, name: str) -> Iterable[Row]:
-        """Of the table of that name, in the order in which they came."""
-        if name in Rows._fields:
-            return (row for observed in self.observed for row in observed.rows(name))
-        rows: list[Row] = getattr(self, name)
-        return rows
+        return Results(scenario=self.scenario, manifest=self.manifest, **self.recording.tables())
 
     def _run_arm(self, name: str, arm: Arm, seed: int, progress: Progress) -> None:
-        limit = steps_limit(arm)
-        learns = isinstance(self.planes[name], Gradients)
-        observed, world = Observations(name, seed), None
-        self.observed.append(observed)
-        progress.arm(name, seed, arm, limit)
+        """Run one arm with one seed. Its entry in the manifest says how it ended."""
+        observed = self.recording.begin(name, seed)
+        progress.arm(name, seed, arm, steps_limit(arm))
         entry: dict[str, Any] = {"arm": name, "seed": seed, "status": "failed"}
         self.manifest["runs"].append(entry)
         try:
-            with self.watch.share("preparing"):
-                plane = self.planes[name].plane(arm, seed, observed)
-            with plane.tuned():
-                with self.watch.share("events"):
-                    world = World(
-                        arm,
-                        seed,
-                        message_bytes(arm),
-                        gradient_steps=limit,
-                        timeline_limit=TIMELINE_INTERVALS if seed == self.scenario.seed else 0,
-                        learns=learns,
-                    )
-                windows = world.windows(*window_size(arm.workers, parameter_bytes(arm) if learns else 1))
-                for window in self.watch.each("events", windows):
-                    with self.watch.share("combining" if learns else "probes"):
-                        plane.run(window)
-                    window.clear()  # before the next one is made
-                    progress.advance(world.clock.now_s, world.gradient_steps)
+            self._run_planes(name, arm, seed, observed, entry, progress)
             entry["status"] = "complete"
         except KeyboardInterrupt:
             entry["status"] = "interrupted"
@@ -184,21 +127,46 @@ class Experiment:
         except RunError as error:
             entry["error"] = f"arm '{name}', seed {seed}: {error}"
         finally:
-            if world:
-                with self.watch.share("writing"):
-                    self._keep(world, entry)
             progress.done(entry.get("error"))
 
+    def _run_planes(
+        self, name: str, arm: Arm, seed: int, observed: Observations, entry: dict[str, Any], progress: Progress
+    ) -> None:
+        """Run the timing plane window by window, and after each window the numeric plane, which fills `observed`."""
+        learns = isinstance(self.planes[name], Gradients)
+        with self.watch.share("preparing"):
+            plane = self.planes[name].plane(arm, seed, observed)
+        with plane.tuned():
+            with self.watch.share("events"):
+                world = self._world(arm, seed, learns)
+            try:
+                windows = world.windows(*window_size(arm.workers, parameter_bytes(arm) if learns else 1))
+                for window in self.watch.each("events", windows):
+                    with self.watch.share("combining" if learns else "probes"):
+                        plane.run(window)
+                    window.clear()  # before the next one is made
+                    progress.advance(world.clock.now_s, world.gradient_steps)
+            finally:
+                with self.watch.share("writing"):
+                    self._keep(world, entry)
+
+    def _world(self, arm: Arm, seed: int, learns: bool) -> World:
+        return World(
+            arm,
+            seed,
+            message_bytes(arm),
+            gradient_steps=steps_limit(arm),
+            timeline_limit=TIMELINE_INTERVALS if seed == self.scenario.seed else 0,
+            learns=learns,
+        )
+
     def _keep(self, world: World, entry: dict[str, Any]) -> None:
-        """What the clock knows in the end, in the manifest's `entry` and in the tables."""
+        """Put what the clock knows in the end into the manifest's `entry` and into the tables."""
         entry["staleness_steps"], entry["staleness_s"] = world.staleness()
         entry["messages_lost"] = world.network.messages_lost
         steps = world.gradient_steps
         entry["messages_per_step"] = world.network.messages_sent / steps if steps else None
-        label = {"arm": entry["arm"], "seed": entry["seed"]}
-        self.exchanges += [{**label, **row} for row in exchanges(world)]
-        self.activities += [{**label, **row} for row in activities(world)]
-        self.timeline += [{**label, **interval._asdict()} for interval in world.timeline.intervals]
+        self.recording.end(world, entry["arm"], entry["seed"])
 
     @contextmanager
     def _ending(self, store: RunDirectory | None) -> Iterator[None]:
@@ -244,48 +212,3 @@ def _naming(arm: str) -> Iterator[None]:
         raise InputError(f"arm '{arm}': {error}") from None
     except (MemoryError, RuntimeError) as error:
         raise InputError(f"arm '{arm}': problem: cannot be set up: {told(error)}") from None
-
-
-def run(
-    scenario: Scenario | str | Path,
-    out: str | Path | None = None,
-    *,
-    device: str | None = None,
-    force: bool = False,
-    executor: str = "batched",
-    gradients: bool = True,
-    progress: Progress | None = None,
-    stopwatch: Stopwatch | None = None,
-    limits: bool = True,
-) -> Results:
-    """Run a scenario, or the scenario in that file. With `out`, also write the run directory, figures included.
-
-    `device`: `auto`, `cpu` or `cuda` in place of the scenario's. `force`: replace a complete run in `out`. `executor`:
-    `batched`, or `reference`, slow and simple, with the same outcome. `gradients=False`: the clock alone, as with
-    `problem: none`. `progress`: is told how far the run has come. `stopwatch`: a `gossim.profiling.Stopwatch`, which
-    afterwards knows where the wall time went. `limits=False`: run what needs more memory than this machine has, or more
-    than some 10¹⁰ events, all the same.
-
-    Modules that the scenario names are imported: it runs their code.
-
-    Raises ScenarioError or InputError, before anything is written, for what cannot be run; RunError for a run that
-    breaks down, or an `out` that cannot be written any more: what was recorded until then is there.
-    """
-    from ..scenario.scenario import load
-
-    store = None if out is None else RunDirectory(Path(out))
-    if store:
-        store.refuse_overwriting(force)
-    watch = Unwatched() if stopwatch is None else stopwatch
-    with watch.share("preparing"):
-        settings = scenario if isinstance(scenario, Scenario) else load(scenario)
-        log_warnings(settings.warnings)
-        ready = Experiment(settings, device, executor, gradients, stopwatch, limits)
-    if store is None:
-        return ready.run(None, progress)
-    with store.reserved():
-        store.refuse_overwriting(force)  # another run may have come first
-        results = ready.run(store, progress)
-        with watch.share("writing"):
-            ready.draw(store)
-    return results

@@ -10,6 +10,8 @@ from functools import cache
 from importlib.metadata import version
 from typing import Any
 
+from ..files.schema_version import SCHEMA_VERSION
+
 PACKAGES = ("gossim", "torch", "numpy", "scipy", "simpy", "pandas", "pyarrow", "scikit-learn", "pydantic")
 """The packages whose version can change a number in the tables."""
 
@@ -34,6 +36,7 @@ def manifest(
 ) -> dict[str, Any]:
     """The manifest of a run that begins now. `inputs`: the SHA-256 of the files that it depends on, by path."""
     return {
+        "schema_version": SCHEMA_VERSION,
         "status": "running",
         "command": [os.fsencode(word).decode("utf-8", "backslashreplace") for word in command],
         "seed": seed,

@@ -46,7 +46,7 @@ def run_point(task: Task) -> str | None:
     return None
 
 
-def ended(tasks: Mapping[str, Task], jobs: int) -> Generator[dict[str, str | None], None, None]:
+def ended_tasks(tasks: Mapping[str, Task], jobs: int) -> Generator[dict[str, str | None], None, None]:
     """The tasks that have ended since the last time, by name, each with what went wrong; nothing at a heartbeat.
 
     Processes still at work when the caller stops listening are ended.

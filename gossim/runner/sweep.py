@@ -5,67 +5,22 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from contextlib import closing, nullcontext
-from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any
 
 import pandas as pd
 
 from ..errors import InputError, RunError
 from ..estimates.limits import refuse_impossible_points
 from ..files.atomic import undisturbed
+from ..results import SweepResults
 from ..scenario.cautions import log_warnings
 from ..scenario.scenario import Scenario, read
-from ..scenario.sweep import Point, Sweep
-from ..tables.run_directory import RunDirectory
-from .process_pool import Task, cores, ended
+from ..scenario.sweep import Sweep
+from .process_pool import Task, cores, ended_tasks
+from .progress import NoSweepProgress, SweepProgress
 from .sweep_directory import SweepDirectory
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
-
-@dataclass(frozen=True, eq=False)
-class SweepResults:
-    """What a sweep reached.
-
-    `table`: a row a point, arm and seed: the point's values under their keys, `arm`, `seed`, `status` (`complete`,
-    `diverged` or `failed`), then what `gossim.analysis.summary.per_seed` has, at the last probe. `errors`: what went
-    wrong at a point, by its `name`. `sweep`: the keys and points themselves.
-    """
-
-    sweep: Sweep
-    table: pd.DataFrame
-    errors: Mapping[str, str]
-
-    @property
-    def scenario(self) -> Scenario:
-        """Of the first point: its arms, title and target."""
-        return self.sweep.scenario
-
-    def plot(self) -> dict[str, Figure]:
-        """The figures by name, if there are one or two keys and one of them has numbers."""
-        from ..plots.sweep import draw_sweep
-
-        return draw_sweep(self)
-
-
-class SweepProgress(Protocol):
-    """Told how a sweep goes."""
-
-    def begin(self, points: int, done: int) -> None:
-        """So many points, of which so many were run before."""
-
-    def point(self, point: Point, error: str | None) -> None:
-        """That point has ended, well or with what went wrong."""
-
-
-class Silent:
-    """No progress shown."""
-
-    def begin(self, points: int, done: int) -> None: ...
-    def point(self, point: Point, error: str | None) -> None: ...
 
 
 def sweep(
@@ -102,10 +57,12 @@ def sweep(
     with nullcontext(out) if out is not None else TemporaryDirectory(prefix="gossim-") as folder:
         store = SweepDirectory(Path(folder))
         with store.begin(described):
-            results = _run(described, store, jobs or cores(), force, progress or Silent())
+            results = _run(described, store, jobs or cores(), force, progress or NoSweepProgress())
             if out is not None:
+                from ..plots.figure_files import write_figures
+
                 try:
-                    RunDirectory(store.path).write_figures(results.plot())
+                    write_figures(results.plot(), store.figures, home=store.figures)
                 except InputError as error:
                     raise RunError(f"the figures cannot be written: {error}; the table is whole") from None
     return results
@@ -126,7 +83,7 @@ def _run(described: Sweep, store: SweepDirectory, jobs: int, force: bool, progre
     table.write()
     points = {point.name: point for point in described.points}
     try:
-        with closing(ended(todo, min(jobs, len(todo) or 1))) as batches:
+        with closing(ended_tasks(todo, min(jobs, len(todo) or 1))) as batches:
             for batch in batches:
                 for name, error in batch.items():
                     table.rows[name] = store.rows(points[name], error)

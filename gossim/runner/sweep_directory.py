@@ -14,8 +14,10 @@ from ..analysis.summary import FINAL, TIME_TO_TARGET, per_seed
 from ..errors import InputError, RunError
 from ..files import yaml12
 from ..files.atomic import drafts, whole, write_text
+from ..files.guards import refuse_links, refuse_unwritable
+from ..files.lock import LOCK
 from ..scenario.sweep import Point, Sweep
-from ..tables.run_directory import LOCK, RunDirectory, refuse_links, refuse_unwritable
+from ..tables.run_directory import RunDirectory
 from .input_hashes import inputs
 from .manifest import versions
 

@@ -16,6 +16,7 @@ from pydantic import PrivateAttr, model_validator
 
 from ..errors import ScenarioError
 from ..files import yaml12
+from ..files.schema_version import RULE, SCHEMA_VERSION, other_version
 from ..files.trust import OWN, Trust, present, trusting
 from ..schema.fields import Whole, must, named
 from ..schema.violations import Problem, broken_at, problems, shown_name
@@ -54,10 +55,14 @@ TITLE_RULE = (
 class Shared(Settings):
     """A scenario without its arms.
 
-    `unused`: what becomes of a scenario that says something of workers that no arm has, or a fraction that chooses
-    nobody: `refuse` it, or `warn`.
+    `schema_version`: the version of what its keys mean, which is the current one unless it is given. `unused`: what
+    becomes of a scenario that says something of workers that no arm has, or a fraction that chooses nobody: `refuse`
+    it, or `warn`.
     """
 
+    schema_version: Annotated[Whole, must(RULE.removeprefix("must be "), lambda n: n == SCHEMA_VERSION)] = (
+        SCHEMA_VERSION
+    )
     title: Annotated[str, must(TITLE_RULE, _title)] = ""
     seed: Annotated[Whole, must(f"a whole number from 0 to {LARGEST_SEED}", lambda n: 0 <= n <= LARGEST_SEED)] = 0
     repeats: Annotated[Whole, must(f"a whole number from 1 to {LARGEST_SEED}", lambda n: 1 <= n <= LARGEST_SEED)] = 1
@@ -122,6 +127,8 @@ class Scenario(Shared):
         """
         if not isinstance(data, Mapping):
             raise ScenarioError(source, ["must be a mapping of keys to values, as `title: ...` makes one"])
+        if (version := other_version(data)) is not None:  # its keys may mean something else
+            raise ScenarioError(source, [str(Problem(("schema_version",), version, RULE))])
         if "sweep" in data:
             raise ScenarioError(source, ["sweep: describes many runs; use `gossim sweep`, or gossim.sweep in Python"])
         shared = {key: value for key, value in data.items() if key != "arms"}

@@ -27,6 +27,7 @@ FIXED = {
     "repeats": "every point has the same seeds",
     "arms": "every point has the same arms; name a key in one",
     "sweep": "a point is one run",
+    "schema_version": "it is that of the whole file",
 }
 """Keys that cannot be swept, and why: rows of the table would not compare."""
 
@@ -41,7 +42,9 @@ class Point:
     @cached_property
     def name(self) -> str:
         """By which its run is found again: of the scenario as resolved, whatever the sweep around it."""
-        return hashlib.sha256(json.dumps(self.scenario.to_data()).encode()).hexdigest()[:16]
+        data = self.scenario.to_data()
+        del data["schema_version"]  # which says how to read it, not what is run
+        return hashlib.sha256(json.dumps(data).encode()).hexdigest()[:16]
 
     @property
     def runs(self) -> str:

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AllowInfNan, ConfigDict
 
 from ..errors import InputError
+from ..files.schema_version import RULE, SCHEMA_VERSION, other_version
 from ..schema.fields import AS_TUPLE, Frozen
 from ..schema.violations import problems
 
@@ -44,6 +45,7 @@ class Manifest(Frozen):
 
     model_config = ConfigDict(extra="allow")
 
+    schema_version: int = SCHEMA_VERSION
     status: Status
     runs: Annotated[tuple[Entry, ...], AS_TUPLE]
     recorded: int | None = None
@@ -81,6 +83,16 @@ def status(path: Path) -> str | None:
     except (InputError, KeyError, TypeError):
         return None
     return found if found in Status.__args__ else None  # type: ignore[attr-defined]
+
+
+def refuse_other_version(path: Path) -> None:
+    """Raise InputError if that file is a manifest of another version, whatever else it says; its rest is not read."""
+    try:
+        data = _json(path)
+    except InputError:
+        return
+    if isinstance(data, dict) and (version := other_version(data)) is not None:
+        raise InputError(f"{path}: schema_version = {version}: {RULE}")
 
 
 def strangers(data: dict[str, Any], arms: Iterable[str], seeds: range) -> list[str]:

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from ..errors import InputError
+from ..scenario.scenario import Scenario
 from .columns import LATER, TABLES
 from .frames import table
-
-if TYPE_CHECKING:
-    from ..results import Results
-    from ..scenario.scenario import Scenario
+from .run_data import RunData
 
 MARK = "gossim_recorded"
 """Under which a table says, beside its rows, of how many runs it holds them. pandas keeps such `attrs` in the file."""
@@ -27,14 +24,14 @@ MEASURED = ("time_s", "start_s", "end_s", "busy_s", "waiting_s", "computing_s", 
 """Columns of numbers that are never empty or infinite."""
 
 
-def write(frame: pd.DataFrame, path: Path, recorded: int) -> None:
+def write_table(frame: pd.DataFrame, path: Path, recorded: int) -> None:
     """Write a table that holds the rows of so many runs."""
     marked = frame.copy(deep=False)
     marked.attrs = {MARK: recorded}
     marked.to_parquet(path, engine="pyarrow", index=False)
 
 
-def read(name: str, path: Path) -> tuple[pd.DataFrame, int]:
+def read_table(name: str, path: Path) -> tuple[pd.DataFrame, int]:
     """The table of that name, with what earlier versions did not write left empty, and its mark. Raises InputError."""
     columns = TABLES[name]
     later = LATER.get(name, set())
@@ -67,12 +64,12 @@ def _ill_typed(name: str, frame: pd.DataFrame) -> Iterator[str]:
             yield f"{column.name} is not a finite number in some rows"
 
 
-def check(results: Results) -> None:
+def check(data: RunData) -> None:
     """Raise InputError where the tables hold what the scenario does not have: it is another run's, or damaged."""
     for name in TABLES:
-        for problem in _unfit(name, getattr(results, name), results.scenario):
+        for problem in _unfit(name, getattr(data, name), data.scenario):
             raise InputError(f"{name}.parquet does not fit scenario.yaml: {problem}")
-    measured, known = (_runs(frame) for frame in (results.probes, results.workers))
+    measured, known = (_runs(frame) for frame in (data.probes, data.workers))
     for arm, seed in measured - known:
         raise InputError(f"workers.parquet has no rows of arm {arm!r} with seed {seed}, and probes.parquet has")
 

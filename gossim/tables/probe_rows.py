@@ -30,7 +30,7 @@ class Measured(NamedTuple):
     layers: Mapping[str, float] = MappingProxyType({})
 
 
-class Rows(NamedTuple):
+class ProbeRows(NamedTuple):
     """What a probe adds to each of these tables; to that of the workers, of whom there may be a million, by column."""
 
     probes: list[Row]
@@ -47,7 +47,7 @@ class Observations:
 
     def __init__(self, arm: str, seed: int):
         self.label = {"arm": arm, "seed": seed}
-        self.seen: list[Rows] = []
+        self.seen: list[ProbeRows] = []
 
     def add(self, facts: Facts, measured: Measured | None = None) -> None:
         """A probe: what the timing plane knows and, where parameters are computed, what was measured. Workers that are
@@ -56,7 +56,7 @@ class Observations:
         gaps = zip(facts.participants, measured.gaps, strict=True) if measured and measured.gaps else ()
         layers = measured.layers.items() if measured else ()
         self.seen.append(
-            Rows(
+            ProbeRows(
                 probes=[label | _probe(facts, measured)],
                 workers=label | _workers(facts, measured),
                 gaps=[label | _gap(worker, *gap) for worker, gap in gaps],

@@ -7,43 +7,25 @@ import os
 import stat
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ..errors import InputError
 from ..files import trust
 from ..files.atomic import drafts, whole, write_text
-from ..scenario.scenario import load
+from ..files.guards import refuse_links, refuse_unwritable, usable
+from ..files.lock import LOCK, locked
+from ..scenario.scenario import Scenario, load
 from . import manifest as manifests
 from . import parquet
 from .columns import TABLES
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
-    from ..results import Results
-    from ..scenario.scenario import Scenario
+from .run_data import RunData
 
 COMPARED_WITH = "compared_with_"
 
-LOCK = ".lock"
-"""A file that is there while somebody writes. The operating system knows who: one that a kill leaves stops nobody."""
-
 LOOKS, PAUSE_S = 20, 0.05
 """How often, and how far apart, tables and manifest are read that do not belong together: they are being replaced."""
-
-UNDER_WAY = "another gossim is writing here; wait for its end or choose another directory with --out"
-
-
-def refuse_unwritable(path: Path) -> None:
-    """Raise InputError for a path that no table can be written to: pyarrow takes UTF-8 alone."""
-    try:
-        ok = str(path).encode("utf-8").find(0) < 0
-    except UnicodeEncodeError:
-        ok = False
-    if not ok:
-        raise InputError(f"{str(path)!a}: cannot be used: the path must be in UTF-8, without NUL")
 
 
 class RunDirectory:
@@ -64,29 +46,21 @@ class RunDirectory:
         if self._reserved:
             yield
             return
-        from filelock import FileLock, Timeout
-
-        with self._telling():
-            if create:
-                self.path.mkdir(parents=True, exist_ok=True)
-            lock = FileLock(self.path / LOCK)
+        with ExitStack() as lock:
+            with usable(self.path):
+                if create:
+                    self.path.mkdir(parents=True, exist_ok=True)
+                lock.enter_context(locked(self.path))
+            self._reserved = True
             try:
-                lock.acquire(timeout=0)
-            except Timeout:
-                raise InputError(f"{self.path}: {UNDER_WAY}") from None
-        self._reserved = True
-        try:
-            yield
-        finally:
-            self._reserved = False
-            with suppress(OSError):  # Windows deletes no open file
-                (self.path / LOCK).unlink()
-            lock.release()
+                yield
+            finally:
+                self._reserved = False
 
     def refuse_overwriting(self, force: bool) -> None:
         """Raise InputError if a run cannot be written here, or would replace what it must not."""
         refuse_unwritable(self.path)
-        with self._telling():
+        with usable(self.path):
             folder = next(folder for folder in [self.path, *self.path.absolute().parents] if folder.exists())
         if folder != self.path and not (folder.is_dir() and os.access(folder, os.W_OK)):
             raise InputError(f"{self.path}: cannot be made, for {folder} is no directory one may write to")
@@ -107,13 +81,13 @@ class RunDirectory:
 
     def _others(self) -> bool:
         """Whether anything is here that is not what a gossim that was killed at once leaves behind."""
-        with self._telling():
+        with usable(self.path):
             left = {self.path / LOCK, *drafts(self.path)}
             return any(path not in left for path in self.path.iterdir())
 
-    def begin(self, scenario: Scenario, manifest: Mapping[str, Any], empty: Results) -> None:
+    def begin(self, scenario: Scenario, manifest: Mapping[str, Any], empty: RunData) -> None:
         """Make the directory ready for a new run: what an earlier one left here goes. Raises InputError."""
-        with self._telling():
+        with usable(self.path):
             refuse_links(self.figures)
             self.figures.mkdir(parents=True, exist_ok=True)
             # From here on nobody takes what is left of an earlier run for this one.
@@ -136,31 +110,14 @@ class RunDirectory:
         """Replace the manifest alone."""
         write_text(self.path / "manifest.json", _json(manifest))
 
-    def write(self, manifest: Mapping[str, Any], results: Results) -> None:
+    def write(self, manifest: Mapping[str, Any], data: RunData) -> None:
         """Replace tables and manifest together: all are written before the first takes its place, the manifest last.
         What it calls `recorded` the tables say too."""
         with ExitStack() as places:  # which are taken in reverse order
             places.enter_context(whole(self.path / "manifest.json")).write_text(_json(manifest), encoding="utf-8")
             for name in TABLES:
                 draft = places.enter_context(whole(self.path / f"{name}.parquet"))
-                parquet.write(getattr(results, name), draft, manifest["recorded"])
-
-    def write_figures(self, figures: Mapping[str, Figure], folder: Path | None = None) -> list[Path]:
-        """Each as PNG and SVG, here or in another `folder`. Returns the paths."""
-        from ..plots import FORMATS, save
-
-        folder, written = folder or self.figures, []
-        with self._telling(folder):
-            if folder == self.figures or self.figures in folder.parents:
-                refuse_links(self.figures, folder)
-            folder.mkdir(parents=folder != self.figures, exist_ok=True)
-            for name, figure in figures.items():
-                for suffix in FORMATS:
-                    path = folder / f"{name}.{suffix}"
-                    with whole(path) as draft:
-                        save(figure, draft)
-                    written.append(path)
-        return written
+                parquet.write_table(getattr(data, name), draft, manifest["recorded"])
 
     @property
     def figures(self) -> Path:
@@ -183,11 +140,14 @@ class RunDirectory:
 
     def manifest(self) -> dict[str, Any]:
         """What manifest.json says. Raises InputError, also where there is none."""
-        if self._status() is None:
+        path = self._manifest_file()
+        if path:
+            manifests.refuse_other_version(path)
+        if path is None or manifests.status(path) is None:
             raise InputError(f"{self.path}: is not a run directory (it has no readable manifest.json)")
-        return manifests.read(self.path / "manifest.json")
+        return manifests.read(path)
 
-    def read(self, imports: bool = False) -> Results:
+    def read(self, imports: bool = False) -> RunData:
         """The results of the run. With `imports`, the algorithms of one's own that its scenario names are imported;
         the files that it names are not opened. Raises InputError."""
         for look in range(LOOKS):
@@ -198,7 +158,7 @@ class RunDirectory:
             if begun is None:
                 continue
             try:
-                tables = {name: parquet.read(name, self._own(f"{name}.parquet")) for name in TABLES}
+                tables = {name: parquet.read_table(name, self._own(f"{name}.parquet")) for name in TABLES}
             except InputError as error:
                 raise InputError(f"{self.path}: {error}") from None
             marks = {mark for _, mark in tables.values()} - {parquet.UNKNOWN}
@@ -207,28 +167,26 @@ class RunDirectory:
         what = "began" if begun is None else "wrote its tables, which are not those that manifest.json speaks of"
         raise InputError(f"{self.path}: cannot be read: the run was killed while it {what}; run it again with --force")
 
-    def _checked(self, manifest: dict[str, Any], tables: dict[str, Any], imports: bool) -> Results:
+    def _checked(self, manifest: dict[str, Any], tables: dict[str, Any], imports: bool) -> RunData:
         """The results, if scenario, manifest and tables are of one run."""
-        from ..results import Results
-
         path = self._own("scenario.yaml")
         with trust.trusting(trust.Trust(imports=imports, files=False)):
             scenario = load(path)
         if strangers := manifests.strangers(manifest, scenario.arms, scenario.seeds):
             raise InputError(f"{self.path}: manifest.json does not fit scenario.yaml: there is no {strangers[0]}")
-        results = Results(scenario=scenario, manifest=manifest, **tables)
+        data = RunData(scenario=scenario, manifest=manifest, **tables)
         try:
-            parquet.check(results)
+            parquet.check(data)
         except InputError as error:
             raise InputError(f"{self.path}: {error}") from None
-        return results
+        return data
 
-    def read_recorded(self, imports: bool = False) -> Results:
+    def read_recorded(self, imports: bool = False) -> RunData:
         """The same. Raises InputError also for a run that recorded nothing."""
-        results = self.read(imports)
-        if results.probes.empty:
+        data = self.read(imports)
+        if data.probes.empty:
             raise InputError(f"{self.path}: the run was stopped before it recorded anything")
-        return results
+        return data
 
     def _own(self, name: str) -> Path:
         """The path of that file. Raises InputError where it leads out of the directory, or is no file."""
@@ -239,7 +197,7 @@ class RunDirectory:
 
     def _is_own(self, path: Path) -> bool:
         """Whether `path` is a file in this directory, or is not there at all."""
-        with self._telling():
+        with usable(self.path):
             try:
                 found = path.resolve(strict=True)
             except FileNotFoundError:
@@ -248,27 +206,18 @@ class RunDirectory:
                 return False
             return found.is_relative_to(self.path.resolve()) and stat.S_ISREG(found.stat().st_mode)
 
-    @contextmanager
-    def _telling(self, path: Path | None = None) -> Iterator[None]:
-        """What the operating system refuses is told as a mistake in the path."""
-        try:
-            yield
-        except OSError as error:
-            raise InputError(f"{path or self.path}: cannot be used: {error.strerror or error}") from None
-
     def _status(self) -> str | None:
+        """What the manifest says of the run; None where there is no manifest."""
+        path = self._manifest_file()
+        return manifests.status(path) if path else None
+
+    def _manifest_file(self) -> Path | None:
+        """The path of manifest.json; None where it leads out of the directory, or cannot be looked at."""
         path = self.path / "manifest.json"
         try:
-            return manifests.status(path) if self._is_own(path) else None
+            return path if self._is_own(path) else None
         except InputError:
             return None
-
-
-def refuse_links(*paths: Path) -> None:
-    """Raise InputError for the first of `paths` that is a symbolic link: files elsewhere would be replaced."""
-    for path in paths:
-        if path.is_symlink():
-            raise InputError(f"{path}: is a symbolic link, which is not followed; remove it")
 
 
 def _json(manifest: Mapping[str, Any]) -> str:

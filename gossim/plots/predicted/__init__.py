@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -14,12 +14,10 @@ from ...errors import InputError
 from ...optimizers.schedules import Constant
 from ...optimizers.sgd import SGDSettings
 from ...problems.models import Noise
+from ...scenario.arm import Arm
+from ...tables.run_data import RunData
 from .formulas import FORMULAS
-from .times import mean_s
-
-if TYPE_CHECKING:
-    from ...scenario.arm import Arm
-    from ..style import Recorded
+from .times import mean_compute_s
 
 POINTS = 200
 """Instants at which a prediction is drawn."""
@@ -35,7 +33,7 @@ class Prediction(NamedTuple):
     average: str
 
 
-def predictions(results: Recorded) -> tuple[dict[str, Prediction], dict[str, str]]:
+def predictions(results: RunData) -> tuple[dict[str, Prediction], dict[str, str]]:
     """By arm: the prediction, or why there is none. Raises InputError for an algorithm that was not imported."""
     found, without = {}, {}
     for name, arm in results.scenario.arms.items():
@@ -71,7 +69,7 @@ def unfit(arm: Arm) -> str | None:
     for holds, reason in checks:
         if not holds:
             return reason
-    if not math.isfinite(mean_s(arm)):
+    if not math.isfinite(mean_compute_s(arm)):
         return "the mean compute time is not finite"
     assert formula is not None
     return formula.unfit(arm)

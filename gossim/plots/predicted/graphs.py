@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 
-if TYPE_CHECKING:
-    from ...cluster.topology import Topology
-    from ...scenario.arm import Arm
+from ...cluster.topology import Topology
+from ...scenario.arm import Arm
 
 
 def over_seeds(

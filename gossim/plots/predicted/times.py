@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from ...cluster.collectives import Link
 from ...cluster.durations import Distribution, continuous_distributions
+from ...scenario.arm import Arm
+from ...scenario.derived import message_bytes
 
-if TYPE_CHECKING:
-    from ...scenario.arm import Arm
 
-
-def mean_s(arm: Arm) -> float:
+def mean_compute_s(arm: Arm) -> float:
     """Mean compute time in seconds."""
     own = arm.compute.time_s
     return float(frozen(own).mean()) if isinstance(own, Distribution) else float(own)  # type: ignore[arg-type]
@@ -25,7 +24,7 @@ def frozen(own: Distribution) -> Any:
 
 def expected_steps(arm: Arm, time_s: np.ndarray) -> np.ndarray:
     """Of all workers together, where nobody waits."""
-    return arm.workers * time_s / mean_s(arm)
+    return arm.workers * time_s / mean_compute_s(arm)
 
 
 def assumed_without_waiting(arm: Arm) -> list[str]:
@@ -57,6 +56,4 @@ def link(arm: Arm) -> Link:
 
 def message_s(arm: Arm) -> float:
     """How long one parameter vector takes from worker to worker, where links are alike."""
-    from ...scenario.derived import message_bytes
-
     return link(arm).latency_s + message_bytes(arm) * link(arm).s_per_byte

@@ -1,0 +1,46 @@
+"""How far a run or a sweep has come, for whoever shows it."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from ..scenario.arm import Arm
+from ..scenario.sweep import Point
+
+
+class Progress(Protocol):
+    """What a run calls as it goes."""
+
+    def arm(self, name: str, seed: int, settings: Arm, gradient_steps: int | None) -> None:
+        """Arm `name` begins with `seed`. It ends after `gradient_steps`, if that is known."""
+
+    def advance(self, time_s: float, gradient_steps: int) -> None:
+        """The present arm has come as far as `time_s`, in simulated seconds, and `gradient_steps` of all workers."""
+
+    def done(self, message: str | None) -> None:
+        """The present arm has ended with the present seed: well, or with an error, which is `message`."""
+
+
+class NoProgress:
+    """Shows nothing of a run."""
+
+    def arm(self, name: str, seed: int, settings: Arm, gradient_steps: int | None) -> None: ...
+    def advance(self, time_s: float, gradient_steps: int) -> None: ...
+    def done(self, message: str | None) -> None: ...
+
+
+class SweepProgress(Protocol):
+    """What a sweep calls as it goes."""
+
+    def begin(self, points: int, done: int) -> None:
+        """The sweep has `points`, of which `done` were run before."""
+
+    def point(self, point: Point, error: str | None) -> None:
+        """A point has ended: well, or with an error."""
+
+
+class NoSweepProgress:
+    """Shows nothing of a sweep."""
+
+    def begin(self, points: int, done: int) -> None: ...
+    def point(self, point: Point, error: str | None) -> None: ...
