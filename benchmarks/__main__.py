@@ -66,7 +66,7 @@ def simulate(problem: Problem, arm: Arm) -> int:
         problem, Batched(problem, Recorder(problem, Observations("gossip", 0), arm.probe).measure), arm.dtype
     )
     with plane.tuned():
-        world = World(arm, 0, problem.dim * 4, arm.until.gradient_steps)
+        world = World(arm, arm.algorithm, 0, problem.dim * 4, arm.until.gradient_steps)
         for window in world.windows(*window_size(arm.workers, world.message_bytes)):
             plane.run(window)
     return world.gradient_steps

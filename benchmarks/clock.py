@@ -52,7 +52,7 @@ def clock_alone(arm: Arm) -> int:
     """The timing plane, as without gradients. Returns gradient steps."""
     plane = Nothing().plane(arm, 0, Observations("gossip", 0))
     with plane.tuned():
-        world = World(arm, 0, 2600, learns=False)
+        world = World(arm, arm.algorithm, 0, 2600, learns=False)
         for window in world.windows(*window_size(arm.workers, 1)):
             plane.run(window)
     return world.gradient_steps
@@ -89,7 +89,8 @@ def resident_growth(whose: str) -> int:
     clock_alone(timing(10, 2))  # imports
     before = _resident()
     if whose == "clock":
-        kept: Any = World(timing(MANY, 2), 0, 2600, learns=False)
+        many = timing(MANY, 2)
+        kept: Any = World(many, many.algorithm, 0, 2600, learns=False)
         for window in kept.windows(*window_size(MANY, 1)):
             window.clear()  # as in the simulator
     else:

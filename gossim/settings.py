@@ -22,6 +22,7 @@ from .schema.fields import (
     Frozen,
     Lasting,
     Positive,
+    PositiveQuantity,
     Probability,
     named,
 )

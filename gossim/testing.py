@@ -88,7 +88,7 @@ def arm_of(algorithm: dict[str, Any] | Algorithm, cluster: dict[str, Any]) -> Ar
 
 def check_clock(arm: Arm, seed: int = 0) -> None:
     """The timing plane alone, event by event: weights, waiting, and what is kept."""
-    world, end_s = World(arm, seed, 40, steps_limit(arm), one=Fraction(1)), arm.until.time_s or math.inf
+    world, end_s = World(arm, arm.algorithm, seed, 40, steps_limit(arm), one=Fraction(1)), arm.until.time_s or math.inf
     early, late = 0, math.inf  # rows kept: at most in the first quarter, at least in the last
     computed: list[int] = []
     while not world.finished:
@@ -161,7 +161,7 @@ def trajectory(
         facts.append(known)
         rows.append(probed.clone())
 
-    world = World(arm, seed, message_bytes(arm), steps_limit(arm), **more)
+    world = World(arm, arm.algorithm, seed, message_bytes(arm), steps_limit(arm), **more)
     numeric = (executor or Batched)(problem, measure)
     for ops in world.windows(window, 10**9):
         numeric.run(ops)
@@ -181,7 +181,7 @@ def events(arm: Arm, seed: int = 0, problem: Any = None) -> Iterator[tuple[World
 
     assert arm.problem is not None
     problem = problem or build(arm.problem, arm.workers, seed, arm.dtype, device_named("cpu"))
-    world = World(arm, seed, message_bytes(arm), steps_limit(arm), stepwise=True)
+    world = World(arm, arm.algorithm, seed, message_bytes(arm), steps_limit(arm), stepwise=True)
     executor = Reference(problem, lambda rows, facts: None)
     executor.run(world.program.take())
     yield world, executor.rows

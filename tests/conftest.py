@@ -145,7 +145,7 @@ def only_arm(**sections: Any) -> Arm:
 
 def world_of(arm: Arm, seed: int = 0, message_bytes: int = 800, **more: Any) -> World:
     """The timing plane alone."""
-    return World(arm, seed, message_bytes, gradient_steps=arm.until.gradient_steps, **more)
+    return World(arm, arm.algorithm, seed, message_bytes, gradient_steps=arm.until.gradient_steps, **more)
 
 
 @pytest.fixture(params=sorted(ALGORITHMS))

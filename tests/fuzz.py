@@ -317,7 +317,7 @@ def _trajectory(arm: Any, executor: Any, seed: int, window: int, stepwise: bool)
 
     numeric = executor(problem, measure)
     try:
-        world = World(arm, seed, message_bytes(arm), steps_limit(arm), stepwise=stepwise)
+        world = World(arm, arm.algorithm, seed, message_bytes(arm), steps_limit(arm), stepwise=stepwise)
         for ops in world.windows(window, 10**9):
             numeric.run(ops)
     except RunError as error:

@@ -65,7 +65,7 @@ def observed(seed: int = 0, noise: float = 0.3, **sections: Any) -> tuple[Severa
 def scattered(arm: Any, seed: int, start: torch.Tensor | None = None, noise: float = 0.0) -> tuple[World, Reference]:
     """A world that has not begun, and its rows: each node has a start of its own, `(nodes, dim)`, or random."""
     problem = Several(arm.workers, seed, noise, DIM if start is None else start.shape[1])
-    world = World(arm, seed, problem.dim * 8, arm.until.gradient_steps)
+    world = World(arm, arm.algorithm, seed, problem.dim * 8, arm.until.gradient_steps)
     reference = Reference(problem, lambda rows, facts: None)
     reference.run(world.program.take())
     nodes = [*world.workers, *world.servers]

@@ -54,7 +54,7 @@ def test_synchronous_rounds_of_constant_times(collective_s: float) -> None:
 
 
 def only_messages(arm: Any, size_bytes: int) -> World:
-    world = World(arm, 0, size_bytes, 400, timeline_limit=10**6)
+    world = World(arm, arm.algorithm, 0, size_bytes, 400, timeline_limit=10**6)
     probes_of(world)
     return world
 

@@ -64,7 +64,7 @@ def test_times_weights_and_bytes_are_those_of_the_run_that_learns(algorithm: dic
 
 def ledger(arm: Arm, seed: int, learns: bool, window: int) -> Any:
     """Everything that the timing plane records of a run, or the error in which it ends. No program is executed."""
-    world = World(arm, seed, message_bytes(arm), steps_limit(arm), timeline_limit=60, learns=learns)
+    world = World(arm, arm.algorithm, seed, message_bytes(arm), steps_limit(arm), timeline_limit=60, learns=learns)
     facts: list[Any] = []
     error = None
     try:

@@ -75,7 +75,8 @@ def test_it_runs_and_its_tests_pass(reader: tuple[Path, list[str]], monkeypatch:
 
 def test_the_verbs_are_there() -> None:
     """Those of the table, and what a worker and a message know."""
-    worker = World(only_arm(), seed=0, message_bytes=8).workers[0]
+    arm = only_arm()
+    worker = World(arm, arm.algorithm, seed=0, message_bytes=8).workers[0]
     verbs = set(re.findall(r"`w\.(\w+)", GUIDE))
     assert len(verbs) > 25
     for verb in verbs:

@@ -178,7 +178,7 @@ def unroll(arm: Arm, seed: int, limit: int = LARGEST_TAPE) -> Unrolled:
     """
     if arm.problem is None:
         raise NoWeights("it has no problem, and so no gradients")
-    world = World(arm, seed, message_bytes(arm), gradient_steps=steps_limit(arm), stepwise=True)
+    world = World(arm, arm.algorithm, seed, message_bytes(arm), gradient_steps=steps_limit(arm), stepwise=True)
     tape = Tape({node.row for node in (*world.workers, *world.servers)}, limit)
     tape.record(world.program.take(), 0.0)
     while not world.finished:

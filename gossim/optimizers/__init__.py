@@ -9,12 +9,9 @@ from pydantic import BeforeValidator
 from ..program import Program
 from ..schema.fields import chosen_by
 from .adam import Adam, AdamSettings, AdamWSettings
-from .base import Optimizer, OptimizerSettings
+from .base import Optimizer, OptimizerSettings, SimulatedClock
 from .schedules import SCHEDULES, Schedule
 from .sgd import SGD, SGDSettings
-
-if TYPE_CHECKING:
-    from ..sim.clock import Clock
 
 OPTIMIZERS: dict[str, type[OptimizerSettings]] = {"sgd": SGDSettings, "adam": AdamSettings, "adamw": AdamWSettings}
 """The settings of every optimizer by the name that scenarios use."""
@@ -22,7 +19,7 @@ OPTIMIZERS: dict[str, type[OptimizerSettings]] = {"sgd": SGDSettings, "adam": Ad
 _CLASSES: dict[type[OptimizerSettings], type[Optimizer]] = {SGDSettings: SGD, AdamSettings: Adam, AdamWSettings: Adam}
 
 
-def optimizer_for(settings: OptimizerSettings, program: Program, parameters: int, clock: Clock) -> Optimizer:
+def optimizer_for(settings: OptimizerSettings, program: Program, parameters: int, clock: SimulatedClock) -> Optimizer:
     """The optimizer of those `settings` for the row `parameters`, whoever's it is, with fresh rows for its state.
 
     `clock` tells its schedule the time: anything with `now_s`, in simulated seconds.

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 from ..program import Program
 from ..schema.fields import Fraction01, NonNegative, Positive
-from .base import Optimizer, OptimizerSettings
-
-if TYPE_CHECKING:
-    from ..sim.clock import Clock
+from .base import Optimizer, OptimizerSettings, SimulatedClock
 
 
 class SquaredAverage(NamedTuple):
@@ -66,7 +63,7 @@ class Adam(Optimizer):
 
     settings: MomentSettings
 
-    def __init__(self, settings: MomentSettings, program: Program, parameters: int, clock: Clock):
+    def __init__(self, settings: MomentSettings, program: Program, parameters: int, clock: SimulatedClock):
         super().__init__(settings, program, parameters, clock)
         self.decoupled = isinstance(settings, AdamWSettings)
         if settings.weight_decay > 0 and not self.decoupled:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from ..program import Program
 from ..schema.fields import Frozen, NonNegative
 from .schedules import AnySchedule, Constant
 
-if TYPE_CHECKING:
-    from ..sim.clock import Clock
+
+class SimulatedClock(Protocol):
+    """Anything that knows the simulated time, in seconds."""
+
+    @property
+    def now_s(self) -> float: ...
 
 
 class OptimizerSettings(Frozen):
@@ -36,7 +40,7 @@ class Optimizer:
     plain: tuple[float, float] | None = None
     """(c, η) where every step is x ← cx − ηg with the same numbers, and nothing else; None where it is not."""
 
-    def __init__(self, settings: OptimizerSettings, program: Program, parameters: int, clock: Clock):
+    def __init__(self, settings: OptimizerSettings, program: Program, parameters: int, clock: SimulatedClock):
         self.settings = settings
         self.program = program
         self.parameters = parameters

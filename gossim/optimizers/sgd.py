@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from pydantic import model_validator
 
 from ..program import Program
 from ..schema.fields import Fraction01
 from ..schema.violations import broken_at
-from .base import Optimizer, OptimizerSettings
+from .base import Optimizer, OptimizerSettings, SimulatedClock
 from .schedules import Constant
-
-if TYPE_CHECKING:
-    from ..sim.clock import Clock
 
 
 class SGDSettings(OptimizerSettings):
@@ -44,7 +41,7 @@ class SGD(Optimizer):
 
     settings: SGDSettings
 
-    def __init__(self, settings: SGDSettings, program: Program, parameters: int, clock: Clock):
+    def __init__(self, settings: SGDSettings, program: Program, parameters: int, clock: SimulatedClock):
         super().__init__(settings, program, parameters, clock)
         if not settings.momentum and isinstance(settings.schedule, Constant):
             self.plain = 1 - settings.learning_rate * settings.weight_decay, settings.learning_rate

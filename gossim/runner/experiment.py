@@ -153,6 +153,7 @@ class Experiment:
     def _world(self, arm: Arm, seed: int, learns: bool) -> World:
         return World(
             arm,
+            arm.algorithm,
             seed,
             message_bytes(arm),
             gradient_steps=steps_limit(arm),

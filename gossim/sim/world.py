@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Generator, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import simpy
 
@@ -13,10 +13,12 @@ from ..cluster.faults import Outage, outages_of
 from ..cluster.network import NetworkSettings
 from ..errors import RunError
 from ..program import INITIAL_ROW, NoProgram, Op, Program
+from ..settings import Settings
 from ..units import ticks
 from .allreduce import AllReduceMean
 from .clock import Clock
 from .network import Network
+from .peers import DistributedAlgorithm
 from .probe_facts import Facts, by_worker
 from .server import Server
 from .step_count import Steps
@@ -26,12 +28,9 @@ from .traffic import total
 from .watches import Watches
 from .worker import Worker
 
-if TYPE_CHECKING:
-    from ..scenario.arm import Arm
-
 
 class World:
-    """One simulated cluster.
+    """One simulated cluster, under these `settings`, whose workers run `algorithm`.
 
     `message_bytes` is the size of one parameter vector; `gradient_steps` ends the run at the first instant at which
     the workers have taken that many together; `one` is the unit of weight, which a test may set to `Fraction(1)`.
@@ -41,7 +40,8 @@ class World:
 
     def __init__(
         self,
-        settings: Arm,
+        settings: Settings,
+        algorithm: DistributedAlgorithm,
         seed: int,
         message_bytes: int,
         gradient_steps: int | None = None,
@@ -51,6 +51,7 @@ class World:
         stepwise: bool = False,
     ):
         self.settings = settings
+        self.algorithm = algorithm
         self.seed = seed
         self.message_bytes = message_bytes
         self.finished = False
@@ -74,7 +75,6 @@ class World:
         self._weights_due = 0
         self.steps = Steps(self.clock, self.network, self.timeline, gradient_steps, stepwise, self._finish)
         self.groups: dict[tuple[int, ...], AllReduceMean] = {}
-        algorithm = settings.algorithm
         alpha = one / settings.workers if algorithm.weighted else None
         self.workers = [Worker(self, index, alpha) for index in range(settings.workers)]
         self.steps.workers = self.workers
@@ -122,7 +122,7 @@ class World:
 
     def alpha_in_flight(self) -> Any:
         """The weight inside messages that are not merged yet; None where there are no weights."""
-        if not self.settings.algorithm.weighted:
+        if not self.algorithm.weighted:
             return None
         return sum(message.alpha for message in self.network.in_flight) * self.network.unit
 
@@ -146,7 +146,7 @@ class World:
         outages = outages_of(settings.faults, self.seed, worker.index, settings.workers, settings.until.time_s)
         first = next(outages, None)
         if first is None:
-            self.clock.process(settings.algorithm.worker(worker))
+            self.clock.process(self.algorithm.worker(worker))
         else:
             self.clock.process(self._fail(worker, first, outages))
 
@@ -172,7 +172,7 @@ class World:
             outage = next(more, None)
 
     def _work(self, worker: Worker) -> Generator[simpy.Event, Any, None]:
-        algorithm = self.settings.algorithm
+        algorithm = self.algorithm
         try:
             if not algorithm.brings_back:
                 yield from worker.come_back()
@@ -195,7 +195,7 @@ class World:
         if self.clock.peek() == math.inf:
             raise RunError(
                 f"at {time_s:g} s every worker waits and nothing is left to happen: the algorithm "
-                f"'{self.settings.algorithm.name}' is deadlocked"
+                f"'{self.algorithm.name}' is deadlocked"
             )
         self._schedule_probe()
 
@@ -217,8 +217,8 @@ class World:
             self.network.bytes_sent,
             self.network.messages_sent,
             self.alpha_in_flight(),
-            self.network.alpha_lost if self.settings.algorithm.weighted else None,
-            by_worker(self.workers, self.network.unit, self.settings.algorithm.weighted),
+            self.network.alpha_lost if self.algorithm.weighted else None,
+            by_worker(self.workers, self.network.unit, self.algorithm.weighted),
             bool(self.servers),
             self.counts_for,
         )
