@@ -11,7 +11,7 @@ from conftest import BASE, DIGITS, scenario
 from matplotlib.figure import Figure
 
 import gossim
-from gossim.plots.style import arm_colours, log_scale, number
+from gossim.plots.style import arm_colours, axis_number, log_scale
 from gossim.results import Results
 from gossim.scenario.scenario import Scenario
 from gossim.tables.frames import table
@@ -189,4 +189,4 @@ def test_a_logarithmic_axis_has_numbers_one_can_read(low: float, high: float, to
 def test_a_number_has_as_many_digits_as_it_needs() -> None:
     values = [0.1 + 0.2, 2.3025815, 1.00001, 200_000.0, 2e6, 1.234567e-7]
     told = ["0.3", "2.3025815", "1.00001", "200000", r"$2 \times 10^{6}$", r"$1.234567 \times 10^{-7}$"]
-    assert list(map(number, values)) == told
+    assert list(map(axis_number, values)) == told

@@ -110,7 +110,7 @@ def test_nobody_draws_into_a_run_that_is_under_way(under_way: Path) -> None:
 
 def test_the_lock_is_given_back_however_a_run_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(RunError):
-        gossim.run(asked(optimizer={"learning_rate": 1e100}, until={"time_s": 3.0}), out=tmp_path / "out")
+        gossim.run(asked(optimizer={"learning_rate": 1e300}, until={"time_s": 3.0}), out=tmp_path / "out")
     with monkeypatch.context() as patch:
         patch.setattr("gossim.plots.figure_files.write_figures", lambda *_, **__: 1 / 0)
         with pytest.raises(ZeroDivisionError):

@@ -145,7 +145,7 @@ class RunDirectory:
             manifests.refuse_other_version(path)
         if path is None or manifests.status(path) is None:
             raise InputError(f"{self.path}: is not a run directory (it has no readable manifest.json)")
-        return manifests.read(path)
+        return manifests.read_manifest(path)
 
     def read(self, imports: bool = False) -> RunData:
         """The results of the run. With `imports`, the algorithms of one's own that its scenario names are imported;
