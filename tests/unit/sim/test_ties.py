@@ -146,6 +146,25 @@ def test_an_answer_that_comes_at_the_tick_of_the_timeout_is_in_time(timeout_s: f
     assert (run(world_of(arm)).network.messages_lost > 0) == lost
 
 
+@pytest.mark.parametrize("algorithm", ["sgp", "osgp"])
+def test_who_goes_on_at_the_tick_of_a_look_is_seen_whatever_the_order_of_looks(algorithm: str) -> None:
+    """Each waits for the one before, and that one for the one that is down; all look at the same ticks."""
+    steps = []
+    for down in range(4):
+        arm = only_arm(
+            algorithm={"name": algorithm, "timeout_s": 0.2},
+            topology="one_peer_exponential",
+            network={"latency_s": 1.0, "bandwidth_bytes_per_s": None},
+            faults=[{"name": "crash", "workers": [down], "at_s": 0.05}],
+            until={"time_s": 3.0},
+            **EQUAL,
+        )
+        workers = run(world_of(arm)).workers
+        steps.append([workers[(down + place) % 4].steps for place in range(4)])
+    assert steps[1:] == steps[:1] * 3
+    assert min(steps[0][1:]) > 0
+
+
 @pytest.mark.parametrize("latency_s", [0.0, 0.01])
 def test_requests_of_one_tick_are_served_in_every_order(latency_s: float) -> None:
     """Whoever is last moves the centre most: each as often as the others."""
