@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +14,7 @@ import pytest
 from conftest import DIGITS, scenario
 
 import gossim
+from gossim.errors import ScenarioError
 from gossim.inputs import inputs
 from gossim.scenario import Scenario
 
@@ -73,6 +75,14 @@ def test_every_kind_of_file_that_a_scenario_names(files: dict[str, str], section
     (name,) = files
     written(folder, {name: files[name] + "\n"})
     assert inputs(scenario(**sections)) == {name: sha256(files[name] + "\n")}
+
+
+@pytest.mark.parametrize(("files", "sections"), FILES, ids=[next(iter(files)) for files, _ in FILES])
+def test_a_pipe_is_refused_at_once(files: dict[str, str], sections: Any, folder: Path) -> None:
+    for name in files:
+        os.mkfifo(folder / name)
+    with pytest.raises(ScenarioError, match="is no ordinary file"):
+        scenario(**sections)
 
 
 def test_which_keys_have_texts() -> None:
