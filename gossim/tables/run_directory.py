@@ -130,6 +130,13 @@ class RunDirectory:
         if any(cls(run)._status() for run in (inside, inside.parent if inside.name == "figures" else inside)):
             raise InputError(f"--out {folder}: is where a run keeps its own files; choose another directory")
 
+    @classmethod
+    def refuse_own_file(cls, path: Path) -> None:
+        """Raise InputError where writing to `path` would replace what a run recorded."""
+        own = {"manifest.json", "scenario.yaml", *(f"{name}.parquet" for name in TABLES)}
+        if path.name in own and cls(path.resolve().parent)._status():
+            raise InputError(f"--out {path}: is a file of a run's own; choose another")
+
     def compared_with(self, name: str) -> Path:
         """Where the figures stand that show this run beside the one of that name."""
         return self.figures / f"{COMPARED_WITH}{name.replace('/', '_')}"

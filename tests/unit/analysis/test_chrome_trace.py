@@ -161,6 +161,9 @@ def test_the_command(tmp_path: Path) -> None:
     wrong = gossim_command("trace", out, "--arm", "nobody")
     assert wrong.returncode == 2
     assert "--arm nobody: must be one of gosgd_push, dpsgd" in wrong.stderr
+    for taken, told in ((tmp_path, "Is a directory"), (out / "manifest.json", "is a file of a run's own")):
+        refused = gossim_command("trace", out, "--out", taken)
+        assert (refused.returncode, told in refused.stderr.replace("\n", " ")) == (2, True)
     nowhere = gossim_command("trace", out, "--out", tmp_path / "no" / "where.json")
     assert (nowhere.returncode, "no is not a directory" in nowhere.stderr.replace("\n", "")) == (2, True)
     gossim.run(scenario(), out=out, force=True)

@@ -134,6 +134,14 @@ def test_seeds_that_diverged_are_left_out_and_the_band_says_so() -> None:
     assert not {"loss", "loss_by_steps"} & set(gone.plot())
 
 
+def test_what_no_axis_can_hold_is_left_out() -> None:
+    losses = {"a": [(0, 0, 4.0), (0, 8, 2.0), (0, 16, 1e308)]}
+    for name in ("loss", "loss_by_steps"):
+        figure = made_up(losses).plot()[name]
+        figure.draw_without_rendering()
+        assert figure.axes[0].get_ylim()[1] < 10
+
+
 def test_one_worker_has_but_one_kind_of_step() -> None:
     results = gossim.run(Scenario.parse({**LEARNING, "workers": 1, "arms": {"alone": LEARNING["arms"]["alone"]}}))
     axes = results.plot()["loss_by_steps"].axes

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import gossim
+from gossim.errors import ScenarioError
 from gossim.runner.input_hashes import inputs
 from gossim.scenario.scenario import Scenario
 from support.files import sha256, written
@@ -49,6 +51,14 @@ def test_every_kind_of_file_that_a_scenario_names(files: dict[str, str], section
     (name,) = files
     written(folder, {name: files[name] + "\n"})
     assert inputs(scenario(**sections)) == {name: sha256(files[name] + "\n")}
+
+
+@pytest.mark.parametrize(("files", "sections"), FILES, ids=[next(iter(files)) for files, _ in FILES])
+def test_a_pipe_is_refused_at_once(files: dict[str, str], sections: Any, folder: Path) -> None:
+    for name in files:
+        os.mkfifo(folder / name)
+    with pytest.raises(ScenarioError, match="is no ordinary file"):
+        scenario(**sections)
 
 
 def test_which_keys_have_texts() -> None:
