@@ -13,9 +13,6 @@ from ..scenario.derived import steps_limit
 from .paces import Paces, concerned
 from .rhythm import rhythm
 
-LEAST_STEP_S = 1e-12
-"""A picosecond, by which the clock counts."""
-
 EVENT_S, PLANNED_STEP_S, SENT_S, ROW_S = 2e-5, 1e-5, 5e-5, 1e-5
 """Of the machine's time, for what is an event of the clock's, a step that may be planned with others, a message, and a
 worker at a probe."""
@@ -57,8 +54,8 @@ def events(arm: Arm, size_bytes: float) -> Events:
     end_s = math.inf if arm.until.time_s is None else arm.until.time_s
     paces = Paces(arm, end_s)
     step_s, messages = rhythm(arm, paces, size_bytes)
-    # A law most of whose draws are no durations ends the run with its first step.
-    per_s = arm.workers * _up_share(arm) / step_s if step_s >= LEAST_STEP_S else 0.0
+    # A law whose draws are 0 ends the run with its first step.
+    per_s = arm.workers * _up_share(arm) / step_s if step_s else 0.0
     limit = steps_limit(arm)
     steps = end_s * per_s if per_s else 0.0
     if limit is not None and limit < steps:

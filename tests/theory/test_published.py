@@ -14,9 +14,8 @@ import pytest
 
 from gossim.rng import Purpose, stream
 from gossim.testing import trajectory
-from support.consensus import DIM
 from support.scenarios import only_arm
-from support.several import Several, observed
+from support.several import DIM, Several, observed
 
 M, K, ETA = 5, 25, 0.05
 SAME = {"rtol": 1e-10, "atol": 1e-11}
