@@ -39,15 +39,18 @@ def write_trace(results: RunData, path: Path, arm: str | None = None) -> int:
         raise InputError(f"{'arm ' + repr(arm) if arm else 'the run'}: no activities were recorded")
     about = {"title": results.scenario.title, "seed": results.scenario.seed}
     arrows = 0
-    with whole(path) as draft, draft.open("w", encoding="utf-8") as file:
-        file.write('{"displayTimeUnit": "ms", "otherData": ' + _json(about) + ', "traceEvents": [')
-        separator = "\n"
-        for number, name in numbered:
-            for event in trace_events(results, name, number):
-                file.write(separator + _json(event))
-                separator = ",\n"
-                arrows += event["ph"] == "s"
-        file.write("\n]}\n")
+    try:
+        with whole(path) as draft, draft.open("w", encoding="utf-8") as file:
+            file.write('{"displayTimeUnit": "ms", "otherData": ' + _json(about) + ', "traceEvents": [')
+            separator = "\n"
+            for number, name in numbered:
+                for event in trace_events(results, name, number):
+                    file.write(separator + _json(event))
+                    separator = ",\n"
+                    arrows += event["ph"] == "s"
+            file.write("\n]}\n")
+    except OSError as error:
+        raise InputError(f"{path}: cannot be written: {error.strerror or error}") from None
     return arrows
 
 

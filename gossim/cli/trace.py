@@ -26,6 +26,8 @@ def trace(
         permit_imports()
     store = RunDirectory(directory)
     store.manifest()  # a directory that is none is told as such
+    if out is not None:
+        RunDirectory.refuse_own_file(out)
     with store.reserved(create=False) if out is None else nullcontext():
         results = store.read(imports)
         arrows = write_trace(results, out or store.trace, arm)

@@ -36,6 +36,8 @@ def weights(
         permit_imports()
     store = RunDirectory(directory)
     store.manifest()  # a directory that is none is told as such
+    for path in () if out is None else (out, out.with_stem(f"{out.stem}_sums")):
+        RunDirectory.refuse_own_file(path)
     with store.reserved(create=False):
         _weights(store, Results.of(store.read(imports)), arm, seed, out)
 

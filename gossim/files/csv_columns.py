@@ -45,8 +45,15 @@ def remembered(read: Callable[..., T]) -> Callable[..., T]:
     return again
 
 
+def refuse_pipes(file: str) -> None:
+    """Raise InputError for what is there and is no ordinary file: to read it might never end."""
+    if os.path.exists(file) and not os.path.isfile(file):
+        raise InputError(f"{file}: cannot be read: it is no ordinary file")
+
+
 def read_lines(file: str) -> list[tuple[int, list[str]]]:
     """The lines of a CSV file that are not empty, each with its number. Raises InputError if it cannot be read."""
+    refuse_pipes(file)
     try:
         with open(file, encoding="utf-8-sig", newline="") as lines:
             reader = csv.reader(lines, strict=True)  # else what follows a closing quote would be taken in

@@ -13,7 +13,7 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.text import Text
 
 from .legends import covers, inside, keep_place, outside, shown_labels
-from .names import from_label, printable, shortened, wrapped
+from .names import drawable, from_label, shortened, wrapped
 from .style import FEW_ARMS, fixed_width, points
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ def fit(
 
 def _printable(figure: Figure) -> None:
     for text in figure.findobj(Text):
-        text.set_text(printable(text.get_text()))
+        text.set_text(drawable(text.get_text()))
 
 
 def _with_children(figure: Figure) -> Iterator[Axes]:

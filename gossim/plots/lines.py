@@ -81,8 +81,12 @@ def band(together: pd.DataFrame) -> str:
     return f"band: lowest to highest of {told_count(counts)} seeds" if (counts > 1).any() else ""
 
 
+LARGEST_DRAWN = 1e300
+"""matplotlib cannot divide an axis that is longer; a run in float64 may come so far before it diverges."""
+
+
 def _finite(results: RunData, frame: pd.DataFrame, measure: str) -> pd.DataFrame:
-    """What there is of `measure`, without the seeds that diverged."""
+    """What there is of `measure`, without the seeds that diverged and what is too large for an axis."""
     broken = [(entry["arm"], entry["seed"]) for entry in results.manifest["runs"] if entry["status"] == "diverged"]
-    kept = ~pd.MultiIndex.from_frame(frame[["arm", "seed"]]).isin(broken) & np.isfinite(frame[measure])
+    kept = ~pd.MultiIndex.from_frame(frame[["arm", "seed"]]).isin(broken) & (frame[measure].abs() < LARGEST_DRAWN)
     return frame[kept]

@@ -24,10 +24,10 @@ SHOWN = "\u2060"
 
 def as_text(name: str) -> str:
     """`name` with nothing in it that matplotlib would read as a formula, or that could not stand in an SVG."""
-    return printable(name).replace("$", r"\$")
+    return drawable(name).replace("$", r"\$")
 
 
-def printable(text: str) -> str:
+def drawable(text: str) -> str:
     """`text` with a replacement character for each control character; line breaks stay."""
     return UNPRINTABLE.sub("\ufffd", text.replace("\t", " "))
 

@@ -176,14 +176,14 @@ def log_scale(axes: Axes) -> None:
     def between(value: float, _: int) -> str:
         low, high = sorted(axes.get_ylim())
         told = high < 10 * low or (high < ROOMY * low and f"{value:.6e}"[:8] in ("2.000000", "5.000000"))
-        return number(value) if told else ""
+        return axis_number(value) if told else ""
 
     axes.set(yscale="log")
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: number(value)))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: axis_number(value)))
     axes.yaxis.set_minor_formatter(FuncFormatter(between))
 
 
-def number(value: float) -> str:
+def axis_number(value: float) -> str:
     """0.05, or 3 × 10⁻⁷ where that is shorter."""
     told = f"{value:g}"
     if not math.isclose(float(told), value, rel_tol=1e-9):  # on an axis of almost one value

@@ -35,6 +35,7 @@ class TimeoutWatch:
             self.clock.at_last(tick, self._look)
 
     def _look(self) -> None:
+        self.due = -1  # who changes at this tick after this look is looked at again
         if not self.event.triggered:
             self.event.succeed()
 

@@ -62,7 +62,7 @@ class Manifest(Frozen):
     platform: str | None = None
 
 
-def read(path: Path) -> dict[str, Any]:
+def read_manifest(path: Path) -> dict[str, Any]:
     """The manifest in that file. Raises InputError with everything that is wrong with it."""
     data = _json(path)
     if not isinstance(data, dict):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +22,9 @@ UNKNOWN = -1
 
 MEASURED = ("time_s", "start_s", "end_s", "busy_s", "waiting_s", "computing_s", "sending_s", "down_s")
 """Columns of numbers that are never empty or infinite."""
+
+LARGEST_MEASURED = 1e200
+"""Of these: what a scenario says is at most 1e100, and drawings and traces multiply."""
 
 
 def write_table(frame: pd.DataFrame, path: Path, recorded: int) -> None:
@@ -60,8 +63,8 @@ def _ill_typed(name: str, frame: pd.DataFrame) -> Iterator[str]:
             yield f"{column.name} is of type {values.dtype}, and must be {column.dtype}"
         elif column.dtype == "str" and values.isna().any():
             yield f"{column.name} is empty in some rows"
-        elif column.name in MEASURED and not np.isfinite(values.to_numpy()).all():
-            yield f"{column.name} is not a finite number in some rows"
+        elif column.name in MEASURED and not (np.abs(values.to_numpy()) <= LARGEST_MEASURED).all():
+            yield f"{column.name} is not a finite number in some rows, or one that no clock shows"
 
 
 def check(data: RunData) -> None:
@@ -69,9 +72,15 @@ def check(data: RunData) -> None:
     for name in TABLES:
         for problem in _unfit(name, getattr(data, name), data.scenario):
             raise InputError(f"{name}.parquet does not fit scenario.yaml: {problem}")
-    measured, known = (_runs(frame) for frame in (data.probes, data.workers))
-    for arm, seed in measured - known:
-        raise InputError(f"workers.parquet has no rows of arm {arm!r} with seed {seed}, and probes.parquet has")
+    runs = ["arm", "seed"]
+    measured, rows = (frame.groupby(runs)["time_s"].count() for frame in (data.probes, data.workers))
+    for arm, seed in measured.index.union(rows.index):
+        probes, workers = int(measured.get((arm, seed), 0)), data.scenario.arms[arm].workers
+        if rows.get((arm, seed), 0) != probes * workers:
+            told = f"arm {arm!r} with seed {seed}, and probes.parquet has {probes} probes of {workers} workers"
+            raise InputError(f"workers.parquet does not have a row of each worker at each probe of {told}")
+    if data.workers.duplicated([*runs, "time_s", "worker"]).any():
+        raise InputError("workers.parquet has two rows of the same worker at the same time")
 
 
 def _unfit(name: str, frame: pd.DataFrame, scenario: Scenario) -> Iterator[str]:
@@ -84,8 +93,3 @@ def _unfit(name: str, frame: pd.DataFrame, scenario: Scenario) -> Iterator[str]:
             workers = scenario.arms[str(arm)].workers
             if numbers.min() < 0 or numbers.max() >= workers:
                 yield f"arm {arm!r} has {workers} workers, and there is one numbered {numbers.max()}"
-
-
-def _runs(frame: pd.DataFrame) -> set[tuple[str, int]]:
-    pairs: Iterable[tuple[str, int]] = frame[["arm", "seed"]].drop_duplicates().itertuples(index=False, name=None)
-    return set(pairs)

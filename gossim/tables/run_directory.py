@@ -130,6 +130,13 @@ class RunDirectory:
         if any(cls(run)._status() for run in (inside, inside.parent if inside.name == "figures" else inside)):
             raise InputError(f"--out {folder}: is where a run keeps its own files; choose another directory")
 
+    @classmethod
+    def refuse_own_file(cls, path: Path) -> None:
+        """Raise InputError where writing to `path` would replace what a run recorded."""
+        own = {"manifest.json", "scenario.yaml", *(f"{name}.parquet" for name in TABLES)}
+        if path.name in own and cls(path.resolve().parent)._status():
+            raise InputError(f"--out {path}: is a file of a run's own; choose another")
+
     def compared_with(self, name: str) -> Path:
         """Where the figures stand that show this run beside the one of that name."""
         return self.figures / f"{COMPARED_WITH}{name.replace('/', '_')}"
@@ -145,7 +152,7 @@ class RunDirectory:
             manifests.refuse_other_version(path)
         if path is None or manifests.status(path) is None:
             raise InputError(f"{self.path}: is not a run directory (it has no readable manifest.json)")
-        return manifests.read(path)
+        return manifests.read_manifest(path)
 
     def read(self, imports: bool = False) -> RunData:
         """The results of the run. With `imports`, the algorithms of one's own that its scenario names are imported;

@@ -8,7 +8,7 @@ from pydantic import model_validator
 
 from ...errors import InputError
 from ...files import trust
-from ...files.csv_columns import remembered
+from ...files.csv_columns import refuse_pipes, remembered
 from ...schema.violations import broken, broken_at
 from ..selection import from_one
 from .base import GraphSettings, parts
@@ -97,6 +97,7 @@ def read_edges(file: str) -> tuple[tuple[int, int], ...]:
 @remembered
 def _links(file: str) -> tuple[_Link, ...]:
     """networkx reads such files too, but passes over lines that it does not understand."""
+    refuse_pipes(file)
     try:
         with open(file, encoding="utf-8-sig") as lines:
             rows = [line.partition("#")[0].replace(",", " ").split() for line in lines]

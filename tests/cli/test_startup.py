@@ -1,0 +1,115 @@
+"""What a command imports before it works: only what it needs."""
+
+from __future__ import annotations
+
+import math
+import subprocess
+import sys
+from pathlib import Path
+from unittest.mock import patch
+
+import numpy as np
+import pytest
+import scipy.stats
+from hypothesis import given
+from hypothesis import strategies as st
+
+import gossim
+from gossim.cluster import durations as delays
+from gossim.cluster.durations import LARGE, SIMPLE_SHAPES, Distribution, surely_valid
+from gossim.errors import ScenarioError
+from gossim.schema.violations import problems
+from support.commands import ROOT
+
+HEAVY = {"torch", "pandas", "scipy", "matplotlib", "networkx", "seaborn", "sklearn", "pyarrow"}
+
+
+def imported(*arguments: str) -> set[str]:
+    """The modules that `gossim` with these arguments has imported when it ends."""
+    code = (
+        "import sys; from gossim.cli.main import main\n"
+        f"sys.argv = ['gossim', *{arguments!r}]\n"
+        "try: main()\n"
+        "except SystemExit as end: assert not end.code, end.code\n"
+        "print('modules:', *sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
+    return set(done.stdout.rpartition("modules:")[2].split())
+
+
+@pytest.mark.parametrize("command", [[], ["run"], ["validate"]])
+def test_help_imports_nothing_that_a_run_needs(command: list[str]) -> None:
+    assert not imported(*command, "--help") & {*HEAVY, "yaml", "simpy", "rich"}
+
+
+def test_the_first_help_does_not_even_import_pydantic() -> None:
+    """That of a command does: typer reads the types of its options with it."""
+    assert "pydantic" not in imported("--help")
+
+
+@pytest.mark.parametrize("name", ["straggler", "heterogeneous_cluster", "straggler_sweep", "two_regions"])
+def test_validating_imports_nothing_that_only_computing_needs(name: str) -> None:
+    assert not imported("validate", f"scenarios/{name}.yaml") & HEAVY
+
+
+def test_what_the_package_offers_is_there() -> None:
+    for name in gossim.__all__:
+        assert getattr(gossim, name).__name__ == name
+    assert gossim.Scenario is gossim.scenario.scenario.Scenario
+    with pytest.raises(AttributeError, match="module 'gossim' has no attribute 'lode'"):
+        _ = gossim.lode
+
+
+@pytest.mark.parametrize("name", SIMPLE_SHAPES)
+def test_shapes_are_scipys(name: str) -> None:
+    assert ", ".join(SIMPLE_SHAPES[name]) == (getattr(scipy.stats, name).shapes or "")
+
+
+VALUES = st.one_of(
+    st.floats(-1, 3),
+    st.floats(0, LARGE),
+    st.floats(allow_nan=False, allow_infinity=False),
+    st.sampled_from([0.0, -0.0, 1.0, 5e-324, 1e-300, math.nextafter(LARGE, 0), LARGE, 1e308]),
+)
+
+
+@pytest.mark.parametrize("name", SIMPLE_SHAPES)
+@given(data=st.data())
+def test_what_is_surely_valid_is_so_for_scipy(name: str, data: st.DataObject) -> None:
+    keys = st.sampled_from([*SIMPLE_SHAPES[name], "loc", "scale"])
+    parameters = data.draw(st.dictionaries(keys, VALUES)) | {
+        shape: data.draw(VALUES) for shape in SIMPLE_SHAPES[name] if data.draw(st.integers(0, 9))
+    }
+    described = {"distribution": name, **parameters}
+    told = problems(Distribution, described)
+    with patch.object(delays, "surely_valid", return_value=False):
+        by_scipy = problems(Distribution, described)
+    assert str(told) == str(by_scipy)
+    assert not (surely_valid(name, parameters) and by_scipy)
+
+
+@pytest.mark.parametrize("name", SIMPLE_SHAPES)
+def test_plain_parameters_need_no_scipy(name: str) -> None:
+    shapes = dict.fromkeys(SIMPLE_SHAPES[name], 0.25)
+    with patch.object(delays, "continuous_distributions", side_effect=AssertionError):
+        assert not problems(Distribution, {"distribution": name, **shapes})
+        assert not problems(Distribution, {"distribution": name, **shapes, "loc": 0, "scale": 0.1})
+
+
+@pytest.mark.parametrize("name", SIMPLE_SHAPES)
+@pytest.mark.parametrize("more", [{}, {"loc": 0.3, "scale": 0.07}])
+def test_draws_are_scipys_to_the_bit(name: str, more: dict[str, float]) -> None:
+    parameters = {**dict.fromkeys(SIMPLE_SHAPES[name], 1.7), **more}
+    mine, theirs = np.random.default_rng(3), np.random.default_rng(3)
+    law = Distribution(distribution=name, **parameters)
+    for count in (32, 128):
+        drawn = getattr(scipy.stats, name).rvs(**parameters, size=count, random_state=theirs)
+        np.testing.assert_array_equal(law.draw(mine, count), drawn)
+
+
+def test_a_wrong_parameter_is_told_as_ever(tmp_path: Path) -> None:
+    path = tmp_path / "wrong.yaml"
+    text = (ROOT / "scenarios" / "straggler.yaml").read_text(encoding="utf-8")
+    path.write_text(text.replace("{distribution: lognorm, s: 0.25", "{distribution: lognorm, s: -0.25"))
+    with pytest.raises(ScenarioError, match="scipy refuses these parameters of lognorm"):
+        gossim.load(path)

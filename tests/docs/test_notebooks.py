@@ -1,0 +1,114 @@
+"""The notebooks in analysis/: as a reader finds them, and run from top to bottom."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pytest
+
+from support.commands import ROOT
+
+NOTEBOOKS = sorted((ROOT / "analysis").glob("*.ipynb"))
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+EXECUTE = ROOT / "tests" / "support" / "execute_notebook.py"
+
+slow = pytest.mark.slow  # what runs a notebook
+each_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+
+
+def executed(path: Path, scratch: Path) -> subprocess.CompletedProcess[str]:
+    """`path` run in a process of its own, which reads nobody's settings and leaves its caches in `scratch`."""
+    environment = {
+        **{name: value for name, value in os.environ.items() if not name.startswith(("JUPYTER", "PYTEST"))},
+        "PYTHONPATH": str(ROOT),
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "IPYTHONDIR": str(scratch / "ipython"),
+        "JUPYTER_CONFIG_DIR": str(scratch / "config"),
+        "JUPYTER_DATA_DIR": str(scratch / "data"),
+        "JUPYTER_RUNTIME_DIR": str(scratch / "runtime"),
+    }
+    return subprocess.run(
+        [sys.executable, EXECUTE, path], env=environment, capture_output=True, text=True, timeout=600, check=False
+    )
+
+
+def files() -> set[Path]:
+    """What lies in analysis/, and beside it, hidden things and caches left out."""
+    found = {*ROOT.iterdir(), *(ROOT / "analysis").rglob("*")}
+    return {path for path in found if not path.name.startswith((".", "__"))}
+
+
+def written(path: Path, *sources: str) -> Path:
+    """A notebook with these code cells."""
+    cells: list[Any] = [nbformat.v4.new_code_cell(source) for source in sources]
+    nbformat.write(nbformat.v4.new_notebook(cells=cells), path)
+    return path
+
+
+def test_there_are_notebooks() -> None:
+    assert NOTEBOOKS
+    assert "## Learn with notebooks" in README
+
+
+@each_notebook
+def test_it_is_stored_as_written_by_hand(path: Path) -> None:
+    """Valid, with no outputs, for `python3`; ids that tell, and stay."""
+    notebook = nbformat.read(path, as_version=4)
+    nbformat.validate(notebook)
+    assert (notebook.nbformat, notebook.nbformat_minor) == (4, 5)
+    assert notebook.metadata.kernelspec.name == "python3"
+    for cell in notebook.cells:
+        assert re.fullmatch(r"[a-z][a-z0-9-]*", cell.id)
+        if cell.cell_type == "code":
+            assert cell.outputs == []
+            assert cell.execution_count is None
+
+
+@each_notebook
+def test_it_reads_as_a_lesson(path: Path) -> None:
+    """A title first, and in the end three exercises; the README names it."""
+    cells = nbformat.read(path, as_version=4).cells
+    assert cells[0].cell_type == "markdown"
+    assert re.match(rf"# {path.stem[0]}\. \S", cells[0].source)
+    assert cells[-1].cell_type == "markdown"
+    last = cells[-1].source
+    assert last.startswith("## Exercises\n")
+    assert re.findall(r"^(\d+)\. ", last, re.MULTILINE) == ["1", "2", "3"]
+    assert f"`{path.name}`" in README or f"(analysis/{path.name})" in README
+
+
+@slow
+@each_notebook
+def test_it_runs(path: Path, tmp_path: Path) -> None:
+    before, source = files(), path.read_bytes()
+    done = executed(path, tmp_path)
+    assert done.returncode == 0, re.sub(r"\x1b\[[\d;]*m", "", done.stderr)
+    assert files() == before
+    assert path.read_bytes() == source
+
+
+@slow
+def test_an_error_is_told_with_its_cell(tmp_path: Path) -> None:
+    broken = written(tmp_path / "broken.ipynb", "half = 1 / 2", "whole = half / (half - 0.5)")
+    done = executed(broken, tmp_path)
+    assert done.returncode == 1
+    assert "whole = half / (half - 0.5)" in done.stderr
+    assert "ZeroDivisionError" in done.stderr
+
+
+@slow
+def test_the_kernel_is_this_python(tmp_path: Path) -> None:
+    checking = written(
+        tmp_path / "checking.ipynb",
+        f"import os, sys\nassert sys.executable == {sys.executable!r}, sys.executable",
+        f"import gossim\nassert gossim.__file__ == {str(ROOT / 'gossim' / '__init__.py')!r}, gossim.__file__",
+        f"assert os.path.samefile(os.getcwd(), {str(tmp_path)!r}), os.getcwd()",
+    )
+    done = executed(checking, tmp_path)
+    assert done.returncode == 0, done.stderr

@@ -1,0 +1,194 @@
+"""The batched executor against the reference: the backbone of the suite."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import pytest
+import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from gossim.execute.batched import Batched
+from gossim.execute.functions import FUNCTIONS, columns
+from gossim.execute.reference import Reference
+from gossim.problems.build import build
+from gossim.program import Program
+from gossim.testing import trajectory
+from support.algorithms import ALGORITHMS
+from support.clusters import clusters
+from support.optimizers import OPTIMIZERS
+from support.problems import PROBLEMS
+from support.scenarios import CPU, only_arm
+
+
+@pytest.mark.parametrize("problem", sorted(PROBLEMS))
+@pytest.mark.parametrize("name", sorted(ALGORITHMS))
+@settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
+@given(cluster=clusters(), probability=st.floats(0, 1), window=st.integers(1, 200), seed=st.integers(0, 2**32))
+def test_batched_equals_reference(
+    name: str, problem: str, cluster: dict[str, Any], probability: float, window: int, seed: int
+) -> None:
+    algorithm = {key: probability if key.endswith("probability") else value for key, value in ALGORITHMS[name].items()}
+    arm = only_arm(algorithm=algorithm, problem=PROBLEMS[problem], **cluster)
+    _, plain_facts, plain_rows = trajectory(arm, Reference, seed, window=10**9)
+    _, fast_facts, fast_rows = trajectory(arm, Batched, seed, window=window)
+    assert fast_facts == plain_facts
+    assert len(fast_rows) == len(plain_rows) >= 2
+    for fast, plain in zip(fast_rows, plain_rows, strict=True):
+        torch.testing.assert_close(fast, plain, rtol=1e-10, atol=1e-12)
+
+
+def test_workers_at_different_steps_share_the_calls_of_adam() -> None:
+    """Whose corrections of bias differ then."""
+    arm = only_arm(until={"gradient_steps": 400}, workers=8, optimizer=OPTIMIZERS["adamw"])
+    sizes: list[int] = []
+    mixed: list[bool] = []
+
+    class Counting(Batched):
+        def _applies(self, batch: list[Any]) -> None:
+            sizes.append(len(batch))
+            mixed.append(len({op.function for op in batch}) > 1)
+            super()._applies(batch)
+
+    trajectory(arm, Counting, window=10**9)
+    assert sum(sizes) >= 800
+    assert sum(sizes) / len(sizes) > 4
+    assert any(mixed)
+
+
+@pytest.mark.parametrize("stepwise", [True, False])
+def test_gradients_meet_in_waves(stepwise: bool) -> None:
+    """Whatever merges come between: a window of the slowest worker's few gradients is not cut into tiny batches."""
+    arm = only_arm(until={"gradient_steps": 400}, workers=8, compute={"time_s": 0.1}, probe={"every_s": 1000.0})
+    sizes: list[int] = []
+    problem = build(arm.problem, arm.workers, 0, arm.dtype, CPU)
+    counted = problem.gradients
+
+    def counting(x: torch.Tensor, *which: Any) -> torch.Tensor:
+        sizes.append(len(x))
+        return counted(x, *which)
+
+    problem.gradients = counting
+    trajectory(arm, window=10**9, problem=problem, stepwise=stepwise)
+    assert sum(sizes) >= 400
+    assert sum(sizes) / len(sizes) > 7
+
+
+@pytest.mark.parametrize("executor", [Reference, Batched])
+def test_combinations_of_any_length(executor: type) -> None:
+    program = Program()
+    rows = [0]
+    for number in range(1, 9):
+        row = program.rows.allocate()
+        program.combine(row, [(number + other, rows[other]) for other in range(number)])
+        rows.append(row)
+    empty = program.rows.allocate()
+    program.combine(empty, [])
+    program.combine(rows[3], [(2.0, rows[3]), (1.0, rows[2])])
+    program.probe([*rows, empty], None)
+    seen: list[torch.Tensor] = []
+
+    class OneProblem:
+        def initial(self) -> torch.Tensor:
+            return torch.tensor([1.0, -3.0], dtype=torch.float64)
+
+    executor(OneProblem(), lambda probed, _: seen.append(probed)).run(program.take())
+    expected = [1.0]
+    for number in range(1, 9):
+        expected.append(sum((number + other) * expected[other] for other in range(number)))
+    expected[3] = 2 * expected[3] + expected[2]
+    expected.append(0.0)
+    assert seen[0][:, 0].tolist() == expected
+    assert seen[0][:, 1].tolist() == [-3 * value for value in expected]
+
+
+class Bend(NamedTuple):
+    """f(a, b) = tanh(scale · ab): no optimizer's, and so any."""
+
+    scale: float
+
+
+class Ripple(NamedTuple):
+    """f(a) = sin(a + shift)."""
+
+    shift: float
+
+
+@pytest.fixture
+def functions(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All it takes to have another function."""
+    monkeypatch.setitem(FUNCTIONS, Bend, lambda bends, a, b: torch.tanh(columns(bends, a)[0] * a * b))
+    monkeypatch.setitem(FUNCTIONS, Ripple, lambda ripples, a: torch.sin(a + columns(ripples, a)[0]))
+
+
+@st.composite
+def programs(draw: st.DrawFn) -> list[list[Any]]:
+    """Any valid program, algorithms apart: rows read, overwritten, freed and used again in every order; in windows."""
+    program = Program()
+    held, windows = [0], []
+    for _ in range(draw(st.integers(1, 40))):
+        action = draw(
+            st.sampled_from(["combine", "combine", "grad", "grad", "apply", "apply", "free", "probe", "window"])
+        )
+        readable = [row for row in held if program.rows.written[row]]
+        fresh = draw(st.booleans()) or not held
+        if action in ("combine", "grad", "apply"):
+            out = program.rows.allocate() if fresh else draw(st.sampled_from(held))
+            held += [out] if fresh else []
+            if action == "grad" and readable:
+                program.grad(out, draw(st.sampled_from(readable)), worker=0, step=draw(st.integers(0, 9)))
+            elif action == "apply" and readable:
+                function, count = draw(st.sampled_from([(Bend(0.5), 2), (Bend(-1.0), 2), (Ripple(2.0), 1)]))
+                program.apply(out, function, [draw(st.sampled_from(readable)) for _ in range(count)])
+            else:
+                rows = draw(st.lists(st.sampled_from(readable), max_size=6)) if readable else []
+                program.combine(out, [(draw(st.sampled_from([-0.5, 0.25, 1.0])), row) for row in rows])
+        elif action == "free" and len(held) > 1:
+            program.rows.release(held.pop(draw(st.integers(0, len(held) - 1))))
+        elif action == "probe" and readable:
+            program.probe(draw(st.lists(st.sampled_from(readable), min_size=1, max_size=4)), len(program.ops))
+        elif action == "window":
+            windows.append(program.take())
+    program.probe([row for row in held if program.rows.written[row]] or [program.copy(0)], "end")
+    return [*windows, program.take()]
+
+
+class Curved:
+    """Gradients that are told apart by row, and by step."""
+
+    def initial(self) -> torch.Tensor:
+        return torch.tensor([1.0, -2.0], dtype=torch.float64)
+
+    def gradient(self, x: torch.Tensor, worker: int, step: int) -> torch.Tensor:
+        return torch.sin(x) + step
+
+    def gradients(self, x: torch.Tensor, workers: Any, steps: Any) -> torch.Tensor:
+        return torch.sin(x) + torch.tensor(steps, dtype=x.dtype).unsqueeze(1)
+
+
+@pytest.mark.usefixtures("functions")
+@settings(max_examples=500, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(windows=programs())
+def test_any_program_in_any_windows(windows: list[list[Any]]) -> None:
+    seen: dict[type, list[Any]] = {}
+    for executor in (Reference, Batched):
+        seen[executor] = []
+        numeric = executor(Curved(), lambda rows, facts, kind=executor: seen[kind].append((facts, rows.clone())))
+        for ops in windows:
+            numeric.run(ops)
+    assert [facts for facts, _ in seen[Batched]] == [facts for facts, _ in seen[Reference]]
+    for (_, fast), (_, plain) in zip(seen[Batched], seen[Reference], strict=True):
+        torch.testing.assert_close(fast, plain, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("name", sorted(ALGORITHMS))
+def test_convolutions_batched_as_on_a_gpu(name: str) -> None:
+    """On a CPU networks with convolutions go one by one; here they are made to go together."""
+    arm = only_arm(algorithm=ALGORITHMS[name], problem=PROBLEMS["conv"])
+    problem = build(arm.problem, arm.workers, 0, "float64", CPU)
+    assert problem.one_by_one
+    problem.one_by_one = None
+    _, _, together = trajectory(arm, problem=problem)
+    _, _, plain = trajectory(arm, Reference)
+    torch.testing.assert_close(together[-1], plain[-1], rtol=1e-10, atol=1e-12)

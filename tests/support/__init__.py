@@ -1,0 +1,1 @@
+"""What tests share: scenarios, clusters, models, commands. No test imports another test."""

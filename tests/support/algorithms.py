@@ -1,0 +1,68 @@
+"""Parameters for each algorithm, and what each can stand."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from gossim.algorithms import ALGORITHMS as REGISTRY
+from gossim.algorithms._families import InRounds, WithCollective
+from gossim.algorithms.ssp import SSP
+
+ALGORITHMS = {
+    "sgd": {"name": "sgd"},
+    "allreduce": {"name": "allreduce"},
+    "gosgd_push": {"name": "gosgd_push", "push_probability": 0.4},
+    "local_sgd": {"name": "local_sgd", "period": 3},
+    "dpsgd": {"name": "dpsgd"},
+    "gossip_pga": {"name": "gossip_pga", "period": 3},
+    "sgp": {"name": "sgp"},
+    "osgp": {"name": "osgp"},
+    "adpsgd": {"name": "adpsgd"},
+    "downpour": {"name": "downpour", "gradient_scale": 0.5, "staleness_aware": True},
+    "ssp": {"name": "ssp", "staleness": 2, "gradient_scale": 0.3},
+    "easgd": {"name": "easgd", "period": 2, "moving_rate": 0.2},
+    "gradient_tracking": {"name": "gradient_tracking"},
+    "choco": {"name": "choco", "compression": {"name": "top_k", "fraction": 0.5}, "consensus_step": 0.5},
+    "diloco": {"name": "diloco", "period": 3, "outer": {"learning_rate": 0.7, "momentum": 0.9, "nesterov": True}},
+    "moshpit": {"name": "moshpit", "group_size": 2, "period": 2},
+    "epidemic": {"name": "epidemic", "peers": 1},
+    "hierarchical": {"name": "hierarchical", "group_size": 2, "push_probability": 0.4},
+    "gosgd_pull": {"name": "gosgd_pull", "pull_probability": 0.4},
+}
+"""Each registered algorithm with parameters under which it communicates; test_registry keeps it complete."""
+
+
+UNRELIABLE = dict(ALGORITHMS)
+"""The same as they must be set where workers fail and messages are lost."""
+
+
+for _name, _cls in REGISTRY.items():
+    if issubclass(_cls, WithCollective):
+        UNRELIABLE[_name] = {**ALGORITHMS[_name], "collective": "ring_events", "timeout_s": 0.4}
+    elif "timeout_s" in _cls.model_fields:
+        UNRELIABLE[_name] = {**ALGORITHMS[_name], "timeout_s": 0.3}
+
+KEPT_ROWS = {
+    "adpsgd": 1,  # what it sent
+    "easgd": 1,  # the same
+    "local_sgd": 1,  # what it brings to the average
+    "moshpit": 1,  # the same
+    "hierarchical": 1,  # the same
+    "gradient_tracking": 2,  # y, the latest gradient
+    "choco": 3,  # its public copy, the weighted sum of those it hears, the change that it sends
+    "diloco": 3,  # the anchor, the outer velocity, what it brings
+}
+"""Rows that a worker's process keeps, besides parameters, one gradient and the optimizer's state; 0 if not named."""
+
+
+WEIGHTED = ["gosgd_push", "gosgd_pull", "sgp", "osgp", "hierarchical"]
+
+
+def reliable_enough(name: str, cluster: dict[str, Any]) -> dict[str, Any]:
+    """`cluster` without those failures that the algorithm says it cannot stand."""
+    cls = REGISTRY[name]
+    if issubclass(cls, InRounds | SSP) and cluster["workers"] > 1:
+        cluster = {**cluster, "network": {**cluster["network"], "resend": True}}
+    if name in ("choco", "gradient_tracking"):
+        cluster = {**cluster, "faults": []}
+    return cluster

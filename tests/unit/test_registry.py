@@ -1,0 +1,103 @@
+"""The shape of the code: registries are complete, planes keep apart, the command line stays light."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from gossim.algorithms import ALGORITHMS
+from gossim.cli.catalogue import catalogue
+from gossim.cli.list_ import Topic
+from gossim.cluster.collectives import COLLECTIVES
+from gossim.cluster.topology import TOPOLOGIES
+from gossim.optimizers import OPTIMIZERS, SCHEDULES
+from gossim.problems import DATA, MODELS
+from support import algorithms
+from support.commands import ROOT
+
+PACKAGE = ROOT / "gossim"
+MODULES = sorted(PACKAGE.rglob("*.py"))
+
+
+def test_every_algorithm_gets_the_common_tests() -> None:
+    assert set(algorithms.ALGORITHMS) == set(ALGORITHMS)
+    assert set(algorithms.WEIGHTED) == {name for name, algorithm in ALGORITHMS.items() if algorithm.weighted}
+
+
+def test_names_of_the_contract() -> None:
+    assert {"sgd", "allreduce", "gosgd_push", "gosgd_pull"} <= set(ALGORITHMS)
+    assert {"logistic", "mlp", "gosgd_cnn", "quadratic", "noise"} <= set(MODELS)
+    assert {"digits", "mnist5k", "cifar10"} <= set(DATA)
+
+
+@pytest.mark.parametrize("topic", list(Topic))
+def test_everything_listed_says_what_it_is(topic: str) -> None:
+    table = catalogue(topic)
+    names, _, meanings, *_ = (list(column.cells) for column in table.columns)
+    registries = {
+        "algorithms": ALGORITHMS,
+        "data": DATA,
+        "optimizers": OPTIMIZERS,
+        "schedules": SCHEDULES,
+        "collectives": COLLECTIVES,
+        "topologies": TOPOLOGIES,
+    }
+    assert set(names) >= set(registries.get(topic, {}))
+    assert names
+    assert all(meanings)
+
+
+def imports(module: Path) -> set[str]:
+    """The packages that a module imports, wherever in it, unless for its type annotations only."""
+    found: set[str] = set()
+
+    def visit(node: ast.AST) -> None:
+        if isinstance(node, ast.If) and getattr(node.test, "id", "") == "TYPE_CHECKING":
+            return
+        if isinstance(node, ast.Import):
+            found.update(alias.name.split(".")[0] for alias in node.names)
+        if isinstance(node, ast.ImportFrom) and not node.level:
+            found.add(str(node.module).split(".")[0])
+        for child in ast.iter_child_nodes(node):
+            visit(child)
+
+    visit(ast.parse(module.read_text(encoding="utf-8")))
+    return found
+
+
+@pytest.mark.parametrize("module", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_the_planes_keep_apart(module: Path) -> None:
+    place = module.relative_to(PACKAGE).parts
+    if place[0] not in ("problems", "execute", "record.py"):
+        assert "torch" not in imports(module), "torch belongs to the numeric plane"
+    if place[0] != "sim":
+        assert "simpy" not in imports(module), "simpy belongs to the timing plane"
+
+
+@pytest.mark.parametrize("module", ["gossim", "gossim.cli.main", "gossim.scenario.scenario", "gossim.sim.world"])
+def test_torch_is_imported_only_when_needed(module: str) -> None:
+    code = f"import sys, {module}; sys.exit('torch' in sys.modules or 'pandas' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_no_global_random_state() -> None:
+    """No call to numpy's or Python's module-level generators anywhere in the package.
+
+    But where they are kept as they were while a user's factory runs, and where draws from them are found.
+    """
+    guards = {PACKAGE / "problems" / name for name in ("generators.py", "state.py", "watching.py")}
+    for module in sorted({*MODULES} - guards):
+        text = module.read_text(encoding="utf-8")
+        assert "random" not in imports(module), module
+        for forbidden in ("np.random.seed", "np.random.rand", "np.random.normal", "np.random.choice"):
+            assert forbidden not in text, module
+
+
+def test_the_reference_stays_short() -> None:
+    code = (PACKAGE / "execute" / "reference.py").read_text(encoding="utf-8")
+    body = code[code.index("class Reference") :]
+    assert len(body.splitlines()) < 40
