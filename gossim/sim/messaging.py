@@ -116,4 +116,6 @@ class Messaging(Node):
         """Called when a message has come into the mailbox."""
 
     def _size(self, vectors: int, share: float = 1.0) -> int:
-        return math.ceil(vectors * share * self.context.message_bytes)
+        size_bytes = vectors * self.context.message_bytes
+        # A product such as 0.07 · 400 is a rounding above a whole number, and must not count as the next one.
+        return size_bytes if share == 1.0 else math.ceil(share * size_bytes * (1 - 1e-15))

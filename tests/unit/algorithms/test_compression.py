@@ -17,7 +17,7 @@ from gossim.execute.batched import Batched
 from gossim.execute.functions import apply
 from gossim.execute.reference import Reference
 from gossim.testing import trajectory
-from support.scenarios import only_arm
+from support.scenarios import only_arm, world_of
 from support.several import Several
 
 FRACTIONS = st.sampled_from([0.01, 0.07, 0.1, 0.3, 0.55, 0.7, 1.0])
@@ -143,3 +143,14 @@ def test_one_at_a_time_and_many_at_once(name: str) -> None:
     for one, other in zip(plain[2], fast[2], strict=True):
         torch.testing.assert_close(one, other, rtol=1e-10, atol=1e-12)
     assert not torch.equal(plain[2][-1], plain[2][0])
+
+
+@pytest.mark.parametrize(("name", "numbers_each"), [("random_k", 1), ("top_k", 2)])
+def test_bytes_that_are_whole_are_not_rounded_up(name: str, numbers_each: int) -> None:
+    """Of 100 numbers of 8 bytes; 0.07 · 800 is 56.00000000000001 in floating point."""
+    for hundredths in range(1, 100):
+        compression = {"name": name, "fraction": hundredths / 100}
+        arm = only_arm(algorithm={"name": "choco", "compression": compression, "consensus_step": 0.3}, topology="ring")
+        worker = world_of(arm).workers[0]
+        share = arm.algorithm.compression.size_share(arm.number_bits)
+        assert worker._size(1, share) == min(800, 8 * numbers_each * hundredths)
