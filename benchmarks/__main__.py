@@ -67,7 +67,7 @@ def simulate(problem: Problem, arm: Arm) -> int:
     )
     with plane.tuned():
         world = World(arm, arm.algorithm, 0, problem.dim * 4, arm.until.gradient_steps)
-        for window in world.windows(*window_size(arm.workers, world.message_bytes)):
+        for window in world.windows(*window_size(arm.workers, world.context.message_bytes)):
             plane.run(window)
     return world.gradient_steps
 

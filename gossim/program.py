@@ -102,6 +102,12 @@ class Rows:
         """Rows ever needed: the height of the bank."""
         return len(self.holders)
 
+    def wrote(self, row: int) -> None:
+        """Something is written to `row`, which may be read from now on."""
+        if not self.holders[row]:
+            self.require_held(row)
+        self.written[row] = True
+
     def begin_window(self) -> None:
         """What was freed until now may be used again."""
         self._free += reversed(self.freed)
@@ -153,6 +159,7 @@ class NoRows(Rows):
     def allocate(self) -> int:
         return 0
 
+    def wrote(self, row: int) -> None: ...
     def hold(self, row: int, holders: int = 1) -> None: ...
     def release(self, row: int) -> None: ...
     def give_back(self, row: int) -> bool:
@@ -162,14 +169,13 @@ class NoRows(Rows):
 class Program:
     """The operations emitted since the last `take`, checked as they come: no row is read after it was freed."""
 
-    def __init__(self) -> None:
-        self.rows = Rows()
+    def __init__(self, rows: Rows | None = None) -> None:
+        self.rows = Rows() if rows is None else rows
         self.ops: list[Op] = []
         self.gradients = 0
         self.behind: dict[int, Callable[[], None]] = {}  # rows whose steps are planned: brings them up to now
         self._probed = 0  # rows that probes have freed in this window
-        initial = self.rows.allocate()
-        self.rows.written[initial] = True
+        self.rows.wrote(self.rows.allocate())  # the initial row
 
     def grad(self, out: int, at: int, worker: int, step: int) -> None:
         self._read(at)
@@ -233,19 +239,14 @@ class Program:
     def _write(self, row: int) -> None:
         if row in self.behind:
             raise RowError(f"row {row} was written while its worker takes local steps: take them one by one")
-        self.rows.require_held(row)
-        self.rows.written[row] = True
+        self.rows.wrote(row)
 
 
 class NoProgram(Program):
     """For a clock that runs alone: gradients are counted, probes kept, and nothing else."""
 
     def __init__(self) -> None:
-        self.rows = NoRows()
-        self.ops: list[Op] = []
-        self.gradients = 0
-        self.behind: dict[int, Callable[[], None]] = {}
-        self._probed = 0
+        super().__init__(NoRows())
 
     def grad(self, out: int, at: int, worker: int, step: int) -> None:
         self.gradients += 1

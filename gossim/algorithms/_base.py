@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from pydantic import model_validator
 
 from ..schema.fields import Frozen
+from ..settings import Settings
 
 if TYPE_CHECKING:
     import simpy
 
-    from ..settings import Settings
+    from ..sim.message import Message
+    from ..sim.questions import Reply
     from ..sim.worker import Worker
 
     Process = Generator[simpy.Event, Any, None]
@@ -30,6 +32,9 @@ class Algorithm(Frozen):
 
     `servers`: how many nodes it needs beside the workers.
     `brings_back`: whether it gives a worker that comes back the parameters that it needs, whatever the fault says.
+
+    What a node does when it is asked is a method too, named in the call: `w.ask(peer, "average", [w.row])` has
+    `average(self, other, message, reply)` called with the node that was asked, when the message has reached it.
     """
 
     weighted: ClassVar[bool] = False
@@ -50,5 +55,9 @@ class Algorithm(Frozen):
         return None
 
     def worker(self, w: Worker) -> Process:
-        """The life of worker `w`, told with the verbs of `gossim.sim.worker.Worker`."""
+        """The life of worker `w`, written in the verbs of `gossim.sim.worker.Worker`."""
         raise NotImplementedError
+
+    def give_half(self, other: Worker, message: Message | None, reply: Reply) -> None:
+        """Answer with x and half of α: to `w.pull`, and to a worker that comes back and fetches its parameters."""
+        reply(other.row, alpha=other.halved())

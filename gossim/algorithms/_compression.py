@@ -47,7 +47,7 @@ class Compression(Frozen):
         """Row ← Q(row)."""
         function = self.function(w)
         if function is not None:
-            w.world.program.apply(row, function, (row,))
+            w.apply(row, function, (row,))
 
     def function(self, w: Worker) -> Any:
         """What the numeric plane applies; None if Q leaves everything as it is."""
@@ -91,7 +91,7 @@ class RandomK(Compression):
         return self.fraction
 
     def function(self, w: Worker) -> Any:
-        return RandomKFunction(self.fraction, key(w.world.seed, Purpose.COMPRESSION, w.index), w.gradients)
+        return RandomKFunction(self.fraction, key(w.context.seed, Purpose.COMPRESSION, w.index), w.gradients)
 
 
 class Sign(Compression):

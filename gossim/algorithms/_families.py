@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
-from ..cluster.collectives import AnyCollective, Ring, RingEvents
+from ..cluster.collectives import AnyCollective, RingCollective, RingEvents
 from ..schema.fields import Timeout
+from ..settings import Settings
 from ._base import Algorithm
-
-if TYPE_CHECKING:
-    from ..settings import Settings
 
 
 def may_lose_answers(settings: Settings) -> bool:
@@ -21,7 +19,7 @@ class WithCollective(Algorithm):
     """Uses a `collective`. With `timeout_s` a round of it closes that long after the first has come; without, it waits
     for workers that are down, and the run stops if one is down for good."""
 
-    collective: AnyCollective = Ring()
+    collective: AnyCollective = RingCollective()
     timeout_s: Timeout | None = None
 
     def unfit(self, settings: Settings) -> str | None:

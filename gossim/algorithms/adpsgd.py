@@ -3,13 +3,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal
 
 from ..schema.fields import Timeout
+from ..settings import Settings
 from ._base import Algorithm
 from ._families import may_lose_answers
 
 if TYPE_CHECKING:
-    from ..settings import Settings
     from ..sim.message import Message
-    from ..sim.messaging import Reply, Serve
+    from ..sim.questions import Reply
     from ..sim.worker import Worker
     from ._base import Process
 
@@ -49,8 +49,7 @@ class ADPSGD(Algorithm):
                 yield w.compute()
             else:
                 sent = w.draft(w.row)
-                other = w.world.workers[peer]
-                asked = w.ask(other, half_way(other), [w.row], self.timeout_s, by_lot=False)
+                asked = w.ask(peer, "average", [w.row], self.timeout_s, by_lot=False)
                 gradient = w.gradient()
                 computed = w.compute()
                 yield asked | computed
@@ -66,14 +65,8 @@ class ADPSGD(Algorithm):
                 w.discard(late)
             w.step(gradient)
 
-
-def half_way(other: Worker) -> Serve:
-    """What the other one does: it answers with its x, and goes half the way."""
-
-    def serve(message: Message | None, reply: Reply) -> None:
-        assert message is not None
+    def average(self, other: Worker, message: Message, reply: Reply) -> None:
+        """The neighbour answers with its x, and goes half the way."""
         reply(other.row)
         other.combine(other.row, (0.5, other.row), (0.5, message.row))
         other.use_up(message)
-
-    return serve

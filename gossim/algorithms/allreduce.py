@@ -3,10 +3,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from ..schema.fields import Index, Quantity
+from ..settings import Settings
 from ._families import WithCollective
 
 if TYPE_CHECKING:
-    from ..settings import Settings
     from ..sim.worker import Worker
     from ._base import Process
 

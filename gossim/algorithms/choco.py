@@ -3,11 +3,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal
 
 from ..schema.fields import Probability
+from ..settings import Settings
 from ._compression import AnyCompression
 from ._families import InRounds
 
 if TYPE_CHECKING:
-    from ..settings import Settings
     from ..sim.worker import Worker
     from ._base import Process
 
@@ -43,7 +43,7 @@ class Choco(InRounds):
 
     def worker(self, w: Worker) -> Process:
         public, heard = w.draft(), w.draft()
-        share = self.compression.size_share(w.world.settings.number_bits)
+        share = self.compression.size_share(w.context.settings.number_bits)
         while True:
             gradient = w.gradient()
             yield w.compute()

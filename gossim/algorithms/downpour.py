@@ -7,7 +7,7 @@ from ._families import WithServer
 
 if TYPE_CHECKING:
     from ..sim.message import Message
-    from ..sim.messaging import Reply, Serve
+    from ..sim.questions import Reply
     from ..sim.server import Server
     from ..sim.worker import Worker
     from ._base import Process
@@ -38,18 +38,14 @@ class Downpour(WithServer):
             if w.alone:
                 w.step(gradient)
                 continue
-            answer = yield w.ask(w.server(), self.served(w, w.server()), [gradient], self.timeout_s)
+            answer = yield w.ask(w.server(), "step", [gradient], self.timeout_s)
             w.give_back(gradient)
             for fresh in [*w.receive(), *([answer] if answer else [])]:
                 w.combine(w.row, (1.0, fresh.row))
                 w.use_up(fresh)
 
-    def served(self, w: Worker, server: Server) -> Serve:
-        def serve(message: Message | None, reply: Reply) -> None:
-            assert message is not None
-            stale = server.staleness(w.index) if self.staleness_aware else 0
-            server.apply(message, self.gradient_scale / max(1, stale))
-            w.count_step()
-            server.answer(w.index, reply)
-
-        return serve
+    def step(self, server: Server, message: Message, reply: Reply) -> None:
+        """The server takes a step along the gradient, and answers with its x̃."""
+        stale = server.staleness(message.sender) if self.staleness_aware else 0
+        server.step_along(message, self.gradient_scale / max(1, stale))
+        server.answer(message.sender, reply)

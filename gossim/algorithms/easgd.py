@@ -7,7 +7,7 @@ from ._families import WithServer
 
 if TYPE_CHECKING:
     from ..sim.message import Message
-    from ..sim.messaging import Reply, Serve
+    from ..sim.questions import Reply
     from ..sim.server import Server
     from ..sim.worker import Worker
     from ._base import Process
@@ -41,7 +41,7 @@ class EASGD(WithServer):
             if w.alone:
                 continue
             sent = w.draft(w.row)
-            answer = yield w.ask(w.server(), self.served(w.server()), [w.row], self.timeout_s)
+            answer = yield w.ask(w.server(), "move", [w.row], self.timeout_s)
             if answer:
                 w.combine(w.row, (1.0, w.row), (-self.moving_rate, sent), (self.moving_rate, answer.row))
                 w.use_up(answer)
@@ -55,11 +55,8 @@ class EASGD(WithServer):
             if published:
                 yield from w.local_steps(self.period - 1)
 
-    def served(self, server: Server) -> Serve:
-        def serve(message: Message | None, reply: Reply) -> None:
-            assert message is not None
-            reply(server.row)
-            server.combine(server.row, (1 - self.moving_rate, server.row), (self.moving_rate, message.row))
-            server.use_up(message)
-
-        return serve
+    def move(self, centre: Server, message: Message, reply: Reply) -> None:
+        """The centre answers with its x̃, and moves towards the worker."""
+        reply(centre.row)
+        centre.combine(centre.row, (1 - self.moving_rate, centre.row), (self.moving_rate, message.row))
+        centre.use_up(message)

@@ -3,10 +3,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal
 
 from ..schema.fields import Count
+from ..settings import Settings
 from ._base import Algorithm
 
 if TYPE_CHECKING:
-    from ..settings import Settings
     from ..sim.worker import Worker
     from ._base import Process
 

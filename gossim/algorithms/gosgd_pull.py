@@ -3,11 +3,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from ..schema.fields import Probability, Timeout
+from ..settings import Settings
 from ._base import Algorithm
 from ._families import may_lose_answers
 
 if TYPE_CHECKING:
-    from ..settings import Settings
     from ..sim.worker import Worker
     from ._base import Process
 

@@ -2,10 +2,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar, Literal
 
+from ..settings import Settings
 from ._families import InRounds
 
 if TYPE_CHECKING:
-    from ..settings import Settings
     from ..sim.worker import Worker
     from ._base import Process
 

@@ -3,12 +3,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal
 
 from ..schema.fields import Index, Positive
+from ..settings import Settings
 from ._families import WithServer
 
 if TYPE_CHECKING:
-    from ..settings import Settings
     from ..sim.message import Message
-    from ..sim.messaging import Reply, Serve
+    from ..sim.questions import Reply
     from ..sim.server import Server
     from ..sim.worker import Worker
     from ._base import Process
@@ -36,28 +36,23 @@ class SSP(WithServer):
         return super().unfit(settings)
 
     def worker(self, w: Worker) -> Process:
-        if not w.alone:
-            w.server().catch_up(w.index)
         while True:
             gradient = w.gradient()
             yield w.compute()
             if w.alone:
                 w.step(gradient)
                 continue
-            answer = yield w.ask(w.server(), self.served(w, w.server()), [gradient])
+            answer = yield w.ask(w.server(), "step", [gradient])
             w.give_back(gradient)
             for fresh in [*w.receive(), answer]:  # what was asked before it failed comes late
                 w.combine(w.row, (1.0, fresh.row))
                 w.use_up(fresh)
 
-    def served(self, w: Worker, server: Server) -> Serve:
-        def serve(message: Message | None, reply: Reply) -> None:
-            assert message is not None
-            server.apply(message, self.gradient_scale)
-            w.count_step()
-            if self.staleness is None:
-                server.answer(w.index, reply)
-            else:
-                server.answer_within(self.staleness, w.index, reply, self.timeout_s)
-
-        return serve
+    def step(self, server: Server, message: Message, reply: Reply) -> None:
+        """The server takes a step along the gradient, and answers with its x̃ when all others are near enough."""
+        worker = message.sender
+        server.step_along(message, self.gradient_scale)
+        if self.staleness is None:
+            server.answer(worker, reply)
+        else:
+            server.answer_within(self.staleness, worker, reply, self.timeout_s)

@@ -27,7 +27,7 @@ def recorded(world: World, last: Facts) -> Recorded:
     """What a clock that came to its end has to say: its last probe, and who exchanged what and did what."""
     from ..tables.frames import stacked, table
 
-    observed = Observations("", world.seed)
+    observed = Observations("", world.context.seed)
     observed.add(last)
     return {
         "probes": table("probes", observed.rows("probes")),

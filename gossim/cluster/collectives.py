@@ -20,19 +20,19 @@ class Link(NamedTuple):
     reduction_s_per_byte: float
 
 
-class Cost(NamedTuple):
+class CollectiveCost(NamedTuple):
     """Of one all-reduce over all workers together."""
 
     seconds: float
     messages: int
     size_bytes: int
 
-    def __add__(self, other: Any) -> Cost:
+    def __add__(self, other: Any) -> CollectiveCost:
         """One after the other."""
-        return Cost(*(mine + theirs for mine, theirs in zip(self, other, strict=True)))
+        return CollectiveCost(*(mine + theirs for mine, theirs in zip(self, other, strict=True)))
 
 
-NOTHING = Cost(0.0, 0, 0)
+NOTHING = CollectiveCost(0.0, 0, 0)
 
 
 class Collective(Frozen):
@@ -40,15 +40,15 @@ class Collective(Frozen):
 
     name: str
 
-    def cost(self, workers: int, size_bytes: int, link: Link) -> Cost:
+    def cost(self, workers: int, size_bytes: int, link: Link) -> CollectiveCost:
         """Of one operation on a vector of `size_bytes`; nothing where there is one worker."""
         return self.among_several(workers, size_bytes, link) if workers > 1 else NOTHING
 
-    def among_several(self, p: int, n: int, link: Link) -> Cost:
+    def among_several(self, p: int, n: int, link: Link) -> CollectiveCost:
         raise NotImplementedError
 
 
-class Ring(Collective):
+class RingCollective(Collective):
     """Ring: 2(p−1)a + 2((p−1)/p)nb + ((p−1)/p)ng.
 
     2(p−1) rounds, in each of which every worker passes on one p-th of the vector.
@@ -57,13 +57,13 @@ class Ring(Collective):
 
     name: Literal["ring"] = "ring"
 
-    def among_several(self, p: int, n: int, link: Link) -> Cost:
+    def among_several(self, p: int, n: int, link: Link) -> CollectiveCost:
         a, b, g = link
         seconds = 2 * (p - 1) * a + (p - 1) / p * n * (2 * b + g)
-        return Cost(seconds, 2 * (p - 1) * p, 2 * (p - 1) * n)
+        return CollectiveCost(seconds, 2 * (p - 1) * p, 2 * (p - 1) * n)
 
 
-class RingEvents(Ring):
+class RingEvents(RingCollective):
     """The same ring, each of its 2(p−1) rounds of messages really sent over the network's own links.
 
     On a uniform network it costs what `ring` says. Where links differ, a worker waits for its neighbour only.
@@ -77,18 +77,18 @@ class Tree(Collective):
 
     name: Literal["tree"] = "tree"
 
-    def among_several(self, p: int, n: int, link: Link) -> Cost:
+    def among_several(self, p: int, n: int, link: Link) -> CollectiveCost:
         a, b, g = link
-        return Cost(math.ceil(math.log2(p)) * (2 * a + 2 * n * b + n * g), 2 * (p - 1), 2 * (p - 1) * n)
+        return CollectiveCost(math.ceil(math.log2(p)) * (2 * a + 2 * n * b + n * g), 2 * (p - 1), 2 * (p - 1) * n)
 
 
-def _folded(p: int, n: int, link: Link) -> Cost:
+def _folded(p: int, n: int, link: Link) -> CollectiveCost:
     """What the p − p' workers beyond the last power of two p' cost: a partner adds their vector, and answers."""
     surplus = p - 2 ** int(math.log2(p))
     if not surplus:
         return NOTHING
     a, b, g = link
-    return Cost(2 * a + 2 * n * b + n * g, 2 * surplus, 2 * surplus * n)
+    return CollectiveCost(2 * a + 2 * n * b + n * g, 2 * surplus, 2 * surplus * n)
 
 
 class RecursiveDoubling(Collective):
@@ -96,10 +96,11 @@ class RecursiveDoubling(Collective):
 
     name: Literal["recursive_doubling"] = "recursive_doubling"
 
-    def among_several(self, p: int, n: int, link: Link) -> Cost:
+    def among_several(self, p: int, n: int, link: Link) -> CollectiveCost:
         a, b, g = link
         rounds = int(math.log2(p))
-        return Cost(rounds * (a + n * b + n * g), rounds * 2**rounds, rounds * 2**rounds * n) + _folded(p, n, link)
+        messages = rounds * 2**rounds
+        return CollectiveCost(rounds * (a + n * b + n * g), messages, messages * n) + _folded(p, n, link)
 
 
 class Rabenseifner(Collective):
@@ -108,12 +109,12 @@ class Rabenseifner(Collective):
 
     name: Literal["rabenseifner"] = "rabenseifner"
 
-    def among_several(self, p: int, n: int, link: Link) -> Cost:
+    def among_several(self, p: int, n: int, link: Link) -> CollectiveCost:
         a, b, g = link
         rounds = int(math.log2(p))
         q = 2**rounds
         seconds = 2 * rounds * a + (q - 1) / q * n * (2 * b + g)
-        return Cost(seconds, 2 * rounds * q, 2 * (q - 1) * n) + _folded(p, n, link)
+        return CollectiveCost(seconds, 2 * rounds * q, 2 * (q - 1) * n) + _folded(p, n, link)
 
 
 class ParameterServer(Collective):
@@ -124,12 +125,12 @@ class ParameterServer(Collective):
 
     name: Literal["parameter_server"] = "parameter_server"
 
-    def among_several(self, p: int, n: int, link: Link) -> Cost:
+    def among_several(self, p: int, n: int, link: Link) -> CollectiveCost:
         a, b, g = link
-        return Cost(2 * a + p * n * (2 * b + g), 2 * p, 2 * p * n)
+        return CollectiveCost(2 * a + p * n * (2 * b + g), 2 * p, 2 * p * n)
 
 
-class Hierarchical(Collective):
+class HierarchicalCollective(Collective):
     """A ring inside each group of `group_size`, a ring of one worker of each group, and a broadcast inside the groups.
 
     The sum of `ring` for the largest group, `ring` for the groups, and ⌈lg s⌉(a + nb) for s workers in a group;
@@ -139,28 +140,28 @@ class Hierarchical(Collective):
     name: Literal["hierarchical"] = "hierarchical"
     group_size: Count
 
-    def among_several(self, p: int, n: int, link: Link) -> Cost:
+    def among_several(self, p: int, n: int, link: Link) -> CollectiveCost:
         size, groups = min(self.group_size, p), math.ceil(p / self.group_size)
         members = [size] * (p // size) + ([p % size] if p % size else [])
-        inside = [Ring().cost(count, n, link) for count in members]
+        inside = [RingCollective().cost(count, n, link) for count in members]
         if groups == 1:
             return inside[0]
         rounds = math.ceil(math.log2(size))
-        return Cost(
+        return CollectiveCost(
             max(cost.seconds for cost in inside) + rounds * (link.latency_s + n * link.s_per_byte),
             sum(cost.messages for cost in inside) + p - groups,
             sum(cost.size_bytes for cost in inside) + (p - groups) * n,
-        ) + Ring().cost(groups, n, link)
+        ) + RingCollective().cost(groups, n, link)
 
 
 COLLECTIVES: dict[str, type[Collective]] = {
-    "ring": Ring,
+    "ring": RingCollective,
     "ring_events": RingEvents,
     "tree": Tree,
     "recursive_doubling": RecursiveDoubling,
     "rabenseifner": Rabenseifner,
     "parameter_server": ParameterServer,
-    "hierarchical": Hierarchical,
+    "hierarchical": HierarchicalCollective,
 }
 
 

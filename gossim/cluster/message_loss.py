@@ -91,7 +91,7 @@ class GilbertElliott(Loss):
 LOSSES: dict[str, type[Loss]] = {"independent": Independent, "gilbert_elliott": GilbertElliott}
 
 
-class Partition(Frozen):
+class NetworkPartition(Frozen):
     """From `from_s` until `until_s`, workers of different `groups` cannot reach each other.
 
     What was sent or would arrive in that time is lost. A worker that is in no group reaches everybody.
@@ -103,7 +103,7 @@ class Partition(Frozen):
     groups: Annotated[tuple[Indices, ...], AS_TUPLE]
 
     @model_validator(mode="after")
-    def _parts_somebody(self) -> Partition:
+    def _parts_somebody(self) -> NetworkPartition:
         if self.until_s <= self.from_s:
             raise broken_at(("until_s",), self.until_s, f"must be above from_s, {self.from_s:g}")
         if len(self.groups) < 2:

@@ -18,7 +18,7 @@ from ..schema.violations import broken_at
 from .bandwidth import Bandwidth, UpDown
 from .durations import AnyLaw
 from .latency import Latency, LatencyMatrix, Regions
-from .message_loss import AnyLoss, Loss, Partition
+from .message_loss import AnyLoss, Loss, NetworkPartition
 
 if TYPE_CHECKING:
     MaybeLaw = AnyLaw | None
@@ -48,7 +48,7 @@ class NetworkSettings(Frozen):
     sharing: Annotated[str, named("sharing", SHARINGS)] = "none"
     message_bytes: Annotated[Whole, must("from 1 to 2**40", lambda n: 1 <= n <= 2**40)] | None = None
     loss: MaybeLoss = None
-    partitions: Annotated[tuple[Partition, ...], AS_TUPLE] = ()
+    partitions: Annotated[tuple[NetworkPartition, ...], AS_TUPLE] = ()
     resend: bool = False
     resend_timeout_s: Lasting = 0.2
 

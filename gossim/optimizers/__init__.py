@@ -8,15 +8,19 @@ from pydantic import BeforeValidator
 
 from ..program import Program
 from ..schema.fields import chosen_by
-from .adam import Adam, AdamSettings, AdamWSettings
+from .adam import AdamOptimizer, AdamSettings, AdamWSettings
 from .base import Optimizer, OptimizerSettings, SimulatedClock
 from .schedules import SCHEDULES, Schedule
-from .sgd import SGD, SGDSettings
+from .sgd import SGDOptimizer, SGDSettings
 
 OPTIMIZERS: dict[str, type[OptimizerSettings]] = {"sgd": SGDSettings, "adam": AdamSettings, "adamw": AdamWSettings}
 """The settings of every optimizer by the name that scenarios use."""
 
-_CLASSES: dict[type[OptimizerSettings], type[Optimizer]] = {SGDSettings: SGD, AdamSettings: Adam, AdamWSettings: Adam}
+_CLASSES: dict[type[OptimizerSettings], type[Optimizer]] = {
+    SGDSettings: SGDOptimizer,
+    AdamSettings: AdamOptimizer,
+    AdamWSettings: AdamOptimizer,
+}
 
 
 def optimizer_for(settings: OptimizerSettings, program: Program, parameters: int, clock: SimulatedClock) -> Optimizer:

@@ -51,7 +51,7 @@ class AdamWSettings(MomentSettings):
     weight_decay: NonNegative = 0.01
 
 
-class Adam(Optimizer):
+class AdamOptimizer(Optimizer):
     """m ← β₁m + (1 − β₁)g;  v ← β₂v + (1 − β₂)g²;  x ← x − η m̂ / (√v̂ + ε), all elementwise,
 
     with m̂ = m/(1 − β₁ᵗ) and v̂ = v/(1 − β₂ᵗ) at the t-th step. Weight decay, `adam`: g + λx stands for g throughout;

@@ -31,7 +31,7 @@ class SGDSettings(OptimizerSettings):
         return self
 
 
-class SGD(Optimizer):
+class SGDOptimizer(Optimizer):
     """x ← x − η(g + λx) without momentum; with it v ← μv + g + λx, v = 0 at the start, and
 
     x ← x − ηv, or with `nesterov` x ← x − η(g + λx + μv).

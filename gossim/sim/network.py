@@ -4,23 +4,26 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ..cluster.bandwidth import Rates, rates_of
+from ..cluster.device_trace import Device
 from ..cluster.latency import latency_s
 from ..cluster.message_loss import Independent
 from ..cluster.network import NetworkSettings
 from ..rng import Purpose
 from ..units import PER_SECOND
 from .clock import Clock
-from .link_sharing import NEVER, SHARING, Transfer
+from .fair_links import Fair
+from .fifo_links import Fifo
+from .link_sharing import NEVER, Transfer, Unshared
 from .message import Message
 from .staleness import Ages
 from .timeline import Timeline
 from .traffic import Exchange, Link, exchange_of
 
-if TYPE_CHECKING:
-    from ..cluster.device_trace import Device
+SHARING: dict[str, type[Unshared]] = {"none": Unshared, "fifo": Fifo, "fair": Fair}
+"""By the name that `network.sharing` uses."""
 
 
 class Network:

@@ -1,22 +1,22 @@
-"""Who is on the network: somebody with parameters, who packs copies of rows into messages."""
+"""A node of the network: somebody with parameters, who packs copies of rows into messages."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ..program import INITIAL_ROW
+from .context import Context
 from .message import Message
-
-if TYPE_CHECKING:
-    from .world import World
+from .peers import Peers
 
 
 class Node:
-    """A worker or a server: its parameters (`row`) and its number on the network.
+    """A worker or a server: its parameters (`row`) and its number on the network (`index`).
 
     `drafts` are rows that its process holds besides: they are lost with it. `round` counts what it does in step with
-    others, and those who wait for it see that it changes.
+    others, and those that wait for it see that it changes.
 
     What most of a million workers never change stands once, in the class.
     """
@@ -25,20 +25,26 @@ class Node:
     takes_part = True  # not while it is down or on its way back
     _round = 0
 
-    def __init__(self, world: World, index: int):
-        self.world = world
+    def __init__(self, context: Context, index: int, peers: Peers):
+        self.context = context
+        self.peers = peers
         self.index = index
-        self.row = world.program.copy(INITIAL_ROW)
+        self.row = context.program.copy(INITIAL_ROW)
+
+    @property
+    def now_s(self) -> float:
+        """The simulated time, in seconds."""
+        return self.context.clock.now_s
 
     @property
     def round(self) -> int:
-        """Of what it does in step with others."""
+        """The number of its round, where it works in step with others."""
         return self._round
 
     @round.setter
     def round(self, number: int) -> None:
         self._round = number
-        self.world.watches.changed(self.index)
+        self.context.watches.changed(self.index)
 
     # Dictionaries and not sets, for their order; made when something is put into them.
 
@@ -52,8 +58,8 @@ class Node:
         return {}
 
     def draft(self, row: int | None = None) -> int:
-        """A new row with what `row` holds now, or zeros."""
-        program = self.world.program
+        """Return a new row with what `row` holds now, or zeros."""
+        program = self.context.program
         if row is None:
             new = program.rows.allocate()
             program.combine(new, [])
@@ -63,28 +69,32 @@ class Node:
         return new
 
     def drop(self, row: int) -> None:
-        """Give up a row that is needed no more."""
+        """Give up a row that is no longer needed."""
         self.drafts.pop(row, None)
-        self.world.program.rows.release(row)
+        self.context.program.rows.release(row)
 
     def combine(self, out: int, *terms: tuple[float, int]) -> None:
         """Row `out` ← Σ coefficient · row."""
-        self.world.program.combine(out, terms)
+        self.context.program.combine(out, terms)
+
+    def apply(self, out: int, function: tuple[Any, ...], rows: Sequence[int]) -> None:
+        """Row `out` ← f(rows), for a function that is not linear: see `gossim.program.Apply`."""
+        self.context.program.apply(out, function, rows)
 
     def pack(self, receiver: int, *rows: int, alpha: Any = None, round: int | None = None) -> Message:
-        """A message to `receiver` with copies of these rows as they are now."""
-        world = self.world
-        copies = tuple(world.program.copy(row) for row in rows)
-        return Message(self.index, receiver, copies, alpha, world.clock.now, round)
+        """Return a message to `receiver` with copies of these rows as they are now."""
+        context = self.context
+        copies = tuple(context.program.copy(row) for row in rows)
+        return Message(self.index, receiver, copies, alpha, context.clock.now, round)
 
     def use_up(self, message: Message) -> None:
         """What `message` brought is in, and its rows are free."""
         self.in_hand.pop(message, None)
         for row in message.rows:
-            self.world.program.rows.release(row)
-        self.world.network.merged(message)
+            self.context.program.rows.release(row)
+        self.context.network.merged(message)
 
     def discard(self, message: Message) -> None:
-        """`message` is of no use: what it brought is lost."""
+        """Throw `message` away: what it brought is lost."""
         self.in_hand.pop(message, None)
-        self.world.network.lose(message)
+        self.context.network.lose(message)

@@ -1,11 +1,18 @@
-"""What the simulated cluster asks of the algorithm that its workers run."""
+"""What the parts of a simulated cluster ask of each other and of the algorithm: protocols, and who is on the network.
+
+No module of `gossim.sim` imports a class that reaches back to it: it names here what it needs of that class.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from typing import Any, ClassVar, Protocol
 
 import simpy
+
+from ..optimizers import Optimizer
+from .message import Message
+from .timeline import Activity
 
 
 class DistributedAlgorithm(Protocol):
@@ -13,6 +20,8 @@ class DistributedAlgorithm(Protocol):
 
     `weighted`: whether workers carry weights α that sum to 1. `servers`: nodes that it needs beside the workers.
     `brings_back`: whether it gives a worker that comes back the parameters that it needs.
+
+    Its other methods `(self, node, message, reply)` are what a node does when it is asked: see `gossim.sim.questions`.
     """
 
     weighted: ClassVar[bool]
@@ -23,3 +32,91 @@ class DistributedAlgorithm(Protocol):
     def name(self) -> str: ...
 
     def worker(self, w: Any) -> Generator[simpy.Event, Any, None]: ...
+
+
+class Planned(Protocol):
+    """Local steps that are planned ahead: `gossim.sim.planned_steps.Stretch`."""
+
+    def settle(self) -> None: ...
+
+    def cut(self) -> None: ...
+
+
+class Stepping(Protocol):
+    """A worker whose steps are counted."""
+
+    @property
+    def optimizer(self) -> Optimizer | None: ...
+
+    @property
+    def stretch(self) -> Planned | None: ...
+
+
+class Answering(Protocol):
+    """A node that can be asked: a worker or a server."""
+
+    index: int
+    takes_part: bool
+
+    def pack(self, receiver: int, *rows: int, alpha: Any = None, round: int | None = None) -> Message: ...
+
+
+class Peer(Answering, Protocol):
+    """A worker, as the other nodes see it."""
+
+    up: bool
+    gone: bool
+    alpha: Any
+
+    @property
+    def round(self) -> int: ...
+
+    def take_in(self, message: Message) -> None: ...
+
+    def count_step(self) -> None: ...
+
+
+class Member(Peer, Protocol):
+    """A worker, as its all-reduce sees it."""
+
+    activity: Activity
+
+    @property
+    def drafts(self) -> dict[int, None]: ...
+
+    @property
+    def counts_for(self) -> float: ...
+
+    def give_back(self, row: int) -> None: ...
+
+    def step(self, gradient: int, own: bool = True, scale: float = 1.0) -> None: ...
+
+    def begin_alone(self) -> None: ...
+
+    def take_over(self, other: Any) -> None: ...
+
+
+class Serving(Answering, Protocol):
+    """A server, as the workers see it."""
+
+    def catch_up(self, worker: int) -> None: ...
+
+
+class Peers:
+    """All nodes on the network of one cluster. A node's number is its place: the workers come first, then the servers.
+
+    Args:
+        workers: Filled while the world is built.
+        servers: The same.
+    """
+
+    __slots__ = ("servers", "workers")
+
+    def __init__(self, workers: Sequence[Peer], servers: Sequence[Serving]):
+        self.workers = workers
+        self.servers = servers
+
+    def node(self, number: int) -> Answering:
+        """Return the worker or server of that number."""
+        count = len(self.workers)
+        return self.workers[number] if number < count else self.servers[number - count]

@@ -9,12 +9,28 @@ finish the gradient that it is computing, and no more (`cut`); and a crash loses
 from __future__ import annotations
 
 from bisect import bisect_right
-from typing import TYPE_CHECKING
+from typing import Protocol
 
+from ..cluster.compute_time import Pace
+from ..optimizers import Optimizer
 from .clock import Completion
+from .context import Context
 
-if TYPE_CHECKING:
-    from .worker import Worker
+
+class StepTaker(Protocol):
+    """A worker, as its own steps see it.
+
+    `taken` steps are counted, and `gradients` begun, of which those planned ahead are no part.
+    """
+
+    context: Context
+    index: int
+    row: int
+    taken: int
+    gradients: int
+    pace: Pace
+    optimizer: Optimizer | None
+    stretch: Stretch | None
 
 
 class OneStep(Completion):
@@ -22,8 +38,8 @@ class OneStep(Completion):
 
     __slots__ = ("gradient",)
 
-    def __init__(self, worker: Worker, tick: int, gradient: int):
-        super().__init__(worker.world.clock, tick, worker.index)
+    def __init__(self, worker: StepTaker, tick: int, gradient: int):
+        super().__init__(worker.context.clock, tick, worker.index)
         self.gradient = gradient
 
 
@@ -37,19 +53,19 @@ class Stretch(Completion):
 
     __slots__ = ("done", "first", "origin", "planned", "worker")
 
-    def __init__(self, worker: Worker, count: int):
-        world, clock, pace = worker.world, worker.world.clock, worker.pace
+    def __init__(self, worker: StepTaker, count: int):
+        context, pace = worker.context, worker.pace
         self.worker, self.planned, self.done, self.first = worker, count, 0, worker.gradients
-        self.origin = clock.now - (int(pace.sums[pace.place - 1]) if pace.place else 0)
-        super().__init__(clock, self._end(count - 1), worker.index)
+        self.origin = context.clock.now - (int(pace.sums[pace.place - 1]) if pace.place else 0)
+        super().__init__(context.clock, self._end(count - 1), worker.index)
         worker.gradients += 1  # begun
-        world.steps.ahead += count
-        if world.learns:  # the clock alone has no rows
-            world.program.behind[worker.row] = self.settle
+        context.steps.ahead += count
+        if context.learns:  # the clock alone has no rows
+            context.program.behind[worker.row] = self.settle
 
     def settle(self) -> None:
         """Tell the program and the ledger of the steps that are over by now."""
-        clock, pace = self.worker.world.clock, self.worker.pace
+        clock, pace = self.worker.context.clock, self.worker.pace
         begin, end = pace.place + self.done, pace.place + self.planned
         over = bisect_right(pace.sums, clock.now - self.origin, begin, end) - pace.place
         if over > self.done and not clock.over(self._end(over - 1), self.worker.index):
@@ -61,15 +77,15 @@ class Stretch(Completion):
         """End it with the step that is being taken now."""
         self.settle()
         if self.done + 1 < self.planned:
-            self.worker.world.steps.ahead -= self.planned - self.done - 1
+            self.worker.context.steps.ahead -= self.planned - self.done - 1
             self.planned = self.done + 1
             Cut(self, self._end(self.done))
 
     def abandon(self) -> int:
         """Give up the step that is being taken now, and all that were to come. Returns those that were taken."""
         self.settle()
-        self.worker.world.steps.ahead -= self.planned - self.done
-        self.worker.world.program.gradients += self.done + 1
+        self.worker.context.steps.ahead -= self.planned - self.done
+        self.worker.context.program.gradients += self.done + 1
         self._leave()
         return self.done
 
@@ -83,23 +99,23 @@ class Stretch(Completion):
             return  # it was cut short, or abandoned
         if self.done < self.planned:
             self._tell(self.planned)
-        self.worker.world.program.gradients += self.planned
+        self.worker.context.program.gradients += self.planned
         self._leave()
 
     def _tell(self, over: int) -> None:
         worker, pace, begin, count = self.worker, self.worker.pace, self.done, over - self.done
         self.done = over  # first: the count of steps may end in a cut of this stretch
         if worker.optimizer and worker.optimizer.plain:
-            program = worker.world.program
+            program = worker.context.program
             program.local_steps(worker.row, worker.index, self.first + begin, count, *worker.optimizer.plain)
             worker.optimizer.steps += count
         worker.taken += count
         worker.gradients = self.first + over + (over < self.planned)
-        worker.world.steps.stepped_at(pace.sums[pace.place + begin : pace.place + over], self.origin)
+        worker.context.steps.stepped_at(pace.sums[pace.place + begin : pace.place + over], self.origin)
 
     def _leave(self) -> None:
         self.worker.stretch = None
-        self.worker.world.program.behind.pop(self.worker.row, None)
+        self.worker.context.program.behind.pop(self.worker.row, None)
 
 
 class Cut(Completion):
@@ -108,7 +124,7 @@ class Cut(Completion):
     __slots__ = ("stretch",)
 
     def __init__(self, stretch: Stretch, tick: int):
-        super().__init__(stretch.worker.world.clock, tick, stretch.worker.index)
+        super().__init__(stretch.worker.context.clock, tick, stretch.worker.index)
         self.stretch = stretch
 
     def come(self) -> None:

@@ -3,10 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
-if TYPE_CHECKING:
-    from .worker import Worker
+from .timeline import Activity
+
+
+class Probed(Protocol):
+    """A worker, as a probe sees it."""
+
+    alpha: Any
+    taken: int
+    takes_part: bool
+    gradients: int
+    activity: Activity
 
 
 class WorkerFacts(NamedTuple):
@@ -68,7 +77,7 @@ class Facts(NamedTuple):
         return [self.counts_for[m] / total for m in present]
 
 
-def by_worker(workers: Sequence[Worker], unit: Any, weighted: bool) -> ByWorker:
+def by_worker(workers: Sequence[Probed], unit: Any, weighted: bool) -> ByWorker:
     """What there is to know of these, all of whose steps are told by now; `unit` is that of their weights."""
     return ByWorker(
         [worker.taken for worker in workers],

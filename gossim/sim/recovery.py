@@ -4,53 +4,51 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import numpy as np
 import simpy
 
 from ..optimizers import Optimizer
 from ..program import INITIAL_ROW
 from ..rng import Purpose, stream
 from .message import Message
-from .messaging import Messaging
-
-if TYPE_CHECKING:
-    import numpy as np
+from .questions import Asking
 
 
-class Recovering(Messaging):
-    """`returns`: how it comes back from the outage that it is in, or was in last."""
+class Recovering(Asking):
+    """Fails, and comes back as `returns` says: its parameters `kept`, `reset`, or `fetched` from another worker."""
 
     optimizer: Optimizer | None
     returns: str = "kept"
 
     @cached_property
     def _random(self) -> np.random.Generator:
-        return stream(self.world.seed, Purpose.FETCHES, self.index)
+        return stream(self.context.seed, Purpose.FETCHES, self.index)
 
     def crash(self, for_good: bool) -> None:
         """Go down: what its process holds, has received or has not sent is lost, and its weight too if it is `gone`."""
-        world = self.world
+        context = self.context
         self.stop_stepping()
         self.up, self.gone, self.takes_part = False, for_good, False
-        world.watches.changed(self.index)
+        context.watches.changed(self.index)
         self.activity.enter("down")
         for row in sorted(self.drafts):
-            world.program.rows.release(row)
+            context.program.rows.release(row)
         self.drafts.clear()
         self.receive()
         for message in self.in_hand:
-            world.network.lose(message)
+            context.network.lose(message)
         self.in_hand.clear()
         self.rounds.forget()
         if self.asked is not None and not self.asked.triggered:
             self.asked.succeed(None)
-        world.network.crashed(self.index)
+        context.network.crashed(self.index)
         if for_good:
             self._lose_weight()
 
     def come_back(self) -> Generator[simpy.Event, Any, None]:
-        """The way back to work, with its parameters kept, reset, or fetched from a random worker that takes part."""
+        """Go back to work, with its parameters kept, reset, or fetched from a random worker that takes part."""
         answer = (yield from self._fetch()) if self.returns == "fetched" else None
         if answer is not None:
             self._lose_weight()
@@ -61,7 +59,7 @@ class Recovering(Messaging):
                 self.optimizer.restart()
         else:
             self.begin_alone()
-        self.round = max([self.round, *(other.round for other in self.world.workers if other.takes_part)])
+        self.round = max([self.round, *(other.round for other in self.peers.workers if other.takes_part)])
         self.takes_part = True
 
     def begin_alone(self) -> None:
@@ -78,19 +76,23 @@ class Recovering(Messaging):
             self.optimizer.take_over(other.optimizer)
 
     def _fetch(self) -> Generator[simpy.Event, Any, Message | None]:
-        """Ask until somebody answers; None where nobody else takes part, and no other that has nobody to ask is drawn
-        to begin."""
+        """Ask until somebody answers.
+
+        Returns:
+            The answer; None where nobody else takes part, and this worker is drawn to begin among those that have
+            nobody to ask.
+        """
         first: object = None
         while True:
-            peers = [worker for worker in self.world.workers if worker.takes_part]
+            peers = [worker for worker in self.peers.workers if worker.takes_part]
             if not peers and first is self:
                 return None
             if not peers:
-                first = yield self.world.lottery.enter(self)
+                first = yield self.context.lottery.enter(self)
                 continue
             first = None
             peer = peers[int(self._random.random() * len(peers))]
-            answer = yield self.ask(peer, _give_half(peer), reliable=True)
+            answer = yield self.ask(peer.index, "give_half", reliable=True)
             if answer is not None:
                 return answer
 
@@ -99,9 +101,5 @@ class Recovering(Messaging):
 
     def _lose_weight(self) -> None:
         if self.alpha is not None:
-            self.world.network.alpha_lost += self.alpha * self.world.network.unit
+            self.context.network.alpha_lost += self.alpha * self.context.network.unit
             self.alpha = 0 * self.alpha
-
-
-def _give_half(peer: Messaging) -> Any:
-    return lambda _, reply: reply(peer.row, alpha=peer.halved())

@@ -1,47 +1,101 @@
-"""Messages that belong to a round: whom a worker has heard, and for whom it waits."""
+"""The verbs of rounds: messages to the neighbours, and waiting for theirs."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Generator, Iterable
+from typing import Any
 
 import simpy
 
+from .message import Message
+from .messaging import Messaging
 
-class Rounds:
-    """Of one worker. `awaited`: those whose message of the round `number` is missing; `arrival` comes when none is.
 
-    What has been heard of rounds that are over is not remembered.
-    """
+class Rounds(Messaging):
+    """Works in step with its neighbours: `round` is the number of its round, which the algorithm counts."""
 
-    __slots__ = ("arrival", "awaited", "heard", "number")
+    def tell(self, *rows: int, share: float = 1.0) -> None:
+        """Send copies of `rows` to all neighbours, as its messages of this round."""
+        for peer in self.neighbours():
+            self.post(self.pack(peer, *rows, round=self.round), share)
 
-    def __init__(self) -> None:
-        self.number = 0
-        self.awaited: dict[int, None] = {}
-        self.heard: dict[int, set[int]] = {}  # by round, who has sent a message of it
-        self.arrival: simpy.Event | None = None
+    def gather(
+        self, senders: Iterable[int], timeout_s: float | None = None, overlap: int = 0
+    ) -> Generator[simpy.Event, Any, list[Message]]:
+        """Wait until each of `senders` has sent its message of this round, or of the one `overlap` rounds before, and
+        take what is in the mailbox; what belongs to rounds to come stays there.
 
-    def hear(self, sender: int, number: int) -> None:
-        """A message of that round is here."""
-        if number >= self.number:
-            self.heard.setdefault(number, set()).add(sender)
-        if number == self.number and sender in self.awaited:
-            del self.awaited[sender]
-            if not self.awaited and self.arrival is not None and not self.arrival.triggered:
-                self.arrival.succeed()
+        With `timeout_s`, those that are found down, or in a later round already, that long after it began to wait, or
+        at any multiple of it, are not waited for any more.
+        """
+        self.activity.enter("waiting")
+        self.rounds.begin(self.round - overlap, senders)
+        yield from self._wait_for_awaited(timeout_s)
+        if overlap:
+            # What comes at one instant is taken together, whatever the order in which it comes.
+            yield self.context.clock.deadline()
+        return self._take_in_round()
 
-    def begin(self, number: int, senders: Iterable[int]) -> None:
-        """From now on wait for those of `senders` whose message of that round is not here."""
-        self.number = number
-        here = self.heard.pop(number, set())
-        self.awaited = dict.fromkeys(sender for sender in senders if sender not in here)
+    def expect(self, senders: Iterable[int]) -> None:
+        """From now on listen for a message of this round from each of `senders`; go on meanwhile (`gathered`)."""
+        self.rounds.begin(self.round, senders)
 
-    def end(self) -> None:
-        """Whoever is late for this round is not remembered."""
-        self.heard.pop(self.number, None)
-        self.number += 1
+    def gathered(self, wait: bool, timeout_s: float | None = None) -> Generator[simpy.Event, Any, list[Message] | None]:
+        """Take what is in the mailbox, as `gather` does, in the order of the senders, if all that are expected have
+        sent their messages; otherwise `wait` until they have, or return None and leave everything there.
 
-    def forget(self) -> None:
-        """Nobody is waited for any more, and nobody remembered as heard."""
-        self.awaited.clear()
-        self.heard.clear()
+        What comes at this very instant counts, whatever the order in which it comes.
+        """
+        if self.rounds.awaited and wait:
+            self.activity.enter("waiting")
+            yield from self._wait_for_awaited(timeout_s)
+        elif self.rounds.awaited:
+            self.rounds.arrival = self.context.clock.event()
+            yield self.rounds.arrival | self.context.clock.deadline()
+            if self.rounds.awaited:
+                return None
+        return sorted(self._take_in_round(), key=lambda message: (message.round, message.sender))
+
+    def mix(self, timeout_s: float | None = None) -> Generator[simpy.Event, Any, list[tuple[float, Message]]]:
+        """Gather this round's messages of all whom it hears, with the weight W_ij of each. Those that come too late for
+        their round are lost."""
+        weights = self.weights()
+        mixed = []
+        for message in (yield from self.gather(weights, timeout_s)):
+            if message.round == self.round:
+                mixed.append((weights[message.sender], message))
+            else:
+                self.discard(message)
+        # In the order of the workers, not of arrival: the sum's rounding must not depend on who was late.
+        return sorted(mixed, key=lambda pair: pair[1].sender)
+
+    def _wait_for_awaited(self, timeout_s: float | None) -> Generator[simpy.Event, Any, None]:
+        rounds, watches = self.rounds, self.context.watches
+        awaited = tuple(rounds.awaited)
+        watch = None if timeout_s is None or not awaited else watches.begin(awaited, timeout_s)
+        try:
+            while rounds.awaited:
+                rounds.arrival = self.context.clock.event()
+                yield rounds.arrival if watch is None else rounds.arrival | watch.next()
+                if watch is not None:
+                    self._give_up_on_the_missing()
+        finally:
+            if watch is not None:
+                watches.end(watch, awaited)
+
+    def _give_up_on_the_missing(self) -> None:
+        """Wait no more for those that are down, or in a later round already."""
+        rounds = self.rounds
+        for sender in list(rounds.awaited):
+            other = self.peers.workers[sender]
+            if not other.up or other.round > rounds.number:
+                del rounds.awaited[sender]
+
+    def _take_in_round(self) -> list[Message]:
+        """End the round, and take what is in the mailbox; what belongs to rounds to come stays there."""
+        self.rounds.end()
+        ahead = [message for message in self.mailbox if message.round is not None and message.round > self.round]
+        self.mailbox = [message for message in self.mailbox if message not in ahead]
+        arrived = self.receive()
+        self.mailbox = ahead
+        return arrived

@@ -3,45 +3,49 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
-from ..optimizers import optimizer_for
+from ..optimizers import Optimizer, optimizer_for
+from .context import Context
 from .message import Message
 from .node import Node
-
-if TYPE_CHECKING:
-    from .world import World
+from .peers import Peers
 
 
 class Server(Node):
-    """It computes nothing but sums, in no time, and never fails. On the network it is the node after the last worker.
+    """A node that computes nothing but sums, in no time, and never fails. Its number follows the last worker's.
 
     `version` counts the gradients it has applied; `known` is the version that each worker was sent last, and `clocks`
     how many gradients each has sent.
     """
 
-    def __init__(self, world: World, index: int):
-        super().__init__(world, index)
-        settings = world.settings.optimizer
-        learns = world.learns and settings is not None
-        self.optimizer = optimizer_for(settings, world.program, self.row, world.clock) if learns and settings else None
+    optimizer: Optimizer | None = None
+
+    def __init__(self, context: Context, index: int, peers: Peers):
+        super().__init__(context, index, peers)
+        settings = context.settings
+        if context.learns and settings.optimizer:
+            self.optimizer = optimizer_for(settings.optimizer, context.program, self.row, context.clock)
         self.version = 0
-        self.known = dict.fromkeys(range(world.settings.workers), 0)
-        self.clocks = dict.fromkeys(range(world.settings.workers), 0)
+        self.known = dict.fromkeys(range(settings.workers), 0)
+        self.clocks = dict.fromkeys(range(settings.workers), 0)
         self._waiting: dict[int, Callable[[], None]] = {}
         self._missing: set[int] = set()
 
     def staleness(self, worker: int) -> int:
-        """How many gradients were applied since the parameters were sent on which this worker has computed."""
+        """Return how many gradients were applied since the parameters were sent on which this worker has computed."""
         return self.version - self.known[worker]
 
-    def apply(self, message: Message, scale: float) -> None:
-        """One step of the optimizer, at `scale` times its rate, along the gradient that `message` brings."""
+    def step_along(self, message: Message, scale: float) -> None:
+        """Take one step of the optimizer, at `scale` times its rate, along the gradient that `message` brings.
+
+        It counts as a step of the worker that has sent it.
+        """
         if self.optimizer:
             self.optimizer.step(message.row, scale)
         self.version += 1
         self.clocks[message.sender] += 1
         self.use_up(message)
+        self.peers.workers[message.sender].count_step()
 
     def answer(self, worker: int, reply: Callable[[int], None]) -> None:
         """Send `worker` the parameters as they are now."""
@@ -49,24 +53,24 @@ class Server(Node):
         reply(self.row)
 
     def answer_within(self, staleness: int, worker: int, reply: Callable[[int], None], timeout_s: float | None) -> None:
-        """The same, as soon as nobody is more than `staleness` gradients behind `worker`.
+        """Send `worker` the parameters as soon as nobody is more than `staleness` gradients behind it.
 
-        With `timeout_s`, those who are found down that long after it began to wait are not waited for.
+        With `timeout_s`, those that are found down that long after it began to wait are not waited for.
         """
         self._waiting[worker] = lambda: self.answer(worker, reply)
         self._release(staleness)
         if worker in self._waiting and timeout_s is not None:
-            self.world.clock.at_deadline(timeout_s, lambda: self._time_is_up(staleness))
+            self.context.clock.at_deadline(timeout_s, lambda: self._time_is_up(staleness))
 
     def catch_up(self, worker: int) -> None:
-        """`worker` comes back: it is not behind those that went on."""
+        """Called when `worker` comes back: it is not behind those that went on."""
         self._missing.discard(worker)
         self._waiting.pop(worker, None)
         others = [clock for other, clock in self.clocks.items() if other not in (worker, *self._missing)]
         self.clocks[worker] = max(self.clocks[worker], min(others, default=0))
 
     def _time_is_up(self, staleness: int) -> None:
-        self._missing |= {worker.index for worker in self.world.workers if not worker.up}
+        self._missing |= {worker.index for worker in self.peers.workers if not worker.up}
         self._release(staleness)
 
     def _release(self, staleness: int) -> None:

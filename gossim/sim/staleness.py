@@ -7,13 +7,11 @@ there may be steps that nobody has counted yet.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
 
 import numpy as np
 
-if TYPE_CHECKING:
-    from .message import Message
-    from .traffic import Exchange
+from .message import Message
+from .traffic import Exchange
 
 
 class Ages:

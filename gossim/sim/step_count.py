@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
 from .clock import Clock
 from .network import Network
+from .peers import Stepping
 from .staleness import Ages
 from .timeline import Timeline
-
-if TYPE_CHECKING:
-    from .worker import Worker
 
 UNLIMITED = 2**30
 """Steps."""
@@ -46,7 +43,7 @@ class Steps:
         self.limit = math.inf if limit is None else limit
         self.stepwise = stepwise
         self.taken = self.ahead = 0
-        self.workers: list[Worker] = []
+        self.workers: Sequence[Stepping] = ()
         self._reckoning = self._last = False
 
     @property
@@ -54,7 +51,7 @@ class Steps:
         """Of messages, in steps."""
         return self.network.ages
 
-    def plannable(self, worker: Worker) -> int:
+    def plannable(self, worker: Stepping) -> int:
         """How many steps `worker` may plan at once; 0 where none may be planned.
 
         So few that the last step of the run is not among several of anybody: towards the end, one at a time.

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
+
+import numpy as np
+import simpy
 
 from ..rng import Purpose, stream
-
-if TYPE_CHECKING:
-    import numpy as np
-    import simpy
-
-    from .clock import Clock
+from .clock import Clock
 
 T = TypeVar("T")
 

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 from ..units import PER_SECOND
-
-if TYPE_CHECKING:
-    from .node import Node
+from .clock import Clock
 
 Kind = Literal["computing", "waiting", "sending", "down", "message"]
 
@@ -31,7 +29,8 @@ class Interval(NamedTuple):
 class Timeline:
     """The first `limit` intervals of a run, in the order in which they ended: enough for a picture, bounded memory."""
 
-    def __init__(self, limit: int):
+    def __init__(self, clock: Clock, limit: int):
+        self.clock = clock
         self.limit = limit
         self.intervals: list[Interval] = []
 
@@ -57,23 +56,24 @@ class Timeline:
 class Activity:
     """One worker's present occupation, and the ticks spent on each kind before it."""
 
-    __slots__ = ("computing", "down", "kind", "sending", "since", "waiting", "worker")
+    __slots__ = ("computing", "down", "kind", "sending", "since", "timeline", "waiting", "worker")
 
-    def __init__(self, worker: Node):
+    def __init__(self, timeline: Timeline, worker: int):
+        self.timeline = timeline
         self.worker = worker
         self.kind: Kind = "waiting"
-        self.since = worker.world.clock.now
+        self.since = timeline.clock.now
         self.computing = self.waiting = self.sending = self.down = 0
 
     def enter(self, kind: Kind) -> None:
         """From now on the worker does `kind`; as long as the timeline is kept, in an interval of its own."""
-        world = self.worker.world
-        if kind == self.kind and world.timeline.full:
+        timeline = self.timeline
+        if kind == self.kind and timeline.full:
             return
-        now = world.clock.now
+        now = timeline.clock.now
         if now > self.since:
             setattr(self, self.kind, getattr(self, self.kind) + now - self.since)
-            world.timeline.add(self.worker.index, self.kind, self.since, now)
+            timeline.add(self.worker, self.kind, self.since, now)
             self.since = now
         self.kind = kind
 
@@ -85,7 +85,7 @@ class Activity:
     @property
     def waiting_s(self) -> float:
         """Seconds spent on anything else until now."""
-        return (self.worker.world.clock.now - self._ticks("computing")) / PER_SECOND
+        return (self.timeline.clock.now - self._ticks("computing")) / PER_SECOND
 
     def spent_s(self, kind: Kind) -> float:
         """Seconds spent on `kind` until now, the present spell included."""
@@ -93,4 +93,4 @@ class Activity:
 
     def _ticks(self, kind: Kind) -> int:
         spent: int = getattr(self, kind)
-        return spent + self.worker.world.clock.now - self.since if self.kind == kind else spent
+        return spent + self.timeline.clock.now - self.since if self.kind == kind else spent

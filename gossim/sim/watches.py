@@ -10,7 +10,7 @@ from ..units import ticks
 from .clock import Clock
 
 
-class Watch:
+class TimeoutWatch:
     """The looks of one worker that waits: `timeout_s` after it began, and then at the first multiple of it after one of
     those it waits for has gone down or begun another round. Between these there is nothing new to see."""
 
@@ -45,16 +45,16 @@ class Watches:
 
     def __init__(self, clock: Clock):
         self.clock = clock
-        self.by_awaited: dict[int, dict[Watch, None]] = {}
+        self.by_awaited: dict[int, dict[TimeoutWatch, None]] = {}
 
-    def begin(self, awaited: Iterable[int], timeout_s: float) -> Watch:
+    def begin(self, awaited: Iterable[int], timeout_s: float) -> TimeoutWatch:
         """Return a new watch for these; `end` it."""
-        watch = Watch(self.clock, timeout_s)
+        watch = TimeoutWatch(self.clock, timeout_s)
         for index in awaited:
             self.by_awaited.setdefault(index, {})[watch] = None
         return watch
 
-    def end(self, watch: Watch, awaited: Iterable[int]) -> None:
+    def end(self, watch: TimeoutWatch, awaited: Iterable[int]) -> None:
         """Forget `watch`, which began with these."""
         for index in awaited:
             del self.by_awaited[index][watch]

@@ -1,26 +1,40 @@
-"""What a worker can do: the verbs in which algorithms are written."""
+"""What a worker can do: the verbs in which algorithms are written.
+
+A worker is built up in layers, each in a file of its own; `Worker` has the verbs of all of them.
+
+| verbs | where |
+|---|---|
+| `gradient`, `compute`, `step`, `local_steps`, `local_steps_until`, `count_step`, `give_back`, `take` | here |
+| `random_peer`, `random_peers`, `server`, `allreduce`, `optimizer_on` | here |
+| `ask`, `pull` | `gossim.sim.questions.Asking` |
+| `tell`, `gather`, `mix`, `expect`, `gathered` | `gossim.sim.rounds.Rounds` |
+| `push`, `spread`, `post`, `receive`, `merge`, `average`, `halved`, `use_up_all` | `gossim.sim.messaging.Messaging` |
+| `neighbours`, `weights` | `gossim.sim.messaging.Messaging` |
+| `draft`, `drop`, `combine`, `apply`, `pack`, `use_up`, `discard` | `gossim.sim.node.Node` |
+
+What the cluster does with a worker, and no algorithm: `crash`, `come_back`, `begin_alone`, `take_over`
+(`gossim.sim.recovery`), `take_in`, `heard` and `stop_stepping`.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import simpy
 
+from ..cluster.collectives import Collective
 from ..errors import RunError
 from ..optimizers import Optimizer, OptimizerSettings, optimizer_for
 from ..rng import PeerRandom
 from ..units import ticks
+from .allreduce import AllReduceMean, AllReduces
 from .clock import Completion
+from .context import Context
+from .peers import Peers
 from .planned_steps import OneStep, Stretch
 from .recovery import Recovering
 from .timeline import Activity
-
-if TYPE_CHECKING:
-    from ..cluster.collectives import Collective
-    from .allreduce import AllReduceMean
-    from .server import Server
-    from .world import World
 
 
 class Worker(Recovering):
@@ -28,10 +42,10 @@ class Worker(Recovering):
 
     `index`: its number, from 0. `row`: that of its parameters x. `alpha`: its weight, None without weights. `steps`:
     how many it has taken. `gradients`: how many it has begun. `round`: the algorithm's to count. `rng`: its own random
-    numbers, `rng.random()` in [0, 1).
+    numbers, `rng.random()` in [0, 1). `now_s`: the time.
 
     A verb that takes simulated time returns an event, to be `yield`ed, or is to be `yield from`ed; all others happen at
-    this instant. Those of communication are in `gossim.sim.messaging`.
+    this instant. `gossim.sim.worker` says where each verb stands.
     """
 
     optimizer: Optimizer | None = None
@@ -40,16 +54,17 @@ class Worker(Recovering):
     # Its own, not the common pool's: rows that change hands would tie the workers' gradients to each other.
     _spare_row: int | None = None
 
-    def __init__(self, world: World, index: int, alpha: Any):
-        super().__init__(world, index, alpha)
-        settings = world.settings
-        if world.learns and settings.optimizer:
-            self.optimizer = optimizer_for(settings.optimizer, world.program, self.row, world.clock)
-        self.rng = PeerRandom(world.seed, index)
-        self.taken = 0  # steps that are told; `steps` is what there is to ask
+    def __init__(self, context: Context, index: int, alpha: Any, peers: Peers, allreduces: AllReduces):
+        super().__init__(context, index, alpha, peers)
+        settings = context.settings
+        if context.learns and settings.optimizer:
+            self.optimizer = optimizer_for(settings.optimizer, context.program, self.row, context.clock)
+        self.allreduces = allreduces
+        self.rng = PeerRandom(context.seed, index)
+        self.taken = 0  # steps that are counted; `steps` is what there is to ask
         self.gradients = 0
-        self.activity = Activity(self)
-        self.pace = settings.gradient_s(world.seed, index)
+        self.activity = Activity(context.timeline, index)
+        self.pace = settings.gradient_s(context.seed, index)
 
     @property
     def steps(self) -> int:
@@ -63,8 +78,8 @@ class Worker(Recovering):
         minibatch."""
         self._require_idle()
         spare, self._spare_row = self._spare_row, None
-        row = self.world.program.rows.allocate() if spare is None else spare
-        self.world.program.grad(row, self.row if at is None else at, self.index, self.gradients)
+        row = self.context.program.rows.allocate() if spare is None else spare
+        self.context.program.grad(row, self.row if at is None else at, self.index, self.gradients)
         self.gradients += 1
         self.drafts[row] = None
         return row
@@ -72,12 +87,12 @@ class Worker(Recovering):
     def compute(self) -> simpy.Event:
         """Yielded: the time that one gradient takes this worker. Raises RunError for less than a picosecond."""
         self._require_idle()
-        return Completion(self.world.clock, self._end_of_gradient(), self.index)
+        return Completion(self.context.clock, self._end_of_gradient(), self.index)
 
     def _end_of_gradient(self) -> int:
         """The tick at which a gradient that is begun now is ready."""
         self.activity.enter("computing")
-        clock = self.world.clock
+        clock = self.context.clock
         seconds = self.pace(clock.now_s)
         if not ticks(seconds):
             raise RunError(f"a gradient of {seconds} s is shorter than a picosecond, by which the clock counts")
@@ -112,7 +127,7 @@ class Worker(Recovering):
     def _begin_steps(self, most: int | None) -> Stretch | OneStep:
         """Begin to take at least one step, and at most so many: as many as can be planned at once. Yielded."""
         self._require_idle()
-        plannable = self.world.steps.plannable(self)
+        plannable = self.context.steps.plannable(self)
         known = min(self.pace.ahead(), most or plannable, plannable) if plannable else 0
         if known:
             self.activity.enter("computing")
@@ -160,11 +175,11 @@ class Worker(Recovering):
     def count_step(self) -> None:
         """A gradient of this worker has moved parameters, here or elsewhere."""
         self.taken += 1
-        self.world.steps.stepped()
+        self.context.steps.stepped()
 
     def give_back(self, row: int) -> None:
         """Give up `row`: kept for this worker's next gradient if nobody else holds it."""
-        rows = self.world.program.rows
+        rows = self.context.program.rows
         self.drafts.pop(row, None)
         if self._spare_row is None and rows.give_back(row):
             self._spare_row = row
@@ -174,12 +189,12 @@ class Worker(Recovering):
     @property
     def workers(self) -> int:
         """How many workers there are, this one included."""
-        return len(self.world.workers)
+        return self.context.settings.workers
 
     @property
     def counts_for(self) -> float:
         """M n_m/n where workers count by the samples that are their own (`problem.weighting`), otherwise 1."""
-        counts_for = self.world.counts_for
+        counts_for = self.context.counts_for
         return 1.0 if counts_for is None else counts_for[self.index]
 
     @property
@@ -190,11 +205,11 @@ class Worker(Recovering):
     def random_peer(self) -> int | None:
         """A neighbour in the topology, by this worker's own random numbers; None if it has none in this round, which is
         the number of steps that it has taken."""
-        return self.world.topology.random_peer(self.index, self.rng.random(), self.steps)
+        return self.context.topology.random_peer(self.index, self.rng.random(), self.steps)
 
     def random_peers(self, count: int) -> list[int]:
         """So many different neighbours, or all if there are fewer, by this worker's own random numbers."""
-        others = list(self.world.topology.neighbours(self.index, self.steps))
+        others = list(self.context.topology.neighbours(self.index, self.steps))
         return [others.pop(int(self.rng.random() * len(others))) for _ in range(min(count, len(others)))]
 
     def allreduce(
@@ -206,7 +221,7 @@ class Worker(Recovering):
         members: Sequence[int] | None = None,
     ) -> AllReduceMean:
         """The all-reduce of `members`, or all workers, the same for each: `yield` what its `arrive` returns."""
-        return self.world.allreduce(
+        return self.allreduces.among(
             tuple(range(self.workers)) if members is None else tuple(members),
             collective,
             backup=backup,
@@ -219,14 +234,14 @@ class Worker(Recovering):
         self.combine(self.row, (1.0, row))
         self.drop(row)
 
-    def server(self) -> Server:
-        """The server of an algorithm that has one; there is none for a worker that is alone."""
-        return self.world.servers[0]
+    def server(self) -> int:
+        """Return the number of the server, to `ask`, of an algorithm that has one; a worker that is alone has none."""
+        return self.workers
 
     def optimizer_on(self, row: int, settings: OptimizerSettings) -> Optimizer | None:
         """Another optimizer, for a row that its process holds; None where nothing is learned."""
         if not self.optimizer:
             return None
-        optimizer = optimizer_for(settings, self.world.program, row, self.world.clock)
+        optimizer = optimizer_for(settings, self.context.program, row, self.context.clock)
         self.drafts.update(dict.fromkeys(optimizer.rows))
         return optimizer

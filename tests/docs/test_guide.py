@@ -55,7 +55,7 @@ def reader(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str]]:
 
 def test_every_block_is_one_that_is_done() -> None:
     assert {language for language, _ in BLOCKS} == {"python", "yaml", "sh"}
-    assert len(BLOCKS) == 8
+    assert len(BLOCKS) == 10
     commands = [line.split()[0] for language, block in BLOCKS if language == "sh" for line in block.splitlines()]
     assert commands == ["gossim", "gossim", "gossim", "pytest", "pytest"]
 
@@ -66,7 +66,7 @@ def test_it_runs_and_its_tests_pass(reader: tuple[Path, list[str]], monkeypatch:
     assert "fading" in ran
     assert "steady" in ran
     assert "4 passed" in tested
-    assert "2 passed" in tested_too
+    assert "3 passed" in tested_too
     monkeypatch.syspath_prepend(directory)
     results = gossim.Results.open(directory / "runs" / "fading")
     assert results.scenario.arms["fading"].algorithm.name == "fading:FadingRing"

@@ -30,7 +30,7 @@ from gossim.optimizers import OPTIMIZERS, SCHEDULES
 from gossim.problems import DATA, MODELS
 from gossim.problems.partition import PARTITIONS
 from gossim.schema.describe import parameters
-from gossim.sim.link_sharing import SHARING
+from gossim.sim.network import SHARING
 from support.commands import ROOT
 
 REGISTRIES: dict[str, list[dict[str, Any]]] = {

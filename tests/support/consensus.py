@@ -36,7 +36,7 @@ class Averaging(Algorithm):
             yield w.compute()
             w.step(gradient)
             if w.rng.random() < self.chance:
-                other = w.world.workers[w.random_peer()]
+                other = w.peers.workers[w.random_peer()]
                 mean = w.draft(w.row)
                 w.combine(mean, (0.5, w.row), (0.5, other.row))
                 w.combine(w.row, (1.0, mean))

@@ -70,13 +70,13 @@ class ReadsAFreedRow(Push):
 
 class WaitsForEver(Push):
     def send(self, w: Any, peer: int) -> Any:
-        yield w.world.clock.event()
+        yield w.context.clock.event()
 
 
 class OneWaitsForEver(Push):
     def send(self, w: Any, peer: int) -> Any:
         if w.index == 0:
-            yield w.world.clock.event()
+            yield w.context.clock.event()
         w.push(peer)
 
 

@@ -10,7 +10,7 @@ import torch
 from pydantic import TypeAdapter
 
 from gossim import theory
-from gossim.cluster.collectives import COLLECTIVES, AnyCollective, Cost, Link
+from gossim.cluster.collectives import COLLECTIVES, AnyCollective, CollectiveCost, Link
 from gossim.errors import ScenarioError
 from gossim.execute.reference import Reference
 from gossim.problems.build import build
@@ -23,7 +23,7 @@ SPECS: dict[str, Any] = {name: name for name in COLLECTIVES} | {
 }
 
 
-def cost(collective: Any, workers: int, size_bytes: int = 1000, link: Link = LINK) -> Cost:
+def cost(collective: Any, workers: int, size_bytes: int = 1000, link: Link = LINK) -> CollectiveCost:
     return TypeAdapter(AnyCollective).validate_python(collective).cost(workers, size_bytes, link)
 
 

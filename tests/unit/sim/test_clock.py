@@ -155,7 +155,7 @@ class Stuck(Algorithm):
     name: Literal["stuck"] = "stuck"
 
     def worker(self, w: Any) -> Any:
-        yield w.world.clock.event()
+        yield w.context.clock.event()
 
 
 def test_a_deadlock_is_told() -> None:

@@ -241,7 +241,7 @@ def test_synchronous_workers_are_at_one_x_whoever_fails(parameters: str, timeout
     while not world.finished:
         world.clock.step()
         reference.run(world.program.take())
-        group = next(iter(world.groups.values()), None)
+        group = next(iter(world.allreduces.by_members.values()), None)
         if world.clock.peek() > world.clock.now and group is not None:
             instants += 1
             for rows in ([w.row for w in group.settled], [w.optimizer.state[0] for w in group.settled if w.optimizer]):
@@ -269,7 +269,7 @@ def test_however_rounds_are_closed_all_stay_at_one_x(cluster: dict[str, Any], se
     while not world.finished:
         world.clock.step()
         reference.run(world.program.take())
-        group = next(iter(world.groups.values()), None)
+        group = next(iter(world.allreduces.by_members.values()), None)
         if group is not None and world.clock.peek() > world.clock.now:
             assert len({reference.rows[worker.row].numpy().tobytes() for worker in group.settled}) <= 1
 

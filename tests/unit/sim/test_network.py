@@ -20,8 +20,8 @@ from gossim.cluster.network import NetworkSettings
 from gossim.errors import ScenarioError
 from gossim.scenario.scenario import Scenario
 from gossim.sim.clock import Clock
-from gossim.sim.link_sharing import SHARING, max_min_rates
-from gossim.sim.network import Network
+from gossim.sim.fair_links import max_min_rates
+from gossim.sim.network import SHARING, Network
 from gossim.sim.timeline import Timeline
 from support.scenarios import BASE, only_arm, scenario, world_of
 
@@ -31,7 +31,7 @@ SEEDS = (0, 1, 2)
 def links(**settings: Any) -> tuple[Clock, Network]:
     clock = Clock()
     full = {"latency_s": 0.0, "bandwidth_bytes_per_s": None, **settings}
-    return clock, Network(clock, NetworkSettings.model_validate(full), 0, Timeline(0))
+    return clock, Network(clock, NetworkSettings.model_validate(full), 0, Timeline(clock, 0))
 
 
 def arrivals(network: Network, clock: Clock, sends: list[tuple[float, int, int, float]]) -> list[float]:
@@ -251,7 +251,7 @@ def test_jitter_comes_on_top_of_the_links_own_latency(seed: int) -> None:
     clock = Clock()
     settings = {"latency_s": {"distribution": "uniform", "scale": 1.0}, "jitter_s": jitter}
     network = Network(
-        clock, NetworkSettings.model_validate({**settings, "bandwidth_bytes_per_s": None}), seed, Timeline(0)
+        clock, NetworkSettings.model_validate({**settings, "bandwidth_bytes_per_s": None}), seed, Timeline(clock, 0)
     )
     came = np.array(arrivals(network, clock, [(10.0 * n, 0, 1, 0.0) for n in range(2000)])) - 10 * np.arange(2000)
     assert scipy.stats.kstest(came - network.latency_s(0, 1), scipy.stats.expon(scale=0.2).cdf).pvalue > 1e-6
@@ -344,7 +344,7 @@ def traced(tmp_path: Path, content: str = TRACE, **trace: Any) -> dict[str, Any]
 
 def test_a_trace_sets_compute_times_and_bandwidths(tmp_path: Path) -> None:
     world = world_of(only_arm(**traced(tmp_path, samples_per_gradient=20)))
-    assert [world.settings.gradient_s(0, m)(0.0) for m in range(4)] == pytest.approx([0.02, 0.04, 0.06, 0.08])
+    assert [world.context.settings.gradient_s(0, m)(0.0) for m in range(4)] == pytest.approx([0.02, 0.04, 0.06, 0.08])
     assert [world.network.rates(m).up for m in range(4)] == pytest.approx([1e5, 2e5, 3e5, 4e5])
     assert world.network.rates(3).down == pytest.approx(1e6)
     problem = {"model": {"name": "logistic"}, "data": {"name": "digits"}, "batch_size": 7}

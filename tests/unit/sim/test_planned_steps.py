@@ -211,7 +211,7 @@ class Odd(Algorithm):
             gradient = w.gradient()
             yield w.compute()
             w.step(gradient)
-            first = w.world.workers[0]
+            first = w.peers.workers[0]
             if self.what == "overwrite":
                 first.combine(first.row, (1.0, w.row))
             elif self.what == "interfere":

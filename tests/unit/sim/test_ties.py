@@ -78,7 +78,7 @@ def test_every_set_of_those_that_tie_is_as_likely() -> None:
 def test_without_a_tie_nothing_is_drawn() -> None:
     for algorithm in ({"name": "allreduce", "backup": 1, "timeout_s": 0.2}, {"name": "downpour"}):
         world = run(world_of(only_arm(algorithm=algorithm, until={"gradient_steps": 200})))
-        assert world.ties._random.bit_generator.state == stream(0, Purpose.TIES).bit_generator.state
+        assert world.context.ties._random.bit_generator.state == stream(0, Purpose.TIES).bit_generator.state
 
 
 @pytest.mark.parametrize(

@@ -100,7 +100,7 @@ def test_a_push_goes_to_a_neighbour_of_that_round(written: dict[str, Any]) -> No
     for worker in world.workers:
         for worker.taken in range(3):
             drawn = [worker.random_peer() for _ in range(800)]
-            allowed = list(world.topology.neighbours(worker.index, worker.steps))
+            allowed = list(world.context.topology.neighbours(worker.index, worker.steps))
             if len(allowed) < 2:
                 assert set(drawn) == set(allowed or [None])
                 continue

@@ -1,0 +1,89 @@
+"""Links that serve one transfer after the other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from ..cluster.bandwidth import Rates
+from ..units import PER_SECOND, ticks
+from .clock import Clock
+from .link_sharing import Transfer, Unshared
+
+
+class Fifo(Unshared):
+    """First come, first served: a worker sends one transfer after the other, in the order in which they were begun, and
+    receives bytes in the order in which they come, whoever sent them. A queue may grow without bound; a request without
+    bytes passes it by.
+
+    What trickles in from slow senders is received as it comes, as long as together they are no faster than the
+    receiver; what comes faster waits: the backlog grows by what comes and shrinks by what is received. Where messages
+    of one size come at once and at random instants, either end is an M/D/1 queue.
+    """
+
+    def __init__(self, clock: Clock, rates: Callable[[int], Rates]):
+        super().__init__(clock, rates)
+        self._sending: dict[int, list[tuple[int, Transfer]]] = {}  # in line, with when the last byte leaves
+        self._ends: dict[int, _Backlog] = {}
+
+    def begins(self, transfer: Transfer) -> int:
+        ahead = self._sending.get(transfer.sender)
+        return max(self.clock.now, ahead[-1][0]) if ahead and transfer.size_bytes else self.clock.now
+
+    def carry(self, transfer: Transfer, latency_s: float, arrive: Callable[[], Any]) -> None:
+        clock, latency, size = self.clock, ticks(latency_s), transfer.size_bytes
+        begins = self.begins(transfer)
+        transfer.leaves = begins + ticks(size / self.rates(transfer.sender).up)
+        if not size or transfer.gone:
+            clock.at(transfer.leaves + latency, arrive)
+        else:
+            end = self._ends.setdefault(transfer.receiver, _Backlog(clock, self.rates(transfer.receiver).down))
+            rate = size / (transfer.leaves - begins) if transfer.leaves > begins else 0.0
+            if rate:
+                clock.at(begins + latency, lambda: end.grow(transfer, rate))
+            clock.at(transfer.leaves + latency, lambda: end.all_in(transfer, arrive))
+        if size:
+            queue = self._sending.setdefault(transfer.sender, [])
+            queue[:] = [place for place in queue if place[0] > clock.now]
+            queue.append((transfer.leaves, transfer))
+
+    def drop(self, sender: int) -> None:
+        queue = self._sending.get(sender, [])
+        for _, transfer in queue:
+            if transfer.over and transfer.receiver in self._ends:
+                self._ends[transfer.receiver].stop(transfer)
+        queue[:] = [place for place in queue if not place[1].over]
+
+
+class _Backlog:
+    """The bytes that have come to one worker and are not received yet. Rates are in bytes per tick."""
+
+    def __init__(self, clock: Clock, bytes_per_s: float):
+        self.clock = clock
+        self.rate = bytes_per_s / PER_SECOND
+        self.coming: dict[Transfer, float] = {}
+        self.bytes = 0.0
+        self.since = clock.now
+
+    def grow(self, transfer: Transfer, rate: float) -> None:
+        """The first byte comes, and the others at that rate."""
+        if not transfer.over:
+            self._until_now()
+            self.coming[transfer] = rate
+
+    def stop(self, transfer: Transfer) -> None:
+        self._until_now()
+        self.coming.pop(transfer, None)
+
+    def all_in(self, transfer: Transfer, arrive: Callable[[], Any]) -> None:
+        """The last byte comes: call `arrive` when it is received."""
+        if not transfer.over:
+            self._until_now()
+            if not self.coming.pop(transfer, None):
+                self.bytes += transfer.size_bytes
+            self.clock.after(self.bytes / self.rate / PER_SECOND, arrive)
+
+    def _until_now(self) -> None:
+        elapsed = self.clock.now - self.since
+        self.bytes = max(0.0, self.bytes + elapsed * (sum(self.coming.values()) - self.rate)) if elapsed else self.bytes
+        self.since = self.clock.now
