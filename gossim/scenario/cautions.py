@@ -10,7 +10,7 @@ from pydantic import BaseModel
 
 from ..cluster.durations import Empirical
 from ..files.column_units import says_nothing
-from ..schema.violations import Problem
+from ..schema.violations import Violation
 from .unused import choosing_nobody, rules, unused
 
 if TYPE_CHECKING:
@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from .scenario import Scenario
 
 
-def cautions(scenario: Scenario) -> list[Problem]:
+def cautions(scenario: Scenario) -> list[Violation]:
     """What deserves a second look, in the order of the scenario's keys; each but once."""
-    found: dict[str, Problem] = {}
+    found: dict[str, Violation] = {}
     for problem in (
         *unused([scenario]),
         *_nobody(scenario),
@@ -38,37 +38,37 @@ def log_warnings(warnings: list[str]) -> None:
         logging.getLogger("gossim").warning("%s", warning)
 
 
-def _nobody(scenario: Scenario) -> Iterator[Problem]:
+def _nobody(scenario: Scenario) -> Iterator[Violation]:
     for (path, fraction), arms in choosing_nobody(scenario).items():
         if len(arms) < len(scenario.arms):
-            yield Problem(path, fraction, f"chooses none of the workers of {_arms(arms)}")
+            yield Violation(path, fraction, f"chooses none of the workers of {_arms(arms)}")
 
 
-def _numbers(scenario: Scenario) -> Iterator[Problem]:
+def _numbers(scenario: Scenario) -> Iterator[Violation]:
     """Arms keep of the shared rules what concerns them, perhaps none of them all of it."""
     most = max(arm.workers for arm in scenario.arms.values())
     for path, rule in rules(scenario):
         for place, worker in enumerate(rule.workers or ()):
             if worker >= most:
-                yield Problem((*path, "workers", str(place)), worker, "no arm has that worker")
+                yield Violation((*path, "workers", str(place)), worker, "no arm has that worker")
 
 
-def _units(scenario: Scenario) -> Iterator[Problem]:
+def _units(scenario: Scenario) -> Iterator[Violation]:
     told: dict[tuple[tuple[str, ...], Any, str], list[str]] = {}
     for name, arm in scenario.arms.items():
         for problem in _unit(arm):
             told.setdefault((problem.path, problem.value, problem.rule), []).append(name)
     for (path, value, rule), arms in told.items():
         where = "" if len(arms) == len(scenario.arms) else f", in {_arms(arms)}"
-        yield Problem(path, value, rule + where)
+        yield Violation(path, value, rule + where)
 
 
-def _unit(arm: Arm) -> Iterator[Problem]:
+def _unit(arm: Arm) -> Iterator[Violation]:
     for path, law in _empirical(arm):
         is_rate = path[:2] == ("network", "bandwidth_bytes_per_s")
         if law.unit is None and "factor" not in path and says_nothing(law.column):
             rule = f"says no unit, in {law.file}, and is taken to be in {'bytes per second' if is_rate else 'seconds'}"
-            yield Problem((*path, "column"), law.column, f"{rule}; `unit` says which it is")
+            yield Violation((*path, "column"), law.column, f"{rule}; `unit` says which it is")
 
 
 def _empirical(value: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Empirical]]:
@@ -82,11 +82,11 @@ def _empirical(value: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[s
             yield from _empirical(inner, (*path, str(number)))
 
 
-def _target(scenario: Scenario) -> Iterator[Problem]:
+def _target(scenario: Scenario) -> Iterator[Violation]:
     for measure, goal in scenario.target or ():
         without = [name for name, arm in scenario.arms.items() if goal is not None and not arm.measures(measure)]
         if without:
-            yield Problem(("target", measure), goal, f"is not measured in {_arms(without)}")
+            yield Violation(("target", measure), goal, f"is not measured in {_arms(without)}")
 
 
 def _arms(names: list[str]) -> str:

@@ -19,7 +19,7 @@ from ..files import yaml12
 from ..files.schema_version import RULE, SCHEMA_VERSION, other_version
 from ..files.trust import OWN, Trust, present, trusting
 from ..schema.fields import Whole, must, named
-from ..schema.violations import Problem, broken_at, problems, shown_name
+from ..schema.violations import Violation, broken_at, shown_name, violations
 from ..settings import Settings, Target
 from .arm import Arm
 from .cautions import cautions
@@ -111,7 +111,7 @@ class Scenario(Shared):
     @property
     def warnings(self) -> list[str]:
         """What may not be meant, `path = value: what it comes to`, though nothing is wrong with it."""
-        return [str(problem) for problem in cautions(self)]
+        return [str(caution) for caution in cautions(self)]
 
     @classmethod
     def parse(cls, data: Any, source: str = "scenario", alone: bool = True) -> Scenario:
@@ -128,42 +128,44 @@ class Scenario(Shared):
         if not isinstance(data, Mapping):
             raise ScenarioError(source, ["must be a mapping of keys to values, as `title: ...` makes one"])
         if (version := other_version(data)) is not None:  # its keys may mean something else
-            raise ScenarioError(source, [str(Problem(("schema_version",), version, RULE))])
+            raise ScenarioError(source, [str(Violation(("schema_version",), version, RULE))])
         if "sweep" in data:
             raise ScenarioError(source, ["sweep: describes many runs; use `gossim sweep`, or gossim.sweep in Python"])
         shared = {key: value for key, value in data.items() if key != "arms"}
         arms = data.get("arms")
-        wrong = problems(Shared, shared)
-        known = {(problem.path, problem.rule) for problem in wrong}
+        wrong = violations(Shared, shared)
+        known = {(each.path, each.rule) for each in wrong}
         if not isinstance(arms, Mapping) or not arms:
             shown = arms if "arms" in data else None
-            wrong.append(Problem(("arms",), shown, "must be a mapping with at least one arm, `name: {algorithm: ...}`"))
+            wrong.append(
+                Violation(("arms",), shown, "must be a mapping with at least one arm, `name: {algorithm: ...}`")
+            )
             arms = {}
         sections = {key: value for key, value in shared.items() if key in Settings.model_fields}
         merged = {}
         for name, own in arms.items():
             if not _names_an_arm(name):
-                wrong.append(Problem(("arms", shown_name(name)), None, ARM_RULE))
+                wrong.append(Violation(("arms", shown_name(name)), None, ARM_RULE))
                 continue
             if not isinstance(own, Mapping):
-                wrong.append(Problem(("arms", str(name)), own, "must be a mapping with an `algorithm`"))
+                wrong.append(Violation(("arms", str(name)), own, "must be a mapping with an `algorithm`"))
                 continue
             merged[str(name)] = arm = merged_arm(sections, own)
             # What an arm inherits was judged above, and is told once, where it stands.
             wrong += [
-                problem._replace(path=("arms", str(name), *problem.path))
-                for problem in problems(Arm, arm)
-                if (problem.path, problem.rule) not in known
+                each._replace(path=("arms", str(name), *each.path))
+                for each in violations(Arm, arm)
+                if (each.path, each.rule) not in known
             ]
         if wrong:
-            raise ScenarioError(source, [str(problem) for problem in wrong])
+            raise ScenarioError(source, [str(each) for each in wrong])
         if shared.get("trace") is not None and not any(Arm.model_validate(arm).uses_trace for arm in merged.values()):
             rule = "is not used: write `trace` for compute.time_s, network.bandwidth_bytes_per_s or both"
-            raise ScenarioError(source, [str(Problem(("trace",), shared["trace"], rule))])
+            raise ScenarioError(source, [str(Violation(("trace",), shared["trace"], rule))])
         scenario = cls.model_validate({**shared, "arms": merged})
         scenario._written, scenario._trust = copy.deepcopy(dict(data)), present()
         if alone and present().files and scenario.unused == "refuse" and (idle := unused([scenario])):
-            raise ScenarioError(source, [str(problem) for problem in idle])
+            raise ScenarioError(source, [str(each) for each in idle])
         return scenario
 
     def to_data(self) -> dict[str, Any]:
@@ -198,7 +200,7 @@ class Scenario(Shared):
         idle = changed._kept_out(self, changes)
         if idle:
             rule = "has no effect: every arm has its own"
-            raise ScenarioError(source, [str(Problem((path,), changes[path], rule)) for path in idle])
+            raise ScenarioError(source, [str(Violation((path,), changes[path], rule)) for path in idle])
         return changed
 
     def _kept_out(self, before: Scenario, paths: Iterable[str]) -> list[str]:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import ScenarioError, nearest
-from ..schema.violations import Problem, short
+from ..schema.violations import Violation, short
 from .overrides import put
 from .scenario import Scenario, read
 from .unused import unused
@@ -140,28 +140,28 @@ def changed(data: Any, changes: Mapping[str, Any], source: str) -> Any:
     return data
 
 
-def _wrong(grid: Any, base: Mapping[str, Any]) -> list[Problem]:
+def _wrong(grid: Any, base: Mapping[str, Any]) -> list[Violation]:
     if not isinstance(grid, Mapping) or not grid:
         rule = "must be a mapping of dotted keys to lists of values, as `workers: [4, 8]`"
-        return [Problem(("sweep",), grid, rule)]
+        return [Violation(("sweep",), grid, rule)]
     wrong = []
     arms = base.get("arms")
     for place, (key, values) in enumerate(grid.items()):
         path = ("sweep", str(key))
         if not isinstance(key, str) or not all(key.split(".")):
-            wrong.append(Problem(path, None, "must be a dotted key, as problem.batch_size"))
+            wrong.append(Violation(path, None, "must be a dotted key, as problem.batch_size"))
             continue
         section, *rest = key.split(".")
         if key in FIXED:
-            wrong.append(Problem(path, None, f"cannot be swept: {FIXED[key]}"))
+            wrong.append(Violation(path, None, f"cannot be swept: {FIXED[key]}"))
         for other in _overlapping(key, list(grid)[:place]):
-            wrong.append(Problem(path, None, f"cannot be swept beside {other}: one is a part of the other"))
+            wrong.append(Violation(path, None, f"cannot be swept beside {other}: one is a part of the other"))
         if section == "arms" and rest and isinstance(arms, Mapping) and rest[0] not in arms:
-            wrong.append(Problem(path, None, f"unknown arm '{rest[0]}'{nearest(rest[0], map(str, arms))}"))
+            wrong.append(Violation(path, None, f"unknown arm '{rest[0]}'{nearest(rest[0], map(str, arms))}"))
         if not isinstance(values, list) or not values:
-            wrong.append(Problem(path, values, "must be a list of values"))
+            wrong.append(Violation(path, values, "must be a list of values"))
     if not wrong and (size := math.prod(len(values) for values in grid.values())) > LARGEST_GRID:
-        wrong.append(Problem(("sweep",), None, f"has {size:,} points; at most {LARGEST_GRID:,} are allowed"))
+        wrong.append(Violation(("sweep",), None, f"has {size:,} points; at most {LARGEST_GRID:,} are allowed"))
     return wrong
 
 

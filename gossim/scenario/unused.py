@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 from ..cluster.bandwidth import UpDown
 from ..cluster.latency import LatencyMatrix, Regions
 from ..cluster.selection import Chosen
-from ..schema.violations import Problem
+from ..schema.violations import Violation
 
 if TYPE_CHECKING:
     from ..settings import Settings
@@ -66,7 +66,7 @@ class Use(NamedTuple):
     workers: int
 
 
-def unused(scenarios: Iterable[Scenario]) -> list[Problem]:
+def unused(scenarios: Iterable[Scenario]) -> list[Violation]:
     """What no arm of any of these scenarios, which are the points of one sweep, has a use for."""
     uses: dict[Hashable, Use] = {}
     for scenario in scenarios:
@@ -80,7 +80,7 @@ def unused(scenarios: Iterable[Scenario]) -> list[Problem]:
                 # An arm with fewer workers may have fewer numbers in the same rule.
                 whose = section.model_copy(update={"workers": None}) if isinstance(section, Chosen) else section
                 _note(uses, (path, whose), Use(where, section, workers))
-    found = {str(problem): problem for use in uses.values() if (problem := _problem(use)) is not None}
+    found = {str(problem): problem for use in uses.values() if (problem := _violation(use)) is not None}
     return list(found.values())
 
 
@@ -90,14 +90,14 @@ def _note(uses: dict[Hashable, Use], key: Hashable, use: Use) -> None:
         uses[key] = use if before is None else before._replace(workers=use.workers)
 
 
-def _problem(use: Use) -> Problem | None:
+def _violation(use: Use) -> Violation | None:
     if isinstance(use.section, Chosen) and use.section.fraction and not use.workers:
-        return Problem((*use.path, "fraction"), use.section.fraction, "chooses none of the workers of any arm")
+        return Violation((*use.path, "fraction"), use.section.fraction, "chooses none of the workers of any arm")
     told = use.section.beyond(use.workers)
     if told is None:
         return None
     rule = f"{told}, and no arm has that worker: they are numbered 0 to {use.workers - 1}"
-    return Problem(use.path, use.section.model_dump(mode="json"), rule)
+    return Violation(use.path, use.section.model_dump(mode="json"), rule)
 
 
 def choosing_nobody(scenario: Scenario) -> dict[tuple[Path, float], list[str]]:

@@ -1,4 +1,4 @@
-"""pydantic's errors as problems a person can read: path, value, rule, nearest valid name."""
+"""pydantic's errors as violations that a person can read: path, value, rule, nearest valid name."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def _rule(kind: str, details: Any, keys: Collection[str]) -> str:
     return _RULES.get(kind, details["msg"])
 
 
-class Problem(NamedTuple):
+class Violation(NamedTuple):
     """One broken rule: the keys that lead to the value, the value, and what it should be."""
 
     path: tuple[str, ...]
@@ -83,16 +83,16 @@ class Problem(NamedTuple):
         return f"{'.'.join(self.path)}{shown}: {self.rule}" if self.path else self.rule
 
 
-def problems(model: type[BaseModel], data: Any) -> list[Problem]:
+def violations(model: type[BaseModel], data: Any) -> list[Violation]:
     """What is wrong with `data` as a `model`; nothing if it is valid."""
     try:
         model.model_validate(data)
     except ValidationError as error:
-        return [_problem(details, data) for details in error.errors(include_url=False)]
+        return [_violation(details, data) for details in error.errors(include_url=False)]
     return []
 
 
-def _problem(details: Any, data: Any) -> Problem:
+def _violation(details: Any, data: Any) -> Violation:
     path: list[str] = []
     for position, part in enumerate(details["loc"]):
         # pydantic's path also names the member of a union that it tried; no such key stands in the data.
@@ -103,7 +103,7 @@ def _problem(details: Any, data: Any) -> Problem:
         elif not is_absent_key:
             continue
         path.append(shown_name(part))
-    return Problem(tuple(path), None if details["type"] == MISSING else details["input"], details["msg"])
+    return Violation(tuple(path), None if details["type"] == MISSING else details["input"], details["msg"])
 
 
 def shown_name(name: object) -> str:

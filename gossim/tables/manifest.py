@@ -13,7 +13,7 @@ from pydantic import AllowInfNan, ConfigDict
 from ..errors import InputError
 from ..files.schema_version import RULE, SCHEMA_VERSION, other_version
 from ..schema.fields import AS_TUPLE, Frozen
-from ..schema.violations import problems
+from ..schema.violations import violations
 
 Status = Literal["running", "complete", "interrupted", "failed"]
 
@@ -67,7 +67,7 @@ def read_manifest(path: Path) -> dict[str, Any]:
     data = _json(path)
     if not isinstance(data, dict):
         raise InputError(f"{path}: must be a mapping of keys to values")
-    wrong = [str(problem) for problem in problems(Manifest, data)]
+    wrong = [str(problem) for problem in violations(Manifest, data)]
     if not wrong:
         counts = Counter((entry["arm"], entry["seed"]) for entry in data["runs"])
         wrong = [f"runs: has arm '{arm}' with seed {seed} twice" for (arm, seed), n in counts.items() if n > 1]

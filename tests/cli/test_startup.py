@@ -18,7 +18,7 @@ import gossim
 from gossim.cluster import durations as delays
 from gossim.cluster.durations import LARGE, SIMPLE_SHAPES, Distribution, surely_valid
 from gossim.errors import ScenarioError
-from gossim.schema.violations import problems
+from gossim.schema.violations import violations
 from support.commands import ROOT
 
 HEAVY = {"torch", "pandas", "scipy", "matplotlib", "networkx", "seaborn", "sklearn", "pyarrow"}
@@ -81,9 +81,9 @@ def test_what_is_surely_valid_is_so_for_scipy(name: str, data: st.DataObject) ->
         shape: data.draw(VALUES) for shape in SIMPLE_SHAPES[name] if data.draw(st.integers(0, 9))
     }
     described = {"distribution": name, **parameters}
-    told = problems(Distribution, described)
+    told = violations(Distribution, described)
     with patch.object(delays, "surely_valid", return_value=False):
-        by_scipy = problems(Distribution, described)
+        by_scipy = violations(Distribution, described)
     assert str(told) == str(by_scipy)
     assert not (surely_valid(name, parameters) and by_scipy)
 
@@ -92,8 +92,8 @@ def test_what_is_surely_valid_is_so_for_scipy(name: str, data: st.DataObject) ->
 def test_plain_parameters_need_no_scipy(name: str) -> None:
     shapes = dict.fromkeys(SIMPLE_SHAPES[name], 0.25)
     with patch.object(delays, "continuous_distributions", side_effect=AssertionError):
-        assert not problems(Distribution, {"distribution": name, **shapes})
-        assert not problems(Distribution, {"distribution": name, **shapes, "loc": 0, "scale": 0.1})
+        assert not violations(Distribution, {"distribution": name, **shapes})
+        assert not violations(Distribution, {"distribution": name, **shapes, "loc": 0, "scale": 0.1})
 
 
 @pytest.mark.parametrize("name", SIMPLE_SHAPES)
