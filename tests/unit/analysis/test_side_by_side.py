@@ -212,8 +212,9 @@ def test_interrupted_diverged_and_older_runs(runs: Path, tmp_path: Path) -> None
     manifest["runs"] = [copy.copy(entry) for entry in manifest["runs"] if entry["arm"] == "push"]
     manifest["runs"][0]["status"] = "diverged"
     store.write_manifest(manifest)
-    probes = pd.read_parquet(store.path / "probes.parquet")
-    probes[probes["arm"] == "push"].to_parquet(store.path / "probes.parquet", index=False)
+    for name in ("probes", "workers"):
+        table = pd.read_parquet(store.path / f"{name}.parquet")
+        table[table["arm"] == "push"].to_parquet(store.path / f"{name}.parquet", index=False)
     for name in ("activities", "exchanges", "gaps", "layers"):
         (store.path / f"{name}.parquet").unlink()
     done = gossim_command("plot", runs / "slow", "--compare", store.path)
@@ -223,11 +224,13 @@ def test_interrupted_diverged_and_older_runs(runs: Path, tmp_path: Path) -> None
     assert "1 diverged" in done.stdout
     pair = Results.open(runs / "slow").beside(store.read(), ("slow", "fast"))
     axes = pair.plot()["loss"].axes[0]
-    own = probes[(probes["arm"] == "push") & (probes["seed"] == 1)]
+    probes = pd.read_parquet(store.path / "probes.parquet")
+    own = probes[probes["seed"] == 1]
     np.testing.assert_allclose(line(pair, axes, "push (fast)"), own[["time_s", "test_loss"]].to_numpy())
     shown = [text.get_text() for text in axes.get_legend().get_texts()]
     assert shown == ["pull (slow)", "push (slow)", "push (fast)", "target 1.5"]
-    probes.iloc[:0].to_parquet(store.path / "probes.parquet", index=False)
+    for name in ("probes", "workers"):
+        pd.read_parquet(store.path / f"{name}.parquet").iloc[:0].to_parquet(store.path / f"{name}.parquet", index=False)
     done = gossim_command("plot", runs / "slow", "--compare", store.path)
     assert done.returncode == 2
     assert "the run was stopped before it recorded anything" in done.stderr
