@@ -15,6 +15,7 @@ import gossim
 from gossim.runner.sweep import SweepResults
 from gossim.scenario.sweep import Sweep
 from support.algorithms import ALGORITHMS, WEIGHTED
+from support.drawing import no_figures
 from support.sweeps import SWEPT
 
 # The same examples on every machine and in every run; another profile looks for new ones.
@@ -44,8 +45,16 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
             del sys.modules[name]
 
 
+@pytest.fixture
+def undrawn() -> Iterator[None]:
+    """Where it is no matter what is drawn."""
+    with no_figures():
+        yield
+
+
 @pytest.fixture(scope="session")
 def swept(tmp_path_factory: pytest.TempPathFactory) -> tuple[SweepResults, Path]:
     """A finished sweep, to be read only, and its directory."""
     out = tmp_path_factory.mktemp("sweeps") / "small"
-    return gossim.sweep(Sweep.parse(SWEPT), out=out, jobs=1), out
+    with no_figures():
+        return gossim.sweep(Sweep.parse(SWEPT), out=out, jobs=1), out
