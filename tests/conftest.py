@@ -56,5 +56,4 @@ def undrawn() -> Iterator[None]:
 def swept(tmp_path_factory: pytest.TempPathFactory) -> tuple[SweepResults, Path]:
     """A finished sweep, to be read only, and its directory."""
     out = tmp_path_factory.mktemp("sweeps") / "small"
-    with no_figures():
-        return gossim.sweep(Sweep.parse(SWEPT), out=out, jobs=1), out
+    return gossim.sweep(Sweep.parse(SWEPT), out=out, jobs=1), out

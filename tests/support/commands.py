@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 from typer.testing import CliRunner
@@ -34,7 +35,7 @@ def gossim_command(*arguments: str | Path, cwd: Path = ROOT) -> subprocess.Compl
     """
     streams = [io.TextIOWrapper(io.BytesIO(), encoding="utf-8", write_through=True) for _ in range(2)]
     handlers = {number: signal.getsignal(number) for number in ENDING}
-    imported = set(sys.modules)
+    kept = _forget(cwd)
     status: str | int | None = 0
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(cwd)
@@ -52,17 +53,23 @@ def gossim_command(*arguments: str | Path, cwd: Path = ROOT) -> subprocess.Compl
         finally:
             for number, handler in handlers.items():
                 signal.signal(number, handler)
-            _forget(set(sys.modules) - imported, cwd)
+            _forget(cwd)
+            sys.modules.update(kept)
     out, errors = (stream.buffer.getvalue().decode() for stream in streams)  # type: ignore[attr-defined]
     return subprocess.CompletedProcess(["gossim", *map(str, arguments)], int(status or 0), out, errors)
 
 
-def _forget(names: set[str], folder: Path) -> None:
-    """A later command imports those of these modules that lie in `folder` anew, as a process would."""
-    for name in names:
-        place = getattr(sys.modules[name], "__file__", None)
-        if place and Path(place).resolve().is_relative_to(folder.resolve()) and folder != ROOT:
-            del sys.modules[name]
+def _forget(folder: Path) -> dict[str, ModuleType]:
+    """Take the modules that lie in `folder` out of those that are imported, as a process begins without them."""
+    if folder == ROOT:
+        return {}
+    inside = str(folder.resolve()) + os.sep
+    found = {
+        name: module for name, module in sys.modules.items() if str(getattr(module, "__file__", "")).startswith(inside)
+    }
+    for name in found:
+        del sys.modules[name]
+    return found
 
 
 def command(*arguments: str | Path) -> tuple[int, str]:
