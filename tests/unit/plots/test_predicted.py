@@ -136,15 +136,8 @@ def test_local_sgd_is_predicted_for_probes_out_of_step() -> None:
 @pytest.mark.parametrize(
     ("workers", "probability", "seeds"),
     [
-@pytest.mark.parametrize(
-    ("workers", "probability", "seeds"),
-    [
         (8, 0.02, 20),
         pytest.param(32, 0.01, 4, marks=pytest.mark.slow),
-        pytest.param(8, 0.5, 60, marks=pytest.mark.slow),
-    ],
-)
-        (8, 0.02, 20),
         pytest.param(8, 0.5, 60, marks=pytest.mark.slow),
     ],
 )
@@ -168,10 +161,7 @@ def test_push_is_predicted_where_mixing_is_slow(workers: int, probability: float
 
 @pytest.mark.parametrize(
     ("workers", "probability"),
-@pytest.mark.parametrize(
-    ("workers", "probability"),
     [(2, 0.3), pytest.param(16, 0.01, marks=pytest.mark.slow), pytest.param(16, 1.0, marks=pytest.mark.slow)],
-)
 )
 def test_what_is_called_stationary_is(workers: int, probability: float) -> None:
     """Twice as long after the start, nothing has changed."""
