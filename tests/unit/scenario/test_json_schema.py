@@ -50,7 +50,7 @@ def test_every_scenario_of_the_project_is_valid(path: Path) -> None:
 def test_an_unknown_key_or_a_wrong_bound_in_any_of_them_is_invalid(path: Path) -> None:
     data = yaml12.read(path.read_text(encoding="utf-8"))
     arm = next(iter(data["arms"]))
-    for place, value in (("wokers", 4), ("probe.evry_s", 1), (f"arms.{arm}.algoritm", {}), ("workers", 0)):
+    for place, value in (("steps", 4), ("probe.evry_s", 1), (f"arms.{arm}.algoritm", {}), ("workers", 0)):
         mutated = copy.deepcopy(data)
         put(mutated, place, value, "test")
         assert not VALIDATOR.is_valid(mutated), place
@@ -107,7 +107,7 @@ REFUSED = [
     ("faults.0.name", "crsh"),
     ("faults.0.after_s", 1),
     ("topology.neighbors", 2),
-    ("problem.model.hiden", [8]),
+    ("problem.model.depth", [8]),
     ("arms.arm.algorithm.probability", 0.5),
     ("arms.arm.topolgy", "ring"),
     ("until", None),
