@@ -1,0 +1,19 @@
+"""The data sets, one file each, with the name that scenarios use. A new file in this folder is found by itself."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ...schema.by_file import classes_by_file
+from ...schema.fields import chosen_by
+from ._base import Dataset, DataSpec, classes_of, loaded
+
+DATA: dict[str, type[DataSpec]] = classes_by_file(__name__, __path__, DataSpec)
+"""Every built-in data set by the name that scenarios use."""
+
+if TYPE_CHECKING:
+    AnyData = DataSpec
+else:
+    AnyData = chosen_by("name", DATA)
+
+__all__ = ["DATA", "AnyData", "DataSpec", "Dataset", "classes_of", "loaded"]
