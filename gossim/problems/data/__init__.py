@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from ...schema.by_file import classes_by_file
 from ...schema.fields import chosen_by
 from ._base import Dataset, DataSpec, classes_of, loaded
+from ._factory import DataFactory
 
 DATA: dict[str, type[DataSpec]] = classes_by_file(__name__, __path__, DataSpec)
 """Every built-in data set by the name that scenarios use."""
@@ -14,6 +15,6 @@ DATA: dict[str, type[DataSpec]] = classes_by_file(__name__, __path__, DataSpec)
 if TYPE_CHECKING:
     AnyData = DataSpec
 else:
-    AnyData = chosen_by("name", DATA)
+    AnyData = chosen_by("name", DATA, DataFactory.model_validate, when=lambda name: ":" in name)
 
-__all__ = ["DATA", "AnyData", "DataSpec", "Dataset", "classes_of", "loaded"]
+__all__ = ["DATA", "AnyData", "DataFactory", "DataSpec", "Dataset", "classes_of", "loaded"]

@@ -48,7 +48,7 @@ class Dataset:
 class DataSpec(Frozen):
     """A data set and how it is shared out. `load` reads it; `crop` is the side of the squares that training draws.
 
-    `classes`, `train_samples` and `shape` are known without reading it.
+    `classes`, `train_samples` and `shape` are known without reading it, unless it is a `ReadSpec`.
     """
 
     crop: ClassVar[int | None] = None
@@ -59,11 +59,31 @@ class DataSpec(Frozen):
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Of one sample as the model sees it: `(channels, height, width)`."""
+        """Of one sample as the model sees it: `(channels, height, width)`, or as the arrays of the user's have it."""
         raise NotImplementedError
 
     def load(self) -> Dataset:
         raise NotImplementedError
+
+    def version(self) -> object:
+        """Return what changes when the content of the set does, so that it is read again; hashable."""
+        return None
+
+
+class ReadSpec(DataSpec):
+    """Data of the user's: how many classes and samples there are, and of which shape, is seen when they are read."""
+
+    @property
+    def classes(self) -> int:  # type: ignore[override]
+        return loaded(self).classes
+
+    @property
+    def train_samples(self) -> int:  # type: ignore[override]
+        return len(loaded(self).train_y)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return loaded(self).shape
 
 
 def split(images: np.ndarray, labels: np.ndarray) -> Dataset:
@@ -87,14 +107,16 @@ _LOADING = threading.Lock()
 def loaded(spec: DataSpec) -> Dataset:
     """`spec.load()`, once per process. Raises InputError where it is not what the spec says beforehand."""
     with _LOADING:
-        return _loaded(spec)
+        return _loaded(spec, spec.version())
 
 
 @cache
-def _loaded(spec: DataSpec) -> Dataset:
+def _loaded(spec: DataSpec, version: object) -> Dataset:
     data = spec.load()
     for array in (data.train_x, data.train_y, data.test_x, data.test_y):
         array.flags.writeable = False
+    if isinstance(spec, ReadSpec):
+        return data
     found = {
         "classes": data.classes,
         "shape": (data.shape[0], spec.crop, spec.crop) if spec.crop else data.shape,

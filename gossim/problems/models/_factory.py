@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import importlib
 import inspect
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import ConfigDict
 
 from ...errors import InputError, told
-from ...files import trust
+from ..imported import imported
 from ._base import ModelSpec
 
 if TYPE_CHECKING:
@@ -28,13 +27,7 @@ class Factory(ModelSpec):
 
     def imported(self) -> Any:
         """What the name stands for. Raises InputError where it cannot be imported, or may not be."""
-        if not trust.present().imports:
-            raise InputError(f"problem.model.name = {self.name!r}: has to be imported; {trust.ASK}")
-        module_name, _, attribute = self.name.partition(":")
-        try:
-            return getattr(importlib.import_module(module_name), attribute)
-        except (Exception, SystemExit) as error:  # a user's module may do anything
-            raise InputError(f"problem.model.name = {self.name!r}: cannot be imported: {told(error)}") from None
+        return imported("problem.model.name", self.name)
 
     def network(self, shape: tuple[int, ...], classes: int) -> nn.Module:
         from torch import nn

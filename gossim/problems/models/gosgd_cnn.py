@@ -33,7 +33,7 @@ class GoSGDCNN(ModelSpec):
         if shape[1:] != (self.SIDE, self.SIDE):
             raise InputError(
                 f"problem.model = gosgd_cnn: needs images of {self.SIDE} × {self.SIDE} pixels, and problem.data gives "
-                f"{' × '.join(map(str, shape[1:]))}; use mnist5k or cifar10"
+                f"{' × '.join(map(str, shape[1:]))}; use mnist5k, fashion_mnist or cifar10"
             )
         return nn.Sequential(
             *(nn.Conv2d(shape[0], 64, 5), nn.ReLU(), nn.MaxPool2d(2)),
