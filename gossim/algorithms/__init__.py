@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import importlib
 import pkgutil
 from collections.abc import Iterator, Mapping
-from functools import cache
 from typing import TYPE_CHECKING
 
+from ..schema.by_file import class_in_file
 from ..schema.chosen import chosen_by
 from . import _by_path
 from ._base import Algorithm
@@ -23,7 +22,7 @@ class _Files(Mapping[str, type[Algorithm]]):
     def __getitem__(self, name: str) -> type[Algorithm]:
         if name not in self:
             raise KeyError(name)
-        return _in_file(name)
+        return class_in_file(f"{__name__}.{name}", Algorithm)
 
     def __contains__(self, name: object) -> bool:
         return name in self._names
@@ -33,16 +32,6 @@ class _Files(Mapping[str, type[Algorithm]]):
 
     def __len__(self) -> int:
         return len(self._names)
-
-
-@cache
-def _in_file(name: str) -> type[Algorithm]:
-    """The algorithm of that name, from the file of that name."""
-    module = importlib.import_module(f"{__name__}.{name}")
-    for value in vars(module).values():
-        if isinstance(value, type) and issubclass(value, Algorithm) and value.model_fields["name"].default == name:
-            return value
-    raise ImportError(f"{module.__file__} must define the algorithm with the name '{name}', as the file has it")
 
 
 ALGORITHMS: Mapping[str, type[Algorithm]] = _Files()

@@ -50,12 +50,13 @@ def _entries(topic: str) -> list[tuple[str, str, str]]:
     from ..algorithms import ALGORITHMS
     from ..optimizers import OPTIMIZERS, SCHEDULES
     from ..problems import DATA, MODELS
+    from ..problems.data import DataFactory
     from ..problems.models import Factory
 
     entries: dict[str, dict[str, type[BaseModel]]] = {
         "algorithms": dict(ALGORITHMS),
         "models": {**MODELS, "package.module:factory": Factory},
-        "data": dict(DATA),
+        "data": {**DATA, "package.module:factory": DataFactory},
         "optimizers": dict(OPTIMIZERS),
         "schedules": dict(SCHEDULES),
     }

@@ -50,13 +50,16 @@ def _described(data: Any, source: str) -> tuple[Scenario, tuple[Point, ...], str
 
 
 def _import_models(scenarios: list[Scenario]) -> None:
-    """Import the models of the user's own. Raises InputError."""
+    """Import the models and data sets of the user's own. Raises InputError."""
+    from ..problems.data import DataFactory
     from ..problems.models import Factory
 
     for scenario in scenarios:
         for arm in scenario.arms.values():
             if arm.problem and isinstance(arm.problem.model, Factory):
                 arm.problem.model.imported()
+            if arm.problem and isinstance(arm.problem.data, DataFactory):
+                arm.problem.data.imported()
 
 
 def _cost(settings: Scenario, points: tuple[Point, ...]) -> list[str]:

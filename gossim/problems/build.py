@@ -10,7 +10,8 @@ import torch
 from ..errors import InputError, nearest
 from .check import check_gradients as check_gradients
 from .data import loaded
-from .models import Noise, Quadratic
+from .models.noise import Noise
+from .models.quadratic import Quadratic
 from .problem import NoiseProblem, Problem, QuadraticProblem
 from .settings import ProblemSettings
 from .supervised import SupervisedProblem

@@ -8,7 +8,8 @@ import numpy as np
 
 from ..errors import InputError
 from ..rng import Purpose, stream
-from ..schema.fields import Count, Frozen, Positive, chosen_by
+from ..schema.chosen import chosen_by
+from ..schema.fields import Count, Frozen, Positive
 
 
 class Partition(Frozen):
@@ -82,7 +83,63 @@ class Dirichlet(Partition):
         return left / total if total > 0 else poor / poor.sum()
 
 
-PARTITIONS: dict[str, type[Partition]] = {"iid": IID, "dirichlet": Dirichlet}
+class Shards(Partition):
+    """The samples sorted by label are cut into M · `per_worker` shards, and each worker gets `per_worker` at random.
+
+    Shards are consecutive, and differ by a sample at most; every sample goes to one worker.
+    Source: McMahan et al. 2017, arXiv:1602.05629, section 3: 200 shards of 300 for 100 workers, two each.
+    """
+
+    name: Literal["shards"] = "shards"
+    per_worker: Count
+
+    def assign(self, labels: np.ndarray, workers: int, seed: int) -> list[np.ndarray]:
+        count = workers * self.per_worker
+        if count > len(labels):
+            raise InputError(
+                f"problem.data.partition.per_worker = {self.per_worker}: {workers} workers need {count} shards, and "
+                f"there are {len(labels)} samples"
+            )
+        shards = np.array_split(np.argsort(labels, kind="stable"), count)
+        order = stream(seed, Purpose.PARTITION).permutation(count).reshape(workers, self.per_worker)
+        return [np.sort(np.concatenate([shards[shard] for shard in own])) for own in order]
+
+
+class Classes(Partition):
+    """Each worker has `per_worker` of the C classes, and shares each with those who have it too, in equal parts.
+
+    Worker m has the classes at places m · `per_worker` to (m + 1) · `per_worker` − 1 of a random order that begins
+    again after C. Every sample goes to one worker, so that M · `per_worker` must be at least C.
+    """
+
+    name: Literal["classes"] = "classes"
+    per_worker: Count
+
+    def assign(self, labels: np.ndarray, workers: int, seed: int) -> list[np.ndarray]:
+        classes = np.unique(labels)
+        rule = f"problem.data.partition.per_worker = {self.per_worker}:"
+        if self.per_worker > len(classes):
+            raise InputError(f"{rule} the training set has {len(classes)} classes")
+        if workers * self.per_worker < len(classes):
+            raise InputError(
+                f"{rule} {workers} workers would have {workers * self.per_worker} of {len(classes)} classes, and no "
+                "sample may be left out"
+            )
+        random = stream(seed, Purpose.PARTITION)
+        order = random.permutation(classes)
+        places = np.arange(workers * self.per_worker) % len(classes)
+        shares: list[list[np.ndarray]] = [[] for _ in range(workers)]
+        for place, label in enumerate(order):
+            holders = np.flatnonzero(places == place) // self.per_worker
+            members = random.permutation(np.flatnonzero(labels == label))
+            if len(members) < len(holders):
+                raise InputError(f"{rule} {len(holders)} workers share class {label}, which has {len(members)} samples")
+            for worker, part in zip(holders, np.array_split(members, len(holders)), strict=True):
+                shares[worker].append(part)
+        return [np.sort(np.concatenate(share)) for share in shares]
+
+
+PARTITIONS: dict[str, type[Partition]] = {"iid": IID, "dirichlet": Dirichlet, "shards": Shards, "classes": Classes}
 
 
 if TYPE_CHECKING:

@@ -11,7 +11,8 @@ import torch
 
 from ..rng import Purpose
 from .keyed import StepKeys, normals
-from .models import Noise, Quadratic
+from .models.noise import Noise
+from .models.quadratic import Quadratic
 
 Numbers = Sequence[int] | np.ndarray
 

@@ -21,7 +21,6 @@ from pydantic_core import core_schema
 
 from ..errors import nearest
 from .bounds import Bounds
-from .chosen import chosen_by as chosen_by
 from .violations import broken, in_words
 
 

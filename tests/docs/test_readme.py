@@ -14,7 +14,7 @@ import gossim
 from gossim.execute.reference import Reference
 from gossim.files import yaml12
 from gossim.plots import FIGURES
-from gossim.problems.data import CIFAR10
+from gossim.problems.data.cifar10 import CIFAR10
 from gossim.scenario.scenario import Scenario, load, read
 from gossim.scenario.sweep import Sweep
 from gossim.tables.columns import TABLES

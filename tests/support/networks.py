@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 import threading
 
@@ -22,7 +23,7 @@ def small_cnn(channels: int = 3) -> nn.Module:
 
 
 def told_shape(input_shape: tuple[int, ...], classes: int, width: int = 4) -> nn.Module:
-    inputs = input_shape[0] * input_shape[1] * input_shape[2]
+    inputs = math.prod(input_shape)
     return nn.Sequential(nn.Flatten(), nn.Linear(inputs, width), nn.ReLU(), nn.Linear(width, classes))
 
 

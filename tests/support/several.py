@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from gossim.execute.reference import Reference
-from gossim.problems.models import Quadratic
+from gossim.problems.models.quadratic import Quadratic
 from gossim.problems.problem import QuadraticProblem
 from gossim.sim.world import World
 from gossim.testing import trajectory

@@ -13,7 +13,7 @@ from ...cluster.durations import Distribution
 from ...errors import InputError
 from ...optimizers.schedules import Constant
 from ...optimizers.sgd import SGDSettings
-from ...problems.models import Noise
+from ...problems.models.noise import Noise
 from ...scenario.arm import Arm
 from ...tables.run_data import RunData
 from .formulas import FORMULAS

@@ -15,7 +15,8 @@ from torch import nn
 from gossim.errors import InputError
 from gossim.problems import MODELS
 from gossim.problems.build import build, check_gradients, device_named
-from gossim.problems.data import CIFAR10, DATA, Dataset, loaded, read_cifar_binary
+from gossim.problems.data import DATA, Dataset, loaded
+from gossim.problems.data.cifar10 import CIFAR10, read_cifar_binary
 from gossim.problems.dropout import make_reproducible
 from gossim.problems.partition import IID, Dirichlet
 from gossim.problems.views import Samples

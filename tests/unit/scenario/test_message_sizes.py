@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -22,9 +23,14 @@ DATA_KEYS: list[dict[str, Any]] = [
     {"name": "mnist5k"},
     {"name": "mnist5k", "channels": 3},
     {"name": "cifar10"},
+    {"name": "fashion_mnist"},
+    {"name": "fashion_mnist", "channels": 3},
+    {"name": "npz", "file": "three.npz"},
+    {"name": "csv", "file": "three.csv", "target": "kind", "task": "classification"},
     {"name": "hundred"},
     {"name": "silent"},
 ]
+CLASSES = {"hundred": 100, "silent": 100, "npz": 3, "csv": 3}
 OWN_KEYS = [{"name": "support.networks:told_shape"}]
 
 
@@ -64,6 +70,14 @@ class Wrong(Hundred):
 
 
 @pytest.fixture(autouse=True)
+def _files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    random = np.random.default_rng(0)
+    np.savez("three.npz", train_x=random.random((30, 4, 6)), train_y=np.arange(30) % 3)
+    Path("three.csv").write_text("a,b,kind\n" + "".join(f"{n},{n * n},{n % 3}\n" for n in range(30)))
+
+
+@pytest.fixture(autouse=True)
 def _registered(monkeypatch: pytest.MonkeyPatch) -> None:
     for kind in (Hundred, Silent, Wrong):
         monkeypatch.setitem(DATA, kind.model_fields["name"].default, kind)
@@ -82,7 +96,7 @@ def test_of_every_model_on_every_data_set(data: dict[str, Any], dtype: str) -> N
         spec = arm.problem.data
         if model["name"] == "gosgd_cnn" and spec.shape[1:] != (28, 28):
             continue
-        classes = 100 if data["name"] in ("hundred", "silent") else 10
+        classes = CLASSES.get(data["name"], 10)
         network = initialised(arm.problem.model, spec.shape, classes, 0)
         assert message_bytes(arm) == sum(p.numel() for p in network.parameters()) * {"float32": 4, "float64": 8}[dtype]
 

@@ -1,0 +1,133 @@
+"""What a data set is: its samples, how they are split into training and test samples, and how they are shared out."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+from functools import cache
+from typing import ClassVar
+
+import numpy as np
+
+from ...errors import InputError
+from ...schema.fields import Frozen
+from ..partition import IID, AnyPartition
+
+TEST_SHARE = 0.2
+"""Of the sets that come unsplit. The split is part of the data set: the same for every seed."""
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """Samples `(n, channels, height, width)` and their labels `(n,)`, from 0 to `classes` − 1.
+
+    Without `classes`, there are as many as the largest label says. Threads share the arrays, which are read-only.
+    """
+
+    train_x: np.ndarray
+    train_y: np.ndarray
+    test_x: np.ndarray
+    test_y: np.ndarray
+    classes: int = 0
+
+    def __post_init__(self) -> None:
+        labels = np.concatenate([self.train_y, self.test_y])
+        if not self.classes:
+            object.__setattr__(self, "classes", int(labels.max()) + 1)
+        if labels.min() < 0 or labels.max() >= self.classes:
+            raise InputError(
+                f"problem.data: labels from {labels.min()} to {labels.max()}, and {self.classes} classes have the "
+                f"labels 0 to {self.classes - 1}"
+            )
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self.train_x.shape[1:]
+
+
+class DataSpec(Frozen):
+    """A data set and how it is shared out. `load` reads it; `crop` is the side of the squares that training draws.
+
+    `classes`, `train_samples` and `shape` are known without reading it, unless it is a `ReadSpec`.
+    """
+
+    crop: ClassVar[int | None] = None
+    classes: ClassVar[int]
+    train_samples: ClassVar[int]
+    name: str
+    partition: AnyPartition = IID()
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of one sample as the model sees it: `(channels, height, width)`, or as the arrays of the user's have it."""
+        raise NotImplementedError
+
+    def load(self) -> Dataset:
+        raise NotImplementedError
+
+    def version(self) -> object:
+        """Return what changes when the content of the set does, so that it is read again; hashable."""
+        return None
+
+
+class ReadSpec(DataSpec):
+    """Data of the user's: how many classes and samples there are, and of which shape, is seen when they are read."""
+
+    @property
+    def classes(self) -> int:  # type: ignore[override]
+        return loaded(self).classes
+
+    @property
+    def train_samples(self) -> int:  # type: ignore[override]
+        return len(loaded(self).train_y)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return loaded(self).shape
+
+
+def split(images: np.ndarray, labels: np.ndarray) -> Dataset:
+    """Hold out `TEST_SHARE` of the samples, each class in proportion, the same for every seed."""
+    from sklearn.model_selection import train_test_split
+
+    train_x, test_x, train_y, test_y = train_test_split(
+        images.astype(np.float32),
+        labels.astype(np.int64),
+        test_size=TEST_SHARE,
+        random_state=0,
+        stratify=labels,
+    )
+    return Dataset(train_x, train_y, test_x, test_y)
+
+
+_LOADING = threading.Lock()
+"""So that threads share one copy of a data set."""
+
+
+def loaded(spec: DataSpec) -> Dataset:
+    """`spec.load()`, once per process. Raises InputError where it is not what the spec says beforehand."""
+    with _LOADING:
+        return _loaded(spec, spec.version())
+
+
+@cache
+def _loaded(spec: DataSpec, version: object) -> Dataset:
+    data = spec.load()
+    for array in (data.train_x, data.train_y, data.test_x, data.test_y):
+        array.flags.writeable = False
+    if isinstance(spec, ReadSpec):
+        return data
+    found = {
+        "classes": data.classes,
+        "shape": (data.shape[0], spec.crop, spec.crop) if spec.crop else data.shape,
+    }
+    for key, value in found.items():
+        said = getattr(spec, key, None) or value
+        if said != value:
+            raise InputError(f"problem.data = {spec.name}: says {key} = {said}, and what it loads has {value}")
+    return data
+
+
+def classes_of(spec: DataSpec) -> int:
+    """How many classes the set has: as it says, or else as it is when loaded."""
+    return getattr(spec, "classes", None) or loaded(spec).classes

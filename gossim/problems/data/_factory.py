@@ -1,0 +1,60 @@
+"""A data set of the user's, from a factory named in the scenario."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import numpy as np
+from pydantic import ConfigDict
+
+from ...errors import InputError, told
+from ..imported import imported
+from ._arrays import Pair, classified
+from ._base import Dataset, ReadSpec
+
+
+class DataFactory(ReadSpec):
+    """`package.module:factory`, called with the other keys given; it returns `(train, test)`.
+
+    Each is a torch `Dataset` of (input, label), or a pair (inputs, labels) of arrays or tensors; `test` may be None,
+    and then a fifth is held out as of `npz`.
+    """
+
+    model_config = ConfigDict(extra="allow")
+    __pydantic_extra__: dict[str, Any]
+    KEY: ClassVar[str] = "problem.data.name"
+
+    def imported(self) -> Any:
+        """What the name stands for. Raises InputError where it cannot be imported, or may not be."""
+        return imported(self.KEY, self.name)
+
+    def load(self) -> Dataset:
+        factory, place = self.imported(), f"{self.KEY} = {self.name!r}"
+        try:
+            found = factory(**self.__pydantic_extra__)
+        except (Exception, SystemExit) as error:  # a user's factory may do anything
+            raise InputError(f"{place}: cannot be called: {told(error)}") from None
+        if not isinstance(found, tuple | list) or len(found) != 2:
+            raise InputError(f"{place}: returned a {type(found).__name__}, not (train, test)")
+        train, test = found
+        return classified(place, _pair(place, train), None if test is None else _pair(place, test))
+
+
+def _pair(place: str, part: Any) -> Pair:
+    """Inputs and labels as arrays."""
+    if isinstance(part, tuple | list) and len(part) == 2:
+        return _array(part[0]), _array(part[1])
+    if not (hasattr(part, "__len__") and hasattr(part, "__getitem__")):
+        kind = type(part).__name__
+        raise InputError(f"{place}: a part is a {kind}, neither a torch Dataset with a length nor (inputs, labels)")
+    try:
+        samples = [part[number] for number in range(len(part))]
+        inputs, labels = zip(*samples, strict=True)
+        return np.stack([_array(x) for x in inputs]), np.stack([_array(y) for y in labels])
+    except Exception as error:  # a user's Dataset may do anything
+        raise InputError(f"{place}: its samples cannot be put into two arrays: {told(error)}") from None
+
+
+def _array(values: Any) -> np.ndarray:
+    """Tensors of torch's have a method for it, on whatever device."""
+    return np.asarray(values.detach().cpu().numpy() if hasattr(values, "detach") else values)

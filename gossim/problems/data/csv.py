@@ -1,0 +1,84 @@
+"""A table of the user's: one line a sample."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+
+from ...errors import InputError, nearest
+from ...files.csv_columns import read_lines
+from ._arrays import classified, file_version, refuse_unreadable
+from ._base import Dataset, ReadSpec
+
+
+class CSV(ReadSpec):
+    """A CSV file with a header: a label 0 to C − 1 in the column `target`, and a number in each other column.
+
+    A fifth of the lines is held out, drawn by scikit-learn's `train_test_split` with `random_state=0`. With
+    `standardize` each column is shifted and scaled by its mean and standard deviation over the lines to train on.
+    """
+
+    name: Literal["csv"] = "csv"
+    file: str
+    target: str
+    task: Literal["classification"]
+    standardize: bool = False
+
+    def version(self) -> object:
+        return file_version(self.file)
+
+    def load(self) -> Dataset:
+        refuse_unreadable(self.file)
+        header, numbers = self._numbers()
+        place = header.index(self.target)
+        labels, inputs = numbers[:, place], np.delete(numbers, place, axis=1)
+        data = classified(self.file, (inputs, labels.astype(np.int64)), None)
+        return self._standardized(data, [column for column in header if column != self.target])
+
+    def _numbers(self) -> tuple[list[str], np.ndarray]:
+        """The names of the columns, and `(lines, columns)`, float64."""
+        lines = read_lines(self.file)
+        if len(lines) < 2:
+            raise InputError(f"{self.file}: has no lines after its header")
+        header = [cell.strip() for cell in lines[0][1]]
+        for column in header:
+            if header.count(column) > 1:
+                raise InputError(f"{self.file}: has two columns '{column}'")
+        if self.target not in header:
+            raise InputError(f"{self.file}: has no column '{self.target}'{nearest(self.target, header)}")
+        if len(header) < 2:
+            raise InputError(f"{self.file}: has no column beside '{self.target}'")
+        return header, np.array([self._line(number, cells, header) for number, cells in lines[1:]])
+
+    def _line(self, number: int, cells: list[str], header: list[str]) -> list[float]:
+        where = f"{self.file}, line {number}"
+        if len(cells) != len(header):
+            raise InputError(f"{where}: has {len(cells)} values, and the header {len(header)} columns")
+        found = [_number(cell, f"{where}, column '{column}'") for cell, column in zip(cells, header, strict=True)]
+        label = found[header.index(self.target)]
+        if label < 0 or label != int(label) or label > 2**31:
+            raise InputError(f"{where}, column '{self.target}': {label:g} is no label; labels are 0 to C - 1")
+        return found
+
+    def _standardized(self, data: Dataset, columns: list[str]) -> Dataset:
+        if not self.standardize:
+            return data
+        mean, deviation = data.train_x.mean(axis=0), data.train_x.std(axis=0)
+        for column, scale in zip(columns, deviation, strict=True):
+            if scale == 0:
+                raise InputError(
+                    f"{self.file}: column '{column}' is the same on all lines to train on, and cannot be standardized"
+                )
+        train_x, test_x = ((x - mean) / deviation for x in (data.train_x, data.test_x))
+        return Dataset(train_x, data.train_y, test_x, data.test_y, data.classes)
+
+
+def _number(text: str, place: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        raise InputError(f"{place}: {text!r} is no number") from None
+    if not np.isfinite(number):
+        raise InputError(f"{place}: {text!r} is not finite")
+    return number

@@ -1,0 +1,44 @@
+"""Arrays of the user's in one file of numpy's."""
+
+from __future__ import annotations
+
+import zipfile
+from typing import Literal
+
+import numpy as np
+
+from ...errors import InputError, nearest
+from ._arrays import classified, file_version, refuse_unreadable
+from ._base import Dataset, ReadSpec
+
+
+class NPZ(ReadSpec):
+    """A file of `numpy.savez` with samples `train_x`, labels from 0 `train_y`, and `test_x`, `test_y` or neither.
+
+    Samples lie along the first axis. Without a test part a fifth is held out, drawn by scikit-learn's
+    `train_test_split` with `random_state=0`.
+    """
+
+    name: Literal["npz"] = "npz"
+    file: str
+
+    def version(self) -> object:
+        return file_version(self.file)
+
+    def load(self) -> Dataset:
+        refuse_unreadable(self.file)
+        try:
+            with np.load(self.file, allow_pickle=False) as arrays:
+                return self._from({name: arrays[name] for name in arrays.files})
+        except (OSError, ValueError, EOFError, zipfile.BadZipFile, AttributeError) as error:
+            raise InputError(f"{self.file}: cannot be read as arrays of numpy.savez: {error}") from None
+
+    def _from(self, arrays: dict[str, np.ndarray]) -> Dataset:
+        wanted = ["train_x", "train_y"]
+        if arrays.keys() & {"test_x", "test_y"}:
+            wanted += ["test_x", "test_y"]
+        for name in wanted:
+            if name not in arrays:
+                raise InputError(f"{self.file}: has no array '{name}'{nearest(name, arrays)}")
+        test = (arrays["test_x"], arrays["test_y"]) if len(wanted) == 4 else None
+        return classified(self.file, (arrays["train_x"], arrays["train_y"]), test)

@@ -1,0 +1,29 @@
+"""What a model is: parameters, and the network that has them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from ...schema.fields import Frozen
+
+if TYPE_CHECKING:
+    from torch import nn
+
+
+class ModelSpec(Frozen):
+    """A model and its parameters. `needs_data`: whether it is a network that learns from a data set; `measures`: what
+    there is to tell of its parameters; `known`: whether it has been seen to do what torch's own loop does, so that no
+    run need check it."""
+
+    needs_data: ClassVar[bool] = True
+    known: ClassVar[bool] = True
+    measures: ClassVar[tuple[str, ...]] = ("train_loss", "test_loss", "test_accuracy")
+    name: str
+
+    def parameters(self, shape: tuple[int, ...], classes: int) -> int | None:
+        """How many there are, where that is known without building the network."""
+        return None
+
+    def network(self, shape: tuple[int, ...], classes: int) -> nn.Module:
+        """The network for samples of `shape` (channels, height, width); its output is one logit per class."""
+        raise NotImplementedError
