@@ -12,7 +12,7 @@ READY := .venv/installed
 .PHONY: run lint test test-all fuzz docs experiments benchmark lock clean
 
 run: $(READY)
-	$(BIN)/gossim run scenarios/straggler.yaml --force
+	$(BIN)/gossim run scenarios/straggler.yaml
 
 lint: $(READY)
 	$(BIN)/ruff check .

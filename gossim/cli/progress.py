@@ -60,6 +60,12 @@ class LiveProgress(_Bars):
         if not self.finished[name]:
             self.bars.start_task(self.tasks[name])
 
+    def kept(self, name: str, seed: int) -> None:
+        self.finished[name] += 1
+        self.bars.update(self.tasks[name], completed=self.finished[name])
+        if not self.live:
+            self.console.print(f"{name}, seed {seed}: done before", highlight=False, markup=False)
+
     def advance(self, time_s: float, gradient_steps: int) -> None:
         self.time_s, self.steps = time_s, gradient_steps
         until = self.settings.until.time_s

@@ -11,39 +11,67 @@ from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..errors import InputError, RunError, told
 from ..files.atomic import undisturbed
 from ..scenario.scenario import Scenario
 from ..tables.run_directory import RunDirectory
+from .earlier import earlier
+
+if TYPE_CHECKING:
+    from .experiment import Experiment
 
 HEARTBEAT_S = 1.0
 """Between two looks at whether anything has ended."""
 
 
 class Task(NamedTuple):
-    """A scenario, as data, and the run directory that it is to fill."""
+    """A scenario, as data, and the run directory that it is to fill; whether what is unfinished there is begun anew."""
 
     data: dict[str, Any]
     directory: str
+    anew: bool = False
 
 
 def run_point(task: Task) -> str | None:
-    """Run a task, without figures, on one thread. What an earlier run left in its directory goes first. Returns what
-    went wrong, in words."""
+    """Run a task, without figures, on one thread. What an earlier run left in its directory goes first, unless it can go
+    on. Returns what went wrong, in words."""
     from .experiment import Experiment
 
+    store = RunDirectory(Path(task.directory), lasting=False)
     try:
-        shutil.rmtree(task.directory, ignore_errors=True)
         scenario = Scenario.parse(task.data, "point")
+        with _one_thread(scenario), _removed_if_broken(store.path):
+            experiment = Experiment(scenario, limits=False)
+            go_on = not task.anew and _can_go_on(store, experiment)
+            if not go_on:
+                shutil.rmtree(store.path, ignore_errors=True)
         with _one_thread(scenario):
-            Experiment(scenario, limits=False).run(RunDirectory(Path(task.directory)))
+            experiment.run(store, go_on=go_on)
     except (InputError, RunError) as error:
         return str(error)
     except Exception as error:  # of a model of somebody's own, or no memory left: the other points go on
         return told(error)
     return None
+
+
+@contextmanager
+def _removed_if_broken(folder: Path) -> Iterator[None]:
+    """Old numbers are not taken for those of a point that cannot begin."""
+    try:
+        yield
+    except Exception:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+
+
+def _can_go_on(store: RunDirectory, experiment: Experiment) -> bool:
+    """Whether the same run is there, and unfinished."""
+    try:
+        return earlier(store, experiment.scenario, experiment.identity) == "unfinished"
+    except InputError:  # another run, or a damaged one
+        return False
 
 
 def ended_tasks(tasks: Mapping[str, Task], jobs: int) -> Generator[dict[str, str | None], None, None]:

@@ -14,6 +14,9 @@ class Progress(Protocol):
     def arm(self, name: str, seed: int, settings: Arm, gradient_steps: int | None) -> None:
         """Arm `name` begins with `seed`. It ends after `gradient_steps`, if that is known."""
 
+    def kept(self, name: str, seed: int) -> None:
+        """Arm `name` with `seed` ended before an unfinished run was begun again."""
+
     def advance(self, time_s: float, gradient_steps: int) -> None:
         """The present arm has come as far as `time_s`, in simulated seconds, and `gradient_steps` of all workers."""
 
@@ -25,6 +28,7 @@ class NoProgress:
     """Shows nothing of a run."""
 
     def arm(self, name: str, seed: int, settings: Arm, gradient_steps: int | None) -> None: ...
+    def kept(self, name: str, seed: int) -> None: ...
     def advance(self, time_s: float, gradient_steps: int) -> None: ...
     def done(self, message: str | None) -> None: ...
 

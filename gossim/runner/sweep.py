@@ -75,7 +75,7 @@ def _run(described: Sweep, store: SweepDirectory, jobs: int, force: bool, progre
     for point in described.points:
         error = None if force else store.done(point)
         if error is None:
-            todo[point.name] = Task(point.scenario.to_data(), str(store.run_directory(point).path))
+            todo[point.name] = Task(point.scenario.to_data(), str(store.run_directory(point).path), force)
         else:
             table.rows[point.name] = store.rows(point, error)
             errors |= {point.name: error} if error else {}
