@@ -42,6 +42,9 @@ def run(
     device: Annotated[
         str | None, typer.Option(metavar="D", help="auto, cpu or cuda, instead of the scenario's")
     ] = None,
+    jobs: Annotated[
+        int | None, typer.Option(metavar="N", min=1, help="Arms and seeds run at a time  [default: one a core]")
+    ] = None,
     no_gradients: Annotated[
         bool, typer.Option("--no-gradients", help="Run the clock alone: no parameters, no losses, no torch.")
     ] = False,
@@ -63,14 +66,20 @@ def run(
         store.refuse_unusable()
     show_warnings(settings.warnings, quiet)
     console, notes = new_console(quiet=quiet), new_console(stderr=True, quiet=quiet)
+    from ..estimates.limits import affordable_jobs
+    from ..runner.cores import default_jobs
     from ..runner.earlier import earlier
     from ..runner.identity import Identity
+    from ..runner.process_pool import prepare
 
     if earlier(store, settings, Identity.of(settings, not no_gradients), force) == "finished":
         _show_stored(console, notes, store)
         return
     if long:
         notes.print(f"this will take {long}, as estimated", highlight=False, markup=False)
+    likely = jobs or default_jobs(settings, not no_gradients, settings_device(settings))
+    if likely > 1:
+        prepare(not no_gradients and any(arm.problem for arm in settings.arms.values()))
     with watch.share("preparing"), console.status("Preparing"):
         from ..runner.drawing import draw
         from ..runner.experiment import Experiment
@@ -80,6 +89,12 @@ def run(
             experiment = Experiment(settings, gradients=not no_gradients, stopwatch=stopwatch, limits=False)
         except InputError as error:
             raise InputError(f"{scenario}: {error}") from None
+    side_by_side = jobs or default_jobs(settings, not no_gradients, experiment.manifest["device"])
+    if side_by_side > 1 and not no_limits:
+        affordable = affordable_jobs(settings, not no_gradients, side_by_side)
+        if affordable < side_by_side:
+            notes.print(f"{affordable} at a time, and not {side_by_side}: there is no memory for more", highlight=False)
+            side_by_side = affordable
     with store.reserved():
         store.refuse_unusable()
         was = earlier(store, experiment.scenario, experiment.identity, force)  # another run may have come first
@@ -89,7 +104,7 @@ def run(
         broken: RunError | KeyboardInterrupt | None = None
         try:
             with LiveProgress(settings, notes) as progress:
-                experiment.run(store, progress, go_on=was == "unfinished")
+                experiment.run(store, progress, go_on=was == "unfinished", jobs=side_by_side)
         except (RunError, KeyboardInterrupt) as error:
             broken = error  # what there is is shown and drawn all the same
             if isinstance(error, KeyboardInterrupt):
@@ -111,6 +126,12 @@ def run(
         raise typer.Exit(INTERRUPTED)
     if broken:
         raise broken
+
+
+def settings_device(settings: Scenario) -> str:
+    """The kind of device on which a run is likely to be, as far as that is known without torch."""
+    asked = {arm.device for arm in settings.arms.values()}
+    return "cuda" if "cuda" in asked or ("auto" in asked and Path("/dev/nvidiactl").exists()) else "cpu"
 
 
 def _show(console: Console, results: Results) -> None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import closing, contextmanager, nullcontext, suppress
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from ..errors import InputError, RunError, told
@@ -19,8 +21,10 @@ from ..scenario.scenario import Scenario
 from ..tables.parts import Part, Parts
 from ..tables.run_directory import RunDirectory
 from . import manifest as provenance
+from .cores import cores
 from .identity import Identity
-from .pair import PairRunner, has_ended
+from .pair import PairRunner, has_ended, planes_of
+from .pair_processes import Work, side_by_side
 from .progress import NoProgress, Progress
 from .recording import Key, Recording
 
@@ -49,10 +53,9 @@ class Experiment:
         if limits:
             refuse_the_impossible(self.scenario, gradients)
         arms = self.scenario.arms
-        learning = {name: arm for name, arm in arms.items() if gradients and arm.problem is not None}
-        nothing = Nothing()
-        numeric = Gradients(learning, executor, stopwatch) if learning else nothing
-        self.planes: dict[str, Gradients | Nothing] = {name: numeric if name in learning else nothing for name in arms}
+        self.executor, self.gradients = executor, gradients
+        self.planes = planes_of(self.scenario, executor, gradients, stopwatch)
+        numeric = next((plane for plane in self.planes.values() if isinstance(plane, Gradients)), Nothing())
         for name, arm in arms.items():
             with _naming(name):
                 self.planes[name].check(arm, self.scenario.seeds)
@@ -71,7 +74,12 @@ class Experiment:
         ) | {"executor": executor}
 
     def run(
-        self, store: RunDirectory | None = None, progress: Progress | None = None, *, go_on: bool = False
+        self,
+        store: RunDirectory | None = None,
+        progress: Progress | None = None,
+        *,
+        go_on: bool = False,
+        jobs: int = 1,
     ) -> Results:
         """Run everything. However it ends, what was recorded is in `store`, and its manifest says how each arm and
         seed ended.
@@ -80,6 +88,7 @@ class Experiment:
             store: Where to write, as arms and seeds end.
             progress: Called as the run goes.
             go_on: Whether to go on with the same run in `store`, which is unfinished, rather than to begin anew.
+            jobs: How many arms and seeds run side by side, in processes. It decides no number.
 
         Returns:
             What the run recorded.
@@ -100,6 +109,8 @@ class Experiment:
                     else:
                         store.begin(self.scenario, self.manifest, self.results())
             with self._ending(store, parts):
+                if min(jobs, len(self._todo())) > 1:
+                    self._run_side_by_side(store, parts, progress, jobs)
                 for name, seed in self._todo():
                     entry = self._run_arm(name, seed, progress)
                     if store and parts:
@@ -145,6 +156,48 @@ class Experiment:
         self.recording.end(name, seed, record.frames())
         return entry
 
+    def _run_side_by_side(self, store: RunDirectory | None, parts: Parts | None, progress: Progress, jobs: int) -> None:
+        """Run all that has not ended in processes of their own. Raises RunError if one of them dies."""
+        todo = self._todo()
+        jobs = min(jobs, len(todo))
+        with nullcontext() if parts else TemporaryDirectory(prefix="gossim-") as folder:
+            kept = parts or Parts(Path(str(folder)), "", lasting=False)
+            work = Work(
+                self.scenario.to_data(),
+                self.executor,
+                self.gradients,
+                str(kept.folder),
+                kept.identity,
+                kept.lasting,
+                max(1, cores() // jobs),
+            )
+            with closing(side_by_side(work, todo, jobs)) as heartbeats:
+                for begun, over in heartbeats:
+                    for place, time_s, steps in begun:
+                        if todo[place] in self.recording.pairs:
+                            continue  # has ended
+                        name, seed = todo[place]
+                        progress.arm(name, seed, self.scenario.arms[name], steps_limit(self.scenario.arms[name]))
+                        progress.advance(time_s, steps)
+                    for place, entry in over.items():
+                        self._take(kept, todo[place], entry, progress)
+                    if over and store:
+                        self._write_if_due(store)
+
+    def _take(self, parts: Parts, key: Key, entry: dict[str, Any], progress: Progress) -> None:
+        """Take what another process recorded of an arm with a seed. Raises RunError if it is not there."""
+        name, seed = key
+        part = parts.load(self.recording.order[name], name, seed)
+        if part is None:
+            raise RunError(f"{parts.folder}: what arm '{name}' with seed {seed} recorded is gone")
+        progress.arm(name, seed, self.scenario.arms[name], steps_limit(self.scenario.arms[name]))
+        if len(part.frames["probes"]):
+            last = part.frames["probes"].iloc[-1]
+            progress.advance(float(last["time_s"]), int(last["gradient_steps"]))
+        self.recording.end(name, seed, part.frames)
+        self.manifest["runs"].append(part.entry)
+        progress.done(entry.get("error"))
+
     @contextmanager
     def _ending(self, store: RunDirectory | None, parts: Parts | None) -> Iterator[None]:
         """However the block ends, the manifest says so and the tables are written. If they hold all that there is, what
@@ -175,6 +228,9 @@ class Experiment:
         assert isinstance(frames, dict)
         with self._telling(store), self.watch.share("writing"):
             parts.save(self.recording.order[name], Part(entry, frames))
+        self._write_if_due(store)
+
+    def _write_if_due(self, store: RunDirectory) -> None:
         begun_s = time.monotonic()
         if begun_s >= self.due_s:
             self._write(store)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 from ..errors import Diverged, RunError
@@ -22,6 +23,16 @@ Advance = Callable[[float, int], None]
 
 ENDED = ("complete", "diverged")
 """How an arm with a seed ends that would end the same way again."""
+
+
+def planes_of(
+    scenario: Scenario, executor: str, gradients: bool, watch: Stopwatch | None = None
+) -> dict[str, Gradients | Nothing]:
+    """The numeric plane of each arm: without `gradients`, or where nothing is learned, the clock runs alone."""
+    learning = {name: arm for name, arm in scenario.arms.items() if gradients and arm.problem is not None}
+    nothing = Nothing()
+    numeric = Gradients(learning, executor, watch) if learning else nothing
+    return {name: numeric if name in learning else nothing for name in scenario.arms}
 
 
 def has_ended(entry: Mapping[str, Any]) -> bool:
@@ -67,7 +78,7 @@ class PairRunner:
         arm, learns = self.scenario.arms[name], isinstance(self.planes[name], Gradients)
         with self.watch.share("preparing"):
             plane = self.planes[name].plane(arm, seed, record.observed)
-        with plane.tuned():
+        with plane.tuned(), _threads(arm, learns):
             with self.watch.share("events"):
                 world = self._world(arm, seed, learns)
             try:
@@ -92,6 +103,16 @@ class PairRunner:
             timeline_limit=TIMELINE_INTERVALS if seed == self.scenario.seed else 0,
             learns=learns,
         )
+
+
+def _threads(arm: Arm, learns: bool) -> AbstractContextManager[None]:
+    """One thread where a single worker learns: its convolutions would be shared out among all, and their sums rounded
+    by how many these are. Several workers have one thread each."""
+    if not learns or arm.workers > 1:
+        return nullcontext()
+    from ..problems.threads import one_thread
+
+    return one_thread()
 
 
 def _keep(world: World, entry: dict[str, Any]) -> None:

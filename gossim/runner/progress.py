@@ -12,7 +12,10 @@ class Progress(Protocol):
     """What a run calls as it goes."""
 
     def arm(self, name: str, seed: int, settings: Arm, gradient_steps: int | None) -> None:
-        """Arm `name` begins with `seed`. It ends after `gradient_steps`, if that is known."""
+        """Arm `name` begins with `seed`, and is the present one. It ends after `gradient_steps`, if that is known.
+
+        Where several run side by side, this is called again whenever another one is the present one.
+        """
 
     def kept(self, name: str, seed: int) -> None:
         """Arm `name` with `seed` ended before an unfinished run was begun again."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ..errors import RunError
+from ..errors import InputError, RunError
 from ..profiling import Stopwatch, Unwatched
 from ..results import Results
 from ..scenario.cautions import log_warnings
@@ -28,6 +28,7 @@ def run(
     progress: Progress | None = None,
     stopwatch: Stopwatch | None = None,
     limits: bool = True,
+    jobs: int = 1,
 ) -> Results:
     """Run a scenario, or the scenario in that file. With `out`, also write the run directory, figures included.
 
@@ -44,6 +45,8 @@ def run(
         progress: Called as the run goes.
         stopwatch: A `gossim.profiling.Stopwatch`, which afterwards knows where the wall time went.
         limits: Whether to refuse what needs more memory than this machine has, or more than some 10¹⁰ events.
+        jobs: How many arms and seeds run side by side, in processes: in a script, call this under
+            `if __name__ == "__main__":`. It decides no number.
 
     Returns:
         What the run recorded.
@@ -54,6 +57,8 @@ def run(
         RunError: For a run that breaks down, or an `out` that cannot be written any more. What was recorded until then
             is there.
     """
+    if type(jobs) is not int or jobs < 1:
+        raise InputError(f"jobs = {jobs!r}: must be a whole number >= 1")
     store = None if out is None else RunDirectory(Path(out))
     if store:
         store.refuse_unusable()
@@ -68,13 +73,13 @@ def run(
                 return _stored(store)
         ready = Experiment(settings, None, executor, gradients, stopwatch, limits)
     if store is None:
-        return ready.run(None, progress)
+        return ready.run(None, progress, jobs=jobs)
     with store.reserved():
         store.refuse_unusable()
         was = earlier(store, ready.scenario, ready.identity, force)  # another run may have come first
         if was == "finished":
             return _stored(store)
-        results = ready.run(store, progress, go_on=was == "unfinished")
+        results = ready.run(store, progress, go_on=was == "unfinished", jobs=jobs)
         with watch.share("writing"):
             draw(results, store)
     return results

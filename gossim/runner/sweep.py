@@ -18,9 +18,10 @@ from ..results import SweepResults
 from ..scenario.cautions import log_warnings
 from ..scenario.scenario import Scenario, read
 from ..scenario.sweep import Sweep
-from .process_pool import Task, cores, ended_tasks
+from .cores import cores
 from .progress import NoSweepProgress, SweepProgress
 from .sweep_directory import SweepDirectory
+from .sweep_points import Task, ended_tasks
 
 
 def sweep(
