@@ -97,7 +97,7 @@ class Parts:
 
     def any(self) -> bool:
         """Whether there are files, of whatever run."""
-        return self.folder.is_dir() and any(path.suffix == SUFFIX for path in self.folder.iterdir())
+        return self.folder.is_dir() and any(self.folder.glob(f"[0-9]*{SUFFIX}"))
 
     def clear(self) -> None:
         """Delete the files, of whatever run, and the folder if nothing else is in it."""

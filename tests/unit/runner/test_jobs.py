@@ -34,7 +34,8 @@ WIDE = (
 def long(folder: Path, **sections: Any) -> Path:
     """A scenario whose first arms are soon done, and whose last one never is."""
     path = folder / "long.yaml"
-    arms = {**ARMS, "endless": {"algorithm": {"name": "dpsgd"}, "until": {"time_s": 1e7}}}
+    endless = {"algorithm": {"name": "dpsgd"}, "until": {"time_s": 1e6}, "probe": {"every_s": 100.0}}
+    arms = {**ARMS, "endless": endless}
     path.write_text(yaml.safe_dump({**BASE, "arms": arms, "until": {"time_s": 1.0}, **sections}))
     return path
 
@@ -78,8 +79,8 @@ def test_in_python_with_and_without_a_directory(tmp_path: Path) -> None:
 def begun(process: subprocess.Popen[str], out: Path, parts: int) -> None:
     """Wait until that many arms have ended."""
     deadline = time.monotonic() + 120
-    while len(list(out.glob("unfinished/*.part"))) < parts and time.monotonic() < deadline:
-        assert process.poll() is None
+    while len(list(out.glob("unfinished/[0-9]*.part"))) < parts and time.monotonic() < deadline:
+        assert process.poll() is None, process.communicate()[1]
         time.sleep(0.1)
 
 
