@@ -49,6 +49,10 @@ def run(
         bool, typer.Option("--no-gradients", help="Run the clock alone: no parameters, no losses, no torch.")
     ] = False,
     force: Annotated[bool, typer.Option("--force", help="Begin anew, whatever run is there.")] = False,
+    checkpoint_every: Annotated[
+        float,
+        typer.Option(metavar="SECONDS", min=0, help="Keep where each arm stands, to go on from after a kill."),
+    ] = 60.0,
     profile: Annotated[bool, typer.Option("--profile", help="Show where the wall time went.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="Print nothing but errors.")] = False,
     no_limits: NoLimits = False,
@@ -104,7 +108,9 @@ def run(
         broken: RunError | KeyboardInterrupt | None = None
         try:
             with LiveProgress(settings, notes) as progress:
-                experiment.run(store, progress, go_on=was == "unfinished", jobs=side_by_side)
+                experiment.run(
+                    store, progress, go_on=was == "unfinished", jobs=side_by_side, checkpoint_every_s=checkpoint_every
+                )
         except (RunError, KeyboardInterrupt) as error:
             broken = error  # what there is is shown and drawn all the same
             if isinstance(error, KeyboardInterrupt):

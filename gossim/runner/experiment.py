@@ -21,6 +21,7 @@ from ..scenario.scenario import Scenario
 from ..tables.parts import Part, Parts
 from ..tables.run_directory import RunDirectory
 from . import manifest as provenance
+from .checkpoint import Checkpoints
 from .cores import cores
 from .identity import Identity
 from .pair import PairRunner, has_ended, planes_of
@@ -30,6 +31,10 @@ from .recording import Key, Recording
 
 WRITING = 9
 """The tables are written again at the earliest after this many times what writing them took."""
+
+
+CHECKPOINT_EVERY_S = 60.0
+"""Seconds of wall time after which an arm with a seed keeps where it stands, unless it is said otherwise."""
 
 
 class Experiment:
@@ -80,6 +85,7 @@ class Experiment:
         *,
         go_on: bool = False,
         jobs: int = 1,
+        checkpoint_every_s: float = CHECKPOINT_EVERY_S,
     ) -> Results:
         """Run everything. However it ends, what was recorded is in `store`, and its manifest says how each arm and
         seed ended.
@@ -89,6 +95,7 @@ class Experiment:
             progress: Called as the run goes.
             go_on: Whether to go on with the same run in `store`, which is unfinished, rather than to begin anew.
             jobs: How many arms and seeds run side by side, in processes. It decides no number.
+            checkpoint_every_s: Seconds of wall time after which an arm with a seed keeps where it stands.
 
         Returns:
             What the run recorded.
@@ -110,11 +117,14 @@ class Experiment:
                         store.begin(self.scenario, self.manifest, self.results())
             with self._ending(store, parts):
                 if min(jobs, len(self._todo())) > 1:
-                    self._run_side_by_side(store, parts, progress, jobs)
+                    self._run_side_by_side(store, parts, progress, jobs, checkpoint_every_s)
                 for name, seed in self._todo():
-                    entry = self._run_arm(name, seed, progress)
-                    if store and parts:
+                    place = self.recording.order[name]
+                    saved = Checkpoints(parts, place, seed, checkpoint_every_s) if parts else None
+                    entry = self._run_arm(name, seed, progress, saved)
+                    if store and parts and saved:
                         self._keep(store, parts, entry)
+                        saved.clear()
                 errors = [entry["error"] for entry in self.manifest["runs"] if "error" in entry]
                 if errors:
                     raise RunError("\n".join(errors))
@@ -143,20 +153,22 @@ class Experiment:
         every = [(name, seed) for seed in self.scenario.seeds for name in self.scenario.arms]
         return [key for key in every if key not in ended]
 
-    def _run_arm(self, name: str, seed: int, progress: Progress) -> dict[str, Any]:
+    def _run_arm(self, name: str, seed: int, progress: Progress, saved: Checkpoints | None) -> dict[str, Any]:
         """Run one arm with one seed. Returns its entry in the manifest, which says how it ended."""
         arm, record = self.scenario.arms[name], self.recording.begin(name, seed)
         progress.arm(name, seed, arm, steps_limit(arm))
         entry: dict[str, Any] = {"arm": name, "seed": seed, "status": "failed"}
         self.manifest["runs"].append(entry)
         try:
-            self.runner.run(record, entry, progress.advance)
+            self.runner.run(record, entry, progress.advance, saved)
         finally:
             progress.done(entry.get("error"))
         self.recording.end(name, seed, record.frames())
         return entry
 
-    def _run_side_by_side(self, store: RunDirectory | None, parts: Parts | None, progress: Progress, jobs: int) -> None:
+    def _run_side_by_side(
+        self, store: RunDirectory | None, parts: Parts | None, progress: Progress, jobs: int, every_s: float
+    ) -> None:
         """Run all that has not ended in processes of their own. Raises RunError if one of them dies."""
         todo = self._todo()
         jobs = min(jobs, len(todo))
@@ -170,6 +182,7 @@ class Experiment:
                 kept.identity,
                 kept.lasting,
                 max(1, cores() // jobs),
+                every_s if parts else None,
             )
             with closing(side_by_side(work, todo, jobs)) as heartbeats:
                 for begun, over in heartbeats:

@@ -13,6 +13,8 @@ from ..scenario.arm import Arm
 from ..scenario.derived import message_bytes, parameter_bytes, steps_limit, window_size
 from ..scenario.scenario import Scenario
 from ..sim.world import World
+from .checkpoint import Checkpoints
+from .going_on import GoingOn
 from .recording import PairRecord
 
 TIMELINE_INTERVALS = 20_000
@@ -54,15 +56,24 @@ class PairRunner:
     ):
         self.scenario, self.planes, self.watch = scenario, planes, watch or Unwatched()
 
-    def run(self, record: PairRecord, entry: dict[str, Any], advance: Advance) -> None:
+    def run(
+        self, record: PairRecord, entry: dict[str, Any], advance: Advance, saved: Checkpoints | None = None
+    ) -> None:
         """Run the arm and the seed that `entry`, of the manifest, names. It says afterwards how that ended.
+
+        Args:
+            record: What is recorded goes there.
+            entry: The entry.
+            advance: Called as it goes.
+            saved: Its checkpoints, from the last of which it goes on; None if none are kept.
 
         Raises:
             KeyboardInterrupt: If it was interrupted.
+            InputError: If its clock does not repeat what was run until the last checkpoint.
         """
         told = f"arm '{entry['arm']}', seed {entry['seed']}"
         try:
-            self._run_planes(record, entry, advance)
+            self._run_planes(record, entry, advance, saved)
             entry["status"] = "complete"
         except KeyboardInterrupt:
             entry["status"] = "interrupted"
@@ -72,7 +83,9 @@ class PairRunner:
         except RunError as error:
             entry["error"] = f"{told}: {error}"
 
-    def _run_planes(self, record: PairRecord, entry: dict[str, Any], advance: Advance) -> None:
+    def _run_planes(
+        self, record: PairRecord, entry: dict[str, Any], advance: Advance, saved: Checkpoints | None
+    ) -> None:
         """Run the timing plane window by window, and after each window the numeric plane, which fills `record`."""
         name, seed = entry["arm"], entry["seed"]
         arm, learns = self.scenario.arms[name], isinstance(self.planes[name], Gradients)
@@ -83,11 +96,20 @@ class PairRunner:
                 world = self._world(arm, seed, learns)
             try:
                 windows = world.windows(*window_size(arm.workers, parameter_bytes(arm) if learns else 1))
-                for window in self.watch.each("events", windows):
+                steps = self.watch.each("events", windows)
+                # Of the clock alone a checkpoint would save nothing: it has to run again in any case.
+                going_on = GoingOn(saved, world, plane, record) if saved and learns else None
+                for window in steps:
                     with self.watch.share("combining" if learns else "probes"):
-                        plane.run(window)
+                        if going_on is None or going_on.is_new(window):
+                            plane.run(window)
                     window.clear()  # before the next one is made
                     advance(world.clock.now_s, world.gradient_steps)
+                    if going_on and going_on.saved.is_due():
+                        with self.watch.share("writing"):
+                            going_on.save()
+                if going_on:
+                    going_on.end()
             finally:
                 with self.watch.share("writing"):
                     _keep(world, entry)

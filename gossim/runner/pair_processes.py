@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from ..scenario.arm import Arm
 from ..scenario.scenario import Scenario
 from ..tables.parts import Part, Parts
+from .checkpoint import Checkpoints
 from .pair import PairRunner, planes_of
 from .process_pool import context, ended
 from .recording import Key, PairRecord
@@ -18,7 +19,7 @@ from .recording import Key, PairRecord
 class Work(NamedTuple):
     """What every process is given: the scenario, as data, how it is run, and where its parts go.
 
-    `threads` is what each may compute on.
+    `threads` is what each may compute on, and `checkpoint_every_s` how often it keeps where it stands, if it does.
     """
 
     scenario: dict[str, Any]
@@ -28,6 +29,7 @@ class Work(NamedTuple):
     identity: str
     lasting: bool
     threads: int
+    checkpoint_every_s: float | None
 
 
 class Came(NamedTuple):
@@ -69,7 +71,7 @@ class _Process:
         self.scenario = Scenario.parse(work.scenario)
         self.runner = PairRunner(self.scenario, planes_of(self.scenario, work.executor, work.gradients))
         self.parts = Parts(Path(work.folder), work.identity, work.lasting)
-        self.threads, self.counters = work.threads, counters
+        self.threads, self.every_s, self.counters = work.threads, work.checkpoint_every_s, counters
         self.places = {name: place for place, name in enumerate(self.scenario.arms)}
 
     def run(self, place: int, name: str, seed: int) -> dict[str, Any]:
@@ -80,9 +82,13 @@ class _Process:
 
         advance(0.0, 0)
         record, entry = PairRecord(name, seed), {"arm": name, "seed": seed, "status": "failed"}
+        number = self.places[name]
+        saved = None if self.every_s is None else Checkpoints(self.parts, number, seed, self.every_s)
         with _threads(self.threads, self.scenario.arms[name]):
-            self.runner.run(record, entry, advance)
-        self.parts.save(self.places[name], Part(entry, record.frames()))
+            self.runner.run(record, entry, advance, saved)
+        self.parts.save(number, Part(entry, record.frames()))
+        if saved:
+            saved.clear()
         return entry
 
 

@@ -12,7 +12,7 @@ from ..scenario.scenario import Scenario, load
 from ..tables.run_directory import RunDirectory
 from .drawing import are_drawn, draw
 from .earlier import earlier
-from .experiment import Experiment, asked_for
+from .experiment import CHECKPOINT_EVERY_S, Experiment, asked_for
 from .identity import Identity
 from .progress import Progress
 
@@ -29,6 +29,7 @@ def run(
     stopwatch: Stopwatch | None = None,
     limits: bool = True,
     jobs: int = 1,
+    checkpoint_every_s: float = CHECKPOINT_EVERY_S,
 ) -> Results:
     """Run a scenario, or the scenario in that file. With `out`, also write the run directory, figures included.
 
@@ -47,6 +48,7 @@ def run(
         limits: Whether to refuse what needs more memory than this machine has, or more than some 10¹⁰ events.
         jobs: How many arms and seeds run side by side, in processes: in a script, call this under
             `if __name__ == "__main__":`. It decides no number.
+        checkpoint_every_s: Seconds of wall time after which, with `out`, each arm and seed keeps where it stands.
 
     Returns:
         What the run recorded.
@@ -59,6 +61,8 @@ def run(
     """
     if type(jobs) is not int or jobs < 1:
         raise InputError(f"jobs = {jobs!r}: must be a whole number >= 1")
+    if not checkpoint_every_s >= 0:
+        raise InputError(f"checkpoint_every_s = {checkpoint_every_s!r}: must be a number of seconds >= 0")
     store = None if out is None else RunDirectory(Path(out))
     if store:
         store.refuse_unusable()
@@ -79,7 +83,9 @@ def run(
         was = earlier(store, ready.scenario, ready.identity, force)  # another run may have come first
         if was == "finished":
             return _stored(store)
-        results = ready.run(store, progress, go_on=was == "unfinished", jobs=jobs)
+        results = ready.run(
+            store, progress, go_on=was == "unfinished", jobs=jobs, checkpoint_every_s=checkpoint_every_s
+        )
         with watch.share("writing"):
             draw(results, store)
     return results

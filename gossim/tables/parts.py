@@ -55,7 +55,7 @@ class Parts:
         with self.written(self.path(place, part.entry["seed"])) as archive:
             archive.writestr(ABOUT, json.dumps({"identity": self.identity, "entry": part.entry}))
             for name, frame in part.frames.items():
-                archive.writestr(f"{name}.parquet", _parquet(frame))
+                archive.writestr(f"{name}.parquet", parquet_of(frame))
 
     def load(self, place: int, arm: str, seed: int) -> Part | None:
         """What was kept of an arm with a seed; None if nothing can be used."""
@@ -65,7 +65,7 @@ class Parts:
         try:
             entry = json.loads(archive[ABOUT])["entry"]
             Entry.model_validate(entry)
-            frames = {name: _frame(name, archive[f"{name}.parquet"]) for name in TABLES}
+            frames = {name: frame_in(name, archive[f"{name}.parquet"]) for name in TABLES}
         except (InputError, ValidationError, KeyError, TypeError, ValueError):
             return None
         of = [(entry["arm"], entry["seed"])] + [
@@ -110,11 +110,13 @@ class Parts:
             self.folder.rmdir()
 
 
-def _parquet(frame: pd.DataFrame) -> bytes:
+def parquet_of(frame: pd.DataFrame) -> bytes:
+    """A table as the content of a file."""
     content = io.BytesIO()
     write_table(frame, content, 1)
     return content.getvalue()
 
 
-def _frame(name: str, content: bytes) -> pd.DataFrame:
+def frame_in(name: str, content: bytes) -> pd.DataFrame:
+    """The table of that name that is the content of a file. Raises InputError."""
     return read_table(name, io.BytesIO(content))[0]
