@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -59,6 +60,8 @@ def run(
 ) -> None:
     """Run every arm of a scenario with every seed; write tables and figures; compare the arms."""
     permit_imports()
+    if not quiet:  # before anything is imported that takes time
+        print(f"reading {scenario}", file=sys.stderr, flush=True)
     stopwatch = Stopwatch() if profile else None
     watch = stopwatch or Unwatched()
     with watch.share("preparing"):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+import importlib.util
 import threading
 from dataclasses import dataclass
 from functools import cache
@@ -13,6 +15,7 @@ import numpy as np
 from ..errors import InputError
 from ..schema.fields import Frozen, chosen_by
 from .partition import IID, AnyPartition
+from .stratified import stratified_split
 
 TEST_SHARE = 0.2
 """Of the sets that come unsplit. The split is part of the data set: the same for every seed."""
@@ -79,10 +82,8 @@ class Digits(DataSpec):
         return (1, 8, 8)
 
     def load(self) -> Dataset:
-        from sklearn.datasets import load_digits
-
-        images, labels = load_digits(return_X_y=True)
-        return _split(images.reshape(-1, 1, 8, 8) / 16, labels)
+        rows = _digits()
+        return _split(rows[:, :-1].reshape(-1, 1, 8, 8) / 16, rows[:, -1].astype(int))
 
 
 class MNIST5k(DataSpec):
@@ -188,17 +189,19 @@ def read_cifar_binary(path: Path) -> tuple[np.ndarray, np.ndarray]:
     return records[:, 1:].reshape(-1, 3, 32, 32).astype(np.float32) / 255, labels
 
 
-def _split(images: np.ndarray, labels: np.ndarray) -> Dataset:
-    from sklearn.model_selection import train_test_split
+def _digits() -> np.ndarray:
+    """Of each digit its 64 pixels and its label, from scikit-learn's file: to import it takes longer than many a run."""
+    package = importlib.util.find_spec("sklearn")
+    assert package is not None
+    assert package.origin is not None
+    with gzip.open(Path(package.origin).parent / "datasets" / "data" / "digits.csv.gz", "rt", encoding="utf-8") as file:
+        return np.loadtxt(file, delimiter=",")
 
-    train_x, test_x, train_y, test_y = train_test_split(
-        images.astype(np.float32),
-        labels.astype(np.int64),
-        test_size=TEST_SHARE,
-        random_state=0,
-        stratify=labels,
-    )
-    return Dataset(train_x, train_y, test_x, test_y)
+
+def _split(images: np.ndarray, labels: np.ndarray) -> Dataset:
+    train, test = stratified_split(labels, TEST_SHARE, seed=0)
+    images, labels = images.astype(np.float32), labels.astype(np.int64)
+    return Dataset(images[train], labels[train], images[test], labels[test])
 
 
 _LOADING = threading.Lock()

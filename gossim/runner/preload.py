@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import sklearn.datasets
-import sklearn.model_selection
-
 from ..execute import batched, recorder, reference, runtime
 from ..problems import build, check
 from . import experiment
 
-__all__ = ["batched", "build", "check", "experiment", "recorder", "reference", "runtime", "sklearn"]
+__all__ = ["batched", "build", "check", "experiment", "recorder", "reference", "runtime"]
