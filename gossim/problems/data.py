@@ -190,7 +190,7 @@ def read_cifar_binary(path: Path) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _digits() -> np.ndarray:
-    """Of each digit its 64 pixels and its label, from scikit-learn's file: to import it takes longer than many a run."""
+    """Of each digit its 64 pixels and its label, from scikit-learn's file: its import takes a second."""
     package = importlib.util.find_spec("sklearn")
     assert package is not None
     assert package.origin is not None
