@@ -60,7 +60,7 @@ def run(
 ) -> None:
     """Run every arm of a scenario with every seed; write tables and figures; compare the arms."""
     permit_imports()
-    if not quiet:  # before anything is imported that takes time
+    if not quiet and sys.stderr.isatty():  # before anything is imported that takes time
         print(f"reading {scenario}", file=sys.stderr, flush=True)
     stopwatch = Stopwatch() if profile else None
     watch = stopwatch or Unwatched()

@@ -16,8 +16,9 @@ import yaml
 
 from gossim.errors import InputError
 from gossim.results import Results
-from support.commands import ENVIRONMENT, GOSSIM, ROOT
+from support.commands import GOSSIM, ROOT
 from support.interrupted import table_bytes
+from support.processes import ran, started
 
 SCENARIO: dict[str, Any] = {
     "title": "killed",
@@ -99,25 +100,20 @@ class Field:
         arguments = self.arguments(kill.command, kill.jobs, out)
         itself = kill.where in ("rename", "checkpoint")
         command = [*KILLED, kill.where, str(int(kill.at)), *arguments] if itself else [*GOSSIM, *arguments]
-        process = subprocess.Popen(
-            command, cwd=self.folder, env=ENVIRONMENT, stderr=subprocess.DEVNULL, start_new_session=True
-        )
         took_s = self.took_s[kill.command, kill.jobs]
         after_s = {"moment": kill.at * took_s, "start": kill.at, "end": took_s - kill.at}.get(kill.where, 300.0)
-        with suppress(subprocess.TimeoutExpired):
-            process.wait(max(after_s, 0.0))
-        if process.poll() is None:
-            (os.killpg if kill.group else os.kill)(process.pid, signal.SIGKILL)
-        process.wait()
+        with started(command, self.folder) as process:
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(max(after_s, 0.0))
+            if process.poll() is None:
+                (os.killpg if kill.group else os.kill)(process.pid, signal.SIGKILL)
+            process.wait()
         return process.returncode == -signal.SIGKILL
 
     def _finish(self, command: str, jobs: int, out: Path) -> None:
         deadline = time.monotonic() + 60
         while True:
-            done = subprocess.run(
-                [*GOSSIM, *self.arguments(command, jobs, out)],
-                cwd=self.folder, env=ENVIRONMENT, capture_output=True, text=True, timeout=300, check=False,
-            )  # fmt: skip
+            done = ran([*GOSSIM, *self.arguments(command, jobs, out)], self.folder)
             # Processes whose first one is killed end by themselves, a moment later.
             if done.returncode != 2 or "another gossim" not in done.stderr or time.monotonic() > deadline:
                 break

@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import time
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +21,7 @@ from gossim.runner.cores import cores, default_jobs
 from gossim.tables.columns import TABLES
 from support.commands import ENVIRONMENT, GOSSIM
 from support.interrupted import NEVER, Stopped, table_bytes
+from support.processes import ran, started
 from support.scenarios import BASE, scenario
 
 ARMS = {name: {"algorithm": {"name": name}} for name in ("allreduce", "dpsgd")}
@@ -51,10 +51,8 @@ def test_the_same_bytes_with_any_number_of_jobs_and_threads(tmp_path: Path) -> N
     (tmp_path / "s.yaml").write_text(yaml.safe_dump(data))
     environment = {key: value for key, value in ENVIRONMENT.items() if not key.endswith("_NUM_THREADS")}
     for jobs, threads in (("1", "2"), ("1", "1"), ("3", "2")):
-        done = subprocess.run(
-            [*GOSSIM, "run", "s.yaml", "--out", jobs + threads, "--jobs", jobs, "--quiet"],
-            cwd=tmp_path, env={**environment, "OMP_NUM_THREADS": threads}, capture_output=True, text=True, check=False,
-        )  # fmt: skip
+        command = [*GOSSIM, "run", "s.yaml", "--out", jobs + threads, "--jobs", jobs, "--quiet"]
+        done = ran(command, tmp_path, {**environment, "OMP_NUM_THREADS": threads})
         assert done.returncode == 0, done.stderr
     assert table_bytes(tmp_path / "12") == table_bytes(tmp_path / "11") == table_bytes(tmp_path / "32")
 
@@ -107,11 +105,8 @@ def children(process: subprocess.Popen[str]) -> list[int]:
 ])  # fmt: skip
 def test_however_it_ends_what_has_ended_is_kept(whom: str, number: int, status: int, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    process = subprocess.Popen(
-        [*GOSSIM, "run", str(long(tmp_path)), "--out", str(out), "--jobs", "2"], cwd=tmp_path, env=ENVIRONMENT,
-        stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True,
-    )  # fmt: skip
-    try:
+    command = [*GOSSIM, "run", str(long(tmp_path)), "--out", str(out), "--jobs", "2"]
+    with started(command, cwd=tmp_path) as process:
         begun(process, out, 2)
         if whom == "all":
             os.killpg(process.pid, number)
@@ -122,9 +117,6 @@ def test_however_it_ends_what_has_ended_is_kept(whom: str, number: int, status: 
         while children(process) and time.monotonic() < deadline:
             time.sleep(0.05)
         assert not children(process)
-    finally:
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
     assert process.returncode == status, errors
     assert "Traceback" not in errors
     found = Results.open(out)
