@@ -36,6 +36,7 @@ def main() -> None:
                 print(f"{number}: {error}", flush=True)
                 continue
             late += not killed
+            print(f"{number}: {kill}: {'the same tables' if killed else 'had ended before'}", flush=True)
             counts[f"{kill.command}, {kill.jobs} at a time, {kill.where}"] += killed
     for what, count in sorted(counts.items()):
         print(f"{count:4d}  {what}")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from support.kills import Field, Kill
@@ -32,9 +30,3 @@ def field(tmp_path_factory: pytest.TempPathFactory) -> Field:
 @pytest.mark.parametrize("number", range(len(KILLS)), ids=["-".join(map(str, kill)) for kill in KILLS])
 def test_a_killed_one_goes_on_to_the_same_bytes(number: int, field: Field) -> None:
     field.check(KILLS[number], number)
-
-
-def test_killed_in_the_middle_of_a_checkpoint(tmp_path: Path) -> None:
-    """The one before it stands."""
-    field = Field(tmp_path, steps=2500)
-    assert field.check(Kill("run", 1, "checkpoint", 2, False), 0)
