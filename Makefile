@@ -9,10 +9,10 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/installed
 
-.PHONY: run lint test test-all fuzz docs experiments benchmark lock clean
+.PHONY: run lint test test-all fuzz kill docs experiments benchmark lock clean
 
 run: $(READY)
-	$(BIN)/gossim run scenarios/straggler.yaml --force
+	$(BIN)/gossim run scenarios/straggler.yaml
 
 lint: $(READY)
 	$(BIN)/ruff check .
@@ -35,6 +35,11 @@ MINUTES ?= 10
 SEED ?= 0
 fuzz: $(READY)
 	OMP_NUM_THREADS=1 $(BIN)/python tests/fuzz.py --minutes $(MINUTES) --seed $(SEED)
+
+# Runs and sweeps are killed at random points, and go on; each TIMES takes about 10 s.
+TIMES ?= 100
+kill: $(READY)
+	OMP_NUM_THREADS=1 $(BIN)/python tests/kill.py --times $(TIMES) --seed $(SEED)
 
 docs: $(READY)
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict

@@ -52,43 +52,66 @@ class LiveProgress(_Bars):
             for name in scenario.arms
         }
         self.finished = dict.fromkeys(scenario.arms, 0)
+        self.under_way: dict[tuple[str, int], _UnderWay] = {}
 
     def arm(self, name: str, seed: int, settings: Arm, gradient_steps: int | None) -> None:
-        self.name, self.seed, self.settings, self.limit = name, seed, settings, gradient_steps
-        self.began = time.perf_counter()
-        self.time_s, self.steps = 0.0, 0
+        self.now = self.under_way.setdefault((name, seed), _UnderWay(name, seed, settings, gradient_steps))
         if not self.finished[name]:
             self.bars.start_task(self.tasks[name])
 
+    def kept(self, name: str, seed: int) -> None:
+        self.finished[name] += 1
+        self.bars.update(self.tasks[name], completed=self.finished[name])
+        if not self.live:
+            self.console.print(f"{name}, seed {seed}: done before", highlight=False, markup=False)
+
     def advance(self, time_s: float, gradient_steps: int) -> None:
-        self.time_s, self.steps = time_s, gradient_steps
-        until = self.settings.until.time_s
-        share = max(time_s / until if until else 0.0, gradient_steps / self.limit if self.limit else 0.0)
-        self._show(self.finished[self.name] + min(share, 1.0))
+        self.now.time_s, self.now.steps = time_s, gradient_steps
+        self._show()
 
     def done(self, message: str | None) -> None:
-        self.finished[self.name] += 1
-        self._show(self.finished[self.name])
+        now = self.under_way.pop((self.now.name, self.now.seed))
+        self.finished[now.name] += 1
+        self._show()
         if message:
-            self.console.print(f"[bold red]{self.name}, seed {self.seed}: {message}[/]", highlight=False)
+            self.console.print(f"[bold red]{now.name}, seed {now.seed}: {message}[/]", highlight=False)
         elif not self.live:
             self.console.print(
-                f"{self.name}, seed {self.seed}: {self.time_s:g} s simulated, {self.steps} steps, "
-                f"{self._rate():.0f} steps/s",
+                f"{now.name}, seed {now.seed}: {now.time_s:g} s simulated, {now.steps} steps, {now.rate:.0f} steps/s",
                 highlight=False,
             )
 
-    def _rate(self) -> float:
-        return self.steps / max(time.perf_counter() - self.began, 1e-9)
-
-    def _show(self, completed: float) -> None:
+    def _show(self) -> None:
+        """Of an arm, all seeds together."""
+        name = self.now.name
+        parts = [each.share for each in self.under_way.values() if each.name == name]
         self.bars.update(
-            self.tasks[self.name],
-            completed=completed,
-            time_s=self.time_s,
-            steps=self.steps,
-            rate=self._rate(),
+            self.tasks[name],
+            completed=self.finished[name] + sum(parts),
+            time_s=self.now.time_s,
+            steps=self.now.steps,
+            rate=self.now.rate,
         )
+
+
+class _UnderWay:
+    """An arm with a seed that has begun."""
+
+    def __init__(self, name: str, seed: int, settings: Arm, limit: int | None):
+        self.name, self.seed, self.settings, self.limit = name, seed, settings, limit
+        self.began = time.perf_counter()
+        self.time_s, self.steps = 0.0, 0
+
+    @property
+    def share(self) -> float:
+        """How much of it is done, from 0 to 1."""
+        until = self.settings.until.time_s
+        return min(1.0, max(self.time_s / until if until else 0.0, self.steps / self.limit if self.limit else 0.0))
+
+    @property
+    def rate(self) -> float:
+        """Gradient steps a second of wall time."""
+        return self.steps / max(time.perf_counter() - self.began, 1e-9)
 
 
 class SweepBar(_Bars):

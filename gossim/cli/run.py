@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+import re
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -21,26 +24,44 @@ from .options import (
 )
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
+    from ..results import Results
     from ..scenario.scenario import Scenario
+    from ..tables.run_directory import RunDirectory
+
+LONGEST_NAME = 100
+"""Characters of what `--set` says in the name of a run directory."""
 
 
 def run(
     scenario: ScenarioFile,
     changes: Changes = [],  # noqa: B006 (typer reads it and never changes it)
-    out: Annotated[Path | None, typer.Option(metavar="DIR", help="Run directory  [default: runs/<scenario>]")] = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Run directory  [default: runs/<scenario>, and what --set says]")
+    ] = None,
     device: Annotated[
         str | None, typer.Option(metavar="D", help="auto, cpu or cuda, instead of the scenario's")
+    ] = None,
+    jobs: Annotated[
+        int | None, typer.Option(metavar="N", min=1, help="Arms and seeds run at a time  [default: one a core]")
     ] = None,
     no_gradients: Annotated[
         bool, typer.Option("--no-gradients", help="Run the clock alone: no parameters, no losses, no torch.")
     ] = False,
-    force: Annotated[bool, typer.Option("--force", help="Replace a complete run.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Begin anew, whatever run is there.")] = False,
+    checkpoint_every: Annotated[
+        float,
+        typer.Option(metavar="SECONDS", min=0, help="Keep where each arm stands, to go on from after a kill."),
+    ] = 60.0,
     profile: Annotated[bool, typer.Option("--profile", help="Show where the wall time went.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="Print nothing but errors.")] = False,
     no_limits: NoLimits = False,
 ) -> None:
     """Run every arm of a scenario with every seed; write tables and figures; compare the arms."""
     permit_imports()
+    if not quiet and sys.stderr.isatty():  # before anything is imported that takes time
+        print(f"reading {scenario}", file=sys.stderr, flush=True)
     stopwatch = Stopwatch() if profile else None
     watch = stopwatch or Unwatched()
     with watch.share("preparing"):
@@ -48,49 +69,124 @@ def run(
         long = None if no_limits else _refuse_the_impossible(scenario, settings, not no_gradients)
         from ..tables.run_directory import RunDirectory
 
-        store = RunDirectory(out or Path("runs") / scenario.stem)
-    store.refuse_overwriting(force)
+        store = RunDirectory(out or Path("runs") / default_name(scenario, changes))
+        store.refuse_unusable()
     show_warnings(settings.warnings, quiet)
     console, notes = new_console(quiet=quiet), new_console(stderr=True, quiet=quiet)
+    from ..estimates.limits import affordable_jobs
+    from ..runner.cores import default_jobs
+    from ..runner.earlier import earlier
+    from ..runner.identity import Identity
+    from ..runner.process_pool import prepare
+
+    if earlier(store, settings, Identity.of(settings, not no_gradients), force) == "finished":
+        _show_stored(console, notes, store)
+        return
     if long:
         notes.print(f"this will take {long}, as estimated", highlight=False, markup=False)
+    likely = jobs or default_jobs(settings, not no_gradients, settings_device(settings))
+    if likely > 1:
+        prepare(not no_gradients and any(arm.problem for arm in settings.arms.values()))
     with watch.share("preparing"), console.status("Preparing"):
+        from ..runner.drawing import draw
         from ..runner.experiment import Experiment
         from .progress import LiveProgress
-        from .tables import comparison, show, wall_time
 
         try:
             experiment = Experiment(settings, gradients=not no_gradients, stopwatch=stopwatch, limits=False)
         except InputError as error:
             raise InputError(f"{scenario}: {error}") from None
+    side_by_side = jobs or default_jobs(settings, not no_gradients, experiment.manifest["device"])
+    if side_by_side > 1 and not no_limits:
+        affordable = affordable_jobs(settings, not no_gradients, side_by_side)
+        if affordable < side_by_side:
+            notes.print(f"{affordable} at a time, and not {side_by_side}: there is no memory for more", highlight=False)
+            side_by_side = affordable
     with store.reserved():
-        store.refuse_overwriting(force)  # another run may have come first
+        store.refuse_unusable()
+        was = earlier(store, experiment.scenario, experiment.identity, force)  # another run may have come first
+        if was == "finished":
+            _show_stored(console, notes, store)
+            return
         broken: RunError | KeyboardInterrupt | None = None
         try:
             with LiveProgress(settings, notes) as progress:
-                experiment.run(store, progress)
+                experiment.run(
+                    store, progress, go_on=was == "unfinished", jobs=side_by_side, checkpoint_every_s=checkpoint_every
+                )
         except (RunError, KeyboardInterrupt) as error:
             broken = error  # what there is is shown and drawn all the same
             if isinstance(error, KeyboardInterrupt):
-                notes.print(f"interrupted; what was recorded is in {store.path}", highlight=False, markup=False)
-        drawn = ""
+                told = f"interrupted; what was recorded is in {store.path}, and the same command goes on from there"
+                notes.print(told, highlight=False, markup=False)
+        results, drawn = experiment.results(), ""
+        _show(console, results)
         with watch.share("writing"), console.status("Drawing"):
-            results = experiment.results()
             try:
-                drawn = f"{len(experiment.draw(store))} figures in {store.figures}, "
+                drawn = f"{len(draw(results, store))} figures in {store.figures}, "
             except RunError as error:
                 broken = broken or error
-    if not results.probes.empty:
-        show(console, comparison(results))
-        for sentence in results.sentences():
-            console.print(sentence, highlight=False, markup=False)
     if stopwatch:
+        from .tables import show, wall_time
+
         show(console, wall_time(stopwatch.read()))
     console.print(f"{drawn}tables in {store.path}", highlight=False, markup=False)
     if isinstance(broken, KeyboardInterrupt):
         raise typer.Exit(INTERRUPTED)
     if broken:
         raise broken
+
+
+def settings_device(settings: Scenario) -> str:
+    """The kind of device on which a run is likely to be, as far as that is known without torch."""
+    asked = {arm.device for arm in settings.arms.values()}
+    return "cuda" if "cuda" in asked or ("auto" in asked and Path("/dev/nvidiactl").exists()) else "cpu"
+
+
+def _show(console: Console, results: Results) -> None:
+    """Print the arms side by side, and what that says in words."""
+    from .tables import comparison, show
+
+    if results.probes.empty:
+        return
+    show(console, comparison(results))
+    for sentence in results.sentences():
+        console.print(sentence, highlight=False, markup=False)
+
+
+def _show_stored(console: Console, notes: Console, store: RunDirectory) -> None:
+    """Print what a run that is complete has recorded, and draw its figures if they are missing.
+
+    Raises:
+        RunError: Where an arm broke down.
+    """
+    from ..results import Results
+    from ..runner.drawing import are_drawn, draw
+    from ..runner.run import errors_of
+
+    results = Results.of(store.read(imports=True))
+    notes.print(f"{store.path}: holds this very run; --force runs it anew", highlight=False, markup=False)
+    _show(console, results)
+    if not are_drawn(results, store):
+        with store.reserved(), console.status("Drawing"):
+            draw(results, store)
+    console.print(f"figures in {store.figures}, tables in {store.path}", highlight=False, markup=False)
+    if errors := errors_of(results):
+        raise RunError(errors)
+
+
+def default_name(path: Path, changes: list[str]) -> str:
+    """The name of the run directory where none is given: that of the scenario, and what `--set` says.
+
+    Where a character cannot stand in a name, or it would be too long, a digest keeps it apart from others.
+    """
+    if not changes:
+        return path.stem
+    said = ",".join(changes)
+    name = re.sub(r"[^\w.=,+-]+", "-", said)
+    if name != said or len(name) > LONGEST_NAME:
+        name = f"{name[:LONGEST_NAME]}-{hashlib.sha256(said.encode()).hexdigest()[:8]}"
+    return f"{path.stem},{name}"
 
 
 def _refuse_the_impossible(path: Path, settings: Scenario, gradients: bool) -> str | None:

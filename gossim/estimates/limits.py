@@ -102,6 +102,23 @@ def refuse_the_impossible(scenario: Scenario, gradients: bool = True) -> str | N
     return f"some {said(total)} events, {seconds / 3600:,.0f} hours of one core, {gigabytes(memory_bytes)} of memory"
 
 
+def affordable_jobs(scenario: Scenario, gradients: bool, jobs: int) -> int:
+    """How many of `jobs` arms and seeds, each in a process of its own, this machine has memory for side by side."""
+    costs = sorted((cost(arm, 1, gradients).memory.total for arm in scenario.arms.values()), reverse=True)
+    at_once = (costs * scenario.repeats)[:jobs] if scenario.repeats < jobs else costs[:1] * jobs
+    has, total = machine_bytes(), 0.0
+    for count, each in enumerate(sorted(at_once, reverse=True)):
+        total += each
+        if total > has:
+            return max(1, count)
+    return jobs
+
+
+def work_s(scenario: Scenario, gradients: bool = True) -> float:
+    """Seconds of one core that a run is likely to take; off by a factor of two or three."""
+    return sum(cost(arm, scenario.repeats, gradients).wall_s for arm in scenario.arms.values())
+
+
 def refuse_impossible_points(points: Iterable[Point]) -> str | None:
     """The same of the points of a sweep, each by itself. Returns the estimate of the first that takes long."""
     long = None

@@ -90,6 +90,16 @@ class Batched:
                 for probe in batch:
                     self.measure(self._rows(probe.rows), probe.facts)
 
+    def values(self, rows: Sequence[int]) -> torch.Tensor:
+        """What these rows hold, `(rows, dim)`."""
+        return self._rows(rows) if rows else self.bank[:0]
+
+    def restore(self, rows: Sequence[int], values: torch.Tensor) -> None:
+        """Let these rows hold `values`, `(rows, dim)`."""
+        self._grow(1 + max(rows, default=0))
+        if rows:
+            self.bank[self._index(rows)] = values
+
     def _batches(self, ops: Sequence[Op]) -> list[Any]:
         """`ops` in an order that keeps every read after its write, cut into batches of one shape, or waves."""
         self._grow(1 + max((op.out for op in ops if not isinstance(op, Probe | LocalSteps)), default=0))

@@ -9,6 +9,8 @@ from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
+import numpy as np
+
 from ..errors import InputError
 from ..program import Op, Probe
 from ..tables.probe_rows import Observations
@@ -23,6 +25,12 @@ class Plane(Protocol):
     """Takes the windows of a program, inside of `tuned`."""
 
     def run(self, ops: Sequence[Op]) -> None: ...
+    def values(self, rows: Sequence[int]) -> np.ndarray:
+        """What these rows hold, `(rows, dim)`."""
+
+    def restore(self, rows: Sequence[int], values: np.ndarray) -> None:
+        """Let these rows hold `values`, `(rows, dim)`."""
+
     def tuned(self) -> AbstractContextManager[None]: ...
 
 
@@ -47,6 +55,12 @@ class _ProbesOnly:
         for op in ops:
             if isinstance(op, Probe):
                 self.observed.add(op.facts)
+
+    def values(self, rows: Sequence[int]) -> np.ndarray:
+        return np.zeros((len(rows), 0))
+
+    def restore(self, rows: Sequence[int], values: np.ndarray) -> None:
+        """There are no rows."""
 
 
 class Gradients:
@@ -123,6 +137,15 @@ class Executed:
 
         with PROCESS, threads_for(self.problem), repeatable(self.problem.device, self.dtype):
             self.executor.run(ops)
+
+    def values(self, rows: Sequence[int]) -> np.ndarray:
+        values: np.ndarray = self.executor.values(rows).cpu().numpy()
+        return values
+
+    def restore(self, rows: Sequence[int], values: np.ndarray) -> None:
+        import torch
+
+        self.executor.restore(rows, torch.from_numpy(values).to(self.problem.device))
 
 
 class _Collector:

@@ -43,3 +43,11 @@ class Reference:
                     rows[out] = apply([function], *[rows[row].unsqueeze(0) for row in read])[0]
                 case Probe(probed, facts):
                     self.measure(torch.stack([rows[row] for row in probed]), facts)
+
+    def values(self, rows: Sequence[int]) -> torch.Tensor:
+        """What these rows hold, `(rows, dim)`."""
+        return torch.stack([self.rows[row] for row in rows])
+
+    def restore(self, rows: Sequence[int], values: torch.Tensor) -> None:
+        """Let these rows hold `values`, `(rows, dim)`."""
+        self.rows |= dict(zip(rows, values, strict=True))

@@ -17,17 +17,34 @@ DRAFT = re.compile(r"\.[a-z_]+-[a-z0-9_]{8}\.(json|parquet|png|svg|yaml)")
 
 
 @contextmanager
-def whole(path: Path) -> Iterator[Path]:
-    """A path beside `path` to write to; it takes `path`'s place if the block ends well, and vanishes if not."""
+def whole(path: Path, lasting: bool = False) -> Iterator[Path]:
+    """A path beside `path` to write to; it takes `path`'s place if the block ends well, and vanishes if not.
+
+    A process that is killed leaves the one file or the other. Where the power fails, the name may already be that of
+    the new file while its content is still in memory: a `lasting` file is on the disk before it takes the place.
+    """
     descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}-", suffix=path.suffix)
     os.close(descriptor)
     draft = Path(name)
     try:
         yield draft
         draft.chmod(0o666 & ~_umask())
+        if lasting:
+            to_disk(draft)
         draft.replace(path)
+        if lasting and os.name == "posix":  # elsewhere a folder cannot be opened
+            to_disk(path.parent)
     finally:
         draft.unlink(missing_ok=True)
+
+
+def to_disk(path: Path) -> None:
+    """Wait until what is in that file or folder would outlive a power cut."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def drafts(folder: Path) -> list[Path]:
@@ -35,8 +52,9 @@ def drafts(folder: Path) -> list[Path]:
     return [path for path in folder.iterdir() if DRAFT.fullmatch(path.name) and stat.S_ISREG(path.lstat().st_mode)]
 
 
-def write_text(path: Path, text: str) -> None:
-    with whole(path) as draft:
+def write_text(path: Path, text: str, lasting: bool = False) -> None:
+    """Write `text` to `path` as `whole` does."""
+    with whole(path, lasting) as draft:
         draft.write_text(text, encoding="utf-8")
 
 

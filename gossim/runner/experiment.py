@@ -3,30 +3,38 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import closing, contextmanager, nullcontext, suppress
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
-from ..errors import Diverged, InputError, RunError, told
+from ..errors import InputError, RunError, told
 from ..estimates.limits import refuse_the_impossible
 from ..execute.planes import Gradients, Nothing
 from ..files.atomic import undisturbed
 from ..profiling import Stopwatch, Unwatched
 from ..results import Results
-from ..scenario.arm import Arm
-from ..scenario.derived import message_bytes, parameter_bytes, steps_limit, window_size
+from ..scenario.derived import message_bytes, steps_limit
 from ..scenario.scenario import Scenario
-from ..sim.world import World
-from ..tables.probe_rows import Observations
+from ..tables.parts import Part, Parts
 from ..tables.run_directory import RunDirectory
 from . import manifest as provenance
-from .input_hashes import inputs
+from .checkpoint import Checkpoints
+from .cores import cores
+from .identity import Identity
+from .pair import PairRunner, has_ended, planes_of
+from .pair_processes import Work, side_by_side
 from .progress import NoProgress, Progress
-from .recording import Recording
+from .recording import Key, Recording
 
-TIMELINE_INTERVALS = 20_000
-"""Of each arm's first seed that are kept for the timeline."""
+WRITING = 9
+"""The tables are written again at the earliest after this many times what writing them took."""
+
+
+CHECKPOINT_EVERY_S = 60.0
+"""Seconds of wall time after which an arm with a seed keeps where it stands, unless it is said otherwise."""
 
 
 class Experiment:
@@ -46,132 +54,167 @@ class Experiment:
         limits: bool = True,
     ):
         self.watch = Unwatched() if stopwatch is None else stopwatch
-        own = scenario.trusted()  # to run it is to trust it
-        self.scenario = own if device is None else own.override({"device": device})
+        self.scenario = asked_for(scenario, device)
         if limits:
             refuse_the_impossible(self.scenario, gradients)
         arms = self.scenario.arms
-        learning = {name: arm for name, arm in arms.items() if gradients and arm.problem is not None}
-        nothing = Nothing()
-        numeric = Gradients(learning, executor, stopwatch) if learning else nothing
-        self.planes: dict[str, Gradients | Nothing] = {name: numeric if name in learning else nothing for name in arms}
+        self.executor, self.gradients = executor, gradients
+        self.planes = planes_of(self.scenario, executor, gradients, stopwatch)
+        numeric = next((plane for plane in self.planes.values() if isinstance(plane, Gradients)), Nothing())
         for name, arm in arms.items():
             with _naming(name):
                 self.planes[name].check(arm, self.scenario.seeds)
                 message_bytes(arm)
         self.recording = Recording(arms)
+        self.due_s = 0.0  # when the tables may be written again
+        self.runner = PairRunner(self.scenario, self.planes, self.watch)
+        self.identity = Identity.of(self.scenario, gradients, executor)
         self.manifest = provenance.manifest(
             sys.argv,
             numeric.device,
             numeric.device_name,
             self.scenario.seed,
             self.scenario.repeats,
-            inputs(self.scenario),
-        )
+            self.identity.inputs,
+        ) | {"executor": executor}
 
-    def run(self, store: RunDirectory | None = None, progress: Progress | None = None) -> Results:
-        """Run everything, writing to `store` after each arm. Raises RunError at the end if an arm diverged or broke, or
-        as soon as `store` cannot be written; InputError if somebody else is writing there.
+    def run(
+        self,
+        store: RunDirectory | None = None,
+        progress: Progress | None = None,
+        *,
+        go_on: bool = False,
+        jobs: int = 1,
+        checkpoint_every_s: float = CHECKPOINT_EVERY_S,
+    ) -> Results:
+        """Run everything. However it ends, what was recorded is in `store`, and its manifest says how each arm and
+        seed ended.
 
-        However it ends, what was recorded is in `store`, and its manifest says how each arm and seed ended.
+        Args:
+            store: Where to write, as arms and seeds end.
+            progress: Called as the run goes.
+            go_on: Whether to go on with the same run in `store`, which is unfinished, rather than to begin anew.
+            jobs: How many arms and seeds run side by side, in processes. It decides no number.
+            checkpoint_every_s: Seconds of wall time after which an arm with a seed keeps where it stands.
+
+        Returns:
+            What the run recorded.
+
+        Raises:
+            RunError: At the end if an arm diverged or broke; as soon as `store` cannot be written.
+            InputError: If somebody else is writing in `store`.
         """
         progress = progress or NoProgress()
         with store.reserved() if store else nullcontext():
-            if store:
+            parts = store.parts(self.identity.digest(self.manifest["device"])) if store else None
+            if store and parts:
                 with self.watch.share("writing"), undisturbed():
-                    store.begin(self.scenario, self.manifest, self.results())
-            with self._ending(store):
-                for seed in self.scenario.seeds:
-                    for name, arm in self.scenario.arms.items():
-                        self._run_arm(name, arm, seed, progress)
-                        if store:
-                            self._write(store)
+                    if go_on:
+                        self._take_up(store, parts)
+                        for entry in self.manifest["runs"]:
+                            progress.kept(entry["arm"], entry["seed"])
+                    else:
+                        store.begin(self.scenario, self.manifest, self.results())
+            with self._ending(store, parts):
+                if min(jobs, len(self._todo())) > 1:
+                    self._run_side_by_side(store, parts, progress, jobs, checkpoint_every_s)
+                for name, seed in self._todo():
+                    place = self.recording.order[name]
+                    saved = Checkpoints(parts, place, seed, checkpoint_every_s) if parts else None
+                    entry = self._run_arm(name, seed, progress, saved)
+                    if store and parts and saved:
+                        self._keep(store, parts, entry)
+                        saved.clear()
                 errors = [entry["error"] for entry in self.manifest["runs"] if "error" in entry]
                 if errors:
                     raise RunError("\n".join(errors))
         return self.results()
 
-    def draw(self, store: RunDirectory) -> list[Path]:
-        """Write the figures of what was recorded. Raises RunError where they cannot be written; the manifest, where it
-        can be, then says that the run failed, and why. Its tables are whole."""
-        from ..plots.figure_files import write_figures
-
-        try:
-            return write_figures(self.results().plot(), store.figures, home=store.figures)
-        except (OSError, InputError) as error:
-            told = f"the figures cannot be written: {error}; the tables are whole, and `gossim plot` draws them"
-            if self.manifest["status"] == "complete":
-                self.manifest |= {"status": "failed", "error": told}
-                with suppress(OSError):  # the disk is full
-                    store.write_manifest(self.manifest)
-            raise RunError(told) from None
-
     def results(self) -> Results:
         """What has been recorded so far, arm by arm."""
         return Results(scenario=self.scenario, manifest=self.manifest, **self.recording.tables())
 
-    def _run_arm(self, name: str, arm: Arm, seed: int, progress: Progress) -> None:
-        """Run one arm with one seed. Its entry in the manifest says how it ended."""
-        observed = self.recording.begin(name, seed)
+    def _take_up(self, store: RunDirectory, parts: Parts) -> None:
+        """Take what has ended of the same run from `store`, which is made ready to go on."""
+        before = store.begun or {}
+        for seed in self.scenario.seeds:
+            for place, name in enumerate(self.scenario.arms):
+                if part := parts.load(place, name, seed):
+                    self.recording.end(name, seed, part.frames)
+                    self.manifest["runs"].append(part.entry)
+        self.manifest["started"] = before.get("started") or self.manifest["started"]
+        self.manifest["resumed"] = [*before.get("resumed", []), provenance.now()]
+        self.manifest["recorded"] = len(self.manifest["runs"])
+        store.go_on(self.manifest, self.results())
+
+    def _todo(self) -> list[Key]:
+        """The arms and seeds that have not ended, in the order in which they are run."""
+        ended = {(entry["arm"], entry["seed"]) for entry in self.manifest["runs"]}
+        every = [(name, seed) for seed in self.scenario.seeds for name in self.scenario.arms]
+        return [key for key in every if key not in ended]
+
+    def _run_arm(self, name: str, seed: int, progress: Progress, saved: Checkpoints | None) -> dict[str, Any]:
+        """Run one arm with one seed. Returns its entry in the manifest, which says how it ended."""
+        arm, record = self.scenario.arms[name], self.recording.begin(name, seed)
         progress.arm(name, seed, arm, steps_limit(arm))
         entry: dict[str, Any] = {"arm": name, "seed": seed, "status": "failed"}
         self.manifest["runs"].append(entry)
         try:
-            self._run_planes(name, arm, seed, observed, entry, progress)
-            entry["status"] = "complete"
-        except KeyboardInterrupt:
-            entry["status"] = "interrupted"
-            raise
-        except Diverged as error:
-            entry |= {"status": "diverged", "error": f"arm '{name}', seed {seed}: {error}; what came before is kept"}
-        except RunError as error:
-            entry["error"] = f"arm '{name}', seed {seed}: {error}"
+            self.runner.run(record, entry, progress.advance, saved)
         finally:
             progress.done(entry.get("error"))
+        self.recording.end(name, seed, record.frames())
+        return entry
 
-    def _run_planes(
-        self, name: str, arm: Arm, seed: int, observed: Observations, entry: dict[str, Any], progress: Progress
+    def _run_side_by_side(
+        self, store: RunDirectory | None, parts: Parts | None, progress: Progress, jobs: int, every_s: float
     ) -> None:
-        """Run the timing plane window by window, and after each window the numeric plane, which fills `observed`."""
-        learns = isinstance(self.planes[name], Gradients)
-        with self.watch.share("preparing"):
-            plane = self.planes[name].plane(arm, seed, observed)
-        with plane.tuned():
-            with self.watch.share("events"):
-                world = self._world(arm, seed, learns)
-            try:
-                windows = world.windows(*window_size(arm.workers, parameter_bytes(arm) if learns else 1))
-                for window in self.watch.each("events", windows):
-                    with self.watch.share("combining" if learns else "probes"):
-                        plane.run(window)
-                    window.clear()  # before the next one is made
-                    progress.advance(world.clock.now_s, world.gradient_steps)
-            finally:
-                with self.watch.share("writing"):
-                    self._keep(world, entry)
+        """Run all that has not ended in processes of their own. Raises RunError if one of them dies."""
+        todo = self._todo()
+        jobs = min(jobs, len(todo))
+        with nullcontext() if parts else TemporaryDirectory(prefix="gossim-") as folder:
+            kept = parts or Parts(Path(str(folder)), "", lasting=False)
+            work = Work(
+                self.scenario.to_data(),
+                self.executor,
+                self.gradients,
+                str(kept.folder),
+                kept.identity,
+                kept.lasting,
+                max(1, cores() // jobs),
+                every_s if parts else None,
+            )
+            with closing(side_by_side(work, todo, jobs)) as heartbeats:
+                for begun, over in heartbeats:
+                    for place, time_s, steps in begun:
+                        if todo[place] in self.recording.pairs:
+                            continue  # has ended
+                        name, seed = todo[place]
+                        progress.arm(name, seed, self.scenario.arms[name], steps_limit(self.scenario.arms[name]))
+                        progress.advance(time_s, steps)
+                    for place, entry in over.items():
+                        self._take(kept, todo[place], entry, progress)
+                    if over and store:
+                        self._write_if_due(store)
 
-    def _world(self, arm: Arm, seed: int, learns: bool) -> World:
-        return World(
-            arm,
-            arm.algorithm,
-            seed,
-            message_bytes(arm),
-            gradient_steps=steps_limit(arm),
-            timeline_limit=TIMELINE_INTERVALS if seed == self.scenario.seed else 0,
-            learns=learns,
-        )
-
-    def _keep(self, world: World, entry: dict[str, Any]) -> None:
-        """Put what the clock knows in the end into the manifest's `entry` and into the tables."""
-        entry["staleness_steps"], entry["staleness_s"] = world.staleness()
-        entry["messages_lost"] = world.network.messages_lost
-        steps = world.gradient_steps
-        entry["messages_per_step"] = world.network.messages_sent / steps if steps else None
-        self.recording.end(world, entry["arm"], entry["seed"])
+    def _take(self, parts: Parts, key: Key, entry: dict[str, Any], progress: Progress) -> None:
+        """Take what another process recorded of an arm with a seed. Raises RunError if it is not there."""
+        name, seed = key
+        part = parts.load(self.recording.order[name], name, seed)
+        if part is None:
+            raise RunError(f"{parts.folder}: what arm '{name}' with seed {seed} recorded is gone")
+        progress.arm(name, seed, self.scenario.arms[name], steps_limit(self.scenario.arms[name]))
+        if len(part.frames["probes"]):
+            last = part.frames["probes"].iloc[-1]
+            progress.advance(float(last["time_s"]), int(last["gradient_steps"]))
+        self.recording.end(name, seed, part.frames)
+        self.manifest["runs"].append(part.entry)
+        progress.done(entry.get("error"))
 
     @contextmanager
-    def _ending(self, store: RunDirectory | None) -> Iterator[None]:
-        """However the block ends, the manifest says so and the tables are written."""
+    def _ending(self, store: RunDirectory | None, parts: Parts | None) -> Iterator[None]:
+        """However the block ends, the manifest says so and the tables are written. If they hold all that there is, what
+        `parts` kept is no longer needed."""
         try:
             yield
         except KeyboardInterrupt:
@@ -184,24 +227,52 @@ class Experiment:
             self.manifest["status"] = "complete"
         finally:
             self.manifest["ended"] = provenance.now()
-            if store:
+            if store and parts:
                 with undisturbed():
                     self._write(store)
+                    if not self._todo() and all(map(has_ended, self.manifest["runs"])):
+                        parts.clear()
+
+    def _keep(self, store: RunDirectory, parts: Parts, entry: dict[str, Any]) -> None:
+        """Keep an arm and seed that have ended, and write the tables unless that takes more than a tenth of the time.
+        Raises RunError where that is impossible."""
+        name, seed = entry["arm"], entry["seed"]
+        frames = self.recording.pairs[name, seed]
+        assert isinstance(frames, dict)
+        with self._telling(store), self.watch.share("writing"):
+            parts.save(self.recording.order[name], Part(entry, frames))
+        self._write_if_due(store)
+
+    def _write_if_due(self, store: RunDirectory) -> None:
+        begun_s = time.monotonic()
+        if begun_s >= self.due_s:
+            self._write(store)
+            self.due_s = time.monotonic() + WRITING * (time.monotonic() - begun_s)
 
     def _write(self, store: RunDirectory) -> None:
         """Write the tables and the manifest as they are now. Raises RunError where that is impossible: what was written
         before stands, and the manifest says no more than that."""
-        recorded, self.manifest["recorded"] = self.manifest["recorded"], len(self.manifest["runs"])
+        with self._telling(store), self.watch.share("writing"):
+            store.write({**self.manifest, "recorded": len(self.manifest["runs"])}, self.results())
+            self.manifest["recorded"] = len(self.manifest["runs"])
+
+    @contextmanager
+    def _telling(self, store: RunDirectory) -> Iterator[None]:
+        """Raise RunError where the block cannot write to the disk, and note it in the manifest if that can be."""
         try:
-            with self.watch.share("writing"):
-                store.write(self.manifest, self.results())
+            yield
         except OSError as error:
             told = f"{store.path}: cannot be written: {error.strerror or error}"
-            runs = self.manifest["runs"][:recorded]
-            self.manifest |= {"status": "failed", "error": told, "recorded": recorded}
+            self.manifest |= {"status": "failed", "error": told}
             with suppress(OSError):
-                store.write_manifest({**self.manifest, "runs": runs})
+                store.write_manifest({**self.manifest, "runs": self.manifest["runs"][: self.manifest["recorded"]]})
             raise RunError(told) from None
+
+
+def asked_for(scenario: Scenario, device: str | None) -> Scenario:
+    """The scenario as it is run, on that device if one is given. To run it is to trust it. Raises ScenarioError."""
+    own = scenario.trusted()
+    return own if device is None else own.override({"device": device})
 
 
 @contextmanager

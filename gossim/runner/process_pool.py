@@ -1,71 +1,83 @@
-"""The points of a sweep, some at a time, in processes that end with the one that began them."""
+"""Work in processes that end with the one that began them, some at a time."""
 
 from __future__ import annotations
 
 import multiprocessing
 import os
-import shutil
 import threading
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Hashable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager, nullcontext
-from pathlib import Path
-from typing import Any, NamedTuple
+from contextlib import contextmanager
+from multiprocessing.context import BaseContext
+from typing import Any, TypeVar
 
-from ..errors import InputError, RunError, told
+from ..errors import RunError
 from ..files.atomic import undisturbed
-from ..scenario.scenario import Scenario
-from ..tables.run_directory import RunDirectory
 
-HEARTBEAT_S = 1.0
+HEARTBEAT_S = 0.25
 """Between two looks at whether anything has ended."""
 
-
-class Task(NamedTuple):
-    """A scenario, as data, and the run directory that it is to fill."""
-
-    data: dict[str, Any]
-    directory: str
+Name = TypeVar("Name", bound=Hashable)
+Given = TypeVar("Given")
+Outcome = TypeVar("Outcome")
 
 
-def run_point(task: Task) -> str | None:
-    """Run a task, without figures, on one thread. What an earlier run left in its directory goes first. Returns what
-    went wrong, in words."""
-    from .experiment import Experiment
-
-    try:
-        shutil.rmtree(task.directory, ignore_errors=True)
-        scenario = Scenario.parse(task.data, "point")
-        with _one_thread(scenario):
-            Experiment(scenario, limits=False).run(RunDirectory(Path(task.directory)))
-    except (InputError, RunError) as error:
-        return str(error)
-    except Exception as error:  # of a model of somebody's own, or no memory left: the other points go on
-        return told(error)
-    return None
+def context() -> BaseContext:
+    """How processes are begun: forked, where that can be, from one that has nothing but the packages loaded."""
+    methods = multiprocessing.get_all_start_methods()
+    return multiprocessing.get_context("forkserver" if "forkserver" in methods else "spawn")
 
 
-def ended_tasks(tasks: Mapping[str, Task], jobs: int) -> Generator[dict[str, str | None], None, None]:
-    """The tasks that have ended since the last time, by name, each with what went wrong; nothing at a heartbeat.
+def prepare(learns: bool) -> None:
+    """Begin the process from which others are forked, which loads the packages while this one goes on."""
+    chosen = context()
+    if chosen.get_start_method() != "forkserver":
+        return
+    from multiprocessing import forkserver
+
+    chosen.set_forkserver_preload(["gossim.runner.preload" if learns else "gossim.runner.pair_processes"])
+    with undisturbed(), one_thread_each():
+        forkserver.ensure_running()
+
+
+def ended(
+    work: Callable[[Given], Outcome],
+    given: Mapping[Name, Given],
+    jobs: int,
+    begin: Callable[..., None] | None = None,
+    arguments: tuple[Any, ...] = (),
+) -> Generator[dict[Name, Outcome], None, None]:
+    """Do `work` with all that is `given`, `jobs` at a time, each in a process of its own.
 
     Processes still at work when the caller stops listening are ended.
+
+    Args:
+        work: A function of a module, called in the processes.
+        given: What it is called with, by name.
+        jobs: How many processes there are.
+        begin: A function of a module, called in each process first.
+        arguments: What it is called with.
+
+    Yields:
+        What has ended since the last time, by name; nothing at a heartbeat.
+
+    Raises:
+        RunError: If a process dies.
     """
-    if jobs == 1:
-        for name, task in tasks.items():
-            yield {name: run_point(task)}
-        return
     before = set(multiprocessing.active_children())
-    pool = ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn"), _end_with_parent)
+    pool = ProcessPoolExecutor(jobs, context(), _begin, (begin, arguments))
     try:
-        with undisturbed(), _one_thread_each():  # processes inherit both: Ctrl-C reaches this one alone
-            running = {pool.submit(run_point, task): name for name, task in tasks.items()}
+        with undisturbed(), one_thread_each():  # processes inherit both: Ctrl-C reaches this one alone
+            running = {pool.submit(work, each): name for name, each in given.items()}
         while running:
             over, _ = wait(running, HEARTBEAT_S, FIRST_COMPLETED)
             yield {running.pop(future): future.result() for future in over}
     except BrokenProcessPool:
-        rule = "memory may be short; in a script, call gossim.sweep under `if __name__ == '__main__':`"
-        raise RunError(f"a process of the sweep died, and the sweep with it ({rule})") from None
+        raise RunError(
+            "a process died, and all with it: memory may be short; in a script, call gossim under "
+            "`if __name__ == '__main__':`. What has ended is kept, and the same command goes on from there"
+        ) from None
     except BaseException:
         for child in set(multiprocessing.active_children()) - before:
             child.terminate()
@@ -74,14 +86,15 @@ def ended_tasks(tasks: Mapping[str, Task], jobs: int) -> Generator[dict[str, str
         pool.shutdown(cancel_futures=True)
 
 
-def cores() -> int:
-    """That this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+def _begin(begin: Callable[..., None] | None, arguments: tuple[Any, ...]) -> None:
+    _end_with_parent()
+    if begin:
+        begin(*arguments)
 
 
 def _end_with_parent() -> None:
     """See to it that this process ends when its parent does, however that came about: nobody would read its results,
-    and another sweep may begin in the same directory."""
+    and another run may begin in the same directory."""
     parent = multiprocessing.parent_process()
     assert parent is not None
 
@@ -93,20 +106,7 @@ def _end_with_parent() -> None:
 
 
 @contextmanager
-def _one_thread(scenario: Scenario) -> Iterator[None]:
-    """A point gives the same numbers in this process as in one of many."""
-    if not any(arm.problem for arm in scenario.arms.values()):
-        context: Any = nullcontext()  # the clock alone needs no torch
-    else:
-        from ..problems.threads import one_thread
-
-        context = one_thread()
-    with context:
-        yield
-
-
-@contextmanager
-def _one_thread_each() -> Iterator[None]:
+def one_thread_each() -> Iterator[None]:
     """Processes that begin inside the block compute on one thread each: together they fill the cores."""
     names = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
     before = {name: os.environ.get(name) for name in names}

@@ -12,7 +12,13 @@ class Progress(Protocol):
     """What a run calls as it goes."""
 
     def arm(self, name: str, seed: int, settings: Arm, gradient_steps: int | None) -> None:
-        """Arm `name` begins with `seed`. It ends after `gradient_steps`, if that is known."""
+        """Arm `name` begins with `seed`, and is the present one. It ends after `gradient_steps`, if that is known.
+
+        Where several run side by side, this is called again whenever another one is the present one.
+        """
+
+    def kept(self, name: str, seed: int) -> None:
+        """Arm `name` with `seed` ended before an unfinished run was begun again."""
 
     def advance(self, time_s: float, gradient_steps: int) -> None:
         """The present arm has come as far as `time_s`, in simulated seconds, and `gradient_steps` of all workers."""
@@ -25,6 +31,7 @@ class NoProgress:
     """Shows nothing of a run."""
 
     def arm(self, name: str, seed: int, settings: Arm, gradient_steps: int | None) -> None: ...
+    def kept(self, name: str, seed: int) -> None: ...
     def advance(self, time_s: float, gradient_steps: int) -> None: ...
     def done(self, message: str | None) -> None: ...
 

@@ -1,49 +1,79 @@
-"""What a run has recorded so far, row by row, and the tables that this makes."""
+"""What a run has recorded so far, arm by arm and seed by seed, and the tables that this makes."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..sim.world import World
 from ..tables.columns import TABLES
-from ..tables.frames import stacked, table
-from ..tables.probe_rows import Observations, ProbeRows, Row, activities, exchanges
+from ..tables.frames import joined, stacked, table
+from ..tables.probe_rows import Observations, Row, activities, exchanges
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Key = tuple[str, int]
+"""An arm's name and a seed."""
+
+Frames = dict[str, "pd.DataFrame"]
+"""Tables by their names."""
+
+PROBED = ("probes", "gaps", "layers")
+"""Tables to which each probe adds rows, beside that of the workers."""
+
+
+class PairRecord:
+    """What one arm with one seed adds to the tables.
+
+    Args:
+        arm: The arm's name.
+        seed: The seed.
+        earlier: What it recorded before it was cut off, if it goes on.
+    """
+
+    def __init__(self, arm: str, seed: int, earlier: Mapping[str, pd.DataFrame] | None = None):
+        self.observed = Observations(arm, seed)
+        self.earlier = dict(earlier or {})
+        self.ended: dict[str, list[Row]] = {"timeline": [], "exchanges": [], "activities": []}
+
+    def end(self, world: World) -> None:
+        """Keep what the clock knows when it stands still."""
+        label = self.observed.label
+        self.ended["exchanges"] = [{**label, **row} for row in exchanges(world)]
+        self.ended["activities"] = [{**label, **row} for row in activities(world)]
+        self.ended["timeline"] = [{**label, **interval._asdict()} for interval in world.timeline.intervals]
+
+    def probed(self) -> Frames:
+        """The tables to which probes add rows, as far as they have come."""
+        seen = self.observed.seen.copy()  # Ctrl-C may come at any time, and no table may have a probe more
+        frames = {name: table(name, [row for rows in seen for row in getattr(rows, name)]) for name in PROBED}
+        frames["workers"] = stacked("workers", [rows.workers for rows in seen])
+        return {name: joined(name, [self.earlier[name], new]) if self.earlier else new for name, new in frames.items()}
+
+    def frames(self) -> Frames:
+        """All tables, as far as they have come."""
+        return {**self.probed(), **{name: table(name, rows) for name, rows in self.ended.items()}}
 
 
 class Recording:
-    """The rows of all tables, as the runs of the arms bring them."""
+    """The tables of all arms and seeds: of those that have ended, and of that which is under way."""
 
     def __init__(self, arms: Iterable[str]):
         self.order = {name: position for position, name in enumerate(arms)}
-        self.observed: list[Observations] = []
-        self.ended: dict[str, list[Row]] = {"timeline": [], "exchanges": [], "activities": []}
+        self.pairs: dict[Key, PairRecord | Frames] = {}
 
-    def begin(self, arm: str, seed: int) -> Observations:
-        """Begin a run. What its probes add to is returned."""
-        observed = Observations(arm, seed)
-        self.observed.append(observed)
-        return observed
+    def begin(self, arm: str, seed: int, earlier: Mapping[str, pd.DataFrame] | None = None) -> PairRecord:
+        """Begin an arm with a seed. What it records goes into what is returned."""
+        record = self.pairs[arm, seed] = PairRecord(arm, seed, earlier)
+        return record
 
-    def end(self, world: World, arm: str, seed: int) -> None:
-        """Keep what the clock of a run knows when it stands still."""
-        label = {"arm": arm, "seed": seed}
-        self.ended["exchanges"] += [{**label, **row} for row in exchanges(world)]
-        self.ended["activities"] += [{**label, **row} for row in activities(world)]
-        self.ended["timeline"] += [{**label, **interval._asdict()} for interval in world.timeline.intervals]
+    def end(self, arm: str, seed: int, frames: Frames) -> None:
+        """These are the tables of an arm with a seed, which has ended."""
+        self.pairs[arm, seed] = frames
 
     def tables(self) -> dict[str, Any]:
         """The tables by name, as DataFrames: arm by arm in the scenario's order, then seed by seed."""
-        tables = {name: table(name, sorted(self._rows(name), key=self._place)) for name in TABLES if name != "workers"}
-        observed = sorted(self.observed, key=lambda each: self._place(each.label))
-        tables["workers"] = stacked("workers", [part for each in observed for part in each.workers()])
-        return tables
-
-    def _rows(self, name: str) -> Iterable[Row]:
-        """The rows of a table, in the order in which they came."""
-        if name in ProbeRows._fields:
-            return (row for observed in self.observed for row in observed.rows(name))
-        return self.ended[name]
-
-    def _place(self, labelled: Mapping[str, Any]) -> tuple[int, int]:
-        return self.order[labelled["arm"]], labelled["seed"]
+        keys = sorted(self.pairs, key=lambda key: (self.order[key[0]], key[1]))
+        pairs = [pair.frames() if isinstance(pair, PairRecord) else pair for pair in map(self.pairs.get, keys) if pair]
+        return {name: joined(name, [frames[name] for frames in pairs]) for name in TABLES}

@@ -18,9 +18,10 @@ from ..results import SweepResults
 from ..scenario.cautions import log_warnings
 from ..scenario.scenario import Scenario, read
 from ..scenario.sweep import Sweep
-from .process_pool import Task, cores, ended_tasks
+from .cores import cores
 from .progress import NoSweepProgress, SweepProgress
 from .sweep_directory import SweepDirectory
+from .sweep_points import Task, ended_tasks
 
 
 def sweep(
@@ -75,7 +76,7 @@ def _run(described: Sweep, store: SweepDirectory, jobs: int, force: bool, progre
     for point in described.points:
         error = None if force else store.done(point)
         if error is None:
-            todo[point.name] = Task(point.scenario.to_data(), str(store.run_directory(point).path))
+            todo[point.name] = Task(point.scenario.to_data(), str(store.run_directory(point).path), force)
         else:
             table.rows[point.name] = store.rows(point, error)
             errors |= {point.name: error} if error else {}

@@ -36,6 +36,14 @@ def stacked(name: str, parts: Sequence[Columns]) -> pd.DataFrame:
     return typed(name, pd.DataFrame({column.name: together(column) for column in TABLES[name]}))
 
 
+def joined(name: str, parts: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """The table of that name from parts of it that are tables, one below the other."""
+    filled = [part for part in parts if len(part)] or parts[:1]
+    if len(filled) < 2:
+        return filled[0] if filled else table(name, [])
+    return pd.concat(filled, ignore_index=True)
+
+
 def typed(name: str, frame: pd.DataFrame) -> pd.DataFrame:
     """`frame` with its columns in the order and of the types that `columns.TABLES` or `DERIVED` has."""
     columns = (TABLES | DERIVED)[name]

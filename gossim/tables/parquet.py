@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import pandas as pd
@@ -27,23 +28,23 @@ LARGEST_MEASURED = 1e200
 """Of these: what a scenario says is at most 1e100, and drawings and traces multiply."""
 
 
-def write_table(frame: pd.DataFrame, path: Path, recorded: int) -> None:
-    """Write a table that holds the rows of so many runs."""
+def write_table(frame: pd.DataFrame, path: Path | BinaryIO, recorded: int) -> None:
+    """Write a table that holds the rows of `recorded` arms with a seed."""
     marked = frame.copy(deep=False)
     marked.attrs = {MARK: recorded}
     marked.to_parquet(path, engine="pyarrow", index=False)
 
 
-def read_table(name: str, path: Path) -> tuple[pd.DataFrame, int]:
+def read_table(name: str, path: Path | BinaryIO) -> tuple[pd.DataFrame, int]:
     """The table of that name, with what earlier versions did not write left empty, and its mark. Raises InputError."""
     columns = TABLES[name]
     later = LATER.get(name, set())
-    if later == {column.name for column in columns} and not path.exists():
+    if isinstance(path, Path) and later == {column.name for column in columns} and not path.exists():
         return table(name, []), UNKNOWN
     try:
         frame = pd.read_parquet(path, engine="pyarrow")
     except Exception as error:  # pyarrow has many ways to say that a file is damaged
-        raise InputError(f"the run's tables cannot be read: {path.name}: {error}") from None
+        raise InputError(f"the run's tables cannot be read: {name}.parquet: {error}") from None
     mark = frame.attrs.get(MARK, UNKNOWN)
     frame.attrs = {}
     if later and list(frame.columns) == [column.name for column in columns if column.name not in later]:
@@ -65,6 +66,12 @@ def _ill_typed(name: str, frame: pd.DataFrame) -> Iterator[str]:
             yield f"{column.name} is empty in some rows"
         elif column.name in MEASURED and not (np.abs(values.to_numpy()) <= LARGEST_MEASURED).all():
             yield f"{column.name} is not a finite number in some rows, or one that no clock shows"
+
+
+def only(frame: pd.DataFrame, runs: Set[tuple[str, int]]) -> pd.DataFrame:
+    """The rows of these arms and seeds."""
+    kept = np.fromiter((key in runs for key in zip(frame["arm"], frame["seed"], strict=True)), bool, len(frame))
+    return frame[kept].reset_index(drop=True)
 
 
 def check(data: RunData) -> None:

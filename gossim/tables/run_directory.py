@@ -20,6 +20,7 @@ from ..scenario.scenario import Scenario, load
 from . import manifest as manifests
 from . import parquet
 from .columns import TABLES
+from .parts import Parts
 from .run_data import RunData
 
 COMPARED_WITH = "compared_with_"
@@ -29,14 +30,19 @@ LOOKS, PAUSE_S = 20, 0.05
 
 
 class RunDirectory:
-    """The files of one run. Each is written whole or not at all, and tables and manifest are replaced together.
+    """The files of one run. Each is written whole or not at all, and the manifest after the tables.
 
-    The tables say of how many runs they hold the rows, and so does the manifest, which is written last: what a kill
-    left half replaced is refused. Nothing is written or read through a symbolic link inside the directory.
+    The manifest says of which arms and seeds the tables hold the rows. Those that a kill left half replaced hold more,
+    which is left out when they are read. Nothing is written or read through a symbolic link inside the directory.
+
+    Args:
+        path: The directory.
+        lasting: Whether tables that are there outlive a power cut. It costs some milliseconds for each.
     """
 
-    def __init__(self, path: Path):
+    def __init__(self, path: Path, lasting: bool = True):
         self.path = path
+        self.lasting = lasting
         self._reserved = False
 
     @contextmanager
@@ -57,8 +63,8 @@ class RunDirectory:
             finally:
                 self._reserved = False
 
-    def refuse_overwriting(self, force: bool) -> None:
-        """Raise InputError if a run cannot be written here, or would replace what it must not."""
+    def refuse_unusable(self) -> None:
+        """Raise InputError if no run can be written here, whatever becomes of the one that may be here."""
         refuse_unwritable(self.path)
         with usable(self.path):
             folder = next(folder for folder in [self.path, *self.path.absolute().parents] if folder.exists())
@@ -68,15 +74,11 @@ class RunDirectory:
             return
         if not self.path.is_dir():
             raise InputError(f"{self.path}: is not a directory; choose another with --out")
-        status = self._status()
-        if status is None and self._others():
+        if self._status() is None and self._others():
             raise InputError(f"{self.path}: holds other files and no run; choose another directory with --out")
         if (self.path / LOCK).exists():
             with self.reserved():
                 pass
-        if status in ("complete", "running") and not force:
-            what = "a complete run" if status == "complete" else "a run that is under way or was cut off"
-            raise InputError(f"{self.path}: holds {what}; replace it with --force or choose another with --out")
         refuse_links(self.figures)
 
     def _others(self) -> bool:
@@ -86,15 +88,31 @@ class RunDirectory:
             return any(path not in left for path in self.path.iterdir())
 
     def begin(self, scenario: Scenario, manifest: Mapping[str, Any], empty: RunData) -> None:
-        """Make the directory ready for a new run: what an earlier one left here goes. Raises InputError."""
+        """Make the directory ready for a new run: what an earlier one left here goes. Raises InputError.
+
+        Args:
+            scenario: What is run.
+            manifest: That of the new run.
+            empty: Its tables, which have no rows yet.
+        """
         with usable(self.path):
             refuse_links(self.figures)
             self.figures.mkdir(parents=True, exist_ok=True)
             # From here on nobody takes what is left of an earlier run for this one.
             self.write_manifest({**manifest, "recorded": None})
             self._clear()
-            write_text(self.path / "scenario.yaml", scenario.to_yaml())
+            write_text(self.path / "scenario.yaml", scenario.to_yaml(), self.lasting)
             self.write(manifest, empty)
+
+    def go_on(self, manifest: Mapping[str, Any], data: RunData) -> None:
+        """Make the directory ready for the same run to go on, of which `data` is known. Raises InputError."""
+        with usable(self.path):
+            refuse_links(self.figures)
+            self.figures.mkdir(parents=True, exist_ok=True)
+            for path in drafts(self.path):
+                path.unlink(missing_ok=True)
+            self.write_manifest(manifest)  # first: of arms that are begun again the tables hold rows still
+            self.write(manifest, data)
 
     def _clear(self) -> None:
         """Delete the figures and the trace of an earlier run, and drafts. Links go, and what they point to stays."""
@@ -105,18 +123,33 @@ class RunDirectory:
                     path.unlink()
         for path in (self.trace, *drafts(self.path)):
             path.unlink(missing_ok=True)
+        self.parts("").clear()
+
+    @property
+    def begun(self) -> dict[str, Any] | None:
+        """The manifest of the run that is here, finished or not; None if there is none, or it had barely begun."""
+        if self._status() is None:
+            return None
+        manifest = self.manifest()
+        return None if manifest.get("recorded", 0) is None else manifest
+
+    def parts(self, identity: str) -> Parts:
+        """What an unfinished run with this identity keeps to go on with."""
+        return Parts(self.path / "unfinished", identity, self.lasting)
 
     def write_manifest(self, manifest: Mapping[str, Any]) -> None:
         """Replace the manifest alone."""
-        write_text(self.path / "manifest.json", _json(manifest))
+        write_text(self.path / "manifest.json", _json(manifest), self.lasting)
 
     def write(self, manifest: Mapping[str, Any], data: RunData) -> None:
         """Replace tables and manifest together: all are written before the first takes its place, the manifest last.
         What it calls `recorded` the tables say too."""
+        ended = manifest["status"] != "running"  # until then tables can be made again from the parts
         with ExitStack() as places:  # which are taken in reverse order
-            places.enter_context(whole(self.path / "manifest.json")).write_text(_json(manifest), encoding="utf-8")
+            file = self.path / "manifest.json"
+            places.enter_context(whole(file, self.lasting)).write_text(_json(manifest), encoding="utf-8")
             for name in TABLES:
-                draft = places.enter_context(whole(self.path / f"{name}.parquet"))
+                draft = places.enter_context(whole(self.path / f"{name}.parquet", self.lasting and ended))
                 parquet.write_table(getattr(data, name), draft, manifest["recorded"])
 
     @property
@@ -165,18 +198,18 @@ class RunDirectory:
             if begun is None:
                 continue
             try:
-                tables = {name: parquet.read_table(name, self._own(f"{name}.parquet")) for name in TABLES}
+                tables = {name: parquet.read_table(name, self.own(f"{name}.parquet")) for name in TABLES}
             except InputError as error:
                 raise InputError(f"{self.path}: {error}") from None
-            marks = {mark for _, mark in tables.values()} - {parquet.UNKNOWN}
-            if begun == parquet.UNKNOWN or marks <= {begun}:
-                return self._checked(manifest, {name: frame for name, (frame, _) in tables.items()}, imports)
-        what = "began" if begun is None else "wrote its tables, which are not those that manifest.json speaks of"
-        raise InputError(f"{self.path}: cannot be read: the run was killed while it {what}; run it again with --force")
+            if found := _of_one_moment(manifest, tables):
+                return self._checked(manifest, found, imports)
+        if begun is None:
+            raise InputError(f"{self.path}: the run was stopped before it recorded anything; run it again")
+        raise InputError(f"{self.path}: cannot be read: its tables are older than manifest.json; run it again")
 
     def _checked(self, manifest: dict[str, Any], tables: dict[str, Any], imports: bool) -> RunData:
         """The results, if scenario, manifest and tables are of one run."""
-        path = self._own("scenario.yaml")
+        path = self.own("scenario.yaml")
         with trust.trusting(trust.Trust(imports=imports, files=False)):
             scenario = load(path)
         if strangers := manifests.strangers(manifest, scenario.arms, scenario.seeds):
@@ -195,7 +228,7 @@ class RunDirectory:
             raise InputError(f"{self.path}: the run was stopped before it recorded anything")
         return data
 
-    def _own(self, name: str) -> Path:
+    def own(self, name: str) -> Path:
         """The path of that file. Raises InputError where it leads out of the directory, or is no file."""
         path = self.path / name
         if not self._is_own(path):
@@ -225,6 +258,19 @@ class RunDirectory:
             return path if self._is_own(path) else None
         except InputError:
             return None
+
+
+def _of_one_moment(manifest: Mapping[str, Any], tables: Mapping[str, tuple[Any, int]]) -> dict[str, Any] | None:
+    """The tables with the rows of which the manifest speaks; None where one has not got them.
+
+    The manifest is written last. Whoever reads before that, or where that was prevented, finds tables that have more.
+    """
+    recorded = manifest.get("recorded", parquet.UNKNOWN)
+    if any(mark not in (parquet.UNKNOWN, recorded) and mark < recorded for _, mark in tables.values()):
+        return None
+    of = {(entry["arm"], entry["seed"]) for entry in manifest["runs"][:recorded]}
+    newer = {name for name, (_, mark) in tables.items() if recorded != parquet.UNKNOWN and mark > recorded}
+    return {name: parquet.only(frame, of) if name in newer else frame for name, (frame, _) in tables.items()}
 
 
 def _json(manifest: Mapping[str, Any]) -> str:

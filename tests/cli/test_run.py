@@ -13,7 +13,9 @@ import pytest
 import yaml
 
 import gossim
+from gossim.cli.run import default_name
 from support.commands import GOSSIM, gossim_command
+from support.files import sha256
 from support.processes import gossim_process, started
 from support.scenarios import BASE
 
@@ -34,10 +36,18 @@ def test_run_writes_where_it_says_and_compares_the_arms(small: Path) -> None:
     assert "Traceback" not in done.stderr
     assert "arm, seed 0: 2 s simulated" in done.stderr
     assert max(map(len, done.stdout.splitlines())) <= 80
+    written = {path.name: path.stat().st_mtime_ns for path in out.iterdir()}
     again = gossim_process("run", small.name, cwd=small.parent)
-    assert again.returncode == 2
-    assert "holds a complete run; replace it with --force" in again.stderr
-    forced = gossim_command("run", small.name, "--force", "--quiet", "--set", "seed=3", cwd=small.parent)
+    assert again.returncode == 0
+    assert "holds this very run; --force runs it anew" in again.stderr
+    assert again.stdout.splitlines()[:-1] == done.stdout.splitlines()[:-1]
+    assert {path.name: path.stat().st_mtime_ns for path in out.iterdir()} == written
+    changed = ["run", small.name, "--set", "seed=3", "--out", out]
+    refused = gossim_process(*changed, cwd=small.parent)
+    assert refused.returncode == 2
+    assert "holds a complete run; replace it with --force" in refused.stderr
+    assert "differs: seed was 0 and is 3" in refused.stderr
+    forced = gossim_command(*changed, "--force", "--quiet", cwd=small.parent)
     assert (forced.returncode, forced.stdout, forced.stderr) == (0, "", "")
     assert gossim.Results.open(out).scenario.seed == 3
     drawn = gossim_command("plot", out)
@@ -53,6 +63,29 @@ def test_a_model_of_ones_own_beside_the_scenario(small: Path) -> None:
     done = gossim_command("run", small, "--set", problem, "--out", "mine", cwd=small.parent)
     assert done.returncode == 0, done.stderr
     assert gossim.Results.open(small.parent / "mine").probes["test_loss"].iloc[0] == pytest.approx(2.3, abs=0.3)
+
+
+def test_what_is_set_is_in_the_name_of_the_run_directory(small: Path) -> None:
+    done = gossim_command("run", small, "--set", "seed=3", "--set", "until={time_s: 0.5}", "--quiet", cwd=small.parent)
+    assert done.returncode == 0, done.stderr
+    (out,) = (small.parent / "runs").iterdir()
+    assert out.name == f"small,seed=3,until=-time_s-0.5--{sha256('seed=3,until={time_s: 0.5}')[:8]}"
+    assert gossim.Results.open(out).scenario.seed == 3
+
+
+@pytest.mark.parametrize(
+    ("changes", "name"),
+    [
+        ([], "s"),
+        (["workers=16"], "s,workers=16"),
+        (["optimizer.learning_rate=1e-3", "seed=1"], "s,optimizer.learning_rate=1e-3,seed=1"),
+        (["title=a/b"], f"s,title=a-b-{sha256('title=a/b')[:8]}"),
+        (["title=a:b"], f"s,title=a-b-{sha256('title=a:b')[:8]}"),
+        (["title=" + 200 * "x"], f"s,title={94 * 'x'}-{sha256('title=' + 200 * 'x')[:8]}"),
+    ],
+)
+def test_default_names(changes: list[str], name: str) -> None:
+    assert default_name(Path("folder", "s.yaml"), changes) == name
 
 
 BAD = [

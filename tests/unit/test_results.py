@@ -26,6 +26,7 @@ from gossim.files.atomic import whole
 from gossim.plots import FIGURES
 from gossim.plots.figure_files import write_figures
 from gossim.results import Results
+from gossim.runner.earlier import earlier
 from gossim.runner.experiment import Experiment
 from gossim.scenario.scenario import Scenario
 from gossim.tables.columns import TABLES
@@ -195,7 +196,7 @@ def test_what_is_there_is_not_overwritten(tmp_path: Path) -> None:
     out = tmp_path / "out"
     gossim.run(small, out=out)
     before = (out / "probes.parquet").read_bytes()
-    with pytest.raises(InputError, match="holds a complete run; replace it with --force"):
+    with pytest.raises(InputError, match="holds a complete run; replace it with --force.*differs: seed was 0 and is 5"):
         gossim.run(small.override({"seed": 5}), out=out)
     assert (out / "probes.parquet").read_bytes() == before
     gossim.run(small.override({"seed": 5}), out=out, force=True)
@@ -295,7 +296,8 @@ def test_an_interrupted_run_is_readable(tmp_path: Path) -> None:
     assert summary["finished"].to_dict() == {"push": 1, "pull": 0, "together": 0, "alone": 0}
     assert summary["test_loss"].notna().to_dict() == {"push": True, "pull": False, "together": False, "alone": False}
     kept.plot()
-    store.refuse_overwriting(force=False)  # an interrupted run may simply be run again
+    store.refuse_unusable()
+    assert earlier(store, small, experiment.identity) == "unfinished"  # it may simply be run again
 
 
 def test_whenever_it_is_interrupted_a_probe_is_whole() -> None:

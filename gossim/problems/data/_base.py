@@ -12,6 +12,7 @@ import numpy as np
 from ...errors import InputError
 from ...schema.fields import Frozen
 from ..partition import IID, AnyPartition
+from ..stratified import stratified_split
 
 TEST_SHARE = 0.2
 """Of the sets that come unsplit. The split is part of the data set: the same for every seed."""
@@ -88,16 +89,9 @@ class ReadSpec(DataSpec):
 
 def split(images: np.ndarray, labels: np.ndarray) -> Dataset:
     """Hold out `TEST_SHARE` of the samples, each class in proportion, the same for every seed."""
-    from sklearn.model_selection import train_test_split
-
-    train_x, test_x, train_y, test_y = train_test_split(
-        images.astype(np.float32),
-        labels.astype(np.int64),
-        test_size=TEST_SHARE,
-        random_state=0,
-        stratify=labels,
-    )
-    return Dataset(train_x, train_y, test_x, test_y)
+    train, test = stratified_split(labels, TEST_SHARE, seed=0)
+    images, labels = images.astype(np.float32), labels.astype(np.int64)
+    return Dataset(images[train], labels[train], images[test], labels[test])
 
 
 _LOADING = threading.Lock()

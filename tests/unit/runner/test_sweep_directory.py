@@ -16,10 +16,10 @@ import yaml
 import gossim
 from gossim.errors import InputError, RunError
 from gossim.runner import manifest as provenance
-from gossim.runner import process_pool as processes
+from gossim.runner import sweep_points as processes
 from gossim.runner.experiment import Experiment
-from gossim.runner.process_pool import Task
 from gossim.runner.sweep_directory import SweepDirectory
+from gossim.runner.sweep_points import Task
 from gossim.scenario.sweep import Sweep
 from gossim.tables.run_directory import RunDirectory
 from support.commands import ENVIRONMENT, GOSSIM, gossim_command

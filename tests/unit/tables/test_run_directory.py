@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pandas as pd
@@ -140,14 +141,16 @@ def test_of_processes_at_the_same_instant_one_is_refused(tmp_path: Path) -> None
 # Never a mixture.
 
 
-def test_killed_between_any_two_renames_it_is_of_one_moment_or_refused(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """An earlier run stands there; a new one is killed before its n-th rename, for each n."""
+def test_killed_between_any_two_renames_it_is_of_one_moment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An earlier run stands there; a new one is killed before its n-th rename, for each n.
+
+    Until it has begun there is nothing to be read; from then on there always is, and the same run goes on to its end.
+    """
     out, real = tmp_path / "out", Path.replace
     one = {"dpsgd": ARMS["dpsgd"]}
     earlier = Experiment(asked(seed=7, arms=one)).run(RunDirectory(tmp_path / "earlier"))
     seen: list[Any] = []
+    wanted: Results | None = None
     for kill_at in range(100):
         shutil.rmtree(out, ignore_errors=True)
         shutil.copytree(tmp_path / "earlier", out)
@@ -171,15 +174,22 @@ def test_killed_between_any_two_renames_it_is_of_one_moment_or_refused(
             finally:
                 patch.setattr(Path, "replace", real)
             seen.append(state(out, earlier))
+            if seen[-1][0] == 8:
+                went_on = Experiment(asked(seed=8, arms=one)).run(RunDirectory(out), go_on=True)
+                wanted = went_on if wanted is None else wanted
+                assert went_on.manifest["status"] == "complete"
+                for name in TABLES:
+                    pd.testing.assert_frame_equal(getattr(went_on, name), getattr(wanted, name))
+                assert not (out / "unfinished").exists()
         if seen[-1] == (8, "complete", 1):
             break
-    # Before anything; while it begins; while the rows of its one arm come; while the manifest says that it is complete.
+    # Before anything; while it begins, and once that is noted; while the rows of its one arm come, and its part; while
+    # the manifest says that it is complete.
     replaced = len(TABLES) + 1
     assert seen[0] == (7, "complete", 1)
-    assert seen[1 : 2 + replaced] == ["refused"] * (1 + replaced)
-    assert seen[2 + replaced] == (8, "running", 0)
-    assert seen[3 + replaced : 2 + 2 * replaced] == ["refused"] * (replaced - 1)
-    assert seen[2 + 2 * replaced : -1] == [(8, "running", 1)] * replaced
+    assert seen[1 : 2 + replaced] == ["nothing"] * (1 + replaced)
+    assert seen[2 + replaced : 3 + 2 * replaced] == [(8, "running", 0)] * (1 + replaced)
+    assert seen[3 + 2 * replaced : -1] == [(8, "running", 1)] * replaced
 
 
 class Killed(BaseException):
@@ -191,8 +201,8 @@ def state(out: Path, earlier: Results) -> Any:
     try:
         found = Results.open(out)
     except InputError as error:
-        assert "the run was killed while it" in str(error)
-        return "refused"
+        assert "the run was stopped before it recorded anything; run it again" in str(error)
+        return "nothing"
     seed, runs = found.scenario.seed, found.manifest["runs"]
     ended = {(entry["arm"], entry["seed"]) for entry in runs}
     rows = set(found.probes[["arm", "seed"]].itertuples(index=False, name=None))
@@ -203,13 +213,25 @@ def state(out: Path, earlier: Results) -> Any:
     return seed, found.manifest["status"], len(runs)
 
 
-def test_tables_and_manifest_of_different_moments_are_refused(run: Path) -> None:
+def test_of_tables_that_are_newer_than_the_manifest_its_rows_are_read(run: Path) -> None:
     manifest = json.loads((run / "manifest.json").read_text())
-    manifest["runs"].pop()
+    gone = manifest["runs"].pop()
     RunDirectory(run).write_manifest({**manifest, "recorded": 1})
+    found, whole = Results.open(run), {name: pd.read_parquet(run / f"{name}.parquet") for name in TABLES}
+    for name, frame in whole.items():
+        left = frame[frame["arm"] != gone["arm"]]
+        pd.testing.assert_frame_equal(getattr(found, name), left.reset_index(drop=True))
+
+
+def test_tables_that_are_older_than_the_manifest_are_refused(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No kill leaves this behind."""
+    monkeypatch.setattr("gossim.tables.run_directory.LOOKS", 1)
+    manifest = json.loads((run / "manifest.json").read_text())
+    manifest["runs"].append({**manifest["runs"][0], "seed": 1})
+    RunDirectory(run).write_manifest({**manifest, "recorded": 3})
     status, told = command("plot", run)
     assert status == 2
-    assert f"{run}: cannot be read: the run was killed while it wrote its tables" in told
+    assert f"{run}: cannot be read: its tables are older than manifest.json" in told
 
 
 def test_a_reader_waits_for_tables_that_are_being_replaced(run: Path) -> None:
@@ -382,13 +404,13 @@ def test_the_disk_fills_while_figures_are_drawn(where: str, tmp_path: Path, monk
 
 
 def test_the_disk_fills_while_tables_are_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """After the first of two arms there is no room for tables any more, and then none for anything."""
+    """After the first of two arms there is no room for tables any more. When there is again, the run goes on."""
     real, calls = pd.DataFrame.to_parquet, 0
 
     def to_parquet(frame: pd.DataFrame, path: Path, **options: Any) -> None:
         nonlocal calls
         calls += 1
-        full() if calls > 2 * len(TABLES) + 3 else real(frame, path, **options)
+        full() if calls > 3 * len(TABLES) + 3 else real(frame, path, **options)
 
     monkeypatch.setattr(pd.DataFrame, "to_parquet", to_parquet)
     with pytest.raises(RunError, match="out: cannot be written: No space left on device"):
@@ -398,6 +420,15 @@ def test_the_disk_fills_while_tables_are_written(tmp_path: Path, monkeypatch: py
     assert "No space left" in kept.manifest["error"]
     assert set(kept.probes["arm"]) == {entry["arm"] for entry in kept.manifest["runs"]} == {"allreduce"}
     assert not list(tmp_path.rglob(".*"))
+    monkeypatch.undo()
+    began: list[str] = []
+    progress = SimpleNamespace(arm=lambda name, *_: began.append(name), done=lambda *_: None, advance=lambda *_: None,
+                               kept=lambda name, _: began.append(f"not {name}"))  # fmt: skip
+    again, anew = gossim.run(asked(), out=tmp_path / "out", progress=progress), gossim.run(asked())
+    assert began == ["not allreduce", "dpsgd"]
+    assert again.manifest["status"] == "complete"
+    for name in TABLES:
+        pd.testing.assert_frame_equal(getattr(again, name), getattr(anew, name))
 
 
 def test_a_directory_that_cannot_be_begun_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,114 @@
+"""Where one arm with one seed stands, kept now and then, so that it can go on from there."""
+
+from __future__ import annotations
+
+import io
+import json
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from ..errors import InputError
+from ..program import Op, Probe
+from ..sim.world import World
+from ..tables.parts import ABOUT, Parts, frame_in, parquet_of
+
+PROBED = ("probes", "workers", "gaps", "layers")
+"""The tables that grow as a run goes. The others are known when it has ended, from the clock."""
+
+SHARE = 0.02
+"""Of the time, which keeping checkpoints takes at most: where one takes long, the next one comes later."""
+
+
+class Checkpoint(NamedTuple):
+    """Where an arm with a seed stands after a number of `windows` of its program.
+
+    `digest` is that of the windows. `rows` are the numbers of the rows of the bank that are in use, and `values`,
+    `(rows, dim)`, what they hold; the optimizers' are among them. `frames` are the tables that probes have filled.
+    """
+
+    windows: int
+    digest: int
+    rows: list[int]
+    values: np.ndarray
+    frames: dict[str, pd.DataFrame]
+
+
+class Checkpoints:
+    """The last checkpoint of one arm with one seed, in a file beside those of arms that have ended.
+
+    Args:
+        parts: The folder of these files.
+        place: The place of the arm in the scenario.
+        seed: The seed.
+        every_s: Seconds of wall time from one checkpoint to the next.
+    """
+
+    def __init__(self, parts: Parts, place: int, seed: int, every_s: float):
+        self.parts, self.every_s = parts, every_s
+        self.path: Path = parts.path(place, seed).with_stem(f"{place}-{seed}-under-way")
+        self._due_s = time.monotonic() + every_s
+
+    def load(self) -> Checkpoint | None:
+        """The last checkpoint; None if none can be used."""
+        archive = self.parts.read(self.path)
+        if archive is None:
+            return None
+        try:
+            about = json.loads(archive[ABOUT])
+            values = np.load(io.BytesIO(archive["values.npy"]), allow_pickle=False)
+            frames = {name: frame_in(name, archive[f"{name}.parquet"]) for name in PROBED}
+            found = Checkpoint(int(about["windows"]), int(about["digest"]), list(about["rows"]), values, frames)
+        except (InputError, KeyError, TypeError, ValueError):
+            return None
+        return found if len(values) == len(found.rows) else None
+
+    def is_due(self) -> bool:
+        """Whether it is time for another one."""
+        return time.monotonic() >= self._due_s
+
+    def save(self, checkpoint: Checkpoint) -> None:
+        """Keep `checkpoint` in place of the last one. Where the disk is full, the last one stands."""
+        begun_s = time.monotonic()
+        about = {"windows": checkpoint.windows, "digest": str(checkpoint.digest), "rows": checkpoint.rows}
+        with suppress(OSError), self.parts.written(self.path) as archive:
+            archive.writestr(ABOUT, json.dumps({"identity": self.parts.identity, **about}))
+            with archive.open("values.npy", "w", force_zip64=True) as file:
+                np.lib.format.write_array(file, checkpoint.values, allow_pickle=False)
+            for name in PROBED:
+                archive.writestr(f"{name}.parquet", parquet_of(checkpoint.frames[name]))
+        ended_s = time.monotonic()
+        self._due_s = ended_s + max(self.every_s, (ended_s - begun_s) / SHARE)
+
+    def clear(self) -> None:
+        """The arm has ended: there is nothing to go on with."""
+        self.path.unlink(missing_ok=True)
+
+    def refuse(self) -> InputError:
+        """What is wrong where the clock has not come to where the checkpoint was taken."""
+        return InputError(
+            f"{self.path}: the clock does not repeat the run that this was kept of: has code changed? "
+            "--force begins anew"
+        )
+
+
+def digest_with(digest: int, window: Sequence[Op], world: World) -> int:
+    """The digest of all windows up to `window`, from that of those before it.
+
+    Numbers have the same hash in every process.
+    """
+    ops = tuple([op for op in window if type(op) is not Probe])
+    probes = tuple([op.facts[:4] for op in window if type(op) is Probe])
+    network = world.network
+    return hash((digest, ops, probes, world.clock.now, network.bytes_sent, network.messages_sent))
+
+
+def rows_in_use(world: World) -> list[int]:
+    """The rows of the bank that will still be read."""
+    rows = world.program.rows
+    return [row for row, held in enumerate(rows.holders) if held and rows.written[row]]

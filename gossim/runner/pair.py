@@ -1,0 +1,145 @@
+"""One arm with one seed, through both planes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
+
+from ..errors import Diverged, RunError
+from ..execute.planes import Gradients, Nothing
+from ..profiling import Stopwatch, Unwatched
+from ..scenario.arm import Arm
+from ..scenario.derived import message_bytes, parameter_bytes, steps_limit, window_size
+from ..scenario.scenario import Scenario
+from ..sim.world import World
+from .checkpoint import Checkpoints
+from .going_on import GoingOn
+from .recording import PairRecord
+
+TIMELINE_INTERVALS = 20_000
+"""Of each arm's first seed that are kept for the timeline."""
+
+Advance = Callable[[float, int], None]
+"""Called with the simulated seconds and the gradient steps that a run has come to."""
+
+ENDED = ("complete", "diverged")
+"""How an arm with a seed ends that would end the same way again."""
+
+
+def planes_of(
+    scenario: Scenario, executor: str, gradients: bool, watch: Stopwatch | None = None
+) -> dict[str, Gradients | Nothing]:
+    """The numeric plane of each arm: without `gradients`, or where nothing is learned, the clock runs alone."""
+    learning = {name: arm for name, arm in scenario.arms.items() if gradients and arm.problem is not None}
+    nothing = Nothing()
+    numeric = Gradients(learning, executor, watch) if learning else nothing
+    return {name: numeric if name in learning else nothing for name in scenario.arms}
+
+
+def has_ended(entry: Mapping[str, Any]) -> bool:
+    """Whether what an entry of the manifest speaks of has come to its end, be it a bad one that it would meet again."""
+    return entry["status"] in ENDED or (entry["status"] == "failed" and entry.get("error") is not None)
+
+
+class PairRunner:
+    """Runs the arms of a scenario, one with one seed at a time.
+
+    Args:
+        scenario: The scenario.
+        planes: The numeric plane of each arm, by the arm's name.
+        watch: The stopwatch of the run.
+    """
+
+    def __init__(
+        self, scenario: Scenario, planes: Mapping[str, Gradients | Nothing], watch: Stopwatch | Unwatched | None = None
+    ):
+        self.scenario, self.planes, self.watch = scenario, planes, watch or Unwatched()
+
+    def run(
+        self, record: PairRecord, entry: dict[str, Any], advance: Advance, saved: Checkpoints | None = None
+    ) -> None:
+        """Run the arm and the seed that `entry`, of the manifest, names. It says afterwards how that ended.
+
+        Args:
+            record: What is recorded goes there.
+            entry: The entry.
+            advance: Called as it goes.
+            saved: Its checkpoints, from the last of which it goes on; None if none are kept.
+
+        Raises:
+            KeyboardInterrupt: If it was interrupted.
+            InputError: If its clock does not repeat what was run until the last checkpoint.
+        """
+        told = f"arm '{entry['arm']}', seed {entry['seed']}"
+        try:
+            self._run_planes(record, entry, advance, saved)
+            entry["status"] = "complete"
+        except KeyboardInterrupt:
+            entry["status"] = "interrupted"
+            raise
+        except Diverged as error:
+            entry |= {"status": "diverged", "error": f"{told}: {error}; what came before is kept"}
+        except RunError as error:
+            entry["error"] = f"{told}: {error}"
+
+    def _run_planes(
+        self, record: PairRecord, entry: dict[str, Any], advance: Advance, saved: Checkpoints | None
+    ) -> None:
+        """Run the timing plane window by window, and after each window the numeric plane, which fills `record`."""
+        name, seed = entry["arm"], entry["seed"]
+        arm, learns = self.scenario.arms[name], isinstance(self.planes[name], Gradients)
+        with self.watch.share("preparing"):
+            plane = self.planes[name].plane(arm, seed, record.observed)
+        with plane.tuned(), _threads(arm, learns):
+            with self.watch.share("events"):
+                world = self._world(arm, seed, learns)
+            try:
+                windows = world.windows(*window_size(arm.workers, parameter_bytes(arm) if learns else 1))
+                steps = self.watch.each("events", windows)
+                # Of the clock alone a checkpoint would save nothing: it has to run again in any case.
+                going_on = GoingOn(saved, world, plane, record) if saved and learns else None
+                for window in steps:
+                    with self.watch.share("combining" if learns else "probes"):
+                        if going_on is None or going_on.is_new(window):
+                            plane.run(window)
+                    window.clear()  # before the next one is made
+                    advance(world.clock.now_s, world.gradient_steps)
+                    if going_on and going_on.saved.is_due():
+                        with self.watch.share("writing"):
+                            going_on.save()
+                if going_on:
+                    going_on.end()
+            finally:
+                with self.watch.share("writing"):
+                    _keep(world, entry)
+                    record.end(world)
+
+    def _world(self, arm: Arm, seed: int, learns: bool) -> World:
+        return World(
+            arm,
+            arm.algorithm,
+            seed,
+            message_bytes(arm),
+            gradient_steps=steps_limit(arm),
+            timeline_limit=TIMELINE_INTERVALS if seed == self.scenario.seed else 0,
+            learns=learns,
+        )
+
+
+def _threads(arm: Arm, learns: bool) -> AbstractContextManager[None]:
+    """One thread where a single worker learns: its convolutions would be shared out among all, and their sums rounded
+    by how many these are. Several workers have one thread each."""
+    if not learns or arm.workers > 1:
+        return nullcontext()
+    from ..problems.threads import one_thread
+
+    return one_thread()
+
+
+def _keep(world: World, entry: dict[str, Any]) -> None:
+    """Put what the clock knows in the end into the manifest's `entry`."""
+    entry["staleness_steps"], entry["staleness_s"] = world.staleness()
+    entry["messages_lost"] = world.network.messages_lost
+    steps = world.gradient_steps
+    entry["messages_per_step"] = world.network.messages_sent / steps if steps else None
