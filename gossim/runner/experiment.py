@@ -15,11 +15,13 @@ from ..files.atomic import undisturbed
 from ..profiling import Stopwatch, Unwatched
 from ..results import Results
 from ..scenario.arm import Arm
+from ..scenario.cautions import log_warnings
 from ..scenario.derived import message_bytes, parameter_bytes, steps_limit, window_size
 from ..scenario.scenario import Scenario
 from ..sim.world import World
 from ..tables.probe_rows import Observations
 from ..tables.run_directory import RunDirectory
+from ..tables.utilisation import overloaded
 from . import manifest as provenance
 from .input_hashes import inputs
 from .progress import NoProgress, Progress
@@ -168,6 +170,8 @@ class Experiment:
         steps = world.gradient_steps
         entry["messages_per_step"] = world.network.messages_sent / steps if steps else None
         self.recording.end(world, entry["arm"], entry["seed"])
+        name = f"arm '{entry['arm']}', seed {entry['seed']}"
+        log_warnings([f"{name}: {told}" for told in overloaded(world)])
 
     @contextmanager
     def _ending(self, store: RunDirectory | None) -> Iterator[None]:
