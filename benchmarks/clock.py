@@ -36,7 +36,7 @@ def arm_of(problem: dict[str, Any], workers: int, until: dict[str, Any]) -> Arm:
         "problem": problem,
         "optimizer": {"learning_rate": RATE},
         "compute": {"time_s": {"distribution": "lognorm", "s": 0.25, "scale": STEP_S}},
-        "network": {"latency_s": 0.005, "bandwidth_bytes_per_s": 1.25e8},
+        "network": {"latency_s": 0.005, "bandwidth_bytes_per_s": 1.25e8, "sharing": "none"},
         "probe": {"every_s": 100 * STEP_S},
         "arms": {"gossip": {"algorithm": {"name": "gosgd_push", "push_probability": 0.02}}},
     }

@@ -10,7 +10,7 @@ from pydantic import BeforeValidator, model_validator
 from .cluster.compute_time import ComputeSettings, Pace
 from .cluster.device_trace import Trace
 from .cluster.faults import AnyFault
-from .cluster.network import NetworkSettings
+from .cluster.network import SHARINGS, NetworkSettings
 from .cluster.selection import Chosen
 from .cluster.topology import AnyTopology, Complete
 from .files import trust
@@ -107,6 +107,9 @@ class Settings(Frozen):
                 raise broken_at(("probe", key), True, "there is no problem, and so nothing to measure it on")
         if self.workers > 1 and self.network is None:
             raise broken_at(("network",), None, "is required where there is more than one worker", MISSING)
+        if self.workers > 1 and self.network is not None and self.network.limited and self.network.sharing is None:
+            rule = f"is required where bandwidth is limited and there are several workers: {', '.join(SHARINGS)}"
+            raise broken_at(("network", "sharing"), None, rule, MISSING)
         self._network_fits(self.workers)
         unfit_topology = self.topology.unfit(self.workers)
         if unfit_topology:

@@ -4,16 +4,21 @@ an error, with a note that says on which cluster."""
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from .algorithms import Algorithm
+from .cluster.bandwidth import Rates
 from .scenario.arm import Arm
 from .scenario.derived import message_bytes, steps_limit
 from .scenario.scenario import Scenario
+from .sim.clock import Clock
+from .sim.fair_links import Fair
+from .sim.link_sharing import Transfer
 from .sim.world import World
 
 TIMES = (0.1, {"distribution": "expon", "scale": 0.1}, {"distribution": "lognorm", "s": 1.0, "scale": 0.07})
@@ -57,6 +62,7 @@ def random_cluster(random: np.random.Generator, faults: bool = False) -> dict[st
     network = {
         "latency_s": LATENCIES[random.integers(len(LATENCIES))],
         "bandwidth_bytes_per_s": (None, 1e4)[random.integers(2)],
+        "sharing": "none",
         "loss": 0.1 if faults else None,
     }
     churn = {
@@ -142,6 +148,27 @@ def check_alone(arm: Arm, plain: Arm, seed: int = 0) -> None:
 def check_close(rows: list[Any], others: list[Any], rule: str) -> None:
     apart = max(float((one - other).abs().max()) for one, other in zip(rows, others, strict=True))
     assert apart < 1e-9, f"{rule}, by up to {apart:.3g}"
+
+
+def transfer_times(rates: Sequence[tuple[float, float]], flows: Sequence[tuple[int, int, float, float]]) -> list[float]:
+    """Return when each transfer completes where links are `fair`, in seconds.
+
+    Args:
+        rates: Of each worker, the bytes per second that it can send and that it can receive.
+        flows: `(sender, receiver, bytes, start_s)` of each transfer. There is no latency.
+    """
+    clock, rates_of_worker = Clock(), [Rates(*each) for each in rates]
+    links, ended = Fair(clock, rates_of_worker.__getitem__), [math.nan] * len(flows)
+
+    def begin(number: int) -> None:
+        sender, receiver, size_bytes, _ = flows[number]
+        transfer = Transfer(sender, receiver, size_bytes, lambda: None, lambda: None, reliable=False)
+        links.carry(transfer, 0.0, lambda: ended.__setitem__(number, clock.now_s))
+
+    for number, (*_, start_s) in enumerate(flows):
+        clock.after(start_s, partial(begin, number))
+    clock.run()
+    return ended
 
 
 def trajectory(

@@ -53,11 +53,15 @@ def require_repeated(results: RunData, name: str, seed: int, again: Recorded) ->
     for which, mine in again.items():
         frame = getattr(results, which)
         own = frame[(frame["arm"] == name) & (frame["seed"] == seed)]
-        if which not in LATER:  # of the tables with a row, or a row for each worker, for each probe: the last
+        if which in (
+            "probes",
+            "workers",
+        ):  # of the tables with a row, or a row for each worker, for each probe: the last
             own = own.iloc[-len(mine) :]
         elif own.empty:
             continue
-        if different := _different(mine, own):
+        unrecorded = {column for column in LATER.get(which, ()) if own[column].isna().all()}
+        if different := _different(mine.drop(columns=list(unrecorded)), own):
             columns = ", ".join(f"'{column}'" for column in different)
             raise InputError(
                 f"arm '{name}', seed {seed}: its clock does not repeat the run; has a file changed, or a version? "

@@ -82,6 +82,13 @@ def rates_of(bandwidth: float | UpDown | str | None, seed: int, devices: tuple[D
     return lambda worker: same
 
 
+def payload_rates(rates: Callable[[int], Rates], efficiency: float) -> Callable[[int], Rates]:
+    """What these `rates` leave for payload, where that is `efficiency` of all bytes."""
+    if efficiency == 1:
+        return rates
+    return cache(lambda worker: Rates(*(rate * efficiency for rate in rates(worker))))
+
+
 def _rate(rate: float | tuple[float, ...] | Law | None, seed: int, worker: int, way: int) -> float:
     if isinstance(rate, Law):
         return next(rate.draws(seed, Purpose.BANDWIDTH, worker, way))

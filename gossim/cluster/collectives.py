@@ -48,6 +48,10 @@ class Collective(Frozen):
     def among_several(self, p: int, n: int, link: Link) -> CollectiveCost:
         raise NotImplementedError
 
+    def connections(self, p: int) -> int:
+        """Return how many connections are used for the first time, one after the other: each may have been idle."""
+        return 1
+
 
 class RingCollective(Collective):
     """Ring: 2(p−1)a + 2((p−1)/p)nb + ((p−1)/p)ng.
@@ -82,6 +86,9 @@ class Tree(Collective):
         a, b, g = link
         return CollectiveCost(math.ceil(math.log2(p)) * (2 * a + 2 * n * b + n * g), 2 * (p - 1), 2 * (p - 1) * n)
 
+    def connections(self, p: int) -> int:
+        return 2 * math.ceil(math.log2(p))
+
 
 def _folded(p: int, n: int, link: Link) -> CollectiveCost:
     """What the p − p' workers beyond the last power of two p' cost: a partner adds their vector, and answers."""
@@ -103,6 +110,10 @@ class RecursiveDoubling(Collective):
         messages = rounds * 2**rounds
         return CollectiveCost(rounds * (a + n * b + n * g), messages, messages * n) + _folded(p, n, link)
 
+    def connections(self, p: int) -> int:
+        rounds = int(math.log2(p))
+        return rounds + 2 * (p > 2**rounds)
+
 
 class Rabenseifner(Collective):
     """Reduce-scatter by halving, gather by doubling: 2 lg p a + 2((p−1)/p)nb + ((p−1)/p)ng; for p' < p < 2p', p' a
@@ -117,6 +128,10 @@ class Rabenseifner(Collective):
         seconds = 2 * rounds * a + (q - 1) / q * n * (2 * b + g)
         return CollectiveCost(seconds, 2 * rounds * q, 2 * (q - 1) * n) + _folded(p, n, link)
 
+    def connections(self, p: int) -> int:
+        rounds = int(math.log2(p))
+        return rounds + 2 * (p > 2**rounds)
+
 
 class ParameterServer(Collective):
     """A server of its own, whose one link carries everything: 2a + 2pnb + png.
@@ -129,6 +144,9 @@ class ParameterServer(Collective):
     def among_several(self, p: int, n: int, link: Link) -> CollectiveCost:
         a, b, g = link
         return CollectiveCost(2 * a + p * n * (2 * b + g), 2 * p, 2 * p * n)
+
+    def connections(self, p: int) -> int:
+        return 2
 
 
 class HierarchicalCollective(Collective):
@@ -153,6 +171,10 @@ class HierarchicalCollective(Collective):
             sum(cost.messages for cost in inside) + p - groups,
             sum(cost.size_bytes for cost in inside) + (p - groups) * n,
         ) + RingCollective().cost(groups, n, link)
+
+    def connections(self, p: int) -> int:
+        size = min(self.group_size, p)
+        return (size > 1) + (p > size) * (1 + math.ceil(math.log2(size)))
 
 
 COLLECTIVES: dict[str, type[Collective]] = {

@@ -12,6 +12,7 @@ from ..schema.fields import (
     AS_WHOLE,
     Frozen,
     Lasting,
+    Quantity,
     named,
 )
 from ..schema.violations import broken_at
@@ -33,9 +34,14 @@ SHARINGS = ("none", "fifo", "fair")
 class NetworkSettings(Frozen):
     """`latency_s`: seconds, a distribution from which each directed link draws its own latency once, a matrix from a
     file, or regions. `jitter_s`: a distribution of what each message takes on top.
+    `message_overhead_s`: what each message with parameters, and each round of a collective, takes on top.
+    `after_idle_s`: what a message with parameters takes on top on a connection (sender, receiver) that is new, or has
+    carried nothing for longer than `resend_timeout_s`: TCP's slow start after idle.
     `bandwidth_bytes_per_s`: of each worker, to send and to receive: a number, `{up, down}`, or `trace`; null means
-    unlimited, which has to be said. `sharing`: what transfers at one worker at the same time do to each other: `none`
-    (nothing, each has the full bandwidth), `fifo` (one after the other), `fair` (max-min fair rates).
+    unlimited, which has to be said. `efficiency`: the share of it that is payload (TCP over Ethernet: 1448/1500).
+    `sharing`: what transfers at one worker at the same time do to each other: `none` (nothing, each has the full
+    bandwidth), `fifo` (one after the other), `fair` (max-min fair rates of connections). It has to be said where there
+    are several workers and bandwidth is limited.
     `message_bytes`: size of one parameter vector; null means what the model's parameters take.
     `loss`: probability that a message is lost, or a law of it. `partitions`: groups out of reach for a time.
     `resend`: what the network loses is sent again, `resend_timeout_s` after it should have arrived, until it arrives
@@ -45,7 +51,10 @@ class NetworkSettings(Frozen):
     latency_s: Latency
     jitter_s: MaybeLaw = None
     bandwidth_bytes_per_s: Bandwidth
-    sharing: Annotated[str, named("sharing", SHARINGS)] = "none"
+    efficiency: Annotated[float, Bounds("> 0 and <= 1", gt=0, le=1)] = 1.0
+    sharing: Annotated[str, named("sharing", SHARINGS)] | None = None
+    message_overhead_s: Quantity = 0.0
+    after_idle_s: Quantity = 0.0
     message_bytes: Annotated[int, Bounds("from 1 to 2**40", ge=1, le=2**40), AS_WHOLE] | None = None
     loss: MaybeLoss = None
     partitions: Annotated[tuple[NetworkPartition, ...], AS_TUPLE] = ()
@@ -58,6 +67,17 @@ class NetworkSettings(Frozen):
             told = self.loss.model_dump(mode="json") if isinstance(self.loss, Loss) else self.loss
             raise broken_at(("loss",), told, "loses everything, and here messages are sent until they arrive")
         return self
+
+    @property
+    def limited(self) -> bool:
+        """Whether the bandwidth of any worker is."""
+        width = self.bandwidth_bytes_per_s
+        return (width.up, width.down) != (None, None) if isinstance(width, UpDown) else width is not None
+
+    @property
+    def shared(self) -> str:
+        """The way in which links are shared: where nothing limits them, nothing is."""
+        return self.sharing or "none"
 
     @property
     def share_lost(self) -> float:

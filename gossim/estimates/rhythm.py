@@ -114,7 +114,7 @@ def _cost_s(arm: Arm, members: int, links: Link, size_bytes: float) -> float:
 
 
 def _unshared(arm: Arm) -> bool:
-    return arm.network is None or arm.network.sharing == "none"
+    return arm.network is None or arm.network.shared == "none"
 
 
 def _links(arm: Arm) -> Link:
@@ -133,7 +133,7 @@ def _links(arm: Arm) -> Link:
         s_per_byte = max(_s_per_byte(width.up, arm.workers), _s_per_byte(width.down, arm.workers))
     else:
         s_per_byte = 1 / width if width else 0.0
-    return Link(latency_s, s_per_byte, 0.0)
+    return Link(latency_s + network.message_overhead_s, s_per_byte / network.efficiency, 0.0)
 
 
 def _s_per_byte(rate: Any, workers: int) -> float:

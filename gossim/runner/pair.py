@@ -13,6 +13,7 @@ from ..scenario.arm import Arm
 from ..scenario.derived import message_bytes, parameter_bytes, steps_limit, window_size
 from ..scenario.scenario import Scenario
 from ..sim.world import World
+from ..tables.utilisation import overloaded
 from .checkpoint import Checkpoints
 from .going_on import GoingOn
 from .recording import PairRecord
@@ -143,3 +144,5 @@ def _keep(world: World, entry: dict[str, Any]) -> None:
     entry["messages_lost"] = world.network.messages_lost
     steps = world.gradient_steps
     entry["messages_per_step"] = world.network.messages_sent / steps if steps else None
+    if warnings := list(overloaded(world)):
+        entry["warnings"] = warnings

@@ -21,8 +21,8 @@ class Fifo(Unshared):
     of one size come at once and at random instants, either end is an M/D/1 queue.
     """
 
-    def __init__(self, clock: Clock, rates: Callable[[int], Rates]):
-        super().__init__(clock, rates)
+    def __init__(self, clock: Clock, rates: Callable[[int], Rates], jitters: bool = False):
+        super().__init__(clock, rates, jitters)
         self._sending: dict[int, list[tuple[int, Transfer]]] = {}  # in line, with when the last byte leaves
         self._ends: dict[int, _Backlog] = {}
 

@@ -41,11 +41,15 @@ class Transfer:
 
 
 class Unshared:
-    """Each transfer has both workers' full bandwidth for itself: it takes latency + size / min(up, down)."""
+    """Each transfer has both workers' full bandwidth for itself: it takes latency + size / min(up, down).
 
-    def __init__(self, clock: Clock, rates: Callable[[int], Rates]):
+    `jitters`: whether two transfers of one connection may have different latencies.
+    """
+
+    def __init__(self, clock: Clock, rates: Callable[[int], Rates], jitters: bool = False):
         self.clock = clock
         self.rates = rates
+        self.jitters = jitters
 
     def begins(self, transfer: Transfer) -> int:
         """When the first byte of a transfer leaves that is carried now, in ticks."""

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from ..cluster.bandwidth import Rates, rates_of
+from ..cluster.bandwidth import Rates, payload_rates, rates_of
 from ..cluster.device_trace import Device
 from ..cluster.latency import latency_s
 from ..cluster.message_loss import Independent
@@ -16,6 +16,7 @@ from ..units import PER_SECOND
 from .clock import Clock
 from .fair_links import Fair
 from .fifo_links import Fifo
+from .idle_connections import IdleConnections
 from .link_sharing import NEVER, Transfer, Unshared
 from .message import Message
 from .staleness import Ages
@@ -48,9 +49,13 @@ class Network:
         self.settings = settings
         self.seed = seed
         self.release = release
-        self.rates: Callable[[int], Rates] = rates_of(settings.bandwidth_bytes_per_s, seed, devices)
-        self.sharing = SHARING[settings.sharing](clock, self.rates)
+        self.rates: Callable[[int], Rates] = payload_rates(
+            rates_of(settings.bandwidth_bytes_per_s, seed, devices), settings.efficiency
+        )
+        self.sharing = SHARING[settings.shared](clock, self.rates, settings.jitter_s is not None)
+        self.idle = IdleConnections(clock, settings) if settings.after_idle_s else None
         self.bytes_sent = 0
+        self.bytes_carried: float = 0  # those that have crossed their links
         self.messages_sent = self.messages_lost = 0
         self.alpha_lost: Any = 0
         self.unit: Any = 1  # in which the weights of workers and messages are written, so that they do not vanish
@@ -152,6 +157,10 @@ class Network:
             if link not in self._jitter_s:
                 self._jitter_s[link] = self.settings.jitter_s.draws(self.seed, Purpose.JITTER, *link)
             latency_s += next(self._jitter_s[link])
+        if transfer.size_bytes:
+            latency_s += self.settings.message_overhead_s
+            if self.idle is not None:
+                latency_s += self.idle.begins_s(link)
         self.sharing.carry(transfer, latency_s, lambda: self._arrive(transfer))
 
     def _is_lost(self, sender: int, receiver: int) -> bool:
@@ -165,9 +174,14 @@ class Network:
         return next(self._losses[link])
 
     def _arrive(self, transfer: Transfer) -> None:
+        if self.idle is not None and transfer.size_bytes:
+            self.idle.ends((transfer.sender, transfer.receiver))
         if transfer.over:
             return
         if not (transfer.gone or self.parted(transfer.sender, transfer.receiver, self.clock.now)):
+            if transfer.exchange is not None:
+                transfer.exchange.carried += transfer.size_bytes
+                self.bytes_carried += transfer.size_bytes
             self._end(transfer, transfer.deliver)
         elif transfer.reliable:
             transfer.leaves = NEVER

@@ -49,6 +49,7 @@ class Facts(NamedTuple):
     time_s: float
     gradient_steps: int
     bytes_sent: int
+    bytes_carried: float
     messages_sent: int
     alpha_in_flight: Any
     alpha_lost: Any

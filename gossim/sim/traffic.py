@@ -17,12 +17,16 @@ Link = tuple[int, int | None]
 
 @dataclass(slots=True)
 class Exchange:
-    """Of one sender with one receiver: messages with parameters that were sent (what is sent again counts again) and
-    their bytes; those that were merged, and the ages that they had, summed: ticks, and gradient steps of all workers
-    since they were sent, of which only those that are `aged` have been reckoned."""
+    """Of one sender with one receiver.
+
+    `messages` with parameters were sent (what is sent again counts again), and their bytes; of these, bytes that were
+    `carried` have crossed their links. Of those that were `merged` the ages are summed: ticks, and gradient steps of
+    all workers since they were sent, of which only those that are `aged` have been reckoned.
+    """
 
     messages: int = 0
     size_bytes: float = 0
+    carried: float = 0
     merged: int = 0
     aged: int = 0
     age_steps: int = 0

@@ -143,6 +143,7 @@ class World:
             time_s,
             self.gradient_steps,
             self.network.bytes_sent,
+            self.network.bytes_carried,
             self.network.messages_sent,
             self.alpha_in_flight(),
             self.network.alpha_lost if self.context.algorithm.weighted else None,

@@ -29,6 +29,12 @@ PROBES = (
         "bytes",
         "parameters sent so far, all workers together; headers are not counted",
     ),
+    Column(
+        "bytes_carried",
+        "Int64",
+        "bytes",
+        "those of them that have crossed their links and arrived, or, of a collective, are at its end",
+    ),
     Column("messages_sent", "int64", "messages", "messages with parameters sent so far"),
     Column(
         "consensus_distance",
@@ -96,6 +102,14 @@ EXCHANGES = (
         "allreduce gives a worker that comes back",
     ),
     Column("size_bytes", "int64", "bytes", "their bytes"),
+    Column("bytes_carried", "Int64", "bytes", "those of them that have crossed their links and arrived"),
+    Column(
+        "utilisation",
+        "float64",
+        "",
+        "bytes_carried over what the narrower end of this link can carry in the time of the run; above 1 only where "
+        "links are not shared; empty where nothing limits it, or pairs are not told apart",
+    ),
     Column("merged", "int64", "messages", "those of them that were merged, or applied by a server"),
     Column(
         "staleness_steps",
@@ -114,6 +128,19 @@ ACTIVITIES = (
     Column("waiting_s", "float64", "s", "time spent waiting for others"),
     Column("sending_s", "float64", "s", "time spent in collectives"),
     Column("down_s", "float64", "s", "time spent down"),
+    Column(
+        "up_utilisation",
+        "float64",
+        "",
+        "bytes that it sent and that arrived, over what it can send in the time of the run; not those of collectives "
+        "that are formulas; empty where nothing limits it",
+    ),
+    Column(
+        "down_utilisation",
+        "float64",
+        "",
+        "the same of what it received; empty also where pairs are not told apart",
+    ),
 )
 
 GAPS = (
@@ -157,6 +184,7 @@ TABLES = {
 `gaps` and `layers` are empty unless the scenario asks for them."""
 
 LATER = {
+    "probes": {"bytes_carried"},
     "timeline": {"receiver", "size_bytes"},
     **{name: {c.name for c in TABLES[name]} for name in ("exchanges", "activities", "gaps", "layers")},
 }

@@ -47,9 +47,9 @@ def read_table(name: str, path: Path | BinaryIO) -> tuple[pd.DataFrame, int]:
         raise InputError(f"the run's tables cannot be read: {name}.parquet: {error}") from None
     mark = frame.attrs.get(MARK, UNKNOWN)
     frame.attrs = {}
-    if later and list(frame.columns) == [column.name for column in columns if column.name not in later]:
-        dtypes = {column.name: column.dtype for column in columns if column.name in later}
-        frame = frame.assign(**dict.fromkeys(dtypes)).astype(dtypes)
+    missing = {column.name: column.dtype for column in columns if column.name in later - set(frame.columns)}
+    if list(frame.columns) == [column.name for column in columns if column.name not in missing]:
+        frame = frame.assign(**dict.fromkeys(missing)).astype(missing)[[column.name for column in columns]]
     if list(frame.columns) != [column.name for column in columns]:
         raise InputError(f"{name}.parquet does not have the columns that this gossim writes")
     for problem in _ill_typed(name, frame):

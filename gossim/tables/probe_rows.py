@@ -13,6 +13,7 @@ from ..sim.probe_facts import Facts
 from ..sim.timeline import Kind
 from ..sim.traffic import by_pair
 from ..sim.world import World
+from .utilisation import AtEnds, of_link, utilisation
 
 Row = dict[str, Any]
 Columns = dict[str, Any]
@@ -82,6 +83,8 @@ def exchanges(world: World) -> Iterator[dict[str, Any]]:
             "receiver": receiver,
             "messages": exchange.messages,
             "size_bytes": round(exchange.size_bytes),
+            "bytes_carried": round(exchange.carried),
+            "utilisation": of_link(world, sender, receiver, exchange.carried),
             "merged": exchange.merged,
             "staleness_steps": steps,
             "staleness_s": seconds,
@@ -91,8 +94,17 @@ def exchanges(world: World) -> Iterator[dict[str, Any]]:
 def activities(world: World) -> Iterator[dict[str, Any]]:
     """The rows of `activities` of one run, up to where its clock stands."""
     kinds: tuple[Kind, ...] = ("computing", "waiting", "sending", "down")
+    network, seconds = world.network, world.clock.now_s
+    carried = AtEnds(network.exchanges, carried=True)
     for worker in world.workers:
-        yield {"worker": worker.index, **{f"{kind}_s": worker.activity.spent_s(kind) for kind in kinds}}
+        spent = {f"{kind}_s": worker.activity.spent_s(kind) for kind in kinds}
+        rates = network.rates(worker.index)
+        yield {
+            "worker": worker.index,
+            **spent,
+            "up_utilisation": utilisation(carried.up(worker.index), rates.up, seconds),
+            "down_utilisation": utilisation(carried.down(worker.index), rates.down, seconds),
+        }
 
 
 def _probe(facts: Facts, measured: Measured | None) -> Row:
@@ -100,6 +112,7 @@ def _probe(facts: Facts, measured: Measured | None) -> Row:
     return {
         "gradient_steps": facts.gradient_steps,
         "bytes_sent": facts.bytes_sent,
+        "bytes_carried": round(facts.bytes_carried),
         "messages_sent": facts.messages_sent,
         "consensus_distance": math.fsum(away) / len(away) if away else None,
         "consensus_max": max(away) if away else None,

@@ -235,7 +235,7 @@ def test_files_that_a_recorded_scenario_names_are_not_opened(here: Path) -> None
         "faults": [{"name": "availability", "file": "down.csv", "parameters": "kept"}],
         "topology": {"name": "edge_list", "file": "links.csv"},
         "trace": {"file": "devices.csv", "samples_per_gradient": 1},
-        "network": {"latency_s": {"matrix": "matrix.csv"}, "bandwidth_bytes_per_s": "trace"},
+        "network": {"latency_s": {"matrix": "matrix.csv"}, "bandwidth_bytes_per_s": "trace", "sharing": "none"},
     }
     described = Scenario.parse({**DATA, **files, "arms": {"push": ARMS["push"]}})
     Experiment(described).run(RunDirectory(here / "run"))

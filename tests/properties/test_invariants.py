@@ -213,7 +213,11 @@ def test_arms_are_paired(algorithm: dict[str, Any]) -> None:
     plain = computing(algorithm={"name": "sgd"})
     other = computing(
         algorithm=algorithm,
-        network={"latency_s": {"distribution": "expon", "scale": 0.05}, "bandwidth_bytes_per_s": 1e4},
+        network={
+            "latency_s": {"distribution": "expon", "scale": 0.05},
+            "bandwidth_bytes_per_s": 1e4,
+            "sharing": "none",
+        },
     )
     for worker in range(4):
         both = min(len(plain[worker]), len(other[worker]))

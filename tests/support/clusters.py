@@ -31,6 +31,7 @@ def clusters(draw: st.DrawFn) -> dict[str, Any]:
         "network": {
             "latency_s": draw(LATENCIES),
             "bandwidth_bytes_per_s": draw(st.sampled_from([None, 1e4])),
+            "sharing": "none",
         },
         "probe": {"every_s": draw(st.sampled_from([0.07, 0.4, 1000.0]))},
         "optimizer": draw(st.sampled_from(list(OPTIMIZERS.values()))),

@@ -20,7 +20,7 @@ BASE: dict[str, Any] = {
     "problem": {"model": {"name": "quadratic", "dim": 5, "gradient_noise": 0.3}},
     "optimizer": {"learning_rate": 0.05},
     "compute": {"time_s": {"distribution": "lognorm", "s": 0.4, "scale": 0.1}},
-    "network": {"latency_s": 0.01, "bandwidth_bytes_per_s": 1e5},
+    "network": {"latency_s": 0.01, "bandwidth_bytes_per_s": 1e5, "sharing": "none"},
     "probe": {"every_s": 0.25},
     "dtype": "float64",
     "device": "cpu",

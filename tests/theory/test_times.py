@@ -41,7 +41,7 @@ def test_a_synchronous_round_lasts_as_long_as_its_slowest_gradient(law: str, wor
         workers=workers,
         until={"gradient_steps": rounds * workers},
         compute={"time_s": LAWS[law]},
-        network={"latency_s": 0.004, "bandwidth_bytes_per_s": 1e6},
+        network={"latency_s": 0.004, "bandwidth_bytes_per_s": 1e6, "sharing": "none"},
         probe={"every_s": 1e6},
     )
     world = world_of(arm, seed, message_bytes=size_bytes)
@@ -139,7 +139,7 @@ def test_compute_times_follow_their_distribution(name: str, parameters: dict[str
 
 
 def test_latency_is_the_links_own() -> None:
-    network = {"latency_s": {"distribution": "expon", "scale": 0.05}, "bandwidth_bytes_per_s": 1e6}
+    network = {"latency_s": {"distribution": "expon", "scale": 0.05}, "bandwidth_bytes_per_s": 1e6, "sharing": "none"}
     first, second = (world_of(only_arm(workers=30, network=network), seed=3).network for _ in range(2))
     links = [(i, j) for i in range(30) for j in range(30) if i != j]
     there = [first.latency_s(*link) for link in links]
@@ -195,7 +195,7 @@ def rate_of(algorithm: dict[str, Any], factors: list[float], seed: int, time_s: 
             "time_s": LAWS["lognorm"],
             "stragglers": [{"workers": [m], "factor": factor} for m, factor in enumerate(factors)],
         },
-        network={"latency_s": 0.02, "bandwidth_bytes_per_s": 20_000},
+        network={"latency_s": 0.02, "bandwidth_bytes_per_s": 20_000, "sharing": "none"},
         probe={"every_s": 1e6},
     )
     world = world_of(arm, seed, message_bytes=800)

@@ -98,7 +98,7 @@ def test_the_shares_add_up_to_the_run(executor: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("how", ["no gradients", "problem: none"])
 def test_where_nothing_is_learned_there_are_no_gradients(how: str, tmp_path: Path) -> None:
-    network = {"latency_s": 0.01, "bandwidth_bytes_per_s": 1e5, "message_bytes": 40}
+    network = {"latency_s": 0.01, "bandwidth_bytes_per_s": 1e5, "sharing": "none", "message_bytes": 40}
     alone = scenario(problem="none", optimizer=None, network=network) if how == "problem: none" else scenario()
     watch = Stopwatch()
     gossim.run(alone, out=tmp_path / "out", gradients=False, stopwatch=watch)

@@ -157,7 +157,7 @@ def test_event_by_event() -> None:
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_messages_are_as_large_as_in_a_run(said: int | None, dtype: str) -> None:
     """Else they would be on their way for another time than in the run that a test stands for."""
-    network = {"latency_s": 0.01, "bandwidth_bytes_per_s": 1e5, "message_bytes": said}
+    network = {"latency_s": 0.01, "bandwidth_bytes_per_s": 1e5, "sharing": "none", "message_bytes": said}
     whole = scenario(network=network, dtype=dtype)
     probes = gossim.run(whole).probes
     _, facts, _ = trajectory(whole.arms["arm"])

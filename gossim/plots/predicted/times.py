@@ -40,8 +40,10 @@ def assumed_without_waiting(arm: Arm) -> list[str]:
 def unlike_links(arm: Arm) -> str | None:
     """Why messages do not all take the same time; None if they do."""
     network = arm.network
-    alike = network is not None and isinstance(network.latency_s, float | int) and network.sharing == "none"
-    if alike and isinstance(network.bandwidth_bytes_per_s, float | int | None):  # type: ignore[union-attr]
+    if network is None or not isinstance(network.latency_s, float | int):
+        return "the network is not uniform"
+    even = network.shared == "none" and not network.after_idle_s
+    if even and isinstance(network.bandwidth_bytes_per_s, float | int | None):
         return None
     return "the network is not uniform"
 
@@ -51,7 +53,8 @@ def link(arm: Arm) -> Link:
     network = arm.network
     assert network is not None
     bandwidth = network.bandwidth_bytes_per_s
-    return Link(float(network.latency_s), 1 / float(bandwidth) if bandwidth else 0.0, 0.0)  # type: ignore[arg-type]
+    latency_s = float(network.latency_s) + network.message_overhead_s  # type: ignore[arg-type]
+    return Link(latency_s, 1 / (float(bandwidth) * network.efficiency) if bandwidth else 0.0, 0.0)  # type: ignore[arg-type]
 
 
 def message_s(arm: Arm) -> float:

@@ -154,7 +154,13 @@ def test_a_ring_sends_again_what_is_lost() -> None:
     """Each chunk is sent 1/(1 − p) times on average; the bytes say so, and every round is finished."""
     arm = only_arm(
         algorithm={"name": "allreduce", "collective": "ring_events"},
-        network={"latency_s": 0.001, "bandwidth_bytes_per_s": 1e5, "loss": 0.2, "resend_timeout_s": 0.01},
+        network={
+            "latency_s": 0.001,
+            "bandwidth_bytes_per_s": 1e5,
+            "sharing": "none",
+            "loss": 0.2,
+            "resend_timeout_s": 0.01,
+        },
         until={"gradient_steps": 4000},
         probe={"every_s": 1e6},
     )

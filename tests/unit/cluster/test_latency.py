@@ -13,7 +13,7 @@ from support.scenarios import BASE, only_arm, scenario, world_of
 
 
 def network(latency_s: Any) -> dict[str, Any]:
-    return {"latency_s": latency_s, "bandwidth_bytes_per_s": 1e4}
+    return {"latency_s": latency_s, "bandwidth_bytes_per_s": 1e4, "sharing": "none"}
 
 
 def test_a_matrix_gives_each_directed_link_its_latency(tmp_path: Path) -> None:

@@ -25,7 +25,7 @@ from support.scenarios import CPU, only_arm, scenario, world_of
 SOME_TIME: dict[str, Any] = {"until": {"time_s": 30}, "workers": 8, "probe": {"every_s": 1.0}}
 CLUSTERS: dict[str, dict[str, Any]] = {
     "even": {},
-    "slow_links": {"network": {"latency_s": 0.15, "bandwidth_bytes_per_s": 1e4}},
+    "slow_links": {"network": {"latency_s": 0.15, "bandwidth_bytes_per_s": 1e4, "sharing": "none"}},
     "straggler": {"compute": {"time_s": 0.1, "stragglers": [{"workers": [3], "factor": 5}]}},
     "exponential": {"compute": {"time_s": {"distribution": "expon", "scale": 0.1}}},
     "heavy_tail": {"compute": {"time_s": {"distribution": "lomax", "c": 0.9, "scale": 0.05}}},

@@ -20,7 +20,7 @@ def traced(tmp_path: Path, names: tuple[str, ...] = COLUMNS, row: str = "4000,8,
     return {
         "trace": {"file": str(path), "samples_per_gradient": 1, **dict(zip(COLUMNS, names, strict=True)), **trace},
         "compute": {"time_s": "trace"},
-        "network": {"latency_s": 0.01, "bandwidth_bytes_per_s": "trace"},
+        "network": {"latency_s": 0.01, "bandwidth_bytes_per_s": "trace", "sharing": "none"},
     }
 
 
@@ -108,7 +108,11 @@ def test_what_was_measured_is_in_the_unit_of_the_key(tmp_path: Path) -> None:
         return only_arm(compute={"time_s": law(tmp_path, column, **more)}).gradient_s(0, 0)(0.0)
 
     def sending(column: str, **more: Any) -> float:
-        network = {"latency_s": 0.1, "bandwidth_bytes_per_s": {"up": law(tmp_path, column, **more), "down": None}}
+        network = {
+            "latency_s": 0.1,
+            "bandwidth_bytes_per_s": {"up": law(tmp_path, column, **more), "down": None},
+            "sharing": "none",
+        }
         return world_of(only_arm(network=network)).network.rates(0).up
 
     def factor(column: str, **more: Any) -> float:

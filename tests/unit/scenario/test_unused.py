@@ -137,7 +137,8 @@ FILES: list[tuple[str, str, dict[str, Any], str]] = [
     (
         "",
         "",
-        {"network": {"latency_s": 0, "bandwidth_bytes_per_s": {"up": None, "down": [1, 2, 3, 4, 5]}}},
+        {"network": {"latency_s": 0, "bandwidth_bytes_per_s": {"up": None, "down": [1, 2, 3, 4, 5]},
+                     "sharing": "none"}},
         "network.bandwidth_bytes_per_s = {.*: down has 5 numbers, and no arm has that worker",
     ),
     (

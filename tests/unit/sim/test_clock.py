@@ -62,7 +62,7 @@ def only_messages(arm: Any, size_bytes: int) -> World:
 def test_a_pushed_message_takes_latency_and_transfer() -> None:
     arm = only_arm(
         algorithm={"name": "gosgd_push", "push_probability": 0.5},
-        network={"latency_s": 0.03, "bandwidth_bytes_per_s": 1e4},
+        network={"latency_s": 0.03, "bandwidth_bytes_per_s": 1e4, "sharing": "none"},
     )
     messages = [i for i in only_messages(arm, 800).timeline.intervals if i.activity == "message"]
     assert len(messages) > 100
@@ -72,7 +72,7 @@ def test_a_pushed_message_takes_latency_and_transfer() -> None:
 def test_a_pull_waits_for_two_latencies_and_one_transfer() -> None:
     arm = only_arm(
         algorithm={"name": "gosgd_pull", "pull_probability": 0.5},
-        network={"latency_s": 0.03, "bandwidth_bytes_per_s": 1e4},
+        network={"latency_s": 0.03, "bandwidth_bytes_per_s": 1e4, "sharing": "none"},
     )
     intervals = only_messages(arm, 800).timeline.intervals
     waits = [i.end_s - i.start_s for i in intervals if i.activity == "waiting" and i.end_s < 5]
@@ -99,7 +99,12 @@ def test_the_way_there_and_back_have_latencies_of_their_own() -> None:
 
 def sending_s(collective: str, **network: Any) -> tuple[World, float]:
     """The world and how long its collectives lasted, all alike."""
-    network = {"latency_s": {"distribution": "expon", "scale": 0.1}, "bandwidth_bytes_per_s": 1e6, **network}
+    network = {
+        "latency_s": {"distribution": "expon", "scale": 0.1},
+        "bandwidth_bytes_per_s": 1e6,
+        "sharing": "none",
+        **network,
+    }
     world = only_messages(
         only_arm(workers=5, algorithm={"name": "allreduce", "collective": collective}, network=network), 5000
     )

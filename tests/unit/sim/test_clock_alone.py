@@ -28,7 +28,7 @@ from support.problems import PROBLEMS
 from support.processes import ran
 from support.scenarios import BASE, CPU, DIGITS, only_arm, scenario, world_of
 
-NETWORK = {"latency_s": 0.01, "bandwidth_bytes_per_s": 1e5, "message_bytes": 40}
+NETWORK = {"latency_s": 0.01, "bandwidth_bytes_per_s": 1e5, "sharing": "none", "message_bytes": 40}
 
 
 def test_times_weights_and_bytes_are_those_of_the_run_that_learns(algorithm: dict[str, Any]) -> None:

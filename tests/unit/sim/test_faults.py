@@ -218,7 +218,7 @@ def test_synchronous_workers_are_at_one_x_whoever_fails(parameters: str, timeout
         faults=[{"name": "churn", "mean_up_s": 1.0, "mean_down_s": 0.3, "parameters": parameters}],
         until={"time_s": 20.0},
         compute={"time_s": {"distribution": "expon", "scale": 0.1}},
-        network={"latency_s": 0.01, "bandwidth_bytes_per_s": 1e4},
+        network={"latency_s": 0.01, "bandwidth_bytes_per_s": 1e4, "sharing": "none"},
         optimizer={"learning_rate": 0.05, "momentum": 0.5},
     )
     world = world_of(arm)
@@ -411,7 +411,7 @@ def test_an_arm_with_fewer_workers_keeps_the_faults_that_concern_it() -> None:
         {"sharing": "fair"},
         {"resend": True, "loss": 0.1},
         {"jitter_s": {"distribution": "expon", "scale": 0.01}},
-        {"bandwidth_bytes_per_s": {"up": 1e4, "down": {"distribution": "expon", "scale": 1e4}}},
+        {"bandwidth_bytes_per_s": {"up": 1e4, "down": {"distribution": "expon", "scale": 1e4}}, "sharing": "none"},
         {"partitions": [{"from_s": 0.2, "until_s": 0.5, "groups": [[0, 1], [2, 3]]}]},
     ],
 )
@@ -420,7 +420,8 @@ def test_a_network_option_changes_no_compute_time(option: dict[str, Any]) -> Non
     computing = []
     for network in ({}, option):
         arm = only_arm(
-            until={"time_s": 3.0}, network={"latency_s": 0.01, "bandwidth_bytes_per_s": 1e5, **network}
+            until={"time_s": 3.0},
+            network={"latency_s": 0.01, "bandwidth_bytes_per_s": 1e5, "sharing": "none", **network}
         )  # fmt: skip
         world = world_of(arm, timeline_limit=10**6)
         steps_of(world)

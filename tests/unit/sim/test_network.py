@@ -20,7 +20,7 @@ from gossim.cluster.network import NetworkSettings
 from gossim.errors import ScenarioError
 from gossim.scenario.scenario import Scenario
 from gossim.sim.clock import Clock
-from gossim.sim.fair_links import max_min_rates
+from gossim.sim.max_min import max_min_rates
 from gossim.sim.network import SHARING, Network
 from gossim.sim.timeline import Timeline
 from support.scenarios import BASE, only_arm, scenario, world_of
@@ -266,7 +266,7 @@ def test_bandwidth_of_each_worker() -> None:
     assert rates(0).down == math.inf
 
 
-NETWORK = {"latency_s": 0.01, "bandwidth_bytes_per_s": 1e5}
+NETWORK = {"latency_s": 0.01, "bandwidth_bytes_per_s": 1e5, "sharing": "none"}
 
 
 @pytest.mark.parametrize(
@@ -292,13 +292,19 @@ NETWORK = {"latency_s": 0.01, "bandwidth_bytes_per_s": 1e5}
         ({"jitter_s": 0.1}, "network.jitter_s = 0.1: must be a mapping"),
         ({"bandwidth_bytes_per_s": -1}, "network.bandwidth_bytes_per_s = -1.*: must be > 0"),
         ({"bandwidth_bytes_per_s": "1 Gbit/s"}, "network.bandwidth_bytes_per_s = 1 Gbit/s: must be a number"),
-        ({"bandwidth_bytes_per_s": {"up": 1e6}}, "network.bandwidth_bytes_per_s.down: is required"),
-        ({"bandwidth_bytes_per_s": {"up": 0, "down": 1}}, r"network.bandwidth_bytes_per_s.up = 0.*: must be > 0"),
+        ({"bandwidth_bytes_per_s": {"up": 1e6}, "sharing": "none"}, "network.bandwidth_bytes_per_s.down: is required"),
         (
-            {"bandwidth_bytes_per_s": {"up": [1e6, 1e6], "down": 1}},
+            {"bandwidth_bytes_per_s": {"up": 0, "down": 1}, "sharing": "none"},
+            r"network.bandwidth_bytes_per_s.up = 0.*: must be > 0",
+        ),
+        (
+            {"bandwidth_bytes_per_s": {"up": [1e6, 1e6], "down": 1}, "sharing": "none"},
             "up has 2 numbers, and there are 4 workers",
         ),
-        ({"bandwidth_bytes_per_s": "trace"}, "bandwidth_bytes_per_s = trace: there is no `trace: {file: ...}`"),
+        (
+            {"bandwidth_bytes_per_s": "trace", "sharing": "none"},
+            "bandwidth_bytes_per_s = trace: there is no `trace: {file: ...}`",
+        ),
         ({"latency_s": -0.1}, "network.latency_s = -0.1: must be >= 0"),
         (
             {"partitions": [{"from_s": 2, "until_s": 1, "groups": [[0], [1]]}]},
@@ -338,7 +344,7 @@ def traced(tmp_path: Path, content: str = TRACE, **trace: Any) -> dict[str, Any]
     return {
         "trace": {"file": str(path), **trace},
         "compute": {"time_s": "trace"},
-        "network": {"latency_s": 0.01, "bandwidth_bytes_per_s": "trace"},
+        "network": {"latency_s": 0.01, "bandwidth_bytes_per_s": "trace", "sharing": "none"},
     }
 
 

@@ -67,7 +67,7 @@ CASES: dict[str, dict[str, Any]] = {
     },
     "failures": {
         "faults": [{"name": "churn", "mean_up_s": 2.0, "mean_down_s": 0.5, "parameters": "fetched"}],
-        "network": {"latency_s": 0.02, "bandwidth_bytes_per_s": 1e4, "loss": 0.1},
+        "network": {"latency_s": 0.02, "bandwidth_bytes_per_s": 1e4, "sharing": "none", "loss": 0.1},
     },
     "failures at the same instants": {
         "compute": {"time_s": 0.1},

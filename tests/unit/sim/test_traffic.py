@@ -194,11 +194,26 @@ def test_runs_of_earlier_versions_are_read(tmp_path: Path) -> None:
     assert again.exchanges.empty
     assert again.activities.empty
     assert again.timeline["receiver"].isna().all()
-    pd.testing.assert_frame_equal(again.probes, written.probes)
+    assert again.probes["bytes_carried"].isna().all()
+    pd.testing.assert_frame_equal(again.probes, written.probes.assign(bytes_carried=again.probes["bytes_carried"]))
     assert set(again.plot()) == set(FIGURES) - {"time_shares", "gradient_gap"}
     pd.read_parquet(tmp_path / "workers.parquet").drop(columns=["busy_s"]).to_parquet(tmp_path / "workers.parquet")
     with pytest.raises(InputError, match=r"workers.parquet does not have the columns"):
         gossim.Results.open(tmp_path)
+
+
+def test_runs_that_do_not_say_what_was_carried_are_read_and_walked(tmp_path: Path) -> None:
+    """The columns of this version alone are missing; the clock that runs again repeats the others."""
+    written = gossim.run(scenario(), out=tmp_path)
+    new = {"bytes_carried", "utilisation", "up_utilisation", "down_utilisation"}
+    for name in ("probes", "exchanges", "activities"):
+        path = tmp_path / f"{name}.parquet"
+        frame = pd.read_parquet(path)
+        frame.drop(columns=[*(new & set(frame.columns))]).to_parquet(path, index=False)
+    again = gossim.Results.open(tmp_path)
+    assert again.activities["up_utilisation"].isna().all()
+    assert again.exchanges["messages"].equals(written.exchanges["messages"])
+    again.weights("arm", seed=0)
 
 
 def test_many_workers_are_shown_as_one() -> None:

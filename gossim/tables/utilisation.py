@@ -1,0 +1,61 @@
+"""How much of what links can carry they did carry."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+
+from ..sim.traffic import Exchange, Link
+from ..sim.world import World
+
+
+def utilisation(carried: float | None, bytes_per_s: float, seconds: float) -> float | None:
+    """Return `carried` bytes over those that can be; None where nothing limits them, or they are not known."""
+    return None if carried is None or math.isinf(bytes_per_s) or not seconds else carried / (bytes_per_s * seconds)
+
+
+def of_link(world: World, sender: int, receiver: int | None, carried: float) -> float | None:
+    """Return the utilisation of the link between these two; None where receivers are not told apart."""
+    if receiver is None:
+        return None
+    narrower = min(world.network.rates(sender).up, world.network.rates(receiver).down)
+    return utilisation(carried, narrower, world.clock.now_s)
+
+
+class AtEnds:
+    """The bytes of all links together at each end, sent (or, where `carried`, only those that arrived)."""
+
+    def __init__(self, exchanges: Mapping[Link, Exchange], carried: bool):
+        self._up: dict[int, float] = {}
+        self._down: dict[int, float] = {}
+        self._apart = all(receiver is not None for _, receiver in exchanges)
+        for (sender, receiver), exchange in exchanges.items():
+            size_bytes = exchange.carried if carried else exchange.size_bytes
+            self._up[sender] = self._up.get(sender, 0.0) + size_bytes
+            if receiver is not None:
+                self._down[receiver] = self._down.get(receiver, 0.0) + size_bytes
+
+    def up(self, node: int) -> float:
+        """Return the bytes that it sent."""
+        return self._up.get(node, 0.0)
+
+    def down(self, node: int) -> float | None:
+        """Return the bytes that it received; None where receivers are not told apart."""
+        return self._down.get(node, 0.0) if self._apart else None
+
+
+def overloaded(world: World) -> Iterator[str]:
+    """Yield a sentence for each end of a link that was given more than it can carry in the time of the run."""
+    sent, network, seconds = AtEnds(world.network.exchanges, carried=False), world.network, world.clock.now_s
+    what = "carried" if network.settings.shared == "none" else "was given"
+    for node in (*world.workers, *world.servers):
+        rates = network.rates(node.index)
+        for way, size_bytes, rate in (
+            ("up", sent.up(node.index), rates.up),
+            ("down", sent.down(node.index), rates.down),
+        ):
+            if size_bytes is not None and size_bytes > rate * seconds:
+                yield (
+                    f"the {way}link of worker {node.index} {what} {size_bytes / 1e6:,.4g} MB in {seconds:g} s, and "
+                    f"can carry {rate * seconds / 1e6:,.4g} MB"
+                )
