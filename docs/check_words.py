@@ -33,7 +33,8 @@ def prose(path: Path) -> Iterator[tuple[int, str]]:
         return
     for token in tokenize.generate_tokens(io.StringIO(text).readline):
         if token.type in PROSE:
-            yield token.start[0], token.string
+            # What stands in braces is a name, not prose.
+            yield token.start[0], re.sub(r"\{[^{}\n]*\}", "{}", token.string)
 
 
 def findings(path: Path, words: dict[re.Pattern[str], str]) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""What cannot be run here is refused before anything is built; what takes long is told."""
+"""Refuse what cannot be run here before anything is built, and report what takes long."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Cost(NamedTuple):
 
 def cost(arm: Arm, seeds: int = 1, gradients: bool = True) -> Cost:
     """What an arm is likely to take. Off by a factor of two or three; more where nothing is known ahead, as of a model
-    or an algorithm of one's own."""
+    or a user's own algorithm."""
     learns = gradients and arm.problem is not None
     itemsize = 8 if arm.dtype == "float64" else 4
     named = arm.network.message_bytes if arm.network is not None else None

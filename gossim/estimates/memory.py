@@ -48,7 +48,7 @@ class Memory(NamedTuple):
 
 
 def dim_of(arm: Arm, learns: bool) -> int:
-    """Numbers in a parameter vector; 0 where there is none, or the model would have to be built to know."""
+    """Numbers in a parameter vector; 0 without a vector, or where the model would have to be built to know."""
     return (arm.problem.parameters() or 0) if learns and arm.problem is not None else 0
 
 

@@ -46,7 +46,7 @@ def broken_at(path: tuple[str | int, ...], value: Any, rule: str, kind: str = RU
 
 
 def in_words(error: ValidationError, keys: Collection[str]) -> ValidationError:
-    """The same error with its rules told in words, in a section whose valid keys are `keys`."""
+    """Return the same error with its rules in words, for a section whose valid keys are `keys`."""
     lines = []
     for details in error.errors(include_url=False):
         kind, path, value = details["type"], details["loc"], details["input"]

@@ -28,7 +28,7 @@ LARGEST_MEASURED = 1e200
 
 
 def write_table(frame: pd.DataFrame, path: Path, recorded: int) -> None:
-    """Write a table that holds the rows of so many runs."""
+    """Write a table that holds the rows of `runs` runs."""
     marked = frame.copy(deep=False)
     marked.attrs = {MARK: recorded}
     marked.to_parquet(path, engine="pyarrow", index=False)

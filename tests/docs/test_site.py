@@ -31,6 +31,7 @@ from gossim.problems import DATA, MODELS
 from gossim.problems.partition import PARTITIONS
 from gossim.schema.describe import parameters
 from gossim.sim.network import SHARING
+from support.browser import CHROMIUM, measured
 from support.commands import ROOT
 
 REGISTRIES: dict[str, list[dict[str, Any]]] = {
@@ -197,6 +198,23 @@ def test_names_that_python_hides_are_not_in_the_reference(pages: dict[str, Page]
         places = [place.replace("algorithms._compression.", "algorithms.") for place in page.ids]
         hidden = [place for place in places if re.match(r"gossim\.(.*\.)?_", place)]
         assert not hidden, f"{name}: {hidden}"
+
+
+@slow
+@pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")
+def test_no_page_scrolls_sideways_and_nothing_is_cut(site: Path, pages: dict[str, Page], tmp_path: Path) -> None:
+    """At 1280 pixels code and tables are seen whole; at 390 they scroll in their own boxes, and the page does not."""
+    names = [name for name in pages if name != "404.html"]
+    found = measured(site, names, (1280, 390), tmp_path)
+    assert len(found) == 2 * len(names)
+    for each in found:
+        where = f"{each['page']} at {each['width']}"
+        assert each["shown"] > 500, where
+        assert each["scrolls"] <= 0, where
+        assert not each["outside"], where
+        if each["width"] == 1280 and each["page"] != "experiments.html":  # its boxes hold tables as they were printed
+            assert not each["code"], where
+            assert not each["tables"], where
 
 
 SECTIONS = runpy.run_path(str(ROOT / "docs" / "hooks" / "sections.py"))

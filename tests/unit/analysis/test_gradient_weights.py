@@ -322,7 +322,7 @@ def test_the_weights_of_a_run(run: Path) -> None:
 
 def test_what_a_run_has_not_is_refused(run: Path) -> None:
     results = gossim.Results.open(run)
-    with pytest.raises(InputError, match="arm 'pusch': there is none of that name; did you mean 'push'"):
+    with pytest.raises(InputError, match="arm 'pusch': no arm has that name; did you mean 'push'"):
         results.weights("pusch")
     with pytest.raises(InputError, match="seed 2: must be from 0 to 1"):
         results.weights("push", 2)
