@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import TYPE_CHECKING
 
-from ..schema.fields import chosen_by
+from ..schema.chosen import chosen_by
 from . import _by_path
 from ._base import Algorithm
 

@@ -12,6 +12,7 @@ from pydantic import ConfigDict
 
 from ..errors import InputError, told
 from ..files import trust
+from ..schema.bounds import Bounds
 from ..schema.fields import (
     Count,
     Counts,
@@ -19,7 +20,6 @@ from ..schema.fields import (
     Frozen,
     NonNegative,
     chosen_by,
-    must,
 )
 
 if TYPE_CHECKING:
@@ -122,7 +122,7 @@ class Quadratic(ModelSpec):
     measures: ClassVar[tuple[str, ...]] = ("train_loss", "test_loss")
     name: Literal["quadratic"] = "quadratic"
     dim: Count = 10
-    condition_number: Annotated[float, must(">= 1", lambda c: c >= 1)] = 10.0
+    condition_number: Annotated[float, Bounds(">= 1", ge=1)] = 10.0
     gradient_noise: NonNegative = 0.0
 
     def parameters(self, shape: tuple[int, ...], classes: int) -> int:
