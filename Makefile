@@ -18,6 +18,7 @@ lint: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/codespell
+	$(BIN)/python docs/check_words.py
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/mypy
 

@@ -1,4 +1,4 @@
-"""Errors that are the user's to mend, told in words: what, where, which rule, which name was meant."""
+"""Errors that the user can fix, in words: what, where, which rule, which name was meant."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ class Grad(NamedTuple):
 class LocalSteps(NamedTuple):
     """`steps` times row ← keep · row − rate · ∇L at row, on `worker`'s minibatches from the `first` on.
 
-    The same as so many `Grad` and `Combine`, told in one: see `expanded`.
+    The same as a `Grad` and a `Combine` for each, in one operation: see `expanded`.
     """
 
     row: int
@@ -184,7 +184,7 @@ class Program:
         self.ops.append(Grad(out, at, worker, step))
 
     def local_steps(self, row: int, worker: int, first: int, steps: int, keep: float, rate: float) -> None:
-        """Not counted among the gradients of this window, for it may be told in parts: see `World.windows`."""
+        """Not counted among the gradients of this window, because it may be emitted in parts: see `World.windows`."""
         self.rows.require_readable(row)
         self.ops.append(LocalSteps(row, worker, first, steps, keep, rate))
 

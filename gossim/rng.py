@@ -57,7 +57,7 @@ def key(seed: int, purpose: Purpose, *index: int) -> int:
 
 
 Draw = Callable[["np.random.Generator", int], "np.ndarray"]
-"""So many draws from a generator."""
+"""Draws a number of values from a generator."""
 
 
 class Blocks:
@@ -158,7 +158,7 @@ class PeerRandom(Blocks):
         return (first + 1, True) if below[first] else (len(below), False)
 
     def skip(self, count: int) -> None:
-        """Pass over so many numbers of those ahead."""
+        """Pass over `count` numbers of those ahead."""
         self._place += count
 
     def _numbers(self) -> np.ndarray:

@@ -44,7 +44,7 @@ class Until(Frozen):
 
 
 class ProbeSettings(Frozen):
-    """When to measure: every so many simulated seconds, and always at the start and at the end; and what besides.
+    """When to measure: every `every_s` simulated seconds, and always at the start and at the end; and what else.
 
     `gradient_gap`: how far each worker's gradient is from the one at the mean parameters, for two gradients of each
     worker at each probe. `layers`: the consensus distance in each of the model's parameter tensors.

@@ -1,4 +1,4 @@
-"""Checks for an algorithm of one's own, on random small clusters. They need no test runner: what is wrong is raised as
+"""Checks for your own algorithm, on random small clusters. They need no test runner: what is wrong is raised as
 an error, with a note that says on which cluster."""
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def check_algorithm(
     alone_is_sgd: bool = True,
     **sections: Any,
 ) -> None:
-    """Run `algorithm` on so many random clusters of 1 to 5 workers, and raise an AssertionError unless
+    """Run `algorithm` on `clusters` random clusters of 1 to 5 workers, and raise an AssertionError unless
 
     both executors agree; weights, where it has them, sum to exactly 1 at every event; no worker waits for ever; rows
     and messages are given back; and a single worker does what plain SGD does, where `alone_is_sgd`.
@@ -196,7 +196,7 @@ def trajectory(
 
 
 def events(arm: Arm, seed: int = 0, problem: Any = None) -> Iterator[tuple[World, dict[int, Any]]]:
-    """A run event by event, for whoever wants to look closely: the world before the first and after each, and what its
+    """Go through a run event by event, to look closely: the world before the first and after each, and what its
     rows hold, tensors of `(dim,)` by number.
 
     Worker m is at `rows[w.row]`, w being `world.workers[m]`, and has the weight `w.alpha`; a message in

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 class Algorithm(Frozen):
     """A way to train together. Fields are the parameters that a scenario sets.
 
-    `name` is a `Literal` with a default in a built-in algorithm. A class in a file of one's own needs none: its name is
+    `name` is a `Literal` with a default in a built-in algorithm. A class in a user's own file needs none: its name is
     the path from which it is imported, `package.module:Class`.
 
     `weighted`: whether workers carry weights α that start at 1/M and always sum to 1, in flight and lost included.

@@ -39,7 +39,7 @@ class Compression(Frozen):
     name: str
 
     def size_share(self, number_bits: int) -> float:
-        """Return the bytes sent per byte of the vector, whose numbers have so many bits."""
+        """Return the bytes sent per byte of the vector, whose numbers have that many bits."""
         raise NotImplementedError
 
     def compress(self, w: Worker, row: int) -> None:

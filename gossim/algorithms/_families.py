@@ -36,7 +36,7 @@ class InRounds(Algorithm):
 
     timeout_s: Timeout | None = None
     undirected: ClassVar[bool] = False
-    """Whether whoever is heard must hear the answer."""
+    """Whether those who are heard must hear the answer."""
 
     def unfit(self, settings: Settings) -> str | None:
         if settings.workers == 1:

@@ -44,7 +44,7 @@ APPLIES = "an operation that is not linear in parameters and gradients, so that 
 
 
 class NoWeights(InputError):
-    """The gradients of an arm have no such weights, or so many that they cannot be told, or no model to enter."""
+    """The gradients of an arm have no such weights, or too many to be kept, or no model to enter."""
 
 
 class Unrolled(NamedTuple):
@@ -217,7 +217,7 @@ def of_run(results: RunData, name: str, seed: int) -> GradientWeights:
     gossim or numpy, is not what it was. Of a run directory, the files that the scenario names are opened now."""
     scenario = results.scenario
     if name not in scenario.arms:
-        raise InputError(f"arm '{name}': there is none of that name{nearest(name, scenario.arms)}")
+        raise InputError(f"arm '{name}': no arm has that name{nearest(name, scenario.arms)}")
     if seed not in scenario.seeds:
         raise InputError(f"seed {seed}: must be from {scenario.seed} to {scenario.seeds[-1]}")
     if why := why_unended(results, name, seed):

@@ -12,34 +12,37 @@ from .comparison import compare, ended_runs
 from .summary import TIME_TO_TARGET
 
 FEW_ARMS = 3
-"""With so many, every pair is told; with more, each arm against the first."""
+"""Up to this number of arms, every pair gets a sentence; with more arms, each is compared with the first."""
 
 COARSE = 0.05
-"""The probes' spacing is said where it is more than this share of the time to the target."""
+"""The resolution is stated if the interval between probes exceeds this share of the time to the target."""
 
 ROUNDING = 1e-9
-"""A ratio so near to 1 is 1, as far as floating point can tell."""
+"""A ratio within this distance of 1 is treated as 1: floating point cannot resolve it."""
 
 
 def sentences(results: RunData) -> list[str]:
-    """One a pair of arms: on the time to the target if there is one, else on the loss at the end."""
+    """Compare pairs of arms in words, one sentence a pair.
+
+    They compare the time to the target if the scenario has one, and otherwise the loss at the end.
+    """
     pairs = compare(results)
     if len(results.scenario.arms) > FEW_ARMS:
         pairs = pairs[pairs["first"] == next(iter(results.scenario.arms))]
     runs = ended_runs(results)
-    told = []
+    said = []
     for _, rows in pairs.groupby(["first", "second"], sort=False):
         by_measure = {row["measure"]: row for _, row in rows.iterrows()}
         if TIME_TO_TARGET in by_measure:
-            told.append(_Arrival(results, runs, by_measure[TIME_TO_TARGET]).told())
+            said.append(_Arrival(results, runs, by_measure[TIME_TO_TARGET]).sentence())
         else:
             measure = next(name for name in ("test_loss", "train_loss", "test_accuracy") if name in by_measure)
-            told.append(_difference(by_measure[measure], runs))
-    return told
+            said.append(_difference(by_measure[measure], runs))
+    return said
 
 
 def _unmeasured(first: str, second: str, measure: str, runs: pd.DataFrame) -> str | None:
-    """That one of two arms, or both, finished without that measure, if so it is: its problem has none."""
+    """Say which of two arms finished without `measure`, because its problem has none; None if neither did."""
     measured = runs[runs["status"] == "complete"].groupby("arm")[measure].count()
     without = [arm for arm in (first, second) if measured.get(arm) == 0]
     if not without:
@@ -60,8 +63,8 @@ def _difference(row: Any, runs: pd.DataFrame) -> str:
         return f"{first} and {second} end with the same {words} ({_count(row['pairs'])}){unfinished}."
     estimate, low, high = row["estimate"], row["low"], row["high"]
     if low <= 0 <= high:
-        found = f"{first} minus {second} {estimate:.3g}, {_interval(low, high, '{:.3g}'.format, row['pairs'])}"
-        return f"No difference between {first} and {second} in the {words} at the end is shown ({found}){unfinished}."
+        found = f"{estimate:.3g}, {_interval(low, high, '{:.3g}'.format, row['pairs'])}"
+        return f"{first} vs {second}, {words} at the end: no significant difference ({found}){unfinished}."
     side = "below" if estimate < 0 else "above"
     low, high = sorted([abs(low), abs(high)])
     found = _interval(low, high, "{:.3g}".format, row["pairs"])
@@ -82,7 +85,7 @@ class _Arrival:
         seeds = set.intersection(*(set(runs.loc[runs["arm"] == name, "seed"]) for name in self.names))
         self.of = {name: runs[(runs["arm"] == name) & runs["seed"].isin(seeds)] for name in self.names}
 
-    def told(self) -> str:
+    def sentence(self) -> str:
         first, second = self.names
         row, goal = self.row, self.goal
         if not math.isnan(row["estimate"]):
@@ -103,13 +106,13 @@ class _Arrival:
         if abs(estimate - 1) <= ROUNDING and math.isnan(low):
             return f"{first} and {second} reach {goal} at the same probe, of one every {self.every_s:g} s{_all(pairs)}."
         if low <= 1 + ROUNDING and high >= 1 - ROUNDING:
-            found = f"{_times(estimate)}× sooner, {_interval(low, high, _times, pairs)}"
-            return f"That {first} reaches {goal} sooner or later than {second} is not shown ({found}){self._spacing()}."
+            found = f"{_times(estimate)}×, {_interval(low, high, _times, pairs)}{self._resolution()}"
+            return f"{first} vs {second}, time to {goal}: no significant difference ({found})."
         word = "sooner"
         if estimate < 1:
             word, estimate, low, high = "later", 1 / estimate, 1 / high, 1 / low
-        found = _interval(low, high, _times, pairs)
-        return f"{first} reaches {goal} {_times(estimate)}× {word} than {second} ({found}){self._spacing()}."
+        found = f"{_interval(low, high, _times, pairs)}{self._resolution()}"
+        return f"{first} reaches {goal} {_times(estimate)}× {word} than {second} ({found})."
 
     def _bound(self, sooner: str, never: str, bound: float) -> str:
         decimals = 0 if bound >= 10 else max(2, _decimals(bound))
@@ -117,7 +120,7 @@ class _Arrival:
         seeds = _all(len(self.of[never]))
         return (
             f"{sooner} reaches {self.goal} at least {_plain(least, decimals)}× sooner than {never}{seeds}: "
-            f"{never} had not reached it by {self._end(never)}{self._spacing()}."
+            f"{never} had not reached it by {self._end(never)}{self._resolution()}."
         )
 
     def _reached(self, name: str) -> str:
@@ -130,15 +133,15 @@ class _Arrival:
         return f"{name} reached {self.goal} in {reached} of {_count(len(own))}{by}" + (f" ({broken})" if broken else "")
 
     def _end(self, name: str) -> str:
-        """When the runs that finished ended."""
+        """Say when the runs that finished ended."""
         end_s = self.of[name]["time_s"].dropna()
         if f"{end_s.min():.3g}" == f"{end_s.max():.3g}":
             return f"{end_s.max():.3g} s"
         return f"the end of its runs, at {end_s.min():.3g} to {end_s.max():.3g} s"
 
-    def _spacing(self) -> str:
+    def _resolution(self) -> str:
         shortest_s = min(self.of[name][TIME_TO_TARGET].mean() for name in self.names if self._arrived(name))
-        return f"; probes every {self.every_s:g} s" if self.every_s > COARSE * shortest_s else ""
+        return f"; resolution {self.every_s:g} s" if self.every_s > COARSE * shortest_s else ""
 
     def _arrived(self, name: str) -> bool:
         return bool(self.of[name][TIME_TO_TARGET].notna().any())
@@ -146,23 +149,24 @@ class _Arrival:
 
 def _interval(low: float, high: float, form: Any, pairs: int) -> str:
     if not math.isnan(low):
-        return f"95% interval {form(low)} to {form(high)}, {pairs} paired seeds"
-    return "one paired seed, and so no interval" if pairs == 1 else f"the same in all {pairs} paired seeds"
+        dash = "–" if low >= 0 else " to "
+        return f"95% CI {form(low)}{dash}{form(high)}, {pairs} paired seeds"
+    return "one paired seed, no interval" if pairs == 1 else f"the same in all {pairs} paired seeds"
 
 
 def _decimals(ratio: float) -> int:
-    """So many that a ratio's difference from 1 has two digits."""
+    """Return the decimals at which a ratio's difference from 1 has two significant digits."""
     return 1 + math.ceil(-math.log10(max(abs(ratio - 1), ROUNDING)))
 
 
 def _plain(number: float, decimals: int) -> str:
-    """With so many decimals, without zeros at their end."""
+    """Format a number with that many decimals, without trailing zeros."""
     shown = f"{number:,.{decimals}f}"
     return shown.rstrip("0").rstrip(".") if decimals else shown
 
 
 def _times(ratio: float) -> str:
-    """A ratio in two digits, and next to 1 in as many as tell it from 1."""
+    """Format a ratio with two digits, or, close to 1, with enough digits to show the difference."""
     if 0.9 < ratio < 1.1:
         return f"{ratio:.2f}" if f"{ratio:.2f}" != "1.00" else _plain(ratio, _decimals(ratio))
     if ratio >= 10:

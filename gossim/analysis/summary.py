@@ -49,7 +49,7 @@ def _idle_share(workers: pd.DataFrame) -> pd.Series:
 
 def staleness(exchanges: pd.DataFrame, by: Sequence[str] = ("arm", "seed", "receiver")) -> pd.DataFrame:
     """How stale what was merged was, by receiver or whatever else the table `exchanges` has: `merged` messages, and
-    the means over them, `staleness_steps` and `staleness_s`. Receivers that are not told apart are one."""
+    the means over them, `staleness_steps` and `staleness_s`. Receivers that are counted together are one."""
     ages = ["staleness_steps", "staleness_s"]
     merged = exchanges[exchanges["merged"] > 0]
     summed = merged.assign(**{age: merged[age] * merged["merged"] for age in ages})

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 def catalogue(topic: str, workers: int = 16) -> Table:
     """The names that a scenario can use for `topic`: each with its parameters, one line about it and its source; of a
-    topology also the spectral gap for so many workers."""
+    topology also the spectral gap for that number of workers."""
     shown = Table(title=topic, title_justify="left", box=box.HORIZONTALS, pad_edge=False, show_lines=True)
     if topic == "algorithms":
         shown.caption = "or a class of your own, `package.module:Class`: see docs/write_your_own_algorithm.md"
@@ -64,7 +64,7 @@ def _entries(topic: str) -> list[tuple[str, str, str]]:
 
 
 def _spectral_gap(name: str, workers: int) -> str:
-    """With the kind's example parameters and seed 0, or why there is none."""
+    """With the kind's example parameters and seed 0, or the reason why it is missing."""
     from ..cluster.topology import TOPOLOGIES
 
     kind = TOPOLOGIES[name]

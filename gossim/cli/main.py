@@ -59,7 +59,7 @@ def main() -> None:
         _tell("[bold]interrupted[/]")
         sys.exit(INTERRUPTED)
     except BrokenPipeError:
-        # Whoever read our output has gone, as `head` does; nothing may be written when Python closes it.
+        # The reader of our output has gone, as `head` does; nothing may be written when Python closes it.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
     except OSError as error:

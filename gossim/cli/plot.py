@@ -40,7 +40,7 @@ def plot(
     if imports:
         permit_imports()
     store = RunDirectory(directory)
-    store.manifest()  # a directory that is none is told as such
+    store.manifest()  # reports a directory that is not a run's
     if out is not None:
         RunDirectory.refuse_figures(out)
     with store.reserved(create=False) if out is None else nullcontext():

@@ -13,6 +13,7 @@ from rich.table import Table
 
 from ..errors import printable
 from ..profiling import SHARES
+from ..units import byte_unit
 
 if TYPE_CHECKING:
     from ..analysis.gradient_weights import GradientWeights
@@ -56,6 +57,9 @@ def comparison(results: Results | ResultsSideBySide) -> Table:
     learned = summary["consensus_distance"].notna().any()
     measures = _MEASURES if learned else _CLOCK_MEASURES
     measures = {name: how for name, how in measures.items() if summary[name].notna().any()}
+    if "bytes_sent" in measures:
+        unit, scale = byte_unit(summary["bytes_sent"].max())
+        measures["bytes_sent"] = (f"sent\n[{unit}]", "{:,.1f}", scale)
     for heading, _, _ in measures.values():
         shown.add_column(escape(heading), justify="right", no_wrap=True)
     if scenario.target and learned:

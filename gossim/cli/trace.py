@@ -25,7 +25,7 @@ def trace(
     if imports:
         permit_imports()
     store = RunDirectory(directory)
-    store.manifest()  # a directory that is none is told as such
+    store.manifest()  # reports a directory that is not a run's
     if out is not None:
         RunDirectory.refuse_own_file(out)
     with store.reserved(create=False) if out is None else nullcontext():

@@ -35,7 +35,7 @@ def weights(
     if imports:
         permit_imports()
     store = RunDirectory(directory)
-    store.manifest()  # a directory that is none is told as such
+    store.manifest()  # reports a directory that is not a run's
     for path in () if out is None else (out, out.with_stem(f"{out.stem}_sums")):
         RunDirectory.refuse_own_file(path)
     with store.reserved(create=False):

@@ -52,7 +52,7 @@ class UpDown(Frozen):
     down: Rate
 
     def beyond(self, workers: int) -> str | None:
-        """What is said of a worker that is not among so many, in words; None if nothing is."""
+        """Say in words what concerns a worker outside of 0 … workers − 1; None if nothing does."""
         for name, rate in (("up", self.up), ("down", self.down)):
             if isinstance(rate, tuple) and len(rate) > workers:
                 return f"{name} has {len(rate)} numbers"

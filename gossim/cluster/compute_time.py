@@ -15,7 +15,7 @@ from .durations import ComputeTime, Law
 from .stragglers import AnyStraggler, Lengthen
 
 LEAST_S, MOST_S = 1 / PER_SECOND, 2**50 / PER_SECOND
-"""A gradient that takes less, or some twenty minutes or more, is not told ahead: the clock counts no less, and the sum
+"""A gradient that takes less, or twenty minutes or more, is not known ahead: the clock counts no less, and the sum
 of a block of more might not fit into the numbers of an array."""
 
 NO_RULES: Sequence[Lengthen] = ()
@@ -44,7 +44,9 @@ class ComputeSettings(Frozen):
 
 
 class Uneven(NamedTuple):
-    """A block of gradients that cannot all be told ahead: how long each takes as it was drawn, and as rules that do not
+    """A block of gradients that cannot all be known ahead.
+
+    How long each takes as it was drawn, and as rules that do not
     ask for the time have lengthened it; `untold` are the places of those that cannot be, in order."""
 
     work_s: np.ndarray
@@ -92,7 +94,7 @@ class Pace(Blocks):
         return end - self.place
 
     def skip(self, count: int) -> None:
-        """Pass over so many of those `ahead`."""
+        """Pass over `count` of those `ahead`."""
         self.place += count
 
     def _load(self) -> None:
@@ -126,7 +128,7 @@ def _no_ticks() -> np.ndarray:
 
 
 def _told_ahead(work_s: np.ndarray, seconds: np.ndarray) -> tuple[np.ndarray, Uneven | None]:
-    """The sums of a block, in which what cannot be told counts for nothing, and what they do not say."""
+    """The sums of a block, in which what cannot be known counts for nothing, and what they do not say."""
     # By the ufuncs: with so few numbers the methods of an array take longer to begin than to end.
     if np.minimum.reduce(seconds) >= LEAST_S and np.maximum.reduce(seconds) < MOST_S:
         return _sums(seconds), None

@@ -37,7 +37,7 @@ class Law(Frozen):
     distribution: str
 
     def draw(self, generator: np.random.Generator, count: int) -> np.ndarray:
-        """So many at once."""
+        """Draw `count` durations, in seconds, as one array."""
         raise NotImplementedError
 
     def quantile(self, share: float) -> float:

@@ -37,7 +37,7 @@ class LatencyMatrix(Frozen):
         return read_matrix(self.matrix)[sender][receiver]
 
     def beyond(self, workers: int) -> str | None:
-        """What is said of a worker that is not among so many, in words; None if nothing is."""
+        """Say in words what concerns a worker outside of 0 … workers − 1; None if nothing does."""
         rows = read_lines(self.matrix)
         return f"{self.matrix}, line {rows[workers][0]}: is a row of worker {workers}" if len(rows) > workers else None
 
@@ -69,7 +69,7 @@ class Regions(Frozen):
         return self.within_s if together else self.between_s
 
     def beyond(self, workers: int) -> str | None:
-        """What is said of a worker that is not among so many, in words; None if nothing is."""
+        """Say in words what concerns a worker outside of 0 … workers − 1; None if nothing does."""
         first = next((worker for region in self.regions for worker in region if worker >= workers), None)
         return None if first is None else f"regions has {first}"
 

@@ -107,7 +107,7 @@ class NetworkPartition(Frozen):
         return self
 
     def beyond(self, workers: int) -> str | None:
-        """What is said of a worker that is not among so many, in words; None if nothing is."""
+        """Say in words what concerns a worker outside of 0 … workers − 1; None if nothing does."""
         first = next((worker for group in self.groups for worker in group if worker >= workers), None)
         return None if first is None else f"groups has {first}"
 

@@ -41,18 +41,18 @@ class Chosen(Frozen):
         return self
 
     def count(self, workers: int) -> int:
-        """How many of so many workers are chosen."""
+        """Return how many of `workers` workers are chosen."""
         if self.workers is not None:
             return sum(worker < workers for worker in self.workers)
         return workers if self.fraction is None else share(self.fraction, workers)
 
     def beyond(self, workers: int) -> str | None:
-        """What is said of a worker that is not among so many, in words; None if nothing is."""
+        """Say in words what concerns a worker outside of 0 … workers − 1; None if nothing does."""
         first = next((worker for worker in self.workers or () if worker >= workers), None)
         return None if first is None else f"workers has {first}"
 
     def concerns(self, worker: int, workers: int, seed: int, number: int) -> bool:
-        """Whether `worker`, of so many, is one of those; `number` counts the rules of the scenario."""
+        """Whether `worker`, of `workers`, is one of those; `number` counts the rules of the scenario."""
         if self.workers is not None:
             return worker in self.workers
         if self.fraction is None:
@@ -72,6 +72,6 @@ def share(fraction: float, workers: int) -> int:
 
 
 def from_one(numbers: Collection[int], workers: int) -> str:
-    """The hint that so many workers seem to be numbered from 1 in a file; nothing if they do not."""
+    """Hint that the workers seem to be numbered from 1 in a file; empty if they do not."""
     looks_so = 0 not in numbers and max(numbers, default=0) == workers
     return " (are they numbered from 1 here?)" if looks_so else ""

@@ -69,7 +69,7 @@ def events(arm: Arm, size_bytes: float) -> Events:
             each = 2 * end_s / (rule.mean_length_s + rule.mean_between_s)
             spells += arm.workers * concerned(rule, arm.workers) * each
     rows = arm.workers * (end_s / arm.probe.every_s + 2)
-    # Whoever has begun a gradient has an event, whether it ends or not.
+    # A worker that has begun a gradient has an event, whether it ends or not.
     resent = _resent(arm, end_s, steps * messages)
     return Events(end_s, steps + arm.workers, steps * messages, rows, failures, spells, resent)
 

@@ -1,4 +1,4 @@
-"""What cannot be run here is refused before anything is built; what takes long is told."""
+"""Refuse what cannot be run here before anything is built, and report what takes long."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, NamedTuple
 from ..errors import InputError
 from ..scenario.arm import Arm
 from ..scenario.scenario import Scenario
+from ..units import readable_bytes
 from .events import Events, events, said, wall_s
-from .memory import Memory, arithmetic_s, dim_of, gigabytes, memory
+from .memory import Memory, arithmetic_s, dim_of, memory
 
 if TYPE_CHECKING:
     from ..scenario.sweep import Point
@@ -44,7 +45,7 @@ class Cost(NamedTuple):
 
 def cost(arm: Arm, seeds: int = 1, gradients: bool = True) -> Cost:
     """What an arm is likely to take. Off by a factor of two or three; more where nothing is known ahead, as of a model
-    or an algorithm of one's own."""
+    or a user's own algorithm."""
     learns = gradients and arm.problem is not None
     itemsize = 8 if arm.dtype == "float64" else 4
     named = arm.network.message_bytes if arm.network is not None else None
@@ -78,14 +79,14 @@ def refuse_the_impossible(scenario: Scenario, gradients: bool = True) -> str | N
     for name, each in costs.items():
         if not each.memory.total <= has:
             raise InputError(
-                f"arm '{name}': would take some {gigabytes(each.memory.total)} of memory, and this machine has "
-                f"{gigabytes(has)}: {each.memory.drivers()}; --no-limits runs it all the same"
+                f"arm '{name}': would take about {readable_bytes(each.memory.total)} of memory, and this machine has "
+                f"{readable_bytes(has)}: {each.memory.drivers()}; --no-limits runs it all the same"
             )
     total = scenario.repeats * sum(each.events.total for each in costs.values())
     if not total <= MOST_EVENTS:
         name, most = max(costs.items(), key=lambda pair: pair[1].events.total)
         raise InputError(
-            f"would take some {said(total)} events, and {said(MOST_EVENTS)} are the limit: {repeated}"
+            f"would take about {said(total)} events, and {said(MOST_EVENTS)} are the limit: {repeated}"
             f"{most.events.drivers(scenario.arms[name])} in arm '{name}'"
             f"{' (repeats)' if scenario.repeats > 1 else ''}; --no-limits runs it all the same"
         )
@@ -99,7 +100,9 @@ def refuse_the_impossible(scenario: Scenario, gradients: bool = True) -> str | N
     if seconds <= LONG_S:
         return None
     memory_bytes = max(each.memory.total for each in costs.values())
-    return f"some {said(total)} events, {seconds / 3600:,.0f} hours of one core, {gigabytes(memory_bytes)} of memory"
+    return (
+        f"about {said(total)} events, {seconds / 3600:,.0f} hours of one core, {readable_bytes(memory_bytes)} of memory"
+    )
 
 
 def affordable_jobs(scenario: Scenario, gradients: bool, jobs: int) -> int:

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from ..algorithms._families import InRounds
 from ..scenario.arm import Arm
 from ..scenario.derived import window_size
+from ..units import readable_bytes
 from .events import Events
 
 BASE_BYTES, TORCH_BYTES = 15e7, 35e7
@@ -41,11 +42,13 @@ class Memory(NamedTuple):
     def drivers(self) -> str:
         """What takes most, and the keys that decide it."""
         most = sorted(((size, what, keys) for what, (size, keys) in self.parts.items()), reverse=True)
-        return ", ".join(f"{gigabytes(size)} {what} ({keys})" for size, what, keys in most if size >= self.total / 10)
+        return ", ".join(
+            f"{readable_bytes(size)} {what} ({keys})" for size, what, keys in most if size >= self.total / 10
+        )
 
 
 def dim_of(arm: Arm, learns: bool) -> int:
-    """Numbers in a parameter vector; 0 where there is none, or the model would have to be built to know."""
+    """Numbers in a parameter vector; 0 without a vector, or where the model would have to be built to know."""
     return (arm.problem.parameters() or 0) if learns and arm.problem is not None else 0
 
 
@@ -124,9 +127,3 @@ def _samples_bytes(arm: Arm, itemsize: int) -> float:
     # Those of a few gradients at a time are at hand as they are computed on.
     at_hand = min(arm.workers, 8) * problem.batch_size * 3 * sample
     return arm.workers * MINIBATCHES * problem.batch_size * 8 + at_hand + 3.0 * problem.data.train_samples * sample
-
-
-def gigabytes(size: float) -> str:
-    """1.2 GB, or 3.4e+09 GB."""
-    giga = size / 1e9
-    return f"{giga:.1f} GB" if giga < 1e5 else f"{giga:.2g} GB"

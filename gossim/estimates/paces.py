@@ -15,7 +15,7 @@ QUANTILES = 64
 """Of a law, from which its mean is taken."""
 
 MOST_GROUPS = 64
-"""Kinds of workers that are told apart."""
+"""Kinds of workers that are distinguished."""
 
 EULER = 0.5615
 """e^−γ: the largest of n draws is in the mean near the quantile of 1 − e^−γ/n; for an exponential law exactly so."""
@@ -76,7 +76,7 @@ class Paces:
         return sum(group.share / each if each else math.inf for group, each in zip(self.groups, seconds, strict=True))
 
     def longest_s(self, among: float, spare: int = 0, gradients: int = 1) -> float:
-        """How long the last of so many workers takes for so many gradients, if `spare` of them are not waited for."""
+        """Return the slowest worker's time for `gradients` gradients, in seconds, if `spare` are not waited for."""
         longest, left = 0.0, float(spare)
         for group in sorted(self.groups, key=lambda group: -group.factor):
             count = group.share * among
@@ -94,7 +94,7 @@ class Paces:
         return min(self.law.quantile(share) if isinstance(self.law, Law) else self.law, self.end_s)
 
     def _lengthened(self, among: float) -> float:
-        """By how much chance lengthens the longest of so many gradients."""
+        """By how much chance lengthens the longest of several gradients."""
         factor = 1.0
         for chance in self.chances:
             hit = 1 - (1 - min(chance.probability, 1.0)) ** among
@@ -102,7 +102,7 @@ class Paces:
         return factor
 
     def _split(self, share: float, factors: Sequence[float]) -> None:
-        """Workers in that share take so many times as long, in equal parts."""
+        """That share of the workers take these factors as long, in equal parts."""
         if len(self.groups) * (1 + len(factors)) > MOST_GROUPS:
             factors = [sum(factors) / len(factors)]
         part = share / len(factors)

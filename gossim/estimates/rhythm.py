@@ -51,7 +51,7 @@ def _in_rounds(arm: Arm, paces: Paces, links: Link, size_bytes: float) -> Rhythm
     if isinstance(algorithm, Choco):
         size_bytes *= algorithm.compression.size_share(arm.number_bits)
     on_the_way_s = links.latency_s + size_bytes * links.s_per_byte * (1 if _unshared(arm) else peers)
-    # Whoever is slow holds up its neighbours, they theirs, and in the end everybody; chance holds up a few.
+    # A slow worker holds up its neighbours, they theirs, and in the end everybody; chance holds up a few.
     computing_s = max(paces.longest_s(min(arm.workers, peers + 1)), _slowest_mean_s(paces))
     overlaps = getattr(algorithm, "order", "") == "combine_then_adapt" or hasattr(algorithm, "overlap")
     step_s = max(computing_s, on_the_way_s) if overlaps else computing_s + on_the_way_s
@@ -88,7 +88,7 @@ def _with_server(arm: Arm, paces: Paces, links: Link, size_bytes: float) -> Rhyt
 
 
 def _in_pairs(arm: Arm, own_s: float, links: Link, size_bytes: float) -> Rhythm:
-    """Each for itself, and now and then with another; so are algorithms of one's own taken to be."""
+    """Workers that work alone and now and then with another; a user's own algorithm is assumed to be one of these."""
     algorithm: Any = arm.algorithm
     answer_s = 2 * links.latency_s + size_bytes * links.s_per_byte
     timeout_s = getattr(algorithm, "timeout_s", None)

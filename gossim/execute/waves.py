@@ -42,7 +42,7 @@ class Wave(NamedTuple):
 
 
 def pieces(rows: np.ndarray, at_once: int) -> Iterator[tuple[np.ndarray, bool]]:
-    """The places of `rows`, at most so many at a time, and whether the rows there are numbered one after the other. Of
+    """The places of `rows`, at most `at_once` at a time, and whether the rows there are numbered consecutively. Of
     several such runs, those that fill a quarter of a piece are worth one of their own."""
     side_by_side = int(rows[-1] - rows[0]) + 1 == len(rows)
     if len(rows) <= at_once and (side_by_side or 4 * len(rows) < at_once):

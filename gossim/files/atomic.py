@@ -48,7 +48,7 @@ def to_disk(path: Path) -> None:
 
 
 def drafts(folder: Path) -> list[Path]:
-    """The drafts in `folder`. Whoever is sure that nobody is writing there may delete them."""
+    """List the drafts in `folder`. They may be deleted if no process is writing there."""
     return [path for path in folder.iterdir() if DRAFT.fullmatch(path.name) and stat.S_ISREG(path.lstat().st_mode)]
 
 

@@ -1,4 +1,4 @@
-"""CSV files that scenarios name: measurements, matrices, traces. What is wrong is told with file, line and column."""
+"""CSV files that scenarios name: measurements, matrices, traces. Errors name file, line and column."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ _CLASSES: dict[type[OptimizerSettings], type[Optimizer]] = {
 
 
 def optimizer_for(settings: OptimizerSettings, program: Program, parameters: int, clock: SimulatedClock) -> Optimizer:
-    """The optimizer of those `settings` for the row `parameters`, whoever's it is, with fresh rows for its state.
+    """The optimizer of those `settings` for the row `parameters` of any node, with fresh rows for its state.
 
     `clock` tells its schedule the time: anything with `now_s`, in simulated seconds.
     """

@@ -42,7 +42,7 @@ def left_out(pair: SideBySide) -> dict[str, str]:
 
 
 def _learned(scenario: Scenario) -> dict[str, str]:
-    """What the arms' losses are losses of, and how it is told: a data set, or where there is none, the model."""
+    """What the arms' losses are losses of, and its name: a data set, or for problems without data, the model."""
     problems = [arm.problem for arm in scenario.arms.values() if arm.problem]
     return dict(_named(p.data.name) if p.data else _named(p.model) for p in problems)
 

@@ -223,7 +223,7 @@ def _keep_free(figure: Figure, rest: tuple[float, float, float, float]) -> None:
 def _measured(
     figure: Figure, owner: Axes | Figure, entries: Mapping[str, Any], labels: list[str], columns: int, look: Any
 ) -> tuple[Legend, tuple[float, float]]:
-    """A legend in so many columns, and its width and height in inches."""
+    """Draw a legend in that many columns; return it with its width and height in inches."""
     for old in list(figure.legends):
         old.remove()
     legend = outside(owner, entries, labels, ncols=columns, **look)

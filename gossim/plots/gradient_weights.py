@@ -30,7 +30,7 @@ SPREAD = 0.995
 """The share of the coefficients that the colours tell apart: a few may be far larger than all others."""
 
 LEVEL = 1e-6
-"""So near to 1 a line cannot be told from another."""
+"""Within this distance of 1, a line cannot be distinguished from the line at 1."""
 
 
 def weight_sums(results: RunData, weights: Mapping[str, GradientWeights]) -> Figure | None:

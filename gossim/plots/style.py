@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 FEW_ARMS = 8
-"""So many have a colour each, for all eyes, and their legend inside the panel where it covers nothing."""
+"""Up to this number, arms have distinct colours, and their legend inside the panel where it covers nothing."""
 
 DASHES = ("", (4, 1.5), (1, 1), (6, 1.5, 1, 1.5), (9, 2))
 MARKERS = ("", "o", "s", "^", "D", "v", "P", "X")
@@ -71,7 +71,7 @@ HIGHEST = 40.0
 MOST_COLUMNS = 4
 
 SHOWN_WORKERS = 16
-"""Rows of a timeline and bands of a weight figure that can still be told apart."""
+"""Rows of a timeline and bands of a weight figure that can still be distinguished."""
 
 
 _STYLED = threading.RLock()
@@ -121,7 +121,7 @@ def scale() -> float:
 
 
 def points(on_a_slide: float) -> float:
-    """A length that is so many points on a slide, on a figure of this width."""
+    """Convert a length in points on a slide to a length on a figure of this width."""
     return on_a_slide * scale()
 
 
@@ -148,14 +148,14 @@ def arm_colours(results: RunData | SweepData) -> dict[str, tuple[float, float, f
 
 def arm_dashes(results: RunData | SweepData) -> dict[str, Any]:
     """A line style for each arm: of two runs the second's are dashed; where one run has many arms, those of one colour
-    are told apart by their dashes."""
+    differ by their dashes."""
     if any(origin.place for origin in results.origins.values()):
         return {arm: ("", SECOND_RUN)[origin.place] for arm, origin in results.origins.items()}
     return {arm: DASHES[round_ % len(DASHES)] for arm, (round_, _) in _rounds(results).items()}
 
 
 def arm_markers(results: RunData | SweepData) -> dict[str, str]:
-    """A marker for each arm, none for the first few: those of one colour are told apart by it."""
+    """A marker for each arm, none for the first few: it distinguishes those of one colour."""
     return {arm: MARKERS[round_ % len(MARKERS)] for arm, (round_, _) in _rounds(results).items()}
 
 
@@ -237,6 +237,6 @@ def panels(
 
 
 def lowest(panels: list[Axes]) -> list[Axes]:
-    """The panels below which there is none: those that name the axis that all share."""
+    """The lowest panels of each column: those that name the axis that all share."""
     columns = panels[0].get_subplotspec().get_gridspec().ncols  # type: ignore[union-attr]
     return panels[-columns:]

@@ -32,7 +32,7 @@ DECADE = 10
 
 
 def axis_key(results: SweepData) -> str | None:
-    """The key along the axis: the first with numbers, one that is never null before others; None if there is none."""
+    """Choose the key along the axis: the first with numbers, never null if possible; None without numbers."""
     keys = [key for key in results.sweep.keys if {type(cell) for cell in results.sweep.cells(key)} & {int, float}]
     keys = [key for key in keys if pd.api.types.is_numeric_dtype(results.table[key])]
     return min(keys, key=lambda key: None in results.sweep.cells(key), default=None)
@@ -46,7 +46,7 @@ def shown_values(results: SweepData, key: str) -> dict[Any, str]:
 
 
 def spread(count: int) -> set[int]:
-    """The places of MANY of so many values, the first and the last among them; of all, if there are no more."""
+    """Choose the places of MANY of `count` values, the first and the last among them; all, if there are no more."""
     return {round(place) for place in np.linspace(0, count - 1, min(count, MANY))}
 
 
@@ -64,7 +64,7 @@ def rows_of(frame: pd.DataFrame, key: str, cell: Any) -> pd.DataFrame:
 
 
 def panel_rows(count: int) -> tuple[Figure, list[Axes]]:
-    """So many panels in rows of COLUMNS, of the same keys and measures."""
+    """Lay out panels of the same keys and measures in rows of COLUMNS."""
     columns = min(count, COLUMNS, max(1, int((fixed_width() or 100) / NARROWEST)))
     rows = math.ceil(count / columns)
     width, height = 12 if columns == 1 else 5.6 * columns + 1, 6.75 if rows == 1 else 5 * rows + 1

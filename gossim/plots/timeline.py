@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 ACTIVITIES = {"computing": "#b3cde3", "waiting": "#8c2d4e", "sending": "#f2b701", "down": "#1a1a1a"}
-"""Told apart by their lightness alone, and by none of the colours that stand for arms."""
+"""They differ by lightness alone and use none of the colours that stand for arms."""
 
 MESSAGE = "#9a7400"
 
@@ -62,7 +62,7 @@ def timeline(results: RunData) -> Figure | None:
 
 
 def _timeline_end_s(results: RunData) -> float:
-    """Four steps of whoever takes longest, and two collectives; where workers fail, until a while after the last one
+    """Four steps of the slowest worker, and two collectives; where workers fail, until a while after the last one
     came back; no further than all arms were recorded. Where nobody ever computes, all that was recorded."""
     intervals = results.timeline.assign(length_s=results.timeline["end_s"] - results.timeline["start_s"])
     longest_s = intervals.groupby("activity")["length_s"].max()

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 PROCESS = threading.RLock()
-"""Held by whoever relies on that state: several threads may run scenarios at once."""
+"""Held by the thread that relies on that state: several threads may run scenarios at once."""
 
 
 @contextmanager

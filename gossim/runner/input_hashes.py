@@ -1,4 +1,4 @@
-"""What decides a run's numbers beside its scenario: the files that this names, and modules of one's own, by content."""
+"""What decides a run's numbers beside its scenario: the files that it names, and the user's modules, by content."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ def inputs(scenario: Scenario) -> dict[str, str]:
     """The SHA-256 of each such file by its path: as the scenario has it, or of a module from the folder in which its
     package is. A file that cannot be read is left out: the run itself tells.
 
-    Any text of an arm that is the path of a file names one, parameters of one's own algorithms and models included; of
-    a `directory`, its `*.bin` and idx files. Of a module `package.module:Name` it is the whole package, and what that
-    imports from the folder in which it is.
+    Any text of an arm that is the path of a file names one, parameters of users' algorithms and models included; of
+    a `directory`, its `*.bin` and idx files. Of a module `package.module:Name` it is the whole package, and what that imports from
+    the folder in which it is.
     """
     files: dict[str, Path] = {}
     for arm in scenario.arms.values():

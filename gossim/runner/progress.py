@@ -1,4 +1,4 @@
-"""How far a run or a sweep has come, for whoever shows it."""
+"""How far a run or a sweep has come, for what shows it."""
 
 from __future__ import annotations
 

@@ -36,7 +36,7 @@ def sweep(
 ) -> SweepResults:
     """Run a scenario at every point of its `sweep:`, or of the grid `over`, `jobs` points at a time (as many as there
     are cores). With `out`, tables and figures are written, and what is there of the same points is not run again,
-    unless a file that the scenario names, a module of one's own or a version has changed since, or with `force`.
+    unless a file that the scenario names, a module of the user or a version has changed since, or with `force`.
     Without `limits`, points are run whatever memory and work they take.
 
     Raises ScenarioError or InputError, before anything runs, for what is wrong at any point. A point that breaks down
@@ -98,7 +98,7 @@ def _run(described: Sweep, store: SweepDirectory, jobs: int, force: bool, progre
 
 
 class _Table:
-    """The table as it grows. It is written again and again, for whoever looks meanwhile, in a tenth of the time."""
+    """The table as it grows. It is written again and again, for those who look meanwhile, in a tenth of the time."""
 
     def __init__(self, sweep: Sweep, store: SweepDirectory):
         self.sweep, self.store = sweep, store

@@ -33,7 +33,7 @@ def cautions(scenario: Scenario) -> list[Violation]:
 
 
 def log_warnings(warnings: list[str]) -> None:
-    """Log them as `gossim`, which Python prints on the standard error stream unless it is told otherwise."""
+    """Log them as `gossim`, which Python prints on the standard error stream by default."""
     for warning in warnings:
         logging.getLogger("gossim").warning("%s", warning)
 

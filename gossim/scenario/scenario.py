@@ -152,7 +152,7 @@ class Scenario(Shared):
                 wrong.append(Violation(("arms", str(name)), own, "must be a mapping with an `algorithm`"))
                 continue
             merged[str(name)] = arm = merged_arm(sections, own)
-            # What an arm inherits was judged above, and is told once, where it stands.
+            # What an arm inherits was checked above, and is reported once, where it stands.
             wrong += [
                 each._replace(path=("arms", str(name), *each.path))
                 for each in violations(Arm, arm)
@@ -238,7 +238,7 @@ class Scenario(Shared):
 
 
 def load(path: str | Path) -> Scenario:
-    """The scenario in that file, ready to be run: the algorithms of one's own that it names are imported. Raises
+    """The scenario in that file, ready to be run: the user's own algorithms that it names are imported. Raises
     ScenarioError with everything that is wrong with it."""
     return Scenario.parse(read(path), str(path))
 

@@ -25,7 +25,7 @@ class Names(Protocol):
     """A section that says something of single workers."""
 
     def beyond(self, workers: int) -> str | None:
-        """What is said of a worker that is not among so many, in words; None if nothing is."""
+        """Say in words what concerns a worker outside of 0 … workers − 1; None if nothing does."""
 
 
 class Named(NamedTuple):

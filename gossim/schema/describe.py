@@ -36,7 +36,7 @@ def _told(name: str, field: FieldInfo) -> str:
 
 
 def _rule(annotation: Any, metadata: Iterable[Any]) -> str:
-    """`>= 1`; of a list `each >= 1`; nothing where there is none."""
+    """`>= 1`; of a list `each >= 1`; empty if there is no rule."""
     for part in metadata:
         if isinstance(part, Bounds | Must):
             return part.rule.removeprefix("a whole number ")

@@ -1,4 +1,4 @@
-"""The kinds of value a scenario is made of: frozen, strict, finite, with their rules told in words."""
+"""The kinds of value a scenario is made of: frozen, strict, finite, and each knows its rule in words."""
 
 from __future__ import annotations
 

@@ -50,7 +50,7 @@ def broken_at(path: tuple[str | int, ...], value: Any, rule: str, kind: str = RU
 
 
 def in_words(error: ValidationError, fields: Mapping[str, FieldInfo]) -> ValidationError:
-    """The same error with its rules in words, in a section that has these `fields`."""
+    """Return the same error with its rules in words, for a section that has these `fields`."""
     lines = []
     for details in error.errors(include_url=False):
         kind, path, value = details["type"], details["loc"], details["input"]

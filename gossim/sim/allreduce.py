@@ -24,8 +24,8 @@ class AllReduceMean:
     left: who is in time is drawn (`sim.ties`). What comes at the tick of the timeout is in time. Who is down when a
     round runs out of time is not waited for any more. Who comes back `join`s: at the end of a round it gets the
     others' parameters, for which all wait one message.
-    A collective that has begun goes on to its end, whoever fails, and however long a partition holds it up: the timeout
-    is one of waiting for gradients. It runs among the workers that are up when the round closes.
+    A collective that has begun continues to its end, even if a worker fails, and however long a partition holds it
+    up: the timeout is one of waiting for gradients. It runs among the workers that are up when the round closes.
     """
 
     def __init__(

@@ -51,7 +51,7 @@ class Clock(simpy.Environment):
         completion.come()
 
     def wait(self, seconds: float) -> simpy.Timeout:
-        """An event so many seconds from now."""
+        """Return an event that occurs after that many seconds."""
         return simpy.Timeout(self, ticks(seconds))
 
     def until(self, tick: int) -> simpy.Timeout:
@@ -59,7 +59,7 @@ class Clock(simpy.Environment):
         return simpy.Timeout(self, tick - self.now)
 
     def after(self, seconds: float, act: Callable[[], Any]) -> None:
-        """Call `act` so many seconds from now."""
+        """Call `act` after that many seconds."""
         self.at(self.now + ticks(seconds), act)
 
     def at(self, tick: int, act: Callable[[], Any]) -> None:
@@ -69,7 +69,7 @@ class Clock(simpy.Environment):
         timeout.callbacks.append(lambda _: act())
 
     def deadline(self, seconds: float = 0.0) -> simpy.Event:
-        """Return an event so many seconds from now, after all messages and all ends of work of its instant.
+        """Return an event that occurs after that many seconds, after all messages and all ends of work of its instant.
 
         What comes at the very tick of a deadline is in time, whatever was planned first.
         """
@@ -116,7 +116,7 @@ class Completion(simpy.Event):
         clock.schedule(self, self.PRIORITY + node, tick - clock.now)  # type: ignore[arg-type]
 
     def come(self) -> None:
-        """It is there; whoever waits for it comes next."""
+        """Called when the work completes, before the waiting process resumes."""
 
 
 class _Last(simpy.Event):

@@ -13,7 +13,7 @@ from .link_sharing import Transfer, Unshared
 
 class Fifo(Unshared):
     """First come, first served: a worker sends one transfer after the other, in the order in which they were begun, and
-    receives bytes in the order in which they come, whoever sent them. A queue may grow without bound; a request without
+    receives bytes in the order in which they come, from any sender. A queue may grow without bound; a request without
     bytes passes it by.
 
     What trickles in from slow senders is received as it comes, as long as together they are no faster than the

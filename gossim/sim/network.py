@@ -108,7 +108,7 @@ class Network:
         reliable: bool = False,
         outlives: bool = False,
     ) -> Transfer:
-        """Carry so many bytes, uncounted; 0 are a request. What is `reliable` is sent until it arrives, and with
+        """Carry that many bytes, uncounted; 0 are a request. What is `reliable` is sent until it arrives, and with
         `outlives` also when its sender has failed."""
         transfer = Transfer(sender, receiver, size_bytes, deliver, lose, reliable or self.settings.resend, outlives)
         if size_bytes:

@@ -1,6 +1,6 @@
 """Local steps that nobody need be asked about, planned as one event.
 
-Between two exchanges a worker takes steps whose times are known ahead. A `Stretch` is so many of them: one event at its
+Between two exchanges a worker takes steps whose times are known ahead. A `Stretch` is a run of them: one event at its
 end, instead of one for each step. Whatever happens meanwhile finds the worker as if each step had been an event: what
 reads its row or counts its steps brings them up to that instant first (`settle`); a message that it listens for lets it
 finish the gradient that it is computing, and no more (`cut`); and a crash loses that gradient (`abandon`).
@@ -44,8 +44,9 @@ class OneStep(Completion):
 
 
 class Stretch(Completion):
-    """So many (`planned`) steps of `worker`, from now, that take as long as its pace knows ahead; if it learns, all are
-    x ← cx − ηg with the same numbers. `done`: steps that are in the program.
+    """A run of `planned` consecutive local steps whose durations are already drawn, scheduled as a single event.
+
+    If the worker learns, all are x ← cx − ηg with the same numbers. `done`: steps that are in the program.
 
     Step k, from 0, ends at the tick origin + sums[place + k], of the worker's pace, which stands still as long as the
     worker has this stretch: nothing else may draw from it, and it is moved on when the stretch is over.
@@ -119,7 +120,7 @@ class Stretch(Completion):
 
 
 class Cut(Completion):
-    """The end of a stretch that was cut short: whoever waits for `stretch` goes on here."""
+    """The end of a stretch that was cut short: the process that waits for `stretch` continues here."""
 
     __slots__ = ("stretch",)
 

@@ -79,7 +79,7 @@ class Facts(NamedTuple):
 
 
 def by_worker(workers: Sequence[Probed], unit: Any, weighted: bool) -> ByWorker:
-    """What there is to know of these, all of whose steps are told by now; `unit` is that of their weights."""
+    """Return the facts of these workers, all of whose steps are counted by now; `unit` is that of their weights."""
     return ByWorker(
         [worker.taken for worker in workers],
         [worker.alpha * unit for worker in workers] if weighted else [None] * len(workers),

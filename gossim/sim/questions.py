@@ -34,7 +34,7 @@ Answer = Callable[[Any, Message | None, Reply], None]
 
 
 def answer_of(algorithm: DistributedAlgorithm, question: str) -> Answer:
-    """Return the method that answers `question`. Raises RunError, with the nearest name, if there is none."""
+    """Return the method that answers `question`. Raises RunError, with the nearest name, if it does not exist."""
     if question not in _questions(type(algorithm)):
         near = nearest(question, _questions(type(algorithm)))
         raise RunError(

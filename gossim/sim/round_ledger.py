@@ -37,7 +37,7 @@ class RoundLedger:
         self.awaited = dict.fromkeys(sender for sender in senders if sender not in here)
 
     def end(self) -> None:
-        """Whoever is late for this round is not remembered."""
+        """Forget the workers that are late for this round."""
         self.heard.pop(self.number, None)
         self.number += 1
 

@@ -21,9 +21,9 @@ class Ages:
         self.kept = 0
         self._before = 0  # steps that ended before those that are kept
         self._single: list[int] = []
-        self._planned = np.empty(1024, dtype=np.int64)  # ends of steps that were planned; the first so many are set:
+        self._planned = np.empty(1024, dtype=np.int64)  # ends of steps that were planned; the first `_count` are set:
         self._count = 0
-        self._merged: list[tuple[Exchange, int | None, int, int]] = []  # sent after so many steps, sent, merged
+        self._merged: list[tuple[Exchange, int | None, int, int]] = []  # sent after that number of steps, sent, merged
 
     def stepped(self, tick: int) -> None:
         """A step has ended at that tick."""
@@ -31,7 +31,7 @@ class Ages:
         self._single.append(tick)
 
     def stepped_at(self, ends: np.ndarray, origin: int) -> None:
-        """Steps have ended, so many ticks after the `origin`."""
+        """Record that steps have ended, at these ticks after the `origin`."""
         begin, end = self._count, self._count + len(ends)
         if end > len(self._planned):
             self._planned = np.concatenate([self._planned, np.empty(end, dtype=np.int64)])
@@ -46,7 +46,7 @@ class Ages:
         self._merged.append((message.exchange, message.sent_steps, message.sent, tick))
 
     def reckon(self, in_flight: Iterable[Message]) -> None:
-        """Add up the ages of what was merged, when all steps up to now are told and this instant is over; what is
+        """Add up the ages of what was merged, when all steps up to now are counted and this instant is over; what is
         `in_flight` keeps the number of steps that were taken before it was sent."""
         ends = np.sort(np.concatenate([self._planned[: self._count], _ticks(self._single)]))
 

@@ -20,13 +20,13 @@ LATEST = 2**61
 """Ticks, of a clock that has run for a month: what is planned later might not fit into the numbers of an array."""
 
 MANY_STEPS, OF_EACH = 2**16, 8
-"""So many steps and merges are kept to be reckoned, or so many for each worker where that is more."""
+"""Steps and merges that are kept before they are counted, or that number for each worker where that is more."""
 
 
 class Steps:
     """The count of a run that ends with the step `limit`, if there is one: `finish` is called then.
 
-    `taken`: so many are told by now. `ahead`: so many are planned, and not among these yet. Where they are taken
+    `taken`: how many are counted by now. `ahead`: how many are planned, and not among these yet. Where they are taken
     `stepwise`, nobody plans any.
     """
 
@@ -73,7 +73,7 @@ class Steps:
         self._count(1)
 
     def stepped_at(self, ends: np.ndarray, origin: int) -> None:
-        """Steps that were planned have ended, so many ticks after the `origin`."""
+        """Record that planned steps have ended, at these ticks after the `origin`."""
         self.ages.stepped_at(ends, origin)
         self.ahead -= len(ends)
         self._count(len(ends))

@@ -9,10 +9,10 @@ from operator import itemgetter
 from ..units import PER_SECOND
 
 PAIRS = 2**14
-"""So many pairs are told apart: all of 128 workers. Where there are more, messages are told apart by sender alone."""
+"""Pairs that are counted one by one: all of 128 workers. Above it, messages are counted by sender alone."""
 
 Link = tuple[int, int | None]
-"""Sender and receiver; None for all those that are not told apart."""
+"""Sender and receiver; None for all receivers that are counted together."""
 
 
 @dataclass(slots=True)

@@ -99,7 +99,7 @@ class Worker(Recovering):
         return clock.now + ticks(seconds)
 
     def local_steps(self, count: int | None = None) -> Generator[simpy.Event, Any, None]:
-        """Take so many steps on its own gradients, or go on for ever."""
+        """Take that many steps on its own gradients, or go on for ever."""
         self._listens = False
         while count is None or count > 0:
             steps = self._begin_steps(count)
@@ -125,7 +125,7 @@ class Worker(Recovering):
                 return False
 
     def _begin_steps(self, most: int | None) -> Stretch | OneStep:
-        """Begin to take at least one step, and at most so many: as many as can be planned at once. Yielded."""
+        """Begin the steps that can be planned at once: at least one, and at most the given number. Yielded."""
         self._require_idle()
         plannable = self.context.steps.plannable(self)
         known = min(self.pace.ahead(), most or plannable, plannable) if plannable else 0
@@ -208,7 +208,7 @@ class Worker(Recovering):
         return self.context.topology.random_peer(self.index, self.rng.random(), self.steps)
 
     def random_peers(self, count: int) -> list[int]:
-        """So many different neighbours, or all if there are fewer, by this worker's own random numbers."""
+        """Draw `count` different neighbours, or all if there are fewer, with this worker's own random numbers."""
         others = list(self.context.topology.neighbours(self.index, self.steps))
         return [others.pop(int(self.rng.random() * len(others))) for _ in range(min(count, len(others)))]
 

@@ -94,7 +94,7 @@ class World:
 
     @property
     def gradient_steps(self) -> int:
-        """That all workers have taken together, as far as they are told."""
+        """Steps that all workers have taken together, as far as they have been counted."""
         return self.steps.taken
 
     def staleness(self) -> tuple[float | None, float | None]:

@@ -48,7 +48,7 @@ class RunDirectory:
     @contextmanager
     def reserved(self, create: bool = True) -> Iterator[None]:
         """Let nobody else write here until the block ends, in this process or another. With `create`, make the
-        directory if there is none. Raises InputError if somebody is writing here."""
+        directory if necessary. Raises InputError if another process is writing here."""
         if self._reserved:
             yield
             return
@@ -179,7 +179,7 @@ class RunDirectory:
         return self.path / "trace.json"
 
     def manifest(self) -> dict[str, Any]:
-        """What manifest.json says. Raises InputError, also where there is none."""
+        """Read manifest.json. Raises InputError, also if it is missing."""
         path = self._manifest_file()
         if path:
             manifests.refuse_other_version(path)
@@ -188,7 +188,7 @@ class RunDirectory:
         return manifests.read_manifest(path)
 
     def read(self, imports: bool = False) -> RunData:
-        """The results of the run. With `imports`, the algorithms of one's own that its scenario names are imported;
+        """The results of the run. With `imports`, the user's own algorithms that its scenario names are imported;
         the files that it names are not opened. Raises InputError."""
         for look in range(LOOKS):
             if look:

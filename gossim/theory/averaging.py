@@ -24,7 +24,7 @@ def mixing_consensus(eigenvalues: np.ndarray, step_variance: float, step_first: 
 def mixing_consensus_after(
     eigenvalues: np.ndarray, step_variance: float, rounds: np.ndarray, step_first: bool = False
 ) -> np.ndarray:
-    """The same after so many rounds from equal x: c_i = σ² (1 − λ_i^{2t})/(1 − λ_i²), the shape of `rounds`."""
+    """The same after `rounds` rounds from equal x: c_i = σ² (1 − λ_i^{2t})/(1 − λ_i²), the shape of `rounds`."""
     squares = np.sort(eigenvalues)[:-1] ** 2  # without λ₁
     added = step_variance * (squares if step_first else np.ones_like(squares))
     grown = 1 - squares ** np.asarray(rounds, dtype=float)[..., None]
@@ -32,7 +32,7 @@ def mixing_consensus_after(
 
 
 def contact_consensus_after(contact: np.ndarray, step_variance: float, steps: np.ndarray) -> np.ndarray:
-    """E‖x_m − x̄‖² of averaging in pairs on a graph, when so many steps of all workers are expected, from equal x: the
+    """E‖x_m − x̄‖² of averaging in pairs on a graph, when `steps` steps of all workers are expected, from equal x: the
     shape of `steps`. np.inf is the stationary state.
 
     `contact` P_ij, `(M, M)`: the probability that i, having taken a step, chooses j; at once both take (x_i + x_j)/2.

@@ -25,7 +25,7 @@ def pairwise_consensus(workers: int, probability: float, step_variance: float, s
 
 
 def pairwise_consensus_after(workers: int, probability: float, step_variance: float, steps: np.ndarray) -> np.ndarray:
-    """The same, a step first, when so many steps of all workers together are expected, from equal x: the shape of
+    """The same, a step first, when `steps` steps of all workers together are expected, from equal x: the shape of
     `steps`. With probability 1 it is that of `adpsgd` without latency.
 
     By what `pairwise_consensus` says of a step, E V ← E V (1 − p/(M − 1)) + σ² (1 − 1/M − p/2), so that after k steps

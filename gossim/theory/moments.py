@@ -68,7 +68,7 @@ def decaying_part(moment_map: np.ndarray) -> np.ndarray:
 
 
 def kinds_of_pairs(workers: int) -> np.ndarray:
-    """0 to 5 for each pair of numbers of y, `(2M, 2M)`: which six sums of second moments are told apart.
+    """0 to 5 for each pair of numbers of y, `(2M, 2M)`: which of six sums of second moments it belongs to.
 
     Held × held, held × under way, and under way × under way, of one worker (0, 1, 2) and of two (3, 4, 5).
     """

@@ -1,7 +1,7 @@
 """How far apart workers are under `gosgd_push` with noise, by a mean over random paths: there is no closed form.
 
 x_m = s_m/α_m is a ratio, and the moments of the sums s = αx and of α do not give those of s/α. So orders of events are
-drawn, many at once. It costs little, for between two messages that it sends or gets a worker's steps need not be told
+drawn, many at once. It costs little, for between two messages that it sends or gets a worker's steps need not be kept
 apart: of n steps without a message the noise has n times the variance of one.
 """
 
@@ -15,7 +15,7 @@ import numpy as np
 def push_consensus_paths(
     workers: int, probability: float, steps: np.ndarray, paths: int, generator: np.random.Generator, dim: int = 16
 ) -> np.ndarray:
-    """(1/M) Σ ‖x_m − x̄‖² per dimension of `gosgd_push` for σ² = 1, `(paths, len(steps))`, when so many steps of all
+    """(1/M) Σ ‖x_m − x̄‖² per dimension of `gosgd_push` for σ² = 1, `(paths, len(steps))`, when `steps` steps of all
     workers are expected, which must not decrease, from equal x and α.
 
     The mean over paths estimates E‖x_m − x̄‖², and their spread tells how well: each is independent, and a mean over
@@ -84,6 +84,6 @@ class _Paths:
         self.seen[who] = times
 
     def _noisy(self, held: np.ndarray, count: np.ndarray) -> np.ndarray:
-        """With x moved by so many steps: αx by α times a normal vector of that variance."""
+        """With x moved by that number of steps: αx by α times a normal vector of that variance."""
         noise = np.sqrt(count)[..., None] * self.generator.standard_normal((*count.shape, held.shape[-1] - 1))
         return np.concatenate([held[..., :1], held[..., 1:] + held[..., :1] * noise], axis=-1)

@@ -1,4 +1,4 @@
-"""What the README shows, run."""
+"""What the README and the pages of docs/ show, run."""
 
 from __future__ import annotations
 
@@ -29,8 +29,16 @@ LARGE = ("gosgd_experiment", "gosgd_experiment_cifar10")
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
-def blocks(language: str) -> list[str]:
-    return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
+def page(name: str) -> str:
+    return (ROOT / "docs" / f"{name}.md").read_text(encoding="utf-8")
+
+
+def blocks(text: str, language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", text, re.DOTALL)
+
+
+def test_the_readme_is_one_page() -> None:
+    assert README.count("\n") <= 130
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +51,7 @@ def straggler(tmp_path_factory: pytest.TempPathFactory) -> tuple[gossim.Results,
 
 
 def test_the_scenario_that_is_explained_is_the_one_that_is_shipped(tmp_path: Path) -> None:
-    explained, stragglers, network, trace = blocks("yaml")
+    explained, stragglers, network, trace = blocks(page("scenario"), "yaml")
     assert len(yaml12.read(stragglers)["stragglers"]) == 4
     with_all = load(ROOT / "scenarios" / "straggler.yaml").override(
         {"compute": {"time_s": 0.1, **yaml12.read(stragglers)}}
@@ -64,7 +72,7 @@ def test_the_scenario_that_is_explained_is_the_one_that_is_shipped(tmp_path: Pat
 
 
 def test_the_schedules_that_are_shown_are_schedules() -> None:
-    shown = re.findall(r"`({name: (?:cosine|step|warmup), .*?})`", README)
+    shown = re.findall(r"`({name: (?:cosine|step|warmup), .*?})`", page("scenario").replace("\n", " "))
     assert len(shown) == 3
     base = load(ROOT / "scenarios" / "straggler.yaml")
     for written in shown:
@@ -93,8 +101,10 @@ def test_the_straggler_scenario_ends_with_a_table_and_figures(straggler: tuple[g
     for arm in results.scenario.arms:
         assert f" {arm} " in printed
         assert f" {arm} " in README
+        assert f" {arm} " in page("first_run")
     start = "gosgd_push reaches test loss 0.25 "
     assert start in README
+    assert start in page("first_run")
     assert sum(sentence.startswith(start) for sentence in results.sentences()) >= 1
     for name in set(FIGURES) - {"gradient_gap"}:
         picture = matplotlib.image.imread(out / "figures" / f"{name}.png")
@@ -105,7 +115,9 @@ def test_the_straggler_scenario_ends_with_a_table_and_figures(straggler: tuple[g
 def test_the_python_example(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
     names: dict[str, Any] = {}
-    exec(compile(blocks("python")[0], "README.md", "exec", dont_inherit=True), names)
+    (shown,) = blocks(README, "python")
+    assert blocks(page("commands"), "python") == [shown]
+    exec(compile(shown, "README.md", "exec", dont_inherit=True), names)
     printed = capsys.readouterr().out
     assert "gosgd_push" in printed
     assert "consensus_distance" in printed
@@ -114,7 +126,7 @@ def test_the_python_example(capsys: pytest.CaptureFixture[str], monkeypatch: pyt
 
 def test_the_example_of_an_algorithm() -> None:
     names: dict[str, Any] = {"__name__": "example"}
-    exec(compile(blocks("python")[1], "README.md", "exec", dont_inherit=True), names)
+    exec(compile(blocks(page("how_it_works"), "python")[0], "how_it_works.md", "exec", dont_inherit=True), names)
     ring = names["RingPull"](pull_probability=0.5)
     arm = only_arm().model_copy(update={"algorithm": ring})
     _, facts, rows = trajectory(arm)
@@ -130,18 +142,18 @@ def test_the_example_of_an_algorithm() -> None:
 @pytest.mark.parametrize("table", sorted(TABLES))
 def test_every_column_is_explained(table: str) -> None:
     for column in TABLES[table]:
-        assert f"`{column.name}`" in README
+        assert f"`{column.name}`" in page("recorded")
         assert column.meaning
 
 
 def test_the_commands_are_the_contracts() -> None:
-    assert "gossim run SCENARIO [--set KEY=VALUE]… [--out DIR] [--device D] [--force] [--quiet]" in README
+    assert "gossim run SCENARIO [--set KEY=VALUE]… [--out DIR] [--device D] [--force] [--quiet]" in page("commands")
     for option in ("--set", "--out", "--device", "--force", "--quiet", "--no-gradients", "--profile"):
         assert option in gossim_command("run", "--help").stdout
 
 
 def test_the_sweep_that_is_shown_is_one() -> None:
-    (grid,) = re.findall(r"`sweep: ({.*?})`", README)
+    (grid,) = re.findall(r"`sweep: ({.*?})`", page("sweeps"))
     data = {**load(ROOT / "scenarios" / "straggler.yaml").written(), "sweep": yaml12.read(grid)}
     data["compute"] = {**data["compute"], "stragglers": []}
     assert len(Sweep.parse(data).points) == 4
@@ -150,7 +162,9 @@ def test_the_sweep_that_is_shown_is_one() -> None:
 
 
 def test_pictures_and_files_that_are_named_are_there() -> None:
-    for path in re.findall(r"\]\((docs/[^)]+)\)", README) + re.findall(r"`(docs/[\w/.]+)`", README):
+    named = re.findall(r"\]\(([^):#]+)(?:#[^)]*)?\)", README) + re.findall(r"`(docs/[\w/.]+)`", README)
+    assert len(named) > 15
+    for path in named:
         assert (ROOT / path).is_file(), path
 
 
@@ -159,7 +173,7 @@ def test_every_scenario_says_what_to_look_at_and_runs(path: Path) -> None:
     comment = [line for line in path.read_text(encoding="utf-8").splitlines() if line.startswith("#")]
     assert 2 <= len(comment) <= 6
     assert "Look at" in " ".join(comment)
-    assert path.stem in README
+    assert f"`{path.stem}`" in page("scenario")
     data = read(path)
     points = [point.scenario for point in Sweep.parse(data).points] if "sweep" in data else [Scenario.parse(data)]
     runs(points[:1] + points[1:][-1:], gradients=path.stem not in LARGE)

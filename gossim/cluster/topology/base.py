@@ -1,4 +1,4 @@
-"""What a topology is: its settings in a scenario, and the graph, or the graphs, that they make for so many workers."""
+"""What a topology is: its settings in a scenario, and the graph or graphs that they make."""
 
 from __future__ import annotations
 
@@ -40,12 +40,12 @@ class TopologySettings(Frozen):
         return True
 
     def unfit(self, workers: int) -> str | None:
-        """Why so many workers cannot have it, as a rule for the scenario; None if they can. One worker, who has nobody
+        """Why M workers cannot have it, as a rule for the scenario; None if they can. One worker, who has nobody
         to talk to, can under any topology."""
         return self.unfit_several(workers) if workers > 1 else None
 
     def beyond(self, workers: int) -> str | None:
-        """What is said of a worker that is not among so many, in words; None if nothing is."""
+        """Say in words what concerns a worker outside of 0 … workers − 1; None if nothing does."""
         return None
 
     def unfit_several(self, workers: int) -> str | None:
@@ -58,7 +58,7 @@ class TopologySettings(Frozen):
         That W leads to the mean at all needs a connected graph, and no other can be made.
         """
         if undirected and self.is_directed:
-            return f"the topology '{self.name}' is directed, and here whoever is heard must hear the answer"
+            return f"the topology '{self.name}' is directed, and this algorithm needs answers from those who are heard"
         return None
 
     def links_each(self, workers: int) -> float:

@@ -88,7 +88,7 @@ def completed(workers: int, hearers: np.ndarray, heard: np.ndarray, weights: np.
 
 
 def row_stochastic(matrix: csr_array) -> bool:
-    """Whether no weight is negative and each row sums to 1: whoever agrees goes on agreeing."""
+    """Whether no weight is negative and each row sums to 1: workers that agree continue to agree."""
     return bool(matrix.min() >= -ROUNDING and np.allclose(matrix.sum(axis=1), 1, rtol=0, atol=ROUNDING))
 
 

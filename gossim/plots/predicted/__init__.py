@@ -34,7 +34,11 @@ class Prediction(NamedTuple):
 
 
 def predictions(results: RunData) -> tuple[dict[str, Prediction], dict[str, str]]:
-    """By arm: the prediction, or why there is none. Raises InputError for an algorithm that was not imported."""
+    """Return, by arm, the prediction, or the reason why it is missing.
+
+    Raises:
+        InputError: For an algorithm that was not imported.
+    """
     found, without = {}, {}
     for name, arm in results.scenario.arms.items():
         if isinstance(arm.algorithm, Unimported):

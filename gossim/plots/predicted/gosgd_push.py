@@ -19,7 +19,7 @@ FOLLOWED_WORKERS, FEWEST_PATHS = 4096, 16
 """In all paths together, so that few workers have many paths: the mean square is then known to about two percent."""
 
 LARGEST = 512
-"""Workers: messages until the start is forgotten grow with M, and with so many they take about ten seconds."""
+"""Workers: messages until the start is forgotten grow with M, and take about ten seconds for this number."""
 
 SETTLED, LONGEST = 12.0, 16.0
 """In relaxation times of the second moments: what is stationary is the mean from the first to the second.

@@ -50,7 +50,7 @@ class LocalSGDFormula(Formula):
 
 
 def sum_of(own: Distribution, count: int) -> Any:
-    """The law of the sum of so many: of exponential and gamma times, a gamma law."""
+    """Return the law of the sum of `count` durations: a gamma law for exponential and gamma times."""
     given = own.__pydantic_extra__
     shape = given["a"] if own.distribution == "gamma" else 1.0
     return continuous_distributions()["gamma"](a=shape * count, scale=given.get("scale", 1.0))

@@ -100,32 +100,31 @@ def test_times_are_compared_as_ratios() -> None:
     low, high = stats.ttest_1samp(np.log(ratios), 0).confidence_interval(0.95)
     assert (row["low"], row["high"]) == pytest.approx((math.exp(low), math.exp(high)))
     assert results.sentences() == [
-        "gossip reaches test loss 0.25 1.9× sooner than allreduce (95% interval 1.7 to 2.1, 3 paired seeds)."
+        "gossip reaches test loss 0.25 1.9× sooner than allreduce (95% CI 1.7–2.1, 3 paired seeds)."
     ]
     turned = made_up({"allreduce": [19.0, 40.0, 22.0], "gossip": [10.0, 20.0, 12.0]})
     assert turned.sentences() == [
-        "allreduce reaches test loss 0.25 1.9× later than gossip (95% interval 1.7 to 2.1, 3 paired seeds)."
+        "allreduce reaches test loss 0.25 1.9× later than gossip (95% CI 1.7–2.1, 3 paired seeds)."
     ]
 
 
 CASES: list[tuple[dict[str, Any], str]] = [
     (
         {"times_s": {"gossip": [10.0], "allreduce": [19.0]}},
-        "gossip reaches test loss 0.25 1.9× sooner than allreduce (one paired seed, and so no interval).",
+        "gossip reaches test loss 0.25 1.9× sooner than allreduce (one paired seed, no interval).",
     ),
     (
         {"times_s": {"gossip": [10.0, 12.0, 9.0], "allreduce": [12.0, 10.0, 9.5]}},
-        "That gossip reaches test loss 0.25 sooner or later than allreduce is not shown "
-        "(1.02× sooner, 95% interval 0.64 to 1.6, 3 paired seeds).",
+        "gossip vs allreduce, time to test loss 0.25: no significant difference "
+        "(1.02×, 95% CI 0.64–1.6, 3 paired seeds).",
     ),
     (
         {"times_s": {"gossip": [5.0, 6.0, 6.0], "allreduce": [10.0, 11.0, 12.0]}, "every_s": 1.0},
-        "gossip reaches test loss 0.25 1.9× sooner than allreduce (95% interval 1.7 to 2.2, 3 paired seeds); "
-        "probes every 1 s.",
+        "gossip reaches test loss 0.25 1.9× sooner than allreduce (95% CI 1.7–2.2, 3 paired seeds; resolution 1 s).",
     ),
     (
         {"times_s": {"gossip": [5.0, 5.0], "allreduce": [10.0, 10.0]}, "every_s": 5.0},
-        "gossip reaches test loss 0.25 2.0× sooner than allreduce (the same in all 2 paired seeds); probes every 5 s.",
+        "gossip reaches test loss 0.25 2.0× sooner than allreduce (the same in all 2 paired seeds; resolution 5 s).",
     ),
     (
         {"times_s": {"gossip": [5.0, 6.0], "allreduce": [5.0, 6.0]}, "every_s": 1.0},
@@ -179,27 +178,25 @@ CASES: list[tuple[dict[str, Any], str]] = [
             "losses": {"gossip": [0.1, 0.2, 0.3], "allreduce": [0.3, 0.2, 0.1]},
             "target": False,
         },
-        "No difference between gossip and allreduce in the test loss at the end is shown "
-        "(gossip minus allreduce 0, 95% interval -0.497 to 0.497, 3 paired seeds).",
+        "gossip vs allreduce, test loss at the end: no significant difference "
+        "(0, 95% CI -0.497 to 0.497, 3 paired seeds).",
     ),
     (
         {"times_s": {"gossip": [10.0, 20.0, 30.0], "allreduce": [10.001, 20.002, 30.0036]}},
-        "gossip reaches test loss 0.25 1.00011× sooner than allreduce "
-        "(95% interval 1.000078 to 1.00014, 3 paired seeds).",
+        "gossip reaches test loss 0.25 1.00011× sooner than allreduce (95% CI 1.000078–1.00014, 3 paired seeds).",
     ),
     (
         {"times_s": {"gossip": [10.0, 20.0, 30.0], "allreduce": [10.03, 20.06, 30.12]}},
-        "gossip reaches test loss 0.25 1.0033× sooner than allreduce (95% interval 1.0019 to 1.0048, 3 paired seeds).",
+        "gossip reaches test loss 0.25 1.0033× sooner than allreduce (95% CI 1.0019–1.0048, 3 paired seeds).",
     ),
     (
         {"times_s": {"allreduce": [10.001, 20.002, 30.0036], "gossip": [10.0, 20.0, 30.0]}},
-        "allreduce reaches test loss 0.25 1.00011× later than gossip "
-        "(95% interval 1.000078 to 1.00014, 3 paired seeds).",
+        "allreduce reaches test loss 0.25 1.00011× later than gossip (95% CI 1.000078–1.00014, 3 paired seeds).",
     ),
     (
         {"times_s": {"gossip": [10.0, 20.0], "allreduce": [20.0, 10.0]}},
-        "That gossip reaches test loss 0.25 sooner or later than allreduce is not shown "
-        "(1× sooner, 95% interval 0.00015 to 6,683, 2 paired seeds).",
+        "gossip vs allreduce, time to test loss 0.25: no significant difference "
+        "(1×, 95% CI 0.00015–6,683, 2 paired seeds).",
     ),
     (
         {"times_s": {"gossip": [59.9, 59.8], "allreduce": [None, None]}},

@@ -322,7 +322,7 @@ def test_the_weights_of_a_run(run: Path) -> None:
 
 def test_what_a_run_has_not_is_refused(run: Path) -> None:
     results = gossim.Results.open(run)
-    with pytest.raises(InputError, match="arm 'pusch': there is none of that name; did you mean 'push'"):
+    with pytest.raises(InputError, match="arm 'pusch': no arm has that name; did you mean 'push'"):
         results.weights("pusch")
     with pytest.raises(InputError, match="seed 2: must be from 0 to 1"):
         results.weights("push", 2)
@@ -468,9 +468,9 @@ def test_no_torch_is_imported(run: Path) -> None:
 
 @pytest.mark.parametrize("table", sorted(DERIVED))
 def test_every_column_is_explained(table: str) -> None:
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    page = (ROOT / "docs" / "gradient_weights.md").read_text(encoding="utf-8")
     for column in DERIVED[table]:
-        assert f"`{column.name}`" in readme
+        assert f"`{column.name}`" in page
         assert column.meaning
 
 
