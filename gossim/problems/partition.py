@@ -14,6 +14,7 @@ from ..schema.fields import NAME_ALONE, Count, Frozen, Positive, chosen_by
 class Partition(Frozen):
     """How the training set is shared out. `assign` returns, for each worker, the indices of its samples."""
 
+    by_label: ClassVar[bool] = True
     name: str
 
     def assign(self, labels: np.ndarray, workers: int, seed: int) -> list[np.ndarray]:
@@ -23,6 +24,7 @@ class Partition(Frozen):
 class IID(Partition):
     """Every worker samples the whole training set, as in GoSGD."""
 
+    by_label: ClassVar[bool] = False
     name: Literal["iid"] = "iid"
 
     def assign(self, labels: np.ndarray, workers: int, seed: int) -> list[np.ndarray]:
