@@ -1,7 +1,7 @@
 # make run        runs the straggler scenario
 # make lint       checks style, formatting, spelling and types
 # make test       lints, then runs the tests, all but the slow ones
-# make test-all   runs the slow tests, those alone: the notebooks and the site
+# make test-all   runs the slow tests, those alone: notebooks, site, long statistics, large networks
 # make docs       builds the pages and the reference into site/; open site/index.html
 # make benchmark  measures the speed
 # Each sets up .venv first, with exactly what requirements.lock names. PYTHON chooses the interpreter (3.11 or newer).
@@ -21,7 +21,7 @@ lint: $(READY)
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/mypy
 
-PYTEST = OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
+PYTEST = OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile
 
 test: lint
 	$(PYTEST)

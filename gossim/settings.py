@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, model_validator
 
@@ -69,12 +69,19 @@ class Target(Frozen):
         return self
 
 
+def _none_is_null(value: Any) -> Any:
+    return None if value == "none" else value
+
+
 class Settings(Frozen):
     """The sections that all arms share and that each arm may override."""
 
     until: Until
     workers: Count
-    problem: Annotated[ProblemSettings | None, BeforeValidator(lambda value: None if value == "none" else value)]
+    problem: Annotated[
+        ProblemSettings | None,
+        BeforeValidator(_none_is_null, json_schema_input_type=ProblemSettings | Literal["none"] | None),
+    ]
     optimizer: AnyOptimizer | None = None
     compute: ComputeSettings
     network: NetworkSettings | None = None

@@ -15,6 +15,7 @@ import gossim
 from gossim.runner.sweep import SweepResults
 from gossim.scenario.sweep import Sweep
 from support.algorithms import ALGORITHMS, WEIGHTED
+from support.drawing import no_figures
 from support.sweeps import SWEPT
 
 # The same examples on every machine and in every run; another profile looks for new ones.
@@ -42,6 +43,13 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     for name, module in list(sys.modules.items()):
         if str(getattr(module, "__file__", None)).startswith(str(tmp_path)):
             del sys.modules[name]
+
+
+@pytest.fixture
+def undrawn() -> Iterator[None]:
+    """Where it is no matter what is drawn."""
+    with no_figures():
+        yield
 
 
 @pytest.fixture(scope="session")

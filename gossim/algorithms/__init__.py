@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from ..schema.by_file import class_in_file
-from ..schema.fields import chosen_by
+from ..schema.chosen import chosen_by
 from . import _by_path
 from ._base import Algorithm
 

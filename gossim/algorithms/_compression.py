@@ -5,15 +5,14 @@ The docstrings give Q(v) for v of d numbers, and the share of the uncompressed s
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from ..rng import Purpose, key
-from ..schema.fields import NAME_ALONE, Frozen, chosen_by, must
+from ..schema.chosen import chosen_by
+from ..schema.fields import Frozen, SomeProbability
 
 if TYPE_CHECKING:
     from ..sim.worker import Worker
-
-Part = Annotated[float, must("in (0, 1]", lambda x: 0 < x <= 1)]
 
 
 class TopKFunction(NamedTuple):
@@ -71,7 +70,7 @@ class TopK(Compression):
     number: share 2 · fraction, at most 1."""
 
     name: Literal["top_k"] = "top_k"
-    fraction: Part
+    fraction: SomeProbability
 
     def size_share(self, number_bits: int) -> float:
         return min(1.0, 2 * self.fraction)
@@ -85,7 +84,7 @@ class RandomK(Compression):
     receiver knows: share `fraction`."""
 
     name: Literal["random_k"] = "random_k"
-    fraction: Part
+    fraction: SomeProbability
 
     def size_share(self, number_bits: int) -> float:
         return self.fraction
@@ -117,4 +116,4 @@ COMPRESSIONS: dict[str, type[Compression]] = {
 if TYPE_CHECKING:
     AnyCompression = Compression
 else:
-    AnyCompression = Annotated[chosen_by("name", COMPRESSIONS), NAME_ALONE]
+    AnyCompression = chosen_by("name", COMPRESSIONS, alone=True)

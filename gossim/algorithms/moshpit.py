@@ -2,7 +2,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from ..schema.fields import Count, Whole, must
+from ..schema.bounds import Bounds
+from ..schema.fields import AS_WHOLE, Count
 from ._families import WithCollective
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ class Moshpit(WithCollective):
     """
 
     name: Literal["moshpit"] = "moshpit"
-    group_size: Annotated[Whole, must("a whole number >= 2", lambda n: n >= 2)]
+    group_size: Annotated[int, Bounds("a whole number >= 2", ge=2), AS_WHOLE]
     period: Count = 1
 
     def worker(self, w: Worker) -> Process:

@@ -7,9 +7,10 @@ Source, unless another is named: Thakur, Rabenseifner, Gropp 2005 (doi:10.1177/1
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-from ..schema.fields import NAME_ALONE, Count, Frozen, chosen_by
+from ..schema.chosen import chosen_by
+from ..schema.fields import Count, Frozen
 
 
 class Link(NamedTuple):
@@ -168,4 +169,4 @@ COLLECTIVES: dict[str, type[Collective]] = {
 if TYPE_CHECKING:
     AnyCollective = Collective
 else:
-    AnyCollective = Annotated[chosen_by("name", COLLECTIVES), NAME_ALONE]
+    AnyCollective = chosen_by("name", COLLECTIVES, alone=True)

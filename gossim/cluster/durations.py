@@ -24,14 +24,8 @@ from ..files.column_units import (
 )
 from ..files.csv_columns import POSITIVE, read_numbers, remembered
 from ..rng import Purpose, in_blocks
-from ..schema.fields import (
-    AtLeastATick,
-    Frozen,
-    PositiveQuantity,
-    Quantity,
-    chosen_by,
-    number_or,
-)
+from ..schema.chosen import chosen_by
+from ..schema.fields import AtLeastATick, Frozen, PositiveQuantity, Quantity, number_or
 from ..schema.violations import broken, broken_at
 
 POSITIVE_INSTEAD = "lognorm, gamma, expon, weibull_min or truncnorm"
@@ -277,7 +271,7 @@ if TYPE_CHECKING:
     LawOfNumbers = Law
     ComputeTime = float | Law | str
 else:
-    _Law = chosen_by("distribution", LAWS, Distribution.model_validate)
+    _Law = chosen_by("distribution", LAWS, Distribution.model_validate, listed=continuous_distributions)
     AnyLaw = Annotated[_Law, measured_in("s")]
     LawOfRates = Annotated[_Law, measured_in("B/s")]
     LawOfNumbers = Annotated[_Law, measured_in(None)]

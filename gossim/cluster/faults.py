@@ -14,7 +14,8 @@ from ..errors import InputError, RunError
 from ..files import trust
 from ..files.csv_columns import SECONDS, number, read_columns, remembered
 from ..rng import Purpose, stream
-from ..schema.fields import Lasting, Quantity, chosen_by, named
+from ..schema.chosen import chosen_by
+from ..schema.fields import Lasting, Quantity, named
 from ..schema.violations import broken
 from .selection import Chosen, from_one
 

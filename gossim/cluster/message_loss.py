@@ -8,16 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from pydantic import model_validator
 
 from ..rng import Purpose, in_blocks, uniform
-from ..schema.fields import (
-    AS_TUPLE,
-    Frozen,
-    Indices,
-    PositiveQuantity,
-    Probability,
-    Quantity,
-    chosen_by,
-    number_or,
-)
+from ..schema.chosen import chosen_by
+from ..schema.fields import AS_TUPLE, Frozen, Indices, PositiveQuantity, Probability, Quantity, number_or
 from ..schema.violations import broken, broken_at
 
 

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import model_validator
 
+from ..schema.bounds import Bounds
 from ..schema.fields import (
     AS_TUPLE,
+    AS_WHOLE,
     Frozen,
     Lasting,
-    Whole,
-    must,
     named,
 )
 from ..schema.violations import broken_at
@@ -46,7 +46,7 @@ class NetworkSettings(Frozen):
     jitter_s: MaybeLaw = None
     bandwidth_bytes_per_s: Bandwidth
     sharing: Annotated[str, named("sharing", SHARINGS)] = "none"
-    message_bytes: Annotated[Whole, must("from 1 to 2**40", lambda n: 1 <= n <= 2**40)] | None = None
+    message_bytes: Annotated[int, Bounds("from 1 to 2**40", ge=1, le=2**40), AS_WHOLE] | None = None
     loss: MaybeLoss = None
     partitions: Annotated[tuple[NetworkPartition, ...], AS_TUPLE] = ()
     resend: bool = False

@@ -5,12 +5,11 @@ from __future__ import annotations
 import itertools
 from collections import deque
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
-
-from pydantic import BeforeValidator
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from ..rng import Purpose, in_blocks, stream, uniform
-from ..schema.fields import Lasting, PositiveQuantity, Probability, chosen_by
+from ..schema.chosen import chosen_by
+from ..schema.fields import Lasting, PositiveQuantity, Probability
 from .durations import LawOfNumbers
 from .selection import Chosen
 
@@ -124,11 +123,7 @@ STRAGGLERS: dict[str, type[Straggler]] = {
 }
 
 
-def _persistent_unless_named(value: Any) -> Any:
-    return {"name": "persistent", **value} if isinstance(value, dict) and "name" not in value else value
-
-
 if TYPE_CHECKING:
     AnyStraggler = Straggler
 else:
-    AnyStraggler = Annotated[chosen_by("name", STRAGGLERS), BeforeValidator(_persistent_unless_named)]
+    AnyStraggler = chosen_by("name", STRAGGLERS, unnamed="persistent")

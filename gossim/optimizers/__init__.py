@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
-
-from pydantic import BeforeValidator
+from typing import TYPE_CHECKING, Any
 
 from ..program import Program
-from ..schema.fields import chosen_by
+from ..schema.chosen import chosen_by
 from .adam import AdamOptimizer, AdamSettings, AdamWSettings
 from .base import Optimizer, OptimizerSettings, SimulatedClock
 from .schedules import SCHEDULES, Schedule
@@ -38,7 +36,7 @@ def sgd_unless_named(value: Any) -> Any:
 if TYPE_CHECKING:
     AnyOptimizer = OptimizerSettings
 else:
-    AnyOptimizer = Annotated[chosen_by("name", OPTIMIZERS), BeforeValidator(sgd_unless_named)]
+    AnyOptimizer = chosen_by("name", OPTIMIZERS, unnamed="sgd")
 
 __all__ = [
     "OPTIMIZERS",

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import model_validator
 
-from ..schema.fields import Count, Frozen, Lasting, chosen_by, must
+from ..schema.chosen import chosen_by
+from ..schema.fields import Count, Frozen, Lasting, Probability
 from ..schema.violations import broken, broken_at
 from ..units import ticks
-
-Factor = Annotated[float, must("in [0, 1]", lambda factor: 0 <= factor <= 1)]
 
 
 class Schedule(Frozen):
@@ -61,7 +60,7 @@ class Cosine(Paced):
     """
 
     name: Literal["cosine"] = "cosine"
-    final_factor: Factor = 0.0
+    final_factor: Probability = 0.0
 
     def at(self, steps: int, now_s: float) -> float:
         done = min(1.0, self.passed(steps, now_s))
@@ -72,7 +71,7 @@ class Step(Paced):
     """f = γ^⌊t/T⌋ with γ = `factor`: a stair every T. As `torch.optim.lr_scheduler.StepLR`."""
 
     name: Literal["step"] = "step"
-    factor: Factor = 0.1
+    factor: Probability = 0.1
 
     def at(self, steps: int, now_s: float) -> float:
         return self.factor ** math.floor(self.passed(steps, now_s))
@@ -94,7 +93,7 @@ class Warmup(Paced):
     """
 
     name: Literal["warmup"] = "warmup"
-    start_factor: Factor = 0.0
+    start_factor: Probability = 0.0
     then: AfterWarmup = Constant()
 
     @model_validator(mode="after")

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
 
 from ..errors import InputError
 from ..rng import Purpose, stream
-from ..schema.fields import NAME_ALONE, Count, Frozen, Positive, chosen_by
+from ..schema.fields import Count, Frozen, Positive, chosen_by
 
 
 class Partition(Frozen):
@@ -146,4 +146,4 @@ PARTITIONS: dict[str, type[Partition]] = {"iid": IID, "dirichlet": Dirichlet, "s
 if TYPE_CHECKING:
     AnyPartition = Partition
 else:
-    AnyPartition = Annotated[chosen_by("name", PARTITIONS), NAME_ALONE]
+    AnyPartition = chosen_by("name", PARTITIONS, alone=True)

@@ -18,7 +18,8 @@ from ..errors import ScenarioError
 from ..files import yaml12
 from ..files.schema_version import RULE, SCHEMA_VERSION, other_version
 from ..files.trust import OWN, Trust, present, trusting
-from ..schema.fields import Whole, must, named
+from ..schema.bounds import Bounds
+from ..schema.fields import AS_WHOLE, must, named
 from ..schema.violations import Violation, broken_at, shown_name, violations
 from ..settings import Settings, Target
 from .arm import Arm
@@ -60,12 +61,12 @@ class Shared(Settings):
     it, or `warn`.
     """
 
-    schema_version: Annotated[Whole, must(RULE.removeprefix("must be "), lambda n: n == SCHEMA_VERSION)] = (
-        SCHEMA_VERSION
-    )
+    schema_version: Annotated[
+        int, Bounds(RULE.removeprefix("must be "), ge=SCHEMA_VERSION, le=SCHEMA_VERSION), AS_WHOLE
+    ] = SCHEMA_VERSION
     title: Annotated[str, must(TITLE_RULE, _title)] = ""
-    seed: Annotated[Whole, must(f"a whole number from 0 to {LARGEST_SEED}", lambda n: 0 <= n <= LARGEST_SEED)] = 0
-    repeats: Annotated[Whole, must(f"a whole number from 1 to {LARGEST_SEED}", lambda n: 1 <= n <= LARGEST_SEED)] = 1
+    seed: Annotated[int, Bounds(f"a whole number from 0 to {LARGEST_SEED}", ge=0, le=LARGEST_SEED), AS_WHOLE] = 0
+    repeats: Annotated[int, Bounds(f"a whole number from 1 to {LARGEST_SEED}", ge=1, le=LARGEST_SEED), AS_WHOLE] = 1
     target: Target | None = None
     unused: Annotated[str, named("way to treat what no arm uses", ("refuse", "warn"))] = "refuse"
 

@@ -10,7 +10,9 @@ import yaml
 from pydantic import BaseModel, Tag
 from pydantic.fields import FieldInfo
 
-from .fields import ChosenBy, Must
+from .bounds import Bounds
+from .chosen import ChosenBy
+from .fields import Must
 
 FEW = 6
 """Names that are few enough to stand in a line."""
@@ -36,7 +38,7 @@ def _told(name: str, field: FieldInfo) -> str:
 def _rule(annotation: Any, metadata: Iterable[Any]) -> str:
     """`>= 1`; of a list `each >= 1`; nothing where there is none."""
     for part in metadata:
-        if isinstance(part, Must):
+        if isinstance(part, Bounds | Must):
             return part.rule.removeprefix("a whole number ")
     members = [part for part in get_args(annotation) if part not in (types.NoneType, Ellipsis)]
     if get_origin(annotation) not in (Union, types.UnionType, tuple) or len(members) != 1:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection
 from typing import Annotated, Any, Literal, Self, Union
 
 from pydantic import (
-    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -21,7 +20,9 @@ from pydantic import (
 from pydantic_core import core_schema
 
 from ..errors import nearest
-from .violations import broken, broken_at, in_words
+from .bounds import Bounds
+from .chosen import chosen_by as chosen_by
+from .violations import broken, in_words
 
 
 class Frozen(BaseModel):
@@ -65,62 +66,27 @@ def must(rule: str, holds: Callable[[Any], bool]) -> Must:
     return Must(rule, holds)
 
 
-def named(kind: str, names: Collection[str]) -> AfterValidator:
-    """One of `names`, and the nearest of them if it is not."""
+class OneOf:
+    """Part of an annotated text: one of `names`, each of which is a `kind`; another is refused with the nearest."""
 
-    def check(value: str) -> str:
-        if value not in names:
-            raise broken(f"unknown {kind}{nearest(value, names)}")
-        return value
-
-    return AfterValidator(check)
-
-
-class ChosenBy:
-    """Part of an annotated type: a mapping whose `key` picks one of `classes`; other names that `when` accepts are for
-    `otherwise` to make a model of.
-
-    Only the class that is picked is looked at: a union would have pydantic build the validators of all of them.
-    """
-
-    def __init__(
-        self,
-        key: str,
-        classes: Mapping[str, type[BaseModel]],
-        otherwise: Callable[[Any], BaseModel] | None,
-        when: Callable[[str], bool],
-    ):
-        self.key, self.classes, self.otherwise, self.when = key, classes, otherwise, when
+    def __init__(self, kind: str, names: Collection[str]):
+        self.kind = kind
+        self.names = names
 
     def __get_pydantic_core_schema__(self, kind: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
-        return core_schema.no_info_before_validator_function(self.read, core_schema.any_schema())
+        return core_schema.no_info_after_validator_function(self.check, handler(kind))
 
     def __get_pydantic_json_schema__(self, schema: Any, handler: GetJsonSchemaHandler) -> dict[str, Any]:
-        for cls in self.classes.values():
-            cls.model_rebuild()
-        told: list[Any] = [handler(cls.__pydantic_core_schema__) for cls in self.classes.values()]
-        other = {"type": "object", "properties": {self.key: {"type": "string"}}, "required": [self.key]}
-        return {"anyOf": [*told, other] if self.otherwise else told}
+        return {**handler(schema), "enum": list(self.names)}
 
-    def read(self, value: Any) -> BaseModel:
-        name = value.get(self.key) if isinstance(value, dict) else getattr(value, self.key, None)
-        if name is None:
-            raise broken(f"must be a mapping that says by its `{self.key}` what it is")
-        if isinstance(name, str) and name in self.classes:
-            return self.classes[name].model_validate(value)
-        if self.otherwise is None or not isinstance(name, str) or not self.when(name):
-            raise broken_at((self.key,), name, f"unknown name{nearest(name, self.classes)}")
-        return self.otherwise(value)
+    def check(self, value: str) -> str:
+        if value not in self.names:
+            raise broken(f"unknown {self.kind}{nearest(value, self.names)}")
+        return value
 
 
-def chosen_by(
-    key: str,
-    classes: Mapping[str, type[BaseModel]],
-    otherwise: Callable[[Any], BaseModel] | None = None,
-    when: Callable[[str], bool] = lambda name: True,
-) -> Any:
-    """The type of a value that is `ChosenBy` its `key`."""
-    return Annotated[Any, ChosenBy(key, classes, otherwise, when)]
+def named(kind: str, names: Collection[str]) -> OneOf:
+    return OneOf(kind, names)
 
 
 def number_or(number: Any, mapping: Any, word: str | None = None) -> Any:
@@ -138,23 +104,24 @@ def number_or(number: Any, mapping: Any, word: str | None = None) -> Any:
     return Annotated[Union[tuple(kinds)], Discriminator(tag)]  # noqa: UP007 (members are known at run time only)
 
 
-Probability = Annotated[float, must("in [0, 1]", lambda p: 0 <= p <= 1)]
+Probability = Annotated[float, Bounds("in [0, 1]", ge=0, le=1)]
+SomeProbability = Annotated[float, Bounds("in (0, 1]", gt=0, le=1)]
+Fraction01 = Annotated[float, Bounds("in [0, 1)", ge=0, lt=1)]
 LARGEST_NUMBER = 1e100
 """Of a time, a rate or a factor: the clock counts picoseconds, and what is larger overflows when it is multiplied."""
-_NOT_HUGE = must("at most 1e100", lambda x: x <= LARGEST_NUMBER)
-Positive = Annotated[float, must("> 0", lambda x: x > 0)]
-NonNegative = Annotated[float, must(">= 0", lambda x: x >= 0)]
+_NOT_HUGE = Bounds("at most 1e100", le=LARGEST_NUMBER)
+Positive = Annotated[float, Bounds("> 0", gt=0)]
+NonNegative = Annotated[float, Bounds(">= 0", ge=0)]
 PositiveQuantity = Annotated[Positive, _NOT_HUGE]
 Quantity = Annotated[NonNegative, _NOT_HUGE]
 """Of what is measured: times, rates, and the factors by which they are multiplied."""
-_A_NANOSECOND = must(">= 1e-9, a nanosecond", lambda x: x >= 1e-9)
+_A_NANOSECOND = Bounds(">= 1e-9, a nanosecond", ge=1e-9)
 Lasting = Annotated[float, _A_NANOSECOND, _NOT_HUGE]
 Timeout = Annotated[PositiveQuantity, _A_NANOSECOND]
-_A_TICK = must(">= 1e-12, a picosecond, by which the clock counts", lambda x: x >= 1e-12)
+_A_TICK = Bounds(">= 1e-12, a picosecond, by which the clock counts", ge=1e-12)
 AtLeastATick = Annotated[PositiveQuantity, _A_TICK]
-Fraction01 = Annotated[float, must("in [0, 1)", lambda x: 0 <= x < 1)]
 LARGEST = 2**62
-_BOUNDED = must("at most 2**62", lambda n: n <= LARGEST)
+_BOUNDED = Bounds("at most 2**62", le=LARGEST)
 
 LARGEST_EXACT = 2.0**53
 """Up to here a number with a point or an exponent is the one that was written."""
@@ -165,13 +132,12 @@ def _whole(value: Any) -> Any:
     return int(value) if type(value) is float and value.is_integer() and abs(value) <= LARGEST_EXACT else value
 
 
-Whole = Annotated[int, BeforeValidator(_whole)]
-Count = Annotated[Whole, must("a whole number >= 1", lambda n: n >= 1), _BOUNDED]
-Index = Annotated[Whole, must("a whole number >= 0", lambda n: n >= 0), _BOUNDED]
+AS_WHOLE = BeforeValidator(_whole)
+"""Stands after the bounds of a whole number, so that pydantic has them in one."""
+Count = Annotated[int, Bounds("a whole number >= 1", ge=1), _BOUNDED, AS_WHOLE]
+Index = Annotated[int, Bounds("a whole number >= 0", ge=0), _BOUNDED, AS_WHOLE]
 
 # Strict pydantic refuses a list where a tuple is wanted; YAML has only lists, and only a tuple is frozen.
 AS_TUPLE = BeforeValidator(lambda value: tuple(value) if isinstance(value, list) else value)
-# A name that needs no parameters may stand without its mapping.
-NAME_ALONE = BeforeValidator(lambda value: {"name": value} if isinstance(value, str) else value)
 Counts = Annotated[tuple[Count, ...], AS_TUPLE]
 Indices = Annotated[tuple[Index, ...], AS_TUPLE]

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import itertools
 import reprlib
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import yaml
 from pydantic import BaseModel, ValidationError
+from pydantic.fields import FieldInfo
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from ..errors import nearest
+from .bounds import BOUND_ERRORS, broken_bound
 
 MISSING = "missing"
 """The type of the error for a key that is not there; all other errors are of type RULE."""
@@ -32,6 +34,8 @@ _RULES = {
     "invalid_key": "must be a text: put it in quotes",
 }
 
+_SIGNS = {"gt": ">", "ge": ">=", "lt": "<", "le": "<=", "multiple_of": "a multiple of"}
+
 
 def broken(rule: str, kind: str = RULE) -> PydanticCustomError:
     """The error for a value that breaks `rule`, a phrase that reads on after the path and the value."""
@@ -45,12 +49,12 @@ def broken_at(path: tuple[str | int, ...], value: Any, rule: str, kind: str = RU
     )
 
 
-def in_words(error: ValidationError, keys: Collection[str]) -> ValidationError:
-    """The same error with its rules told in words, in a section whose valid keys are `keys`."""
+def in_words(error: ValidationError, fields: Mapping[str, FieldInfo]) -> ValidationError:
+    """The same error with its rules in words, in a section that has these `fields`."""
     lines = []
     for details in error.errors(include_url=False):
         kind, path, value = details["type"], details["loc"], details["input"]
-        rule = _rule(kind, details, keys)
+        rule = _rule(kind, details, fields)
         lines.append(
             InitErrorDetails(
                 type=broken(rule, MISSING if kind == MISSING else RULE),
@@ -61,14 +65,24 @@ def in_words(error: ValidationError, keys: Collection[str]) -> ValidationError:
     return ValidationError.from_exception_data(error.title, lines)
 
 
-def _rule(kind: str, details: Any, keys: Collection[str]) -> str:
+def _rule(kind: str, details: Any, fields: Mapping[str, FieldInfo]) -> str:
     if kind == MISSING:
         return "is required" if details["msg"] == "Field required" else details["msg"]
     if kind == "extra_forbidden":
-        return f"unknown key{nearest(details['loc'][-1], keys)}"
+        return f"unknown key{nearest(details['loc'][-1], fields)}"
     if kind == "literal_error":
         return f"must be {details['ctx']['expected']}"
+    if kind in BOUND_ERRORS:
+        return f"must be {_bound(details, fields)}"
     return _RULES.get(kind, details["msg"])
+
+
+def _bound(details: Any, fields: Mapping[str, FieldInfo]) -> str:
+    """The rule of a broken bound: as its `Bounds` has it, or as its sign says it, where `Field` gives it."""
+    ((bound, limit),) = details["ctx"].items()
+    field = fields.get(details["loc"][0]) if details["loc"] else None
+    rule = broken_bound(field, details["input"], (bound, limit)) if field else None
+    return rule or f"{_SIGNS[bound]} {limit:g}"
 
 
 class Violation(NamedTuple):

@@ -1,4 +1,4 @@
-"""The command line as a process, as a user meets it."""
+"""The command line, as a user meets it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import json
 import re
 import shlex
 import signal
-import subprocess
 import time
 from pathlib import Path
 
@@ -14,7 +13,8 @@ import pytest
 import yaml
 
 import gossim
-from support.commands import ENVIRONMENT, GOSSIM, gossim_command
+from support.commands import GOSSIM, gossim_command
+from support.processes import gossim_process, started
 from support.scenarios import BASE
 
 
@@ -26,7 +26,7 @@ def small(tmp_path: Path) -> Path:
 
 
 def test_run_writes_where_it_says_and_compares_the_arms(small: Path) -> None:
-    done = gossim_command("run", small.name, cwd=small.parent)
+    done = gossim_process("run", small.name, cwd=small.parent)
     assert done.returncode == 0, done.stderr
     out = small.parent / "runs" / "small"
     assert json.loads((out / "manifest.json").read_text())["status"] == "complete"
@@ -34,7 +34,7 @@ def test_run_writes_where_it_says_and_compares_the_arms(small: Path) -> None:
     assert "Traceback" not in done.stderr
     assert "arm, seed 0: 2 s simulated" in done.stderr
     assert max(map(len, done.stdout.splitlines())) <= 80
-    again = gossim_command("run", small.name, cwd=small.parent)
+    again = gossim_process("run", small.name, cwd=small.parent)
     assert again.returncode == 2
     assert "holds a complete run; replace it with --force" in again.stderr
     forced = gossim_command("run", small.name, "--force", "--quiet", "--set", "seed=3", cwd=small.parent)
@@ -105,13 +105,13 @@ def test_divergence_ends_with_status_1_and_keeps_the_rest(small: Path) -> None:
 def test_ctrl_c_leaves_a_readable_run(small: Path) -> None:
     out = small.parent / "out"
     command = [*GOSSIM, "run", str(small), "--set", "until={time_s: 1000000.0}", "--out", str(out)]
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, env=ENVIRONMENT, text=True)
-    deadline = time.monotonic() + 120
-    while not (out / "scenario.yaml").exists() and time.monotonic() < deadline and process.poll() is None:
-        time.sleep(0.1)
-    time.sleep(2)
-    process.send_signal(signal.SIGINT)
-    _, errors = process.communicate(timeout=120)
+    with started(command) as process:
+        deadline = time.monotonic() + 120
+        while not (out / "scenario.yaml").exists() and time.monotonic() < deadline and process.poll() is None:
+            time.sleep(0.1)
+        time.sleep(2)
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=120)
     assert process.returncode == 130, errors
     assert "Traceback" not in errors
     results = gossim.Results.open(out)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import subprocess
 import sys
 from pathlib import Path
 from unittest.mock import patch
@@ -11,7 +10,7 @@ from unittest.mock import patch
 import numpy as np
 import pytest
 import scipy.stats
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import gossim
@@ -20,36 +19,38 @@ from gossim.cluster.durations import LARGE, SIMPLE_SHAPES, Distribution, surely_
 from gossim.errors import ScenarioError
 from gossim.schema.violations import violations
 from support.commands import ROOT
+from support.processes import ran
 
 HEAVY = {"torch", "pandas", "scipy", "matplotlib", "networkx", "seaborn", "sklearn", "pyarrow"}
 
 
-def imported(*arguments: str) -> set[str]:
-    """The modules that `gossim` with these arguments has imported when it ends."""
+def imported(*commands: str) -> set[str]:
+    """The modules that a process has imported when it has done these commands, one after the other."""
     code = (
         "import sys; from gossim.cli.main import main\n"
-        f"sys.argv = ['gossim', *{arguments!r}]\n"
-        "try: main()\n"
-        "except SystemExit as end: assert not end.code, end.code\n"
+        f"for command in {commands!r}:\n"
+        "    sys.argv = ['gossim', *command.split()]\n"
+        "    try: main()\n"
+        "    except SystemExit as end: assert not end.code, (command, end.code)\n"
         "print('modules:', *sys.modules)"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
+    done = ran([sys.executable, "-c", code])
+    assert done.returncode == 0, done.stderr
     return set(done.stdout.rpartition("modules:")[2].split())
 
 
-@pytest.mark.parametrize("command", [[], ["run"], ["validate"]])
-def test_help_imports_nothing_that_a_run_needs(command: list[str]) -> None:
-    assert not imported(*command, "--help") & {*HEAVY, "yaml", "simpy", "rich"}
+def test_the_first_help_imports_neither_what_a_run_needs_nor_pydantic() -> None:
+    assert not imported("--help") & {*HEAVY, "yaml", "simpy", "rich", "pydantic"}
 
 
-def test_the_first_help_does_not_even_import_pydantic() -> None:
-    """That of a command does: typer reads the types of its options with it."""
-    assert "pydantic" not in imported("--help")
+def test_help_with_a_command_imports_nothing_that_a_run_needs() -> None:
+    """Pydantic it does: typer reads the types of the options with it."""
+    assert not imported("run --help", "validate --help") & {*HEAVY, "yaml", "simpy", "rich"}
 
 
-@pytest.mark.parametrize("name", ["straggler", "heterogeneous_cluster", "straggler_sweep", "two_regions"])
-def test_validating_imports_nothing_that_only_computing_needs(name: str) -> None:
-    assert not imported("validate", f"scenarios/{name}.yaml") & HEAVY
+def test_validating_imports_nothing_that_only_computing_needs() -> None:
+    names = ("straggler", "heterogeneous_cluster", "straggler_sweep", "two_regions")
+    assert not imported(*(f"validate scenarios/{name}.yaml" for name in names)) & HEAVY
 
 
 def test_what_the_package_offers_is_there() -> None:
@@ -74,6 +75,7 @@ VALUES = st.one_of(
 
 
 @pytest.mark.parametrize("name", SIMPLE_SHAPES)
+@settings(max_examples=40)
 @given(data=st.data())
 def test_what_is_surely_valid_is_so_for_scipy(name: str, data: st.DataObject) -> None:
     keys = st.sampled_from([*SIMPLE_SHAPES[name], "loc", "scale"])

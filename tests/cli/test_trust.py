@@ -154,7 +154,6 @@ def test_a_run_directory_is_opened_drawn_and_traced_without_the_module(here: Pat
     results.summary()
     results.compare()
     for arguments in (
-        ["plot", run],
         ["trace", run],
         ["plot", run, "--out", "drawn"],
         ["weights", run, "--arm", "push"],

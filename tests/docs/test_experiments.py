@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 
 import gossim
+import gossim.plots
+from gossim.runner.experiment import Experiment
 from gossim.scenario.scenario import read
 from gossim.scenario.sweep import Sweep
 from support.commands import ROOT
@@ -47,9 +49,11 @@ def test_what_is_written_is_what_the_run_says(experiments: Any, tmp_path: Path, 
     small = gossim.load(ROOT / "scenarios" / "gradient_gap.yaml").override({"until.time_s": 2.0, "repeats": 2})
     (tmp_path / "scenarios" / "gradient_gap.yaml").write_text(small.to_yaml(), encoding="utf-8")
     (tmp_path / "page.md").write_text("# A\n<!-- measured: gradient_gap -->\nold\n<!-- end -->\nprose\n")
+    monkeypatch.setattr(Experiment, "draw", lambda *_: [])
     for name, path in {"ROOT": ".", "PAGE": "page.md", "FIGURES": "", "RUNS": "runs"}.items():
         monkeypatch.setattr(experiments, name, tmp_path / path)
     (experiment,) = [each for each in experiments.EXPERIMENTS if each.scenario == "gradient_gap"]
+    monkeypatch.setattr(gossim.plots, "FIGURES", {name: gossim.plots.FIGURES[name] for name in experiment.figures})
     experiment.run(keep=False)
     page = (tmp_path / "page.md").read_text(encoding="utf-8")
     results = gossim.Results.open(tmp_path / "runs" / "gradient_gap")
@@ -60,6 +64,8 @@ def test_what_is_written_is_what_the_run_says(experiments: Any, tmp_path: Path, 
     early = results.gaps[results.gaps["arm"] == "p_1"].groupby(["seed", "time_s"])["gradient_gap"].mean()
     assert f"{early.mean():.3f}" in page
     started = results.manifest["started"]
+    assert {path.stem for path in tmp_path.glob("*.png")} == {f"gradient_gap_{name}" for name in experiment.figures}
+    monkeypatch.setattr(experiments, "save", lambda *_: None)
     experiment.run(keep=True)
     assert gossim.Results.open(tmp_path / "runs" / "gradient_gap").manifest["started"] == started
     assert (tmp_path / "page.md").read_text(encoding="utf-8") == page

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import shlex
-import subprocess
 import sys
 from pathlib import Path
 
@@ -14,36 +13,30 @@ import gossim
 from gossim.schema import fields
 from gossim.sim.message import Message
 from gossim.sim.world import World
-from support.commands import ENVIRONMENT, ROOT
+from support.commands import ENVIRONMENT, ROOT, gossim_command
+from support.drawing import no_figures
+from support.processes import ran
 from support.scenarios import only_arm
 
 GUIDE = (ROOT / "docs" / "write_your_own_algorithm.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"```(\w+)\n(.*?)```", GUIDE, re.DOTALL)
-# As the commands `gossim` and `pytest` do it, which do not put the current directory on Python's path by themselves.
-COMMANDS = {
-    "gossim": [sys.executable, "-P", "-m", "gossim"],
-    "pytest": [sys.executable, "-P", "-m", "pytest", "-q", "-p", "no:cacheprovider"],
-}
+# As the command `pytest` does it, which does not put the current directory on Python's path by itself.
+PYTEST = [sys.executable, "-P", "-m", "pytest", "-q", "-p", "no:cacheprovider"]
 
 
 @pytest.fixture(scope="module")
 def reader(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str]]:
     """Blocks with a file's name in their first line are saved, commands given; the directory, and what was said."""
     directory, said = tmp_path_factory.mktemp("reader"), []
-    environment = {**ENVIRONMENT, "PYTHONPATH": str(ROOT)}
     for language, block in BLOCKS:
         if language == "sh":
             for line in block.splitlines():
                 command, *arguments = shlex.split(line)
-                done = subprocess.run(
-                    [*COMMANDS[command], *arguments],
-                    cwd=directory,
-                    env=environment,
-                    capture_output=True,
-                    text=True,
-                    timeout=300,
-                    check=False,
-                )
+                if command == "gossim":
+                    with no_figures():
+                        done = gossim_command(*arguments, cwd=directory)
+                else:
+                    done = ran([*PYTEST, *arguments], directory, {**ENVIRONMENT, "PYTHONPATH": str(ROOT)})
                 assert done.returncode == 0, f"{line}\n{done.stdout}\n{done.stderr}"
                 said.append(done.stdout)
         else:

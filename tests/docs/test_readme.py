@@ -23,6 +23,9 @@ from support.commands import ROOT, gossim_command
 from support.scenarios import only_arm, world_of
 
 CIFAR10_ARCHIVE = Path(pooch.os_cache("gossim")) / "cifar-10-binary.tar.gz"
+LARGE = ("gosgd_experiment", "gosgd_experiment_cifar10")
+"""Scenarios whose network takes half a minute for a few steps, evaluated twice."""
+
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
@@ -159,11 +162,22 @@ def test_every_scenario_says_what_to_look_at_and_runs(path: Path) -> None:
     assert path.stem in README
     data = read(path)
     points = [point.scenario for point in Sweep.parse(data).points] if "sweep" in data else [Scenario.parse(data)]
-    problems = [arm.problem for arm in points[0].arms.values() if arm.problem]
-    if any(problem.data == CIFAR10() for problem in problems) and not CIFAR10_ARCHIVE.is_file():
+    runs(points[:1] + points[1:][-1:], gradients=path.stem not in LARGE)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", LARGE)
+def test_every_scenario_with_a_large_network_learns(name: str) -> None:
+    described = load(ROOT / "scenarios" / f"{name}.yaml")
+    on_cifar = any(arm.problem and arm.problem.data == CIFAR10() for arm in described.arms.values())
+    if on_cifar and not CIFAR10_ARCHIVE.is_file():
         pytest.skip("CIFAR-10 is not on this machine, and no test fetches it")
-    time_s = 0.2 if any(problem.model.name == "gosgd_cnn" for problem in problems) else 2.0
-    for described in points[:1] + points[1:][-1:]:
+    runs([described], time_s=0.2)
+
+
+def runs(scenarios: list[Scenario], gradients: bool = True, time_s: float = 2.0) -> None:
+    for described in scenarios:
         workers = min(described.workers, 1000)  # of a million
-        results = gossim.run(described.override({"until": {"time_s": time_s}, "repeats": 1, "workers": workers}))
+        short = described.override({"until": {"time_s": time_s}, "repeats": 1, "workers": workers})
+        results = gossim.run(short, gradients=gradients)
         assert (results.probes.groupby("arm")["time_s"].max() == time_s).all()

@@ -66,7 +66,7 @@ def test_the_radius_is_that_of_the_decay() -> None:
     assert decay[-1] / decay[-2] == pytest.approx(theory.spectral_radius(theory.push_event, 6, 0.4), rel=1e-9)
 
 
-@pytest.mark.parametrize(("workers", "probability"), [(2, 0.3), (4, 1.0), (8, 0.5)])
+@pytest.mark.parametrize(("workers", "probability"), [(2, 0.3), (4, 1.0), pytest.param(8, 0.5, marks=pytest.mark.slow)])
 def test_noise_under_averaging(workers: int, probability: float) -> None:
     memory = workers / probability
     arm = noise_arm(
@@ -80,7 +80,7 @@ def test_noise_under_averaging(workers: int, probability: float) -> None:
     assert error < mean / 10
 
 
-@pytest.mark.parametrize("workers", [2, 4, 8])
+@pytest.mark.parametrize("workers", [2, 4, pytest.param(8, marks=pytest.mark.slow)])
 def test_noise_under_adpsgd(workers: int) -> None:
     arm = noise_arm({"name": "adpsgd"}, workers, until={"time_s": 90.0}, probe={"every_s": 1.0})
     mean, error = over_time(arm, 10, 30.0)
@@ -97,7 +97,10 @@ def test_adpsgd_from_the_start() -> None:
     assert expected[1] == pytest.approx(theory.pairwise_consensus(4, 1.0, 1.0), rel=1e-9)
 
 
-@pytest.mark.parametrize(("workers", "probability"), [(2, 0.5), (4, 0.3), (8, 0.8)])
+@pytest.mark.parametrize(
+    ("workers", "probability"),
+    [(2, 0.5), pytest.param(4, 0.3, marks=pytest.mark.slow), pytest.param(8, 0.8, marks=pytest.mark.slow)],
+)
 def test_noise_under_push(workers: int, probability: float) -> None:
     memory = 8 / probability
     arm = noise_arm(
@@ -146,7 +149,7 @@ def test_paths_are_those_of_steps_one_by_one(workers: int, probability: float, m
         assert math.hypot(error, spread) < mean / 8
 
 
-@pytest.mark.parametrize("law", ["expon", "constant"])
+@pytest.mark.parametrize("law", ["expon", pytest.param("constant", marks=pytest.mark.slow)])
 def test_noise_under_local_sgd(law: str) -> None:
     workers, period, latency_s = 4, 5, 0.3
     collective_s = 2 * (workers - 1) * latency_s

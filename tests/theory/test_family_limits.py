@@ -144,7 +144,7 @@ def test_two_that_agree(why: str) -> None:
     runs = [observed(algorithm=each, until={"gradient_steps": 80}, **sections) for each in (one, other)]
     same_points(runs[0][0], runs[1][0], least=10)
     if why in SAME_TIMES:
-        both = min(len(computing(world)) for _, world, _ in runs) - 2 * runs[0][1].settings.workers
+        both = min(len(computing(world)) for _, world, _ in runs) - 2 * runs[0][1].context.settings.workers
         assert both > 40
         assert computing(runs[0][1])[:both] == computing(runs[1][1])[:both]
 

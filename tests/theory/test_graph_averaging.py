@@ -31,7 +31,11 @@ def eigenvalues(arm: Any, seed: int) -> np.ndarray:
 
 
 @pytest.mark.parametrize("order", ORDERS)
-@pytest.mark.parametrize(("workers", "topology"), GRAPHS, ids=lambda value: value if isinstance(value, int) else "")
+@pytest.mark.parametrize(
+    ("workers", "topology"),
+    [*GRAPHS[:2], *(pytest.param(*graph, marks=pytest.mark.slow) for graph in GRAPHS[2:])],
+    ids=lambda value: value if isinstance(value, int) else value["name"],
+)
 def test_noise_under_dpsgd(workers: int, topology: dict[str, Any], order: str) -> None:
     """Constant times: all are in the same round at every instant."""
     arm = noise_arm(
@@ -117,7 +121,12 @@ def test_pairs_on_the_complete_graph(workers: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("workers", "topology"), [(6, {"name": "ring"}), (5, {"name": "star"}), (9, {"name": "torus"})]
+    ("workers", "topology"),
+    [
+        (6, {"name": "ring"}),
+        pytest.param(5, {"name": "star"}, marks=pytest.mark.slow),
+        pytest.param(9, {"name": "torus"}, marks=pytest.mark.slow),
+    ],
 )
 def test_noise_under_adpsgd_on_a_graph(workers: int, topology: dict[str, Any]) -> None:
     arm = noise_arm({"name": "adpsgd"}, workers, topology=topology, until={"time_s": 80.0}, probe={"every_s": 1.0})

@@ -16,6 +16,7 @@ from gossim.rng import Purpose
 from support.scenarios import only_arm, world_of
 
 SEEDS = (0, 1, 2)
+ONE_AND_SLOWLY_MORE = (0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in SEEDS[1:]))
 LAWS = {
     "expon": {"distribution": "expon", "scale": 0.1},
     "lognorm": {"distribution": "lognorm", "s": 0.5, "scale": 0.1},
@@ -30,7 +31,7 @@ def finished(arm: Any, seed: int) -> Any:
     return world
 
 
-@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("seed", ONE_AND_SLOWLY_MORE)
 @pytest.mark.parametrize("law", sorted(LAWS))
 @pytest.mark.parametrize("workers", [2, 8, 32])
 def test_a_synchronous_round_lasts_as_long_as_its_slowest_gradient(law: str, workers: int, seed: int) -> None:
@@ -83,7 +84,7 @@ def test_peers_are_drawn_evenly() -> None:
         assert scipy.stats.chisquare(np.delete(counts, worker.index)).pvalue > 1e-6
 
 
-@pytest.mark.parametrize("factor", [1.0, 4.0])
+@pytest.mark.parametrize("factor", [pytest.param(1.0, marks=pytest.mark.slow), 4.0])
 def test_a_slow_worker_holds_more_weight_under_push(factor: float) -> None:
     """E[α_m] ∝ E[time of a gradient]: over 60 seeds, α_slow − ratio · α_fast has mean 0."""
     workers = 4

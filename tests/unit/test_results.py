@@ -189,6 +189,7 @@ def test_a_damaged_run_is_refused(run: tuple[Results, Path], tmp_path: Path) -> 
         Results.open(tmp_path)
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_what_is_there_is_not_overwritten(tmp_path: Path) -> None:
     small = scenario()
     out = tmp_path / "out"
@@ -235,6 +236,7 @@ DIVERGING = {
 }
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_divergence_is_told_and_what_came_before_is_kept(tmp_path: Path) -> None:
     data = {
         **DIVERGING,
@@ -409,6 +411,7 @@ def test_the_process_is_left_as_it_was(small: Scenario) -> None:
     assert gc.isenabled()
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_a_seed_that_diverges_at_once_is_counted(tmp_path: Path) -> None:
     problem = {"model": {"name": "quadratic", "dim": 3, "condition_number": 1e200}}
     data = {**DIVERGING, "problem": problem, "repeats": 2, "target": {"test_loss": 1e-3}, "dtype": "float32"}
@@ -460,6 +463,7 @@ def test_an_out_that_cannot_be_is_refused_before_anything_runs(tmp_path: Path) -
     assert Results.open(tmp_path / "taken" / "run").manifest["status"] == "complete"
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_an_arm_that_cannot_begin_does_not_stop_the_others(tmp_path: Path) -> None:
     broken = {"distribution": "gamma", "a": 1e-9}
     arms = {"broken": {**SMALL["arms"]["push"], "compute": {"time_s": broken}}, "sound": SMALL["arms"]["pull"]}

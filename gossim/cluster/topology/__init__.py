@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-from ...schema.fields import NAME_ALONE, chosen_by
+from ...schema.chosen import chosen_by
 from .base import Topology, TopologySettings
 from .exponential import OnePeerExponential, StaticExponential
 from .matchings import GRAPHS, Matchings
@@ -22,4 +22,4 @@ TOPOLOGIES: dict[str, type[TopologySettings]] = {
 if TYPE_CHECKING:
     AnyTopology = TopologySettings
 else:
-    AnyTopology = Annotated[chosen_by("name", TOPOLOGIES), NAME_ALONE]
+    AnyTopology = chosen_by("name", TOPOLOGIES, alone=True)

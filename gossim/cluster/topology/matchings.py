@@ -5,18 +5,19 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from functools import cached_property, lru_cache
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 from pydantic import model_validator
 
 from ...rng import Purpose, stream
-from ...schema.fields import NAME_ALONE, chosen_by
+from ...schema.chosen import chosen_by
+from ...schema.fields import SomeProbability
 from ...schema.violations import broken_at
 from .base import GraphSettings, Topology, TopologySettings
 from .edge_list import EdgeList
 from .mixing import MIXING, completed
-from .random_graphs import ErdosRenyi, KRegular, SmallWorld, SomeProbability
+from .random_graphs import ErdosRenyi, KRegular, SmallWorld
 from .regular_graphs import (
     Complete,
     Grid,
@@ -53,7 +54,7 @@ GRAPHS: dict[str, type[GraphSettings]] = {
 if TYPE_CHECKING:
     AnyGraph = GraphSettings
 else:
-    AnyGraph = Annotated[chosen_by("name", GRAPHS), NAME_ALONE]
+    AnyGraph = chosen_by("name", GRAPHS, alone=True)
 
 
 class Matchings(TopologySettings):

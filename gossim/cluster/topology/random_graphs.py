@@ -6,13 +6,12 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from ...errors import RunError
 from ...rng import Purpose, stream
-from ...schema.fields import Count, Probability, Whole, must
+from ...schema.bounds import Bounds
+from ...schema.fields import AS_WHOLE, Count, Probability, SomeProbability
 from .base import GraphSettings
 
 if TYPE_CHECKING:
     import networkx as nx
-
-SomeProbability = Annotated[float, must("in (0, 1]", lambda p: 0 < p <= 1)]
 
 
 class KRegular(GraphSettings):
@@ -80,7 +79,7 @@ class SmallWorld(GraphSettings):
     TRIES: ClassVar[int] = 100
     example: ClassVar[dict[str, Any]] = {"neighbours": 4, "rewiring_probability": 0.1}
     name: Literal["small_world"] = "small_world"
-    neighbours: Annotated[Whole, must("an even number >= 2, half of it to each side", lambda n: n >= 2 and n % 2 == 0)]
+    neighbours: Annotated[int, Bounds("an even number >= 2, half of it to each side", ge=2, multiple_of=2), AS_WHOLE]
     rewiring_probability: Probability
 
     def unfit_several(self, workers: int) -> str | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ...schema.by_file import classes_by_file
-from ...schema.fields import chosen_by
+from ...schema.chosen import chosen_by
 from ._base import Dataset, DataSpec, loaded, outputs_of
 from ._factory import DataFactory
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Annotated, ClassVar, Literal
 
-from ...schema.fields import Count, NonNegative, must
+from ...schema.bounds import Bounds
+from ...schema.fields import Count, NonNegative
 from ._base import ModelSpec
 
 
@@ -18,7 +19,7 @@ class Quadratic(ModelSpec):
     measures: ClassVar[tuple[str, ...]] = ("train_loss", "test_loss")
     name: Literal["quadratic"] = "quadratic"
     dim: Count = 10
-    condition_number: Annotated[float, must(">= 1", lambda c: c >= 1)] = 10.0
+    condition_number: Annotated[float, Bounds(">= 1", ge=1)] = 10.0
     gradient_noise: NonNegative = 0.0
 
     def parameters(self, shape: tuple[int, ...], classes: int) -> int:

@@ -22,6 +22,7 @@ from gossim.results import Results
 from gossim.scenario.scenario import Scenario
 from gossim.tables.run_directory import RunDirectory
 from support.commands import gossim_command
+from support.drawing import no_figures
 from support.learning import LEARNING, line
 from support.scenarios import BASE, DIGITS
 
@@ -44,7 +45,8 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("runs")
     noise, gap = {**NOISE, "repeats": 2}, {**FIRST, "probe": {"every_s": 0.25, "gradient_gap": True}, "repeats": 1}
     for name, data in {"fast": FIRST, "slow": SECOND, "noise": noise, "gap": gap}.items():
-        gossim.run(Scenario.parse(data), out=folder / name)
+        with no_figures():
+            gossim.run(Scenario.parse(data), out=folder / name)
     return folder
 
 
@@ -61,6 +63,11 @@ def figures(pair: Any) -> dict[str, Any]:
 ARMS = ["push (fast)", "push (slow)", "together (fast)", "pull (slow)"]
 
 
+@pytest.fixture(scope="module")
+def figures_of_each(pair: Any) -> list[dict[str, Any]]:
+    return [run.plot() for run in pair.runs]
+
+
 def test_arms_of_one_name_stand_together_and_share_a_hue(pair: Any) -> None:
     assert list(pair.scenario.arms) == ARMS
     colours, dashes = arm_colours(pair), arm_dashes(pair)
@@ -73,9 +80,11 @@ def test_arms_of_one_name_stand_together_and_share_a_hue(pair: Any) -> None:
 
 @pytest.mark.parametrize("arm", ARMS)
 @pytest.mark.parametrize(("figure", "x"), [("loss", "time_s"), ("loss_by_steps", "gradient_steps")])
-def test_its_lines_are_those_of_each_run(pair: Any, figures: dict[str, Any], arm: str, figure: str, x: str) -> None:
+def test_its_lines_are_those_of_each_run(
+    pair: Any, figures: dict[str, Any], figures_of_each: list[dict[str, Any]], arm: str, figure: str, x: str
+) -> None:
     place, name = pair.origins[arm]
-    own = pair.runs[place].plot()[figure].axes[0]
+    own = figures_of_each[place][figure].axes[0]
     together = line(pair, figures[figure].axes[0], arm)
     np.testing.assert_allclose(together, line(pair.runs[place], own, name))
     probes = pair.runs[place].probes

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import torch
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
 from torch.optim import lr_scheduler
@@ -18,7 +18,6 @@ import gossim
 from gossim.algorithms.downpour import Downpour
 from gossim.algorithms.ssp import SSP
 from gossim.errors import ScenarioError
-from gossim.execute.batched import Batched
 from gossim.execute.reference import Reference
 from gossim.files import yaml12
 from gossim.optimizers import AnyOptimizer, Optimizer, OptimizerSettings, optimizer_for
@@ -27,8 +26,6 @@ from gossim.problems.build import build
 from gossim.program import Apply, Combine, NoProgram, Program
 from gossim.scenario.scenario import Scenario
 from gossim.testing import trajectory
-from support.algorithms import ALGORITHMS
-from support.clusters import clusters
 from support.optimizers import OPTIMIZERS
 from support.problems import PROBLEMS
 from support.scenarios import BASE, CPU, only_arm, scenario, world_of
@@ -76,19 +73,6 @@ def test_the_optimizer_is_torchs(
         x.grad = problem.gradient(x.detach(), 0, step)
         expected.step()
     torch.testing.assert_close(rows[-1][0], x.detach(), rtol=1e-11, atol=1e-13)
-
-
-@pytest.mark.parametrize("optimizer", sorted(OPTIMIZERS))
-@pytest.mark.parametrize("name", sorted(ALGORITHMS))
-@settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
-@given(cluster=clusters(), window=st.integers(1, 200), seed=st.integers(0, 2**32))
-def test_batched_equals_reference(name: str, optimizer: str, cluster: dict[str, Any], window: int, seed: int) -> None:
-    arm = only_arm(algorithm=ALGORITHMS[name], **{**cluster, "optimizer": OPTIMIZERS[optimizer]})
-    _, plain_facts, plain_rows = trajectory(arm, Reference, seed, window=10**9)
-    _, fast_facts, fast_rows = trajectory(arm, Batched, seed, window=window)
-    assert fast_facts == plain_facts
-    for fast, plain in zip(fast_rows, plain_rows, strict=True):
-        torch.testing.assert_close(fast, plain, rtol=1e-10, atol=1e-12)
 
 
 TORCHS_SCHEDULES: list[tuple[dict[str, Any], Callable[[Any], Any]]] = [

@@ -82,8 +82,8 @@ CASES = [
     (8, CURVES, None),
     (8, CURVES[1:3], COLUMN),
     (12, PANELS[:1], 7.0),
-    (40, CURVES[:2], None),
-    (40, CURVES[1:3], COLUMN),
+    pytest.param(40, CURVES[:2], None, marks=pytest.mark.slow),
+    pytest.param(40, CURVES[1:3], COLUMN, marks=pytest.mark.slow),
 ]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 
 import numpy as np
@@ -15,6 +16,7 @@ from gossim.plots.predicted.gosgd_push import relaxation_steps
 from gossim.testing import trajectory
 from support.commands import gossim_command
 from support.consensus import DIM, apart, mean_and_error, noise_arm, over_time
+from support.drawing import no_figures
 from support.scenarios import only_arm, scenario
 
 NOISE = {
@@ -82,9 +84,21 @@ def test_where_there_is_no_theory(change: dict, reason: str) -> None:
     assert reason in (unfit(only_arm(**{**NOISE, **ARMS["rounds"], **change})) or "")
 
 
-@pytest.mark.parametrize("topology", [{"name": "star"}, {"name": "erdos_renyi", "edge_probability": 0.8}])
-@pytest.mark.parametrize("latency_s", [0.0, 0.06, 0.25])
-@pytest.mark.parametrize("order", ["combine_then_adapt", "adapt_then_combine"])
+FEW = {("star", 0.06, "combine_then_adapt"), ("star", 0.25, "adapt_then_combine")}
+"""Of all topologies, latencies and orders those that are not left to the slow tests."""
+
+
+@pytest.mark.parametrize(
+    ("topology", "latency_s", "order"),
+    [
+        pytest.param(*case, marks=() if (case[0]["name"], *case[1:]) in FEW else pytest.mark.slow)
+        for case in itertools.product(
+            [{"name": "star"}, {"name": "erdos_renyi", "edge_probability": 0.8}],
+            [0.0, 0.06, 0.25],
+            ["combine_then_adapt", "adapt_then_combine"],
+        )
+    ],
+)
 def test_averaging_on_a_graph_is_where_it_is_predicted(topology: dict, latency_s: float, order: str) -> None:
     """Mean over time of the mean square: rounds of 0.1 s and the message, and in part of each x that is not averaged
     yet. Over the seeds' own graphs."""
@@ -119,7 +133,14 @@ def test_local_sgd_is_predicted_for_probes_out_of_step() -> None:
     assert predict(only_arm(**NOISE, **ARMS["rounds"]), np.array([40.0])).assumed == ""
 
 
-@pytest.mark.parametrize(("workers", "probability", "seeds"), [(32, 0.01, 4), (8, 0.02, 20), (8, 0.5, 60)])
+@pytest.mark.parametrize(
+    ("workers", "probability", "seeds"),
+    [
+        (8, 0.02, 20),
+        pytest.param(32, 0.01, 4, marks=pytest.mark.slow),
+        pytest.param(8, 0.5, 60, marks=pytest.mark.slow),
+    ],
+)
 def test_push_is_predicted_where_mixing_is_slow(workers: int, probability: float, seeds: int) -> None:
     """From equal x to where the start is nearly forgotten."""
     end_s = round(5 * relaxation_steps(workers, probability)) / workers
@@ -138,7 +159,10 @@ def test_push_is_predicted_where_mixing_is_slow(workers: int, probability: float
         assert error < mean / 8
 
 
-@pytest.mark.parametrize(("workers", "probability"), [(2, 0.3), (16, 0.01), (16, 1.0)])
+@pytest.mark.parametrize(
+    ("workers", "probability"),
+    [(2, 0.3), pytest.param(16, 0.01, marks=pytest.mark.slow), pytest.param(16, 1.0, marks=pytest.mark.slow)],
+)
 def test_what_is_called_stationary_is(workers: int, probability: float) -> None:
     """Twice as long after the start, nothing has changed."""
     relaxation = relaxation_steps(workers, probability)
@@ -204,7 +228,8 @@ def test_local_sgd_asks_no_topology() -> None:
 
 
 def test_the_terminal_says_where_there_is_none(tmp_path: object) -> None:
-    gossim.run(scenario(until={"time_s": 1.0}), out=f"{tmp_path}/out")
+    with no_figures():
+        gossim.run(scenario(until={"time_s": 1.0}), out=f"{tmp_path}/out")
     drawn = gossim_command("plot", f"{tmp_path}/out", "--theory")
     assert drawn.returncode == 0
     assert drawn.stderr == "no theory for arm (the problem is not 'noise')\n"

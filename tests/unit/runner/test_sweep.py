@@ -8,7 +8,6 @@ import math
 import os
 import re
 import signal
-import subprocess
 import time
 from pathlib import Path
 from typing import Any
@@ -25,7 +24,8 @@ from gossim.files import yaml12
 from gossim.results import Results, SweepResults
 from gossim.runner.sweep_directory import SweepDirectory
 from gossim.scenario.sweep import Sweep, changed
-from support.commands import ENVIRONMENT, GOSSIM, gossim_command
+from support.commands import GOSSIM, gossim_command
+from support.processes import started
 from support.scenarios import BASE, DIGITS, scenario
 from support.sweeps import PUSH, SWEPT, Watched
 
@@ -254,22 +254,19 @@ def test_ctrl_c_leaves_what_is_done(file: Path) -> None:
     """The whole group gets the signal, as from a terminal."""
     file.write_text(yaml.safe_dump({**SWEPT, "sweep": {"until": [{"time_s": 1.0}, {"time_s": 1e6}, {"time_s": 2e6}]}}))
     command = [*GOSSIM, "sweep", str(file), "--out", "out", "--jobs", "2"]
-    process = subprocess.Popen(
-        command, cwd=file.parent, env=ENVIRONMENT, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-        start_new_session=True,
-    )  # fmt: skip
     table, deadline = file.parent / "out" / "sweep.parquet", time.monotonic() + 120
-    while time.monotonic() < deadline and process.poll() is None:
-        if table.exists() and len(pd.read_parquet(table)) == 4:
-            break
-        time.sleep(0.1)
-    os.killpg(process.pid, signal.SIGINT)
-    _, errors = process.communicate(timeout=60)
-    assert process.returncode == 130, errors
-    assert "Traceback" not in errors
-    assert "the same command goes on" in errors
-    assert list(pd.read_parquet(table)["status"]) == ["complete"] * 4
-    with pytest.raises(ProcessLookupError):  # nobody is left behind
-        while time.monotonic() < deadline:
-            os.killpg(process.pid, 0)
+    with started(command, cwd=file.parent) as process:
+        while time.monotonic() < deadline and process.poll() is None:
+            if table.exists() and len(pd.read_parquet(table)) == 4:
+                break
             time.sleep(0.1)
+        os.killpg(process.pid, signal.SIGINT)
+        _, errors = process.communicate(timeout=60)
+        assert process.returncode == 130, errors
+        assert "Traceback" not in errors
+        assert "the same command goes on" in errors
+        assert list(pd.read_parquet(table)["status"]) == ["complete"] * 4
+        with pytest.raises(ProcessLookupError):  # nobody is left behind
+            while time.monotonic() < deadline:
+                os.killpg(process.pid, 0)
+                time.sleep(0.1)

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
 import sys
 import time
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +24,7 @@ from gossim.scenario.sweep import Sweep
 from gossim.tables.run_directory import RunDirectory
 from support.commands import ENVIRONMENT, GOSSIM, gossim_command
 from support.files import written
+from support.processes import ran, started
 from support.scenarios import BASE, scenario
 from support.sweeps import Watched
 
@@ -130,23 +129,16 @@ def test_nobody_goes_on_when_the_sweep_is_killed(number: int, status: int, tmp_p
     """The signal reaches the one process alone, as from `kill`."""
     path = tmp_path / "long.yaml"
     path.write_text(yaml.safe_dump({**BASE, "sweep": {"until": [{"time_s": 1e6}, {"time_s": 2e6}]}}))
-    process = subprocess.Popen(
-        [*GOSSIM, "sweep", str(path), "--out", "out", "--jobs", "2"], cwd=tmp_path, env=ENVIRONMENT,
-        stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True,
-    )  # fmt: skip
     deadline = time.monotonic() + 120
-    while len(list(tmp_path.glob("out/points/*/manifest.json"))) < 2 and time.monotonic() < deadline:
-        time.sleep(0.1)
-    assert process.poll() is None
-    os.kill(process.pid, number)
-    try:
+    with started([*GOSSIM, "sweep", path, "--out", "out", "--jobs", "2"], cwd=tmp_path) as process:
+        while len(list(tmp_path.glob("out/points/*/manifest.json"))) < 2 and time.monotonic() < deadline:
+            time.sleep(0.1)
+        assert process.poll() is None
+        os.kill(process.pid, number)
         _, errors = process.communicate(timeout=60)
         while alive(process.pid) and time.monotonic() < deadline:
             time.sleep(0.05)
         assert not alive(process.pid)
-    finally:
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
     assert process.returncode == status, errors
     assert "Traceback" not in errors
     if number == signal.SIGTERM:
@@ -168,10 +160,8 @@ def test_the_same_numbers_in_one_process_as_in_many(tmp_path: Path) -> None:
     path.write_text(yaml.safe_dump(data))
     environment = {key: value for key, value in ENVIRONMENT.items() if not key.endswith("_NUM_THREADS")}
     for jobs in ("1", "2"):
-        done = subprocess.run(
-            [*GOSSIM, "sweep", str(path), "--out", jobs, "--jobs", jobs, "--quiet"],
-            cwd=tmp_path, env={**environment, "OMP_NUM_THREADS": "2"}, capture_output=True, text=True, check=False,
-        )  # fmt: skip
+        command = [*GOSSIM, "sweep", path, "--out", jobs, "--jobs", jobs, "--quiet"]
+        done = ran(command, tmp_path, {**environment, "OMP_NUM_THREADS": "2"})
         assert done.returncode == 0, done.stderr
     one, many = (pd.read_parquet(tmp_path / jobs / "sweep.parquet") for jobs in ("1", "2"))
     pd.testing.assert_frame_equal(one, many, check_exact=True)

@@ -17,7 +17,6 @@ import gossim
 from gossim import theory
 from gossim.cluster.faults import Availability, Churn, Crash, Outage, outages_of
 from gossim.errors import RunError, ScenarioError
-from gossim.execute.batched import Batched
 from gossim.execute.reference import Reference
 from gossim.problems.build import build
 from gossim.sim.traffic import total
@@ -49,7 +48,7 @@ def steps_of(world: World) -> list[int]:
 
 
 @pytest.mark.parametrize("name", sorted(UNRELIABLE))
-@MANY
+@settings(MANY, max_examples=30)
 @given(cluster=failing_clusters(), seed=st.integers(0, 2**32))
 def test_the_ledger_balances_at_every_event(name: str, cluster: dict[str, Any], seed: int) -> None:
     """Workers + in flight + lost = 1, as fractions, under loss, crashes, churn and partitions at once."""
@@ -68,19 +67,6 @@ def test_the_ledger_balances_at_every_event(name: str, cluster: dict[str, Any], 
                 assert all(not worker.alpha for worker in world.workers if worker.gone)
     except RunError as error:
         assert "every worker is down" in str(error)
-
-
-@pytest.mark.parametrize("name", sorted(UNRELIABLE))
-@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
-@given(cluster=failing_clusters(), seed=st.integers(0, 2**32), window=st.integers(1, 200))
-def test_batched_equals_reference_whatever_fails(name: str, cluster: dict[str, Any], seed: int, window: int) -> None:
-    cluster["faults"] = [fault for fault in cluster["faults"] if fault.get("parameters")]
-    arm = only_arm(algorithm=UNRELIABLE[name], **reliable_enough(name, cluster))
-    _, plain_facts, plain_rows = trajectory(arm, Reference, seed, window=10**9)
-    _, facts, rows = trajectory(arm, Batched, seed, window=window)
-    assert facts == plain_facts
-    for mine, theirs in zip(rows, plain_rows, strict=True):
-        torch.testing.assert_close(mine, theirs, rtol=1e-10, atol=1e-12)
 
 
 @pytest.mark.parametrize("name", sorted(UNRELIABLE))
@@ -474,13 +460,13 @@ def test_probes_leave_out_who_is_down() -> None:
 
 
 def test_weights_do_not_vanish_however_much_is_lost() -> None:
-    """Every fourth message is lost for a thousand seconds: 2⁻¹⁰⁷⁴ would be passed, and the ratios are what they are as
-    fractions."""
+    """Every second message is lost, for five thousand rounds: 2⁻¹⁰⁷⁴ would be passed, and the ratios are what they are
+    as fractions."""
     arm = only_arm(
         algorithm={"name": "gosgd_push", "push_probability": 1.0},
         compute={"time_s": 0.1},
-        network={"latency_s": 0.001, "bandwidth_bytes_per_s": None, "loss": 0.25},
-        until={"time_s": 1000.0},
+        network={"latency_s": 0.001, "bandwidth_bytes_per_s": None, "loss": 0.5},
+        until={"time_s": 500.0},
         probe={"every_s": 1e6},
     )
     floats, fractions = world_of(arm, learns=False), world_of(arm, learns=False, one=Fraction(1))

@@ -48,9 +48,9 @@ CASES: dict[str, dict[str, Any]] = {
     "few steps": {"until": {"gradient_steps": 5}},
     "fewer steps than workers": {"until": {"gradient_steps": 3}},
     "gradients that take too long to be planned, now and then": {
-        "until": {"time_s": 3e5},
+        "until": {"time_s": 5e4},
         "compute": {"time_s": {"distribution": "expon", "scale": 500.0}},
-        "probe": {"every_s": 1e4},
+        "probe": {"every_s": 2e3},
     },
     "weight decay": {"optimizer": {"learning_rate": 0.05, "weight_decay": 0.1}},
     "momentum": {"optimizer": {"learning_rate": 0.05, "momentum": 0.9}},
@@ -96,7 +96,8 @@ def test_planned_together_or_one_by_one(name: str, case: str) -> None:
     arm = arm_of(name, case)
     one_by_one = trajectory(arm, stepwise=True)
     same(one_by_one, trajectory(arm))
-    same(one_by_one, trajectory(arm, Reference))
+    if not CASES[case]:  # elsewhere tests/properties/test_executors.py has planned steps under both executors
+        same(one_by_one, trajectory(arm, Reference))
     # The first steps are for the timeline, one by one; the others are planned.
     same(one_by_one, trajectory(arm, timeline_limit=40))
 

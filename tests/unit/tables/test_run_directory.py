@@ -8,7 +8,6 @@ import os
 import re
 import shutil
 import signal
-import subprocess
 import sys
 import threading
 import time
@@ -30,7 +29,8 @@ from gossim.scenario.scenario import Scenario
 from gossim.tables import manifest as manifests
 from gossim.tables.columns import TABLES
 from gossim.tables.run_directory import RunDirectory
-from support.commands import ENVIRONMENT, GOSSIM, command
+from support.commands import GOSSIM, command
+from support.processes import ran, started
 from support.scenarios import BASE, scenario
 
 ARMS = {name: {"algorithm": {"name": name}} for name in ("allreduce", "dpsgd")}
@@ -124,11 +124,10 @@ def test_of_processes_at_the_same_instant_one_is_refused(tmp_path: Path) -> None
     path.write_text(yaml.safe_dump({**BASE, "problem": "none", "optimizer": None, "until": {"time_s": 2.0},
                                     "network": {**BASE["network"], "message_bytes": 40}}))  # fmt: skip
     arguments = [*GOSSIM, "run", str(path), "--out", str(tmp_path / "out"), "--quiet"]
-    both = [
-        subprocess.Popen([*arguments, "--set", f"seed={seed}"], env=ENVIRONMENT, stderr=subprocess.PIPE, text=True)
-        for seed in (1, 2)
-    ]
-    errors = [process.communicate(timeout=120)[1] for process in both]
+    first, second = (started([*arguments, "--set", f"seed={seed}"]) for seed in (1, 2))
+    with first as one, second as other:
+        both = [one, other]
+        errors = [process.communicate(timeout=120)[1] for process in both]
     assert sorted(process.returncode for process in both) == [0, 2], errors
     won = [process.returncode for process in both].index(0)
     assert re.search("another gossim is writing here|holds a complete run|under way", errors[1 - won])
@@ -320,13 +319,13 @@ def test_sighup_is_ctrl_c(tmp_path: Path) -> None:
     data = {**BASE, "until": {"time_s": 1e6}, "problem": "none", "optimizer": None}
     path.write_text(yaml.safe_dump({**data, "network": {**BASE["network"], "message_bytes": 40}}))
     out = tmp_path / "out"
-    process = subprocess.Popen([*GOSSIM, "run", str(path), "--out", str(out), "--quiet"], env=ENVIRONMENT)
-    deadline = time.monotonic() + 120
-    while manifests.status(out / "manifest.json") is None and time.monotonic() < deadline:
-        time.sleep(0.05)
-    time.sleep(0.5)
-    process.send_signal(signal.SIGHUP)
-    assert process.wait(120) == 130
+    with started([*GOSSIM, "run", path, "--out", out, "--quiet"]) as process:
+        deadline = time.monotonic() + 120
+        while manifests.status(out / "manifest.json") is None and time.monotonic() < deadline:
+            time.sleep(0.05)
+        time.sleep(0.5)
+        process.send_signal(signal.SIGHUP)
+        assert process.wait(120) == 130
     assert Results.open(out).manifest["status"] == "interrupted"
 
 
@@ -339,7 +338,7 @@ def test_nohup_holds(monkeypatch: pytest.MonkeyPatch) -> None:
         "with undisturbed(): assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN\n"
         "assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN"
     )
-    assert subprocess.run([sys.executable, "-c", code], env=ENVIRONMENT, capture_output=True).returncode == 0
+    assert ran([sys.executable, "-c", code]).returncode == 0
 
 
 def test_drafts_of_a_killed_run_are_cleared_and_nothing_else(run: Path, tmp_path: Path) -> None:

@@ -417,7 +417,7 @@ def test_edge_lists(tmp_path: Path) -> None:
     path = tmp_path / "links.csv"
     path.write_text("\ufeff0,1 # a comment\n1 0\n\n1 , 2\n3 2\n", encoding="utf-8")
     arm = only_arm(topology={"name": "edge_list", "file": str(path)})
-    assert [list(world_of(arm).topology.neighbours(m)) for m in range(4)] == [[1], [0, 2], [1, 3], [2]]
+    assert [list(world_of(arm).context.topology.neighbours(m)) for m in range(4)] == [[1], [0, 2], [1, 3], [2]]
     with pytest.raises(ScenarioError, match=r"line 5: links 3 and 2, and no arm has that worker"):
         only_arm(topology={"name": "edge_list", "file": str(path)}, workers=3)
     assert (
@@ -427,7 +427,7 @@ def test_edge_lists(tmp_path: Path) -> None:
     around.write_text("0,1\n1,2\n2,3\n3,0\n")
     directed = only_arm(topology={"name": "edge_list", "file": str(around), "directed": True})
     assert directed.topology.mixing == "uniform"
-    assert [list(world_of(directed).topology.neighbours(m)) for m in range(4)] == [[1], [2], [3], [0]]
+    assert [list(world_of(directed).context.topology.neighbours(m)) for m in range(4)] == [[1], [2], [3], [0]]
     base = {"name": "edge_list", "file": str(around), "directed": True}
     with pytest.raises(ScenarioError, match="must not be directed: a matching is of pairs"):
         scenario(topology={"name": "matchings", "base": base, "activation_probability": 0.5})
