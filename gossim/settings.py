@@ -162,7 +162,7 @@ class Settings(Frozen):
 
     def measures(self, measure: str) -> bool:
         """Whether there is such a loss or accuracy."""
-        return self.problem is not None and measure in self.problem.model.measures
+        return self.problem is not None and measure in self.problem.measures
 
     @property
     def number_bits(self) -> int:

@@ -97,7 +97,8 @@ def _two_panels(results: RunData, together: pd.DataFrame, measure: str) -> Figur
 
 def _dress(results: RunData, axes: Axes, measure: str) -> None:
     """The loss, on a logarithmic scale unless some are not above 0, and its target."""
-    unit = " [nats]" if all(arm.problem and arm.problem.data for arm in results.scenario.arms.values()) else ""
+    data = [arm.problem.data if arm.problem else None for arm in results.scenario.arms.values()]
+    unit = " [nats]" if all(each is not None and not each.regression for each in data) else ""
     axes.set(ylabel=f"{measure.replace('_', ' ')} of the mean model{unit}")
     if not any((np.asarray(line.get_ydata(), dtype=float) <= 0).any() for line in axes.get_lines()):
         log_scale(axes)

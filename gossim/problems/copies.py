@@ -15,10 +15,10 @@ from typing import Any, NamedTuple, TypeVar
 
 import torch
 from torch import nn
-from torch.nn.functional import cross_entropy
 
 from ..errors import InputError, told
 from .dropout import Masks
+from .losses import mean_loss
 from .norms import Norms, Statistics
 from .threads import one_thread
 
@@ -29,7 +29,7 @@ Found = TypeVar("Found")
 
 
 class Batch(NamedTuple):
-    """Inputs, `(B, ...)`, labels, `(B,)`, and the key of the dropout masks, a number."""
+    """Inputs, `(B, ...)`, labels, `(B,)`, or targets, `(B, outputs)`, and the key of the dropout masks, a number."""
 
     inputs: torch.Tensor
     labels: torch.Tensor
@@ -51,7 +51,7 @@ class Copy:
         self._move_to(x)
         if self.mask is not None:
             self.mask.begin(batch.mask_key)
-        loss = cross_entropy(self.network(self._laid_out(batch.inputs)), batch.labels)
+        loss = mean_loss(self.network(self._laid_out(batch.inputs)), batch.labels)
         slopes = torch.autograd.grad(loss, self.leaves, allow_unused=True, materialize_grads=True)
         for part, slope in zip(out, slopes, strict=True):
             part.copy_(slope)

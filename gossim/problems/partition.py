@@ -15,6 +15,7 @@ from ..schema.fields import Count, Frozen, Positive
 class Partition(Frozen):
     """How the training set is shared out. `assign` returns, for each worker, the indices of its samples."""
 
+    by_label: ClassVar[bool] = True
     name: str
 
     def assign(self, labels: np.ndarray, workers: int, seed: int) -> list[np.ndarray]:
@@ -24,6 +25,7 @@ class Partition(Frozen):
 class IID(Partition):
     """Every worker samples the whole training set, as in GoSGD."""
 
+    by_label: ClassVar[bool] = False
     name: Literal["iid"] = "iid"
 
     def assign(self, labels: np.ndarray, workers: int, seed: int) -> list[np.ndarray]:

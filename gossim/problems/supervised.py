@@ -1,4 +1,4 @@
-"""A network that learns to classify: cross-entropy on minibatches."""
+"""A network that learns to classify, by cross-entropy, or to tell real numbers, by squared errors, on minibatches."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import numpy as np
 import torch
 from torch import nn
 from torch.func import functional_call, vmap
-from torch.nn.functional import cross_entropy
 
 from ..errors import InputError, told
 from ..rng import Purpose, key
@@ -18,6 +17,7 @@ from .dropout import Masks, make_reproducible
 from .generators import seeded
 from .keyed import StepKeys, mix, normals
 from .layers import real_as
+from .losses import losses_of_samples, mean_loss, mean_loss_for_vmap
 from .minibatches import Minibatches
 from .models import ModelSpec
 from .norms import Statistics, replace_norms, statistics_batches
@@ -36,7 +36,7 @@ DENSE_PIECE_BYTES = 2**21
 
 
 class SupervisedProblem(Problem):
-    """The mean cross-entropy of a network over a minibatch, as a function of its parameters in one vector."""
+    """The mean loss of a network over a minibatch, as a function of its parameters in one vector."""
 
     def __init__(
         self,
@@ -60,7 +60,8 @@ class SupervisedProblem(Problem):
         self.keys = StepKeys(seed, Purpose.DROPOUT, len(assigned), self.device)
         convolutions = nn.Conv1d | nn.Conv2d | nn.Conv3d
         self.large_operations = any(isinstance(module, convolutions) for module in self.network.modules())
-        self.dense = Dense.of(self.network)
+        self.regression = samples.train_y.is_floating_point()
+        self.dense = None if self.regression else Dense.of(self.network)
         if self.dense:
             self.piece_bytes = DENSE_PIECE_BYTES
         self._check_output(classes)
@@ -169,7 +170,7 @@ class SupervisedProblem(Problem):
         layout = self.one_by_one.layout if self.one_by_one else torch.contiguous_format
         parts = self._unflatten(self._own(x.detach())).items()
         leaves = {name: laid_out(part, layout).detach().requires_grad_() for name, part in parts}
-        loss = cross_entropy(self._logits(leaves, laid_out(inputs, layout), mask_key), labels)
+        loss = mean_loss(self._logits(leaves, laid_out(inputs, layout), mask_key), labels)
         slopes = torch.autograd.grad(loss, list(leaves.values()), allow_unused=True, materialize_grads=True)
         return torch.cat([slope.flatten() for slope in slopes])
 
@@ -194,9 +195,7 @@ class SupervisedProblem(Problem):
     def _loss_of_one(
         self, parameters: dict[str, torch.Tensor], inputs: torch.Tensor, labels: torch.Tensor, mask_key: torch.Tensor
     ) -> torch.Tensor:
-        """Mean cross-entropy in operations that `vmap` has rules for; torch's own it takes apart, which costs more."""
-        logits = self._logits(parameters, inputs, mask_key)
-        return (torch.logsumexp(logits, dim=1) - logits.gather(1, labels.unsqueeze(1)).squeeze(1)).mean()
+        return mean_loss_for_vmap(self._logits(parameters, inputs, mask_key), labels)
 
     def _unflatten(self, x: torch.Tensor) -> dict[str, torch.Tensor]:
         """Views of `x`, `(..., dim)`, in the shapes of the parameters, `(..., *shape)`."""
@@ -207,14 +206,16 @@ class SupervisedProblem(Problem):
     @torch.no_grad()
     def _evaluate(
         self, x: torch.Tensor, statistics: Statistics, inputs: torch.Tensor, labels: torch.Tensor
-    ) -> tuple[float, float]:
-        """Mean loss and share of right answers."""
+    ) -> tuple[float, float | None]:
+        """Mean loss and share of right answers, or None where there are no classes."""
         loss = right = torch.zeros((), dtype=torch.float64, device=self.device)
         answers = labels.split(self.chunk)
         for logits, chunk in zip(self.outputs(x, statistics, inputs, self.chunk), answers, strict=True):
-            loss = loss + cross_entropy(logits, chunk, reduction="none").double().sum()
+            loss = loss + losses_of_samples(logits, chunk).double().sum()
+            if self.regression:
+                continue
             right = right + (logits.argmax(dim=1) == chunk).sum()
-        return float(loss) / len(labels), float(right) / len(labels)
+        return float(loss) / len(labels), None if self.regression else float(right) / len(labels)
 
     @torch.no_grad()
     def outputs(
@@ -255,7 +256,7 @@ class SupervisedProblem(Problem):
         if tuple(output.shape) != (2, classes) or not output.is_floating_point():
             raise InputError(
                 f"problem.model: gives {output.dtype} of shape {tuple(output.shape)} for 2 samples, not "
-                f"(2, {classes}) logits"
+                f"(2, {classes}) {'numbers' if self.regression else 'logits'}"
             )
 
 

@@ -27,17 +27,19 @@ class Samples:
     def __init__(self, data: Dataset, crop: int | None, dtype: torch.dtype, device: torch.device):
         self.crop, self.dtype = crop, dtype
         self.train_x, self.test_x = (_on(device, x, dtype) for x in (data.train_x, data.test_x))
-        self.train_y, self.test_y = (_on(device, y).long() for y in (data.train_y, data.test_y))
+        targets = (_on(device, y, dtype) for y in (data.train_y, data.test_y))
+        self.train_y, self.test_y = (y if y.is_floating_point() else y.long() for y in targets)
         self.offsets = tuple(side - crop + 1 for side in data.shape[1:]) if crop else (1, 1)
         self.views = 2 * self.offsets[0] * self.offsets[1] if crop else 1
         self.shape = (data.shape[0], crop, crop) if crop else data.shape
 
     def batch(self, samples: np.ndarray, views: np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:
-        """Inputs `(..., channels, height, width)` and labels `(...)` for sample and view numbers of shape `(...)`."""
+        """Inputs `(..., channels, height, width)` and labels `(...)`, or targets `(..., outputs)`, for sample and view
+        numbers of shape `(...)`."""
         index = torch.from_numpy(samples.ravel()).to(self.train_x.device)
         # Not by `[index]`, which on a CPU takes five times as long.
         inputs, labels = (whole.index_select(0, index) for whole in (self.train_x, self.train_y))
-        inputs, labels = inputs.unflatten(0, samples.shape), labels.view(samples.shape)
+        inputs, labels = inputs.unflatten(0, samples.shape), labels.unflatten(0, samples.shape)
         if self.crop:
             inputs = self._viewed(inputs, torch.from_numpy(views).to(self.train_x.device))
         return inputs, labels

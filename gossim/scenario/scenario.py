@@ -75,6 +75,8 @@ class Shared(Settings):
         for measure, goal in self.target or ():
             if goal is not None and not self.measures(measure):
                 whose = f"the model '{self.problem.model.name}'" if self.problem else "no problem"
+                if self.problem and measure in self.problem.model.measures:
+                    whose = "a regression"
                 raise broken_at(("target", measure), goal, f"{whose} has none")
         return self
 

@@ -55,7 +55,8 @@ PROBES = (
         "train_loss",
         "float64",
         "nats",
-        "mean cross-entropy (or the problem's own loss) of mean(x), or of a server's parameters, on the training set",
+        "mean cross-entropy, or of a regression the mean squared error, in the target's unit squared (or the problem's "
+        "own loss) of mean(x), or of a server's parameters, on the training set",
     ),
     Column("test_loss", "float64", "nats", "the same on the test set"),
     Column("test_accuracy", "float64", "", "share of the test set that mean(x) classifies rightly"),

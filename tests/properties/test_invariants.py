@@ -17,7 +17,7 @@ from gossim.optimizers.adam import SquaredAverage
 from gossim.problems.build import build
 from gossim.program import Program, RowError, Rows
 from gossim.testing import trajectory
-from support.algorithms import ALGORITHMS, KEPT_ROWS
+from support.algorithms import KEPT_ROWS
 from support.clusters import clusters
 from support.optimizers import OPTIMIZERS
 from support.scenarios import CPU, DIGITS, only_arm, world_of

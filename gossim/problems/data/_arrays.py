@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -12,7 +12,9 @@ from ...files import trust
 from ._base import TEST_SHARE, Dataset
 
 Pair = tuple[Any, Any]
-"""Inputs, `(n, ...)`, and labels, `(n,)`."""
+"""Inputs, `(n, ...)`, and labels, `(n,)`, or real targets, `(n,)` or `(n, outputs)`."""
+
+Task = Literal["classification", "regression"]
 
 
 def refuse_unreadable(file: str) -> None:
@@ -34,7 +36,7 @@ def file_version(file: str) -> object:
     return stat.st_mtime_ns, stat.st_size, stat.st_ino
 
 
-def classified(place: str, train: Pair, test: Pair | None) -> Dataset:
+def from_arrays(place: str, train: Pair, test: Pair | None, task: Task) -> Dataset:
     """Return the data set of these arrays.
 
     Without a test part a fifth of the samples is held out, drawn by scikit-learn's `train_test_split` with
@@ -44,11 +46,12 @@ def classified(place: str, train: Pair, test: Pair | None) -> Dataset:
         place: What the arrays are from, for errors.
         train: Inputs and labels.
         test: The same, or None.
+        task: Of a regression targets may be whole numbers.
 
     Raises:
         InputError: They are no samples with labels from 0 to C − 1, each of which occurs.
     """
-    train_x, train_y = _checked(place, "train", *train)
+    train_x, train_y = _checked(place, "train", *train, task)
     if test is None:
         from sklearn.model_selection import train_test_split
 
@@ -58,12 +61,16 @@ def classified(place: str, train: Pair, test: Pair | None) -> Dataset:
         test_x, test_y = train_x[held_out], train_y[held_out]
         train_x, train_y = train_x[kept], train_y[kept]
     else:
-        test_x, test_y = _checked(place, "test", *test)
+        test_x, test_y = _checked(place, "test", *test, task)
     if train_x.shape[1:] != test_x.shape[1:] or train_x.dtype.kind != test_x.dtype.kind:
         raise InputError(
             f"{place}: test samples are {test_x.dtype} of shape {test_x.shape[1:]}, and those to train on "
             f"{train_x.dtype} of shape {train_x.shape[1:]}"
         )
+    if task == "regression":
+        if train_y.shape[1] != test_y.shape[1]:
+            raise InputError(f"{place}: {train_y.shape[1]} targets to train on, and {test_y.shape[1]} to test")
+        return Dataset(train_x, train_y, test_x, test_y)
     found = np.unique(np.concatenate([train_y, test_y]))
     if len(found) != found[-1] + 1:
         missing = int(np.setdiff1d(np.arange(found[-1]), found)[0])
@@ -71,24 +78,62 @@ def classified(place: str, train: Pair, test: Pair | None) -> Dataset:
     return Dataset(train_x, train_y, test_x, test_y, int(found[-1]) + 1)
 
 
-def _checked(place: str, part: str, inputs: Any, labels: Any) -> tuple[np.ndarray, np.ndarray]:
-    """The arrays, floats as they are and labels in 64 bits, in memory of their own. Raises InputError."""
-    x, y = np.array(inputs), np.array(labels)
+def _checked(place: str, part: str, inputs: Any, targets: Any, task: Task) -> tuple[np.ndarray, np.ndarray]:
+    """The arrays in memory of their own, floats as they are, labels in 64 bits. Raises InputError."""
+    x, y = np.array(inputs), np.array(targets)
     if x.ndim < 2 or x.dtype.kind not in "fiu" or 0 in x.shape:
         raise InputError(
             f"{place}: {part}_x is {x.dtype} of shape {x.shape}; it must hold numbers, samples along the first axis, "
             "and have an axis more"
         )
+    if y.ndim == 0 or len(x) != len(y):
+        count = len(y) if y.ndim else "no axis"
+        raise InputError(f"{place}: {part}_x has {len(x)} samples, and {part}_y {count}")
+    _refuse_not_finite(place, f"{part}_x", x)
+    x = x.astype(np.int64) if x.dtype.kind in "iu" else x
+    return x, _real(place, part, y) if task == "regression" else _labels(place, part, y)
+
+
+def _refuse_not_finite(place: str, name: str, values: np.ndarray) -> None:
+    if values.dtype.kind == "f" and not np.isfinite(values).all():
+        sample = int(np.flatnonzero(~np.isfinite(values.reshape(len(values), -1)).all(axis=1))[0])
+        raise InputError(f"{place}: sample {sample} of {name}, counted from 0, has a value that is not finite")
+
+
+def _real(place: str, part: str, y: np.ndarray) -> np.ndarray:
+    """Targets of a regression, `(n, outputs)`, floats."""
+    if y.dtype.kind not in "fiu" or y.ndim > 2 or 0 in y.shape:
+        raise InputError(
+            f"{place}: {part}_y is {y.dtype} of shape {y.shape}; it must hold numbers, of shape (samples,) or "
+            "(samples, targets)"
+        )
+    _refuse_not_finite(place, f"{part}_y", y)
+    y = y.reshape(len(y), -1)
+    return y if y.dtype.kind == "f" else y.astype(np.float64)
+
+
+def _labels(place: str, part: str, y: np.ndarray) -> np.ndarray:
     if y.dtype.kind not in "iu" or y.ndim != 1:
         raise InputError(
             f"{place}: {part}_y is {y.dtype} of shape {y.shape}; it must hold the labels, whole numbers from 0, of "
-            "shape (samples,)"
+            "shape (samples,); real numbers are for task: regression"
         )
-    if len(x) != len(y):
-        raise InputError(f"{place}: {part}_x has {len(x)} samples, and {part}_y {len(y)}")
-    if x.dtype.kind == "f" and not np.isfinite(x).all():
-        sample = int(np.flatnonzero(~np.isfinite(x.reshape(len(x), -1)).all(axis=1))[0])
-        raise InputError(f"{place}: sample {sample} of {part}_x, counted from 0, has a value that is not finite")
     if y.min() < 0:
         raise InputError(f"{place}: {part}_y has the label {y.min()}; labels are 0 to C - 1")
-    return x.astype(np.int64) if x.dtype.kind in "iu" else x, y.astype(np.int64)
+    return y.astype(np.int64)
+
+
+def standardized(place: str, data: Dataset, columns: list[str]) -> Dataset:
+    """Shift and scale each of the `columns` of the inputs by its mean and standard deviation over the training part.
+
+    Raises:
+        InputError: One of them is the same in all samples.
+    """
+    mean, deviation = data.train_x.mean(axis=0), data.train_x.std(axis=0)
+    for column, scale in zip(columns, deviation, strict=True):
+        if scale == 0:
+            raise InputError(
+                f"{place}: column '{column}' is the same on all lines to train on, and cannot be standardized"
+            )
+    train_x, test_x = ((x - mean) / deviation for x in (data.train_x, data.test_x))
+    return Dataset(train_x, data.train_y, test_x, data.test_y, data.classes)

@@ -22,7 +22,8 @@ TEST_SHARE = 0.2
 class Dataset:
     """Samples `(n, channels, height, width)` and their labels `(n,)`, from 0 to `classes` − 1.
 
-    Without `classes`, there are as many as the largest label says. Threads share the arrays, which are read-only.
+    Without `classes`, there are as many as the largest label says. Targets of a regression are real numbers,
+    `(n, outputs)`, and there are no classes. Threads share the arrays, which are read-only.
     """
 
     train_x: np.ndarray
@@ -32,6 +33,8 @@ class Dataset:
     classes: int = 0
 
     def __post_init__(self) -> None:
+        if self.regression:
+            return
         labels = np.concatenate([self.train_y, self.test_y])
         if not self.classes:
             object.__setattr__(self, "classes", int(labels.max()) + 1)
@@ -40,6 +43,15 @@ class Dataset:
                 f"problem.data: labels from {labels.min()} to {labels.max()}, and {self.classes} classes have the "
                 f"labels 0 to {self.classes - 1}"
             )
+
+    @property
+    def regression(self) -> bool:
+        return self.train_y.dtype.kind == "f"
+
+    @property
+    def outputs(self) -> int:
+        """How many numbers a network gives for a sample."""
+        return self.train_y.shape[1] if self.regression else self.classes
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -62,6 +74,11 @@ class DataSpec(Frozen):
     def shape(self) -> tuple[int, ...]:
         """Of one sample as the model sees it: `(channels, height, width)`, or as the arrays of the user's have it."""
         raise NotImplementedError
+
+    @property
+    def regression(self) -> bool:
+        """Whether its targets are real numbers; known without reading it."""
+        return getattr(self, "task", None) == "regression"
 
     def load(self) -> Dataset:
         raise NotImplementedError
@@ -122,6 +139,6 @@ def _loaded(spec: DataSpec, version: object) -> Dataset:
     return data
 
 
-def classes_of(spec: DataSpec) -> int:
-    """How many classes the set has: as it says, or else as it is when loaded."""
-    return getattr(spec, "classes", None) or loaded(spec).classes
+def outputs_of(spec: DataSpec) -> int:
+    """How many numbers a network gives for a sample, one for each class: as the set says, or as it is when loaded."""
+    return getattr(spec, "classes", None) or getattr(spec, "outputs", None) or loaded(spec).outputs

@@ -9,7 +9,7 @@ from pydantic import ConfigDict
 
 from ...errors import InputError, told
 from ..imported import imported
-from ._arrays import Pair, classified
+from ._arrays import Pair, Task, from_arrays
 from ._base import Dataset, ReadSpec
 
 
@@ -17,11 +17,12 @@ class DataFactory(ReadSpec):
     """`package.module:factory`, called with the other keys given; it returns `(train, test)`.
 
     Each is a torch `Dataset` of (input, label), or a pair (inputs, labels) of arrays or tensors; `test` may be None,
-    and then a fifth is held out as of `npz`.
+    and then a fifth is held out as of `npz`. `task` is gossim's key, as of `npz`.
     """
 
     model_config = ConfigDict(extra="allow")
     __pydantic_extra__: dict[str, Any]
+    task: Task = "classification"
     KEY: ClassVar[str] = "problem.data.name"
 
     def imported(self) -> Any:
@@ -37,7 +38,7 @@ class DataFactory(ReadSpec):
         if not isinstance(found, tuple | list) or len(found) != 2:
             raise InputError(f"{place}: returned a {type(found).__name__}, not (train, test)")
         train, test = found
-        return classified(place, _pair(place, train), None if test is None else _pair(place, test))
+        return from_arrays(place, _pair(place, train), None if test is None else _pair(place, test), self.task)
 
 
 def _pair(place: str, part: Any) -> Pair:

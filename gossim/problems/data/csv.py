@@ -8,12 +8,14 @@ import numpy as np
 
 from ...errors import InputError, nearest
 from ...files.csv_columns import read_lines
-from ._arrays import classified, file_version, refuse_unreadable
+from ._arrays import Task, file_version, from_arrays, refuse_unreadable, standardized
 from ._base import Dataset, ReadSpec
 
 
 class CSV(ReadSpec):
-    """A CSV file with a header: a label 0 to C − 1 in the column `target`, and a number in each other column.
+    """A CSV file with a header: in the column `target` a label 0 to C − 1, or any number.
+
+    The other columns are the inputs, all of them numbers. `task` is classification or regression.
 
     A fifth of the lines is held out, drawn by scikit-learn's `train_test_split` with `random_state=0`. With
     `standardize` each column is shifted and scaled by its mean and standard deviation over the lines to train on.
@@ -22,7 +24,7 @@ class CSV(ReadSpec):
     name: Literal["csv"] = "csv"
     file: str
     target: str
-    task: Literal["classification"]
+    task: Task
     standardize: bool = False
 
     def version(self) -> object:
@@ -32,9 +34,12 @@ class CSV(ReadSpec):
         refuse_unreadable(self.file)
         header, numbers = self._numbers()
         place = header.index(self.target)
-        labels, inputs = numbers[:, place], np.delete(numbers, place, axis=1)
-        data = classified(self.file, (inputs, labels.astype(np.int64)), None)
-        return self._standardized(data, [column for column in header if column != self.target])
+        targets, inputs = numbers[:, place], np.delete(numbers, place, axis=1)
+        targets = targets if self.regression else targets.astype(np.int64)
+        data = from_arrays(self.file, (inputs, targets), None, self.task)
+        if not self.standardize:
+            return data
+        return standardized(self.file, data, [column for column in header if column != self.target])
 
     def _numbers(self) -> tuple[list[str], np.ndarray]:
         """The names of the columns, and `(lines, columns)`, float64."""
@@ -57,21 +62,9 @@ class CSV(ReadSpec):
             raise InputError(f"{where}: has {len(cells)} values, and the header {len(header)} columns")
         found = [_number(cell, f"{where}, column '{column}'") for cell, column in zip(cells, header, strict=True)]
         label = found[header.index(self.target)]
-        if label < 0 or label != int(label) or label > 2**31:
+        if not self.regression and (label < 0 or label != int(label) or label > 2**31):
             raise InputError(f"{where}, column '{self.target}': {label:g} is no label; labels are 0 to C - 1")
         return found
-
-    def _standardized(self, data: Dataset, columns: list[str]) -> Dataset:
-        if not self.standardize:
-            return data
-        mean, deviation = data.train_x.mean(axis=0), data.train_x.std(axis=0)
-        for column, scale in zip(columns, deviation, strict=True):
-            if scale == 0:
-                raise InputError(
-                    f"{self.file}: column '{column}' is the same on all lines to train on, and cannot be standardized"
-                )
-        train_x, test_x = ((x - mean) / deviation for x in (data.train_x, data.test_x))
-        return Dataset(train_x, data.train_y, test_x, data.test_y, data.classes)
 
 
 def _number(text: str, place: str) -> float:

@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 
 from ...errors import InputError, nearest
-from ._arrays import classified, file_version, refuse_unreadable
+from ._arrays import Task, file_version, from_arrays, refuse_unreadable
 from ._base import Dataset, ReadSpec
 
 
@@ -16,11 +16,12 @@ class NPZ(ReadSpec):
     """A file of `numpy.savez` with samples `train_x`, labels from 0 `train_y`, and `test_x`, `test_y` or neither.
 
     Samples lie along the first axis. Without a test part a fifth is held out, drawn by scikit-learn's
-    `train_test_split` with `random_state=0`.
+    `train_test_split` with `random_state=0`. With `task: regression` targets are real, `(n,)` or `(n, outputs)`.
     """
 
     name: Literal["npz"] = "npz"
     file: str
+    task: Task = "classification"
 
     def version(self) -> object:
         return file_version(self.file)
@@ -41,4 +42,4 @@ class NPZ(ReadSpec):
             if name not in arrays:
                 raise InputError(f"{self.file}: has no array '{name}'{nearest(name, arrays)}")
         test = (arrays["test_x"], arrays["test_y"]) if len(wanted) == 4 else None
-        return classified(self.file, (arrays["train_x"], arrays["train_y"]), test)
+        return from_arrays(self.file, (arrays["train_x"], arrays["train_y"]), test, self.task)

@@ -25,5 +25,6 @@ class ModelSpec(Frozen):
         return None
 
     def network(self, shape: tuple[int, ...], classes: int) -> nn.Module:
-        """The network for samples of `shape` (channels, height, width); its output is one logit per class."""
+        """The network for samples of `shape` (channels, height, width); its output is one logit per class, or
+        one number per target of a regression (then `classes` is how many these are)."""
         raise NotImplementedError

@@ -23,6 +23,8 @@ DATA_KEYS: list[dict[str, Any]] = [
     {"name": "mnist5k"},
     {"name": "mnist5k", "channels": 3},
     {"name": "cifar10"},
+    {"name": "diabetes"},
+    {"name": "autompg"},
     {"name": "fashion_mnist"},
     {"name": "fashion_mnist", "channels": 3},
     {"name": "npz", "file": "three.npz"},
@@ -30,7 +32,7 @@ DATA_KEYS: list[dict[str, Any]] = [
     {"name": "hundred"},
     {"name": "silent"},
 ]
-CLASSES = {"hundred": 100, "silent": 100, "npz": 3, "csv": 3}
+CLASSES = {"hundred": 100, "silent": 100, "npz": 3, "csv": 3, "diabetes": 1, "autompg": 1}
 OWN_KEYS = [{"name": "support.networks:told_shape"}]
 
 
