@@ -7,6 +7,7 @@ results.summary()
 from __future__ import annotations
 
 import importlib
+import os
 from typing import TYPE_CHECKING, Any
 
 from .errors import InputError, RunError, ScenarioError
@@ -21,6 +22,10 @@ if TYPE_CHECKING:
 
 __all__ = ["Algorithm", "InputError", "Results", "RunError", "Scenario", "ScenarioError", "load", "run", "sweep"]
 __version__ = "0.1.0"
+
+os.environ.setdefault("MKL_CBWR", "AUTO")
+"""Left alone, MKL rounds a product by where its matrices lie in memory, so that a probe more could change a last bit. MKL
+reads this at its first product: who computes with torch before importing gossim sets it outside."""
 
 _ELSEWHERE = {
     "Algorithm": "algorithms",
