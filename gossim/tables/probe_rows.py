@@ -13,7 +13,7 @@ from ..sim.probe_facts import Facts
 from ..sim.timeline import Kind
 from ..sim.traffic import by_pair
 from ..sim.world import World
-from .utilisation import AtEnds, of_link, utilisation
+from .utilisation import BytesByNode, of_link, utilisation
 
 Row = dict[str, Any]
 Columns = dict[str, Any]
@@ -95,7 +95,7 @@ def activities(world: World) -> Iterator[dict[str, Any]]:
     """The rows of `activities` of one run, up to where its clock stands."""
     kinds: tuple[Kind, ...] = ("computing", "waiting", "sending", "down")
     network, seconds = world.network, world.clock.now_s
-    carried = AtEnds(network.exchanges, carried=True)
+    carried = BytesByNode(network.exchanges, carried=True)
     for worker in world.workers:
         spent = {f"{kind}_s": worker.activity.spent_s(kind) for kind in kinds}
         rates = network.rates(worker.index)

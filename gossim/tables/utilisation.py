@@ -22,7 +22,7 @@ def of_link(world: World, sender: int, receiver: int | None, carried: float) -> 
     return utilisation(carried, narrower, world.clock.now_s)
 
 
-class AtEnds:
+class BytesByNode:
     """The bytes of all links together at each end, sent (or, where `carried`, only those that arrived)."""
 
     def __init__(self, exchanges: Mapping[Link, Exchange], carried: bool):
@@ -46,7 +46,7 @@ class AtEnds:
 
 def overloaded(world: World) -> Iterator[str]:
     """Yield a sentence for each end of a link that was given more than it can carry in the time of the run."""
-    sent, network, seconds = AtEnds(world.network.exchanges, carried=False), world.network, world.clock.now_s
+    sent, network, seconds = BytesByNode(world.network.exchanges, carried=False), world.network, world.clock.now_s
     what = "carried" if network.settings.shared == "none" else "was given"
     for node in (*world.workers, *world.servers):
         rates = network.rates(node.index)
