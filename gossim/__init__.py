@@ -1,4 +1,4 @@
-"""gossim: what happens to time, loss and agreement when workers train one model by gossip, and some are slow.
+"""gossim simulates workers that train one model by gossip or in synchrony, when some are slow.
 
 results = gossim.run("scenarios/straggler.yaml")
 results.summary()
@@ -37,7 +37,7 @@ _ELSEWHERE = {
 
 
 def run(scenario: Scenario | str | Path, out: str | Path | None = None, **options: Any) -> Results:
-    """Run a scenario, or the scenario in that file; `gossim.runner.run.run` says what the options are."""
+    """Run a scenario, given as an object or a file. `gossim.runner.run.run` has the options."""
     from .runner import run as running
 
     return running.run(scenario, out, **options)

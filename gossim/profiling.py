@@ -42,7 +42,7 @@ class Stopwatch:
 
     @contextmanager
     def share(self, name: str) -> Iterator[None]:
-        """What the block takes belongs to `name`, but for blocks inside of it."""
+        """Count the time of the block as `name`, except that of blocks inside of it."""
         outer = self._running
         try:
             self._switch(name)
@@ -51,7 +51,7 @@ class Stopwatch:
             self._switch(outer)
 
     def each(self, name: str, items: Iterable[Item]) -> Iterator[Item]:
-        """`items`; what making each of them takes belongs to `name`."""
+        """Yield `items`, counting the time to make each of them as `name`."""
         iterator = iter(items)
         while True:
             with self.share(name):
@@ -67,7 +67,7 @@ class Stopwatch:
         return self._since - self._began
 
     def read(self) -> dict[str, float]:
-        """Seconds until now, of those shares that there were, in the order of SHARES."""
+        """Return the seconds of each share until now, in the order of SHARES."""
         self._switch(self._running)
         return {name: self.seconds[name] for name in SHARES if name in self.seconds}
 
@@ -79,7 +79,7 @@ class Stopwatch:
 
 
 class Unwatched:
-    """A stopwatch that is not there: nothing is timed."""
+    """A stand-in for a stopwatch that measures nothing."""
 
     def share(self, name: str) -> AbstractContextManager[None]:
         return nullcontext()

@@ -30,11 +30,13 @@ class Results(RunData):
 
     @classmethod
     def of(cls, data: RunData) -> Self:
-        """The results that consist of `data`."""
+        """Make results from `data`."""
         return cls(**vars(data))
 
     def summary(self) -> pd.DataFrame:
-        """One row an arm, as it was in the end: mean over seeds and, in columns that end in `_se`, its standard error.
+        """Summarise each arm at the end of the run, in one row.
+
+        Columns are means over the seeds; those that end in `_se` are standard errors.
 
         The time to the target is given only where every seed reached it.
         """
@@ -56,28 +58,33 @@ class Results(RunData):
         return of_run(self, arm, self.scenario.seed if seed is None else seed)
 
     def compare(self) -> pd.DataFrame:
-        """One row a pair of arms and measure: the difference within seeds, with its 95% interval.
+        """Compare every two arms, with one row for each pair and measure.
 
-        For the time to the target, the ratio: how many times sooner the first arm arrives.
+        A row has the mean difference within seeds and its 95% confidence interval. For the time to the target it has
+        the ratio: how many times sooner the first arm arrives.
         """
         from .analysis.comparison import compare
 
         return compare(self)
 
     def sentences(self) -> list[str]:
-        """What `compare` says, in words: a sentence a pair, or, of many arms, each against the first."""
+        """Compare the arms in sentences: every pair, or, of more than three arms, each with the first."""
         from .analysis.sentences import sentences
 
         return sentences(self)
 
     def plot(self, theory: bool = False) -> dict[str, Figure]:
-        """The matplotlib figures by name; with `theory`, its prediction is dashed in that of the consensus distance."""
+        """Draw the matplotlib figures, by name.
+
+        Args:
+            theory: Whether to add the predicted consensus distance as a dashed line.
+        """
         from .plots import draw
 
         return draw(self, theory)
 
     def beside(self, other: RunData, names: tuple[str, str]) -> ResultsSideBySide:
-        """The arms of this run and of another one, with `plot()` and `summary()`.
+        """Put the arms of this run and of another one side by side.
 
         Args:
             other: The other run.
@@ -107,8 +114,10 @@ class ResultsSideBySide(SideBySide):
     """Two runs side by side, with `summary()` and `plot()`."""
 
     def plot(self) -> dict[str, Figure]:
-        """The figures by name in which the runs can be compared; `gossim.plots.comparable.left_out` says why others are
-        not."""
+        """Draw the figures in which the runs can be compared, by name.
+
+        `gossim.plots.comparable.left_out` says why others are missing.
+        """
         from .plots import draw_pair
 
         return draw_pair(self)
@@ -124,7 +133,7 @@ class SweepResults(SweepData):
     """
 
     def plot(self) -> dict[str, Figure]:
-        """The figures by name, if there are one or two keys and one of them has numbers."""
+        """Draw the figures, by name, if there are one or two keys and one of them has numbers."""
         from .plots.sweep import draw_sweep
 
         return draw_sweep(self)

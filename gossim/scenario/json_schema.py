@@ -15,7 +15,7 @@ DIALECT = "https://json-schema.org/draft/2020-12/schema"
 def json_schema() -> dict[str, Any]:
     """Return the JSON schema of a file that `gossim run` or `gossim sweep` takes.
 
-    A section of an arm may be in parts, for it is laid over the shared one. So may every section of a file with a
+    A section of an arm may be in parts, because it is laid over the shared one. So may every section of a file with a
     `sweep`, whose points complete it.
     """
     model = Scenario.model_json_schema()
