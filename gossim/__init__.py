@@ -24,8 +24,8 @@ __all__ = ["Algorithm", "InputError", "Results", "RunError", "Scenario", "Scenar
 __version__ = "0.1.0"
 
 os.environ.setdefault("MKL_CBWR", "AUTO")
-"""Left alone, MKL rounds a product by where its matrices lie in memory, so that a probe more could change a last bit. MKL
-reads this at its first product: who computes with torch before importing gossim sets it outside."""
+"""By default MKL's rounding depends on where matrices lie in memory, so that one more probe could change a last bit. MKL
+reads this at its first product: a program that computes with torch before it imports gossim has to set it itself."""
 
 _ELSEWHERE = {
     "Algorithm": "algorithms",

@@ -109,7 +109,7 @@ EXCHANGES = (
         "float64",
         "",
         "bytes_carried over what the narrower end of this link can carry in the time of the run; above 1 only where "
-        "links are not shared; empty where nothing limits it, or pairs are not told apart",
+        "links are not shared; empty where nothing limits it, or pairs are not distinguished",
     ),
     Column("merged", "int64", "messages", "those of them that were merged, or applied by a server"),
     Column(
@@ -140,7 +140,7 @@ ACTIVITIES = (
         "down_utilisation",
         "float64",
         "",
-        "the same of what it received; empty also where pairs are not told apart",
+        "the same of what it received; empty also where pairs are not distinguished",
     ),
 )
 

@@ -15,7 +15,7 @@ def utilisation(carried: float | None, bytes_per_s: float, seconds: float) -> fl
 
 
 def of_link(world: World, sender: int, receiver: int | None, carried: float) -> float | None:
-    """Return the utilisation of the link between these two; None where receivers are not told apart."""
+    """Return the utilisation of the link between these two; None where receivers are not distinguished."""
     if receiver is None:
         return None
     narrower = min(world.network.rates(sender).up, world.network.rates(receiver).down)
@@ -40,7 +40,7 @@ class BytesByNode:
         return self._up.get(node, 0.0)
 
     def down(self, node: int) -> float | None:
-        """Return the bytes that it received; None where receivers are not told apart."""
+        """Return the bytes that it received; None where receivers are not distinguished."""
         return self._down.get(node, 0.0) if self._apart else None
 
 
