@@ -127,7 +127,7 @@ class RunDirectory:
 
     @property
     def begun(self) -> dict[str, Any] | None:
-        """Return the manifest of the run that is here, finished or not; None if no run is here, or it had barely begun."""
+        """Return the manifest of the run that is here, finished or not; None if no run has recorded anything."""
         if self._status() is None:
             return None
         manifest = self.manifest()
@@ -263,7 +263,7 @@ class RunDirectory:
 def _of_one_moment(manifest: Mapping[str, Any], tables: Mapping[str, tuple[Any, int]]) -> dict[str, Any] | None:
     """The tables with the rows of which the manifest speaks; None where one has not got them.
 
-    The manifest is written last. A reader that comes before that, or after a kill between the two, finds tables with more rows.
+    The manifest is written last. A reader that comes before that, or after a kill in between, finds longer tables.
     """
     recorded = manifest.get("recorded", parquet.UNKNOWN)
     if any(mark not in (parquet.UNKNOWN, recorded) and mark < recorded for _, mark in tables.values()):
