@@ -24,7 +24,7 @@ __all__ = ["Algorithm", "InputError", "Results", "RunError", "Scenario", "Scenar
 __version__ = "0.1.0"
 
 os.environ.setdefault("MKL_CBWR", "AUTO")
-"""By default MKL's rounding depends on where matrices lie in memory, so that one more probe could change a last bit. MKL
+"""By default the rounding of MKL depends on where matrices lie in memory: one more probe could change a last bit. MKL
 reads this at its first product: a program that computes with torch before it imports gossim has to set it itself."""
 
 _ELSEWHERE = {
