@@ -12,7 +12,6 @@ import pytest
 
 import gossim
 import gossim.plots
-from gossim.runner.experiment import Experiment
 from gossim.scenario.scenario import read
 from gossim.scenario.sweep import Sweep
 from support.commands import ROOT
@@ -49,7 +48,7 @@ def test_what_is_written_is_what_the_run_says(experiments: Any, tmp_path: Path, 
     small = gossim.load(ROOT / "scenarios" / "gradient_gap.yaml").override({"until.time_s": 2.0, "repeats": 2})
     (tmp_path / "scenarios" / "gradient_gap.yaml").write_text(small.to_yaml(), encoding="utf-8")
     (tmp_path / "page.md").write_text("# A\n<!-- measured: gradient_gap -->\nold\n<!-- end -->\nprose\n")
-    monkeypatch.setattr(Experiment, "draw", lambda *_: [])
+    monkeypatch.setattr("gossim.runner.run.draw", lambda *_: [])
     for name, path in {"ROOT": ".", "PAGE": "page.md", "FIGURES": "", "RUNS": "runs"}.items():
         monkeypatch.setattr(experiments, name, tmp_path / path)
     (experiment,) = [each for each in experiments.EXPERIMENTS if each.scenario == "gradient_gap"]

@@ -194,8 +194,8 @@ def test_mathematics_in_docstrings_is_not_taken_for_markdown(site: Path) -> None
 @slow
 def test_names_that_python_hides_are_not_in_the_reference(pages: dict[str, Page]) -> None:
     for name, page in pages.items():
-        # The file of the compressions is hidden among the algorithms, for it is none; what it holds is not.
-        places = [place.replace("algorithms._compression.", "algorithms.") for place in page.ids]
+        # Files beside algorithms, models and data sets have hidden names if they are none; what they hold has not.
+        places = [re.sub(r"\._(compression|factory)\.", ".", place) for place in page.ids]
         hidden = [place for place in places if re.match(r"gossim\.(.*\.)?_", place)]
         assert not hidden, f"{name}: {hidden}"
 

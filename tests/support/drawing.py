@@ -7,7 +7,6 @@ from contextlib import contextmanager
 
 import pytest
 
-from gossim.runner.experiment import Experiment
 from gossim.runner.sweep import SweepResults
 
 
@@ -15,6 +14,7 @@ from gossim.runner.sweep import SweepResults
 def no_figures() -> Iterator[None]:
     """Runs and sweeps write tables alone: of a small one, the figures take more time than all the rest."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Experiment, "draw", lambda *_: [])
+        for module in ("drawing", "run"):
+            patch.setattr(f"gossim.runner.{module}.draw", lambda *_: [])
         patch.setattr(SweepResults, "plot", lambda *_: {})
         yield

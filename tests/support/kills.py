@@ -28,7 +28,7 @@ SCENARIO: dict[str, Any] = {
     "problem": {"model": {"name": "quadratic", "dim": 200, "gradient_noise": 0.3}},
     "optimizer": {"name": "adam", "learning_rate": 0.001},
     "compute": {"time_s": {"distribution": "lognorm", "s": 0.4, "scale": 0.1}},
-    "network": {"latency_s": 0.01, "bandwidth_bytes_per_s": 1e6},
+    "network": {"latency_s": 0.01, "bandwidth_bytes_per_s": 1e6, "sharing": "fair"},
     "probe": {"every_s": 1.0},
     "device": "cpu",
     "arms": {

@@ -75,8 +75,8 @@ def test_the_tables_have_the_columns_they_promise(run: tuple[Results, Path]) -> 
 
 
 def test_columns_of_the_contract() -> None:
-    probes = "arm seed time_s gradient_steps bytes_sent messages_sent consensus_distance consensus_max alpha_sum"
-    probes += " alpha_in_flight alpha_lost train_loss test_loss test_accuracy"
+    probes = "arm seed time_s gradient_steps bytes_sent bytes_carried messages_sent consensus_distance"
+    probes += " consensus_max alpha_sum alpha_in_flight alpha_lost train_loss test_loss test_accuracy"
     assert [column.name for column in TABLES["probes"]] == probes.split()
     workers = "arm seed time_s worker steps alpha distance busy_s waiting_s"
     assert [column.name for column in TABLES["workers"]] == workers.split()

@@ -9,8 +9,9 @@ import pytest
 import yaml
 
 import gossim
-from gossim.algorithms import ALGORITHMS
+from gossim.algorithms import ALGORITHMS, Algorithm
 from gossim.scenario.scenario import Scenario, load
+from gossim.schema.by_file import class_in_file
 from support.commands import gossim_command
 from support.scenarios import scenario, world_of
 
@@ -127,8 +128,8 @@ def test_built_in_ones_are_each_in_a_file_of_that_name() -> None:
 def test_a_file_without_the_algorithm_of_its_name_says_so(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / "misnamed.py").write_text("from gossim.algorithms.sgd import SGD\n")
     monkeypatch.setattr(gossim.algorithms, "__path__", [*gossim.algorithms.__path__, str(tmp_path)])
-    with pytest.raises(ImportError, match="must define the algorithm with the name 'misnamed'"):
-        gossim.algorithms._in_file("misnamed")
+    with pytest.raises(ImportError, match="must define a Algorithm with the name 'misnamed'"):
+        class_in_file("gossim.algorithms.misnamed", Algorithm)
 
 
 def test_made_in_python_it_is_named_by_where_it_is() -> None:

@@ -138,7 +138,7 @@ def test_counters_are_what_was_measured(events: list[dict[str, Any]], results: g
 
 
 def test_where_the_record_ends_no_arrow_is_left_in_the_air(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr("gossim.runner.experiment.TIMELINE_INTERVALS", 60)
+    monkeypatch.setattr("gossim.runner.pair.TIMELINE_INTERVALS", 60)
     cut = run_of(algorithm=ALGORITHMS["gosgd_push"])
     assert len(cut.timeline) == 60
     write_trace(cut, tmp_path / "trace.json")

@@ -81,7 +81,7 @@ def test_a_network_with_faults_and_losses_goes_on(tmp_path: Path) -> None:
     sections = {
         "problem": {"model": model, "data": {"name": "digits"}, "batch_size": 4},
         "faults": [{"name": "crash", "workers": [1], "at_s": 0.7, "back_after_s": 0.8, "parameters": "fetched"}],
-        "network": {"latency_s": 0.01, "bandwidth_bytes_per_s": 1e6, "loss": loss},
+        "network": {"latency_s": 0.01, "bandwidth_bytes_per_s": 1e6, "sharing": "fair", "loss": loss},
         "dtype": "float32",
     }  # fmt: skip
     require_the_same(asked(**sections), tmp_path)

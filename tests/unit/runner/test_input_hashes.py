@@ -79,7 +79,7 @@ def test_which_keys_have_texts() -> None:
 
     collect(Scenario.model_json_schema())
     columns = {"column", "ms_per_sample", "upload_bits_per_s", "download_bits_per_s"}
-    words = {"title", "name", "unit"}
+    words = {"title", "name", "unit", "target"}
     assert texts == {"file", "matrix", "directory"} | columns | words
 
 

@@ -133,7 +133,7 @@ def test_gradients_and_executor_are_part_of_a_run(cut_off: Path) -> None:
         ({"executor": "reference"}, "executor was batched and is reference"),
         ({"device": "auto"}, "device was cpu and is auto"),
     ):
-        described = asked(network={"latency_s": 0.01, "bandwidth_bytes_per_s": 1e5})
+        described = asked(network={"latency_s": 0.01, "bandwidth_bytes_per_s": 1e5, "sharing": "fair"})
         with pytest.raises(InputError, match=told):
             gossim.run(described, out=cut_off, **options)
 
