@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import copy
 import io
 import os
 import shutil
@@ -228,7 +229,7 @@ def _changed(random: np.random.Generator, data: Any) -> Any:
     way = pick(random, places)
     action = pick(random, ("replace", "replace", "replace", "delete", "rename", "add", "wrap", "scale", "move"))
     if not way:
-        return pick(random, ODD) if random.random() < 0.2 else data
+        return copy.deepcopy(pick(random, ODD)) if random.random() < 0.2 else data
     *above, last = way
     here = data
     for key in above:
@@ -239,7 +240,9 @@ def _changed(random: np.random.Generator, data: Any) -> Any:
     elif action == "rename" and isinstance(here, dict) and isinstance(last, str):
         here[last + pick(random, ("s", "_s", "x", " "))] = here.pop(last)
     elif action == "add" and isinstance(value, dict):
-        value[pick(random, ("name", "workers", "fraction", "timeout_s", "nonsense", 7, None))] = pick(random, ODD)
+        value[pick(random, ("name", "workers", "fraction", "timeout_s", "nonsense", 7, None))] = copy.deepcopy(
+            pick(random, ODD)
+        )
     elif action == "wrap":
         here[last] = pick(random, ([value], {"name": value}, str(value), [value, value]))
     elif action == "scale" and isinstance(value, int | float) and not isinstance(value, bool):
@@ -250,7 +253,7 @@ def _changed(random: np.random.Generator, data: Any) -> Any:
             other = other[key]
         here[last] = yaml.safe_load(yaml.safe_dump(other)) if not isinstance(other, dict | list) or way else value
     else:
-        here[last] = pick(random, ODD)
+        here[last] = copy.deepcopy(pick(random, ODD))
     return data
 
 
