@@ -81,6 +81,9 @@ class LiveProgress(_Bars):
                 highlight=False,
             )
 
+    def warn(self, message: str) -> None:
+        self.console.print(f"warning: {message}", style="yellow", highlight=False, markup=False, soft_wrap=True)
+
     def _show(self) -> None:
         """Of an arm, all seeds together."""
         name = self.now.name

@@ -27,7 +27,9 @@ def validate(scenario: ScenarioFile, imports: Imports = False) -> None:
         scenarios = [point.scenario for point in points] or [settings]
         if imports:
             _import_models(scenarios)
-        show_warnings([*warnings, *_cost(settings, points)])
+        if imports or not any(_reads_by_code(each) for each in scenarios):  # what a run costs depends on its data
+            warnings = [*warnings, *_cost(settings, points)]
+        show_warnings(warnings)
     arms = ", ".join(settings.arms)
     print(f"{scenario}: valid{swept}; arms {arms}; {settings.repeats} seed(s) from {settings.seed}")
     unchecked = sorted({name for each in scenarios for name in each.own_code()})
@@ -60,6 +62,11 @@ def _import_models(scenarios: list[Scenario]) -> None:
                 arm.problem.model.imported()
             if arm.problem and isinstance(arm.problem.data, DataFactory):
                 arm.problem.data.imported()
+
+
+def _reads_by_code(scenario: Scenario) -> bool:
+    """Whether an arm's data come from a function of the user's."""
+    return any(":" in arm.problem.data.name for arm in scenario.arms.values() if arm.problem and arm.problem.data)
 
 
 def _cost(settings: Scenario, points: tuple[Point, ...]) -> list[str]:

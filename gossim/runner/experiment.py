@@ -16,7 +16,6 @@ from ..execute.planes import Gradients, Nothing
 from ..files.atomic import undisturbed
 from ..profiling import Stopwatch, Unwatched
 from ..results import Results
-from ..scenario.cautions import log_warnings
 from ..scenario.derived import message_bytes, steps_limit
 from ..scenario.scenario import Scenario
 from ..tables.parts import Part, Parts
@@ -165,7 +164,7 @@ class Experiment:
         finally:
             progress.done(entry.get("error"))
         self.recording.end(name, seed, record.frames())
-        _warn(entry)
+        _warn(progress, entry)
         return entry
 
     def _run_side_by_side(
@@ -212,7 +211,7 @@ class Experiment:
         self.recording.end(name, seed, part.frames)
         self.manifest["runs"].append(part.entry)
         progress.done(entry.get("error"))
-        _warn(part.entry)
+        _warn(progress, part.entry)
 
     @contextmanager
     def _ending(self, store: RunDirectory | None, parts: Parts | None) -> Iterator[None]:
@@ -289,6 +288,7 @@ def _naming(arm: str) -> Iterator[None]:
         raise InputError(f"arm '{arm}': problem: cannot be set up: {told(error)}") from None
 
 
-def _warn(entry: dict[str, Any]) -> None:
-    """Log what an arm with a seed leaves to be warned of."""
-    log_warnings([f"arm '{entry['arm']}', seed {entry['seed']}: {warning}" for warning in entry.get("warnings", [])])
+def _warn(progress: Progress, entry: dict[str, Any]) -> None:
+    """Pass on what an arm with a seed leaves to be warned of."""
+    for warning in entry.get("warnings", []):
+        progress.warn(f"arm '{entry['arm']}', seed {entry['seed']}: {warning}")

@@ -144,5 +144,5 @@ def _keep(world: World, entry: dict[str, Any]) -> None:
     entry["messages_lost"] = world.network.messages_lost
     steps = world.gradient_steps
     entry["messages_per_step"] = world.network.messages_sent / steps if steps else None
-    if warnings := list(overloaded(world)):
+    if warnings := overloaded(world):
         entry["warnings"] = warnings

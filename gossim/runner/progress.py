@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from ..scenario.arm import Arm
+from ..scenario.cautions import log_warnings
 from ..scenario.sweep import Point
 
 
@@ -26,6 +27,9 @@ class Progress(Protocol):
     def done(self, message: str | None) -> None:
         """The present arm has ended with the present seed: well, or with an error, which is `message`."""
 
+    def warn(self, message: str) -> None:
+        """Something about an arm with a seed that has ended is to be known, as `message` says."""
+
 
 class NoProgress:
     """Shows nothing of a run."""
@@ -34,6 +38,10 @@ class NoProgress:
     def kept(self, name: str, seed: int) -> None: ...
     def advance(self, time_s: float, gradient_steps: int) -> None: ...
     def done(self, message: str | None) -> None: ...
+
+    def warn(self, message: str) -> None:
+        """Log it, so that it is seen where nothing else is shown."""
+        log_warnings([message])
 
 
 class SweepProgress(Protocol):

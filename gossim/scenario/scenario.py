@@ -233,9 +233,11 @@ class Scenario(Shared):
             return Scenario.parse(self.written(), "scenario")
 
     def own_code(self) -> list[str]:
-        """The algorithms and models that it names as `package.module:name`, which running it imports."""
+        """The algorithms, models and data sets that it names as `package.module:name`, which running it imports."""
         named = {arm.algorithm.name for arm in self.arms.values()}
-        named |= {arm.problem.model.name for arm in self.arms.values() if arm.problem}
+        for arm in self.arms.values():
+            if arm.problem:
+                named |= {arm.problem.model.name, arm.problem.data.name if arm.problem.data else ""}
         return sorted(name for name in named if ":" in name)
 
 

@@ -39,4 +39,4 @@ def class_in_file(module_name: str, kind: type[Kind]) -> type[Kind]:
         if isinstance(value, type) and issubclass(value, kind) and value.model_fields["name"].default == name:
             return value
     what = kind.__name__
-    raise ImportError(f"{module.__file__} must define a {what} with the name '{name}', as the file has it")
+    raise ImportError(f"{module.__file__} must define a subclass of {what} with the name '{name}', as the file has it")

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
 from ..sim.traffic import Exchange, Link
 from ..sim.world import World
+
+MOST_NAMED = 4
+"""Ends of links that are named one by one."""
 
 
 def utilisation(carried: float | None, bytes_per_s: float, seconds: float) -> float | None:
@@ -44,18 +47,25 @@ class BytesByNode:
         return self._down.get(node, 0.0) if self._apart else None
 
 
-def overloaded(world: World) -> Iterator[str]:
-    """Yield a sentence for each end of a link that was given more than it can carry in the time of the run."""
+def overloaded(world: World) -> list[str]:
+    """Return a sentence for each end of a link that was given more than it can carry in the time of the run.
+
+    The fullest come first; of more than `MOST_NAMED` the others are counted.
+    """
     sent, network, seconds = BytesByNode(world.network.exchanges, carried=False), world.network, world.clock.now_s
     what = "carried" if network.settings.shared == "none" else "was given"
-    for node in (*world.workers, *world.servers):
-        rates = network.rates(node.index)
-        for way, size_bytes, rate in (
-            ("up", sent.up(node.index), rates.up),
-            ("down", sent.down(node.index), rates.down),
-        ):
-            if size_bytes is not None and size_bytes > rate * seconds:
-                yield (
-                    f"the {way}link of worker {node.index} {what} {size_bytes / 1e6:,.4g} MB in {seconds:g} s, and "
-                    f"can carry {rate * seconds / 1e6:,.4g} MB"
-                )
+    found = []
+    for kind, nodes in (("worker", world.workers), ("server", world.servers)):
+        for node in nodes:
+            rates = network.rates(node.index)
+            ends = (("up", sent.up(node.index), rates.up), ("down", sent.down(node.index), rates.down))
+            for way, size_bytes, rate in ends:
+                if size_bytes is not None and size_bytes > rate * seconds:
+                    gave, can = (f"{each / 1e6:,.4g} MB" for each in (size_bytes, rate * seconds))
+                    sentence = (
+                        f"the {way}link of {kind} {node.index} {what} {gave} in {seconds:g} s, and can carry {can}"
+                    )
+                    found.append((size_bytes / rate, sentence))
+    sentences = [sentence for _, sentence in sorted(found, key=lambda each: -each[0])]
+    more = len(sentences) - MOST_NAMED
+    return sentences[:MOST_NAMED] + ([f"{more} other ends of links were too full as well"] if more > 0 else [])

@@ -272,3 +272,13 @@ def test_texts_in_a_csv_are_no_formulas(here: Path) -> None:
     exact = Results.open(here / "run").weights("-x").gradients
     own = table[table["arm"] == "'-x"].reset_index(drop=True)
     pd.testing.assert_series_equal(own["eta_a"], exact["eta_a"], check_exact=True)
+
+
+def test_data_of_a_function_are_named_as_unchecked_and_not_refused(tmp_path: Path) -> None:
+    problem = {"model": {"name": "logistic"}, "data": {"name": "marking_data:make"}, "batch_size": 4}
+    (tmp_path / "marking_data.py").write_text("raise SystemExit")
+    (tmp_path / "own.yaml").write_text(yaml.safe_dump({**BASE, "problem": problem}))
+    done = gossim_command("validate", "own.yaml", cwd=tmp_path)
+    assert done.returncode == 0
+    assert "not imported, and so not checked: marking_data:make" in done.stdout
+    assert "refuses" not in done.stderr

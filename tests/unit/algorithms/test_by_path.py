@@ -128,7 +128,7 @@ def test_built_in_ones_are_each_in_a_file_of_that_name() -> None:
 def test_a_file_without_the_algorithm_of_its_name_says_so(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / "misnamed.py").write_text("from gossim.algorithms.sgd import SGD\n")
     monkeypatch.setattr(gossim.algorithms, "__path__", [*gossim.algorithms.__path__, str(tmp_path)])
-    with pytest.raises(ImportError, match="must define a Algorithm with the name 'misnamed'"):
+    with pytest.raises(ImportError, match="must define a subclass of Algorithm with the name 'misnamed'"):
         class_in_file("gossim.algorithms.misnamed", Algorithm)
 
 

@@ -42,7 +42,7 @@ def test_a_new_file_is_found_by_itself(folder: Path) -> None:
 
 def test_a_file_must_define_what_it_is_named_after(folder: Path) -> None:
     (folder / "other.py").write_text(ONE.format(name="mine"))
-    with pytest.raises(ImportError, match="must define a ModelSpec with the name 'other'"):
+    with pytest.raises(ImportError, match="must define a subclass of ModelSpec with the name 'other'"):
         classes_by_file("found_here", [str(folder)], ModelSpec)
 
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import logging
 import math
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import yaml
 
 import gossim
 from gossim.cluster.collectives import COLLECTIVES
@@ -15,7 +17,8 @@ from gossim.errors import ScenarioError
 from gossim.sim.max_min import End, many_rates, max_min_rates
 from gossim.testing import check_executors, transfer_times
 from support.algorithms import ALGORITHMS
-from support.scenarios import only_arm, scenario, world_of
+from support.commands import gossim_command
+from support.scenarios import BASE, only_arm, scenario, world_of
 
 ALL_NEW = {"efficiency": 0.5, "message_overhead_s": 0.003, "after_idle_s": 0.01, "sharing": "fair"}
 
@@ -146,6 +149,7 @@ def test_what_is_more_than_a_link_carries_is_said(share: str, what: str, caplog:
     with caplog.at_level(logging.WARNING, "gossim"):
         results = gossim.run(described)
     assert f"the uplink of worker 0 {what} 0.4 MB in 10 s, and can carry 0.1 MB" in caplog.text
+    assert len(caplog.records) <= 5, "a cluster of a thousand workers would fill the screen"
     last, used = results.probes.iloc[-1], results.activities
     assert last["bytes_sent"] == 4 * 100 * 4000
     assert results.exchanges["bytes_carried"].sum() == last["bytes_carried"] <= last["bytes_sent"]
@@ -167,3 +171,13 @@ def test_a_collective_carries_what_it_sends() -> None:
         last = results.probes.iloc[-1]
         assert 0 < last["bytes_carried"] <= last["bytes_sent"]
         assert last["bytes_sent"] - last["bytes_carried"] <= last["bytes_sent"] / 9  # but the round that is under way
+
+
+def test_a_quiet_run_warns_of_no_link(tmp_path: Path) -> None:
+    network = {"latency_s": 0.01, "bandwidth_bytes_per_s": 10.0, "sharing": "fair"}
+    path = tmp_path / "full.yaml"
+    path.write_text(yaml.safe_dump({**BASE, "until": {"time_s": 2.0}, "network": network}))
+    command = ("run", path.name, "--no-gradients")
+    assert "can carry" in gossim_command(*command, cwd=tmp_path).stderr
+    quiet = gossim_command(*command, "--force", "--quiet", cwd=tmp_path)
+    assert (quiet.returncode, quiet.stdout, quiet.stderr) == (0, "", "")
