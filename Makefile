@@ -37,7 +37,7 @@ SEED ?= 0
 fuzz: $(READY)
 	OMP_NUM_THREADS=1 $(BIN)/python tests/fuzz.py --minutes $(MINUTES) --seed $(SEED)
 
-# Runs and sweeps are killed at random points, and go on; each TIMES takes about 10 s.
+# Runs and sweeps are killed at random points, TIMES times, and have to end in the same tables.
 TIMES ?= 100
 kill: $(READY)
 	OMP_NUM_THREADS=1 $(BIN)/python tests/kill.py --times $(TIMES) --seed $(SEED)
