@@ -81,16 +81,15 @@ def put(data: Any, path: str, value: Any, source: str) -> None:
     here = data
     for part in way:
         if isinstance(here, list) and part.isdecimal() and int(part) < len(here):
-            here = here[int(part)]
+            inner = here[int(part)]
         elif isinstance(here, dict):
-            if here.get(part) is None:
-                here[part] = {}
-            elif not isinstance(here[part], dict | list):
-                rule = f"'{part}' is {short(here[part])}, which has no parts; set it as a whole"
-                raise ScenarioError(source, [f"{path} = {short(value)}: {rule}"])
-            here = here[part]
+            inner = here[part] = {} if here.get(part) is None else here[part]
         else:
             raise ScenarioError(source, [f"{path}: there is no '{part}' to change"])
+        if not isinstance(inner, dict | list):
+            rule = f"'{part}' is {short(inner)}, which has no parts; set it as a whole"
+            raise ScenarioError(source, [f"{path} = {short(value)}: {rule}"])
+        here = inner
     if isinstance(here, list):
         if not (last.isdecimal() and int(last) < len(here)):
             raise ScenarioError(source, [f"{path}: the list has no item '{last}'"])
