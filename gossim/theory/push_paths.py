@@ -1,6 +1,6 @@
 """Consensus distance of `gosgd_push` with noise, as a mean over random paths: there is no closed form.
 
-x_m = s_m/α_m is a ratio, and the moments of the sums s = αx and of α do not give those of s/α. So many orders of
+x_m = s_m/α_m is a ratio, and the moments of the sums s = αx and of α do not give those of s/α. Therefore many orders of
 events are drawn at once. That costs little: between two messages that a worker sends or receives its steps need not
 be kept apart, because n steps without a message have noise of n times the variance of one.
 """
