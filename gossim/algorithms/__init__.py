@@ -37,6 +37,7 @@ class _Files(Mapping[str, type[Algorithm]]):
 ALGORITHMS: Mapping[str, type[Algorithm]] = _Files()
 """Every built-in algorithm by the name that scenarios use."""
 
+
 if TYPE_CHECKING:
     AnyAlgorithm = Algorithm
 else:

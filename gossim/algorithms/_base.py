@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Generator
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
+import simpy
 from pydantic import model_validator
 
 from ..schema.fields import Frozen
 from ..settings import Settings
+from ..sim.message import Message
+from ..sim.questions import Reply
+from ..sim.worker import Worker
 
-if TYPE_CHECKING:
-    import simpy
-
-    from ..sim.message import Message
-    from ..sim.questions import Reply
-    from ..sim.worker import Worker
-
-    Process = Generator[simpy.Event, Any, None]
+Process = Generator[simpy.Event, Any, None]
 
 
 class Algorithm(Frozen):

@@ -5,18 +5,15 @@ from __future__ import annotations
 import importlib
 import inspect
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pydantic import ConfigDict, create_model
 
 from ..errors import InputError, nearest, told
 from ..files import trust
 from ..schema.violations import broken_at
-from ._base import Algorithm
-
-if TYPE_CHECKING:
-    from ..sim.worker import Worker
-    from ._base import Process
+from ..sim.worker import Worker
+from ._base import Algorithm, Process
 
 _ready: dict[type[Algorithm], type[Algorithm]] = {}
 """Classes that were found, by what their file calls them."""

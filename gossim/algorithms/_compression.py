@@ -10,9 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 from ..rng import Purpose, key
 from ..schema.chosen import chosen_by
 from ..schema.fields import Frozen, SomeProbability
-
-if TYPE_CHECKING:
-    from ..sim.worker import Worker
+from ..sim.worker import Worker
 
 
 class TopKFunction(NamedTuple):

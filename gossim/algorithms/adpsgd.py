@@ -1,17 +1,14 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from ..schema.fields import Timeout
 from ..settings import Settings
-from ._base import Algorithm
+from ..sim.message import Message
+from ..sim.questions import Reply
+from ..sim.worker import Worker
+from ._base import Algorithm, Process
 from ._families import may_lose_answers
-
-if TYPE_CHECKING:
-    from ..sim.message import Message
-    from ..sim.questions import Reply
-    from ..sim.worker import Worker
-    from ._base import Process
 
 
 class ADPSGD(Algorithm):

@@ -1,14 +1,12 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import ClassVar, Literal
 
 from ..schema.fields import Index, Quantity
 from ..settings import Settings
+from ..sim.worker import Worker
+from ._base import Process
 from ._families import WithCollective
-
-if TYPE_CHECKING:
-    from ..sim.worker import Worker
-    from ._base import Process
 
 
 class AllReduce(WithCollective):

@@ -1,15 +1,13 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from ..schema.fields import Probability
 from ..settings import Settings
+from ..sim.worker import Worker
+from ._base import Process
 from ._compression import AnyCompression
 from ._families import InRounds
-
-if TYPE_CHECKING:
-    from ..sim.worker import Worker
-    from ._base import Process
 
 
 class Choco(InRounds):

@@ -1,14 +1,12 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import ClassVar, Literal
 
 from ..optimizers import AnyOptimizer
 from ..schema.fields import Count
+from ..sim.worker import Worker
+from ._base import Process
 from ._families import WithCollective
-
-if TYPE_CHECKING:
-    from ..sim.worker import Worker
-    from ._base import Process
 
 
 class DiLoCo(WithCollective):

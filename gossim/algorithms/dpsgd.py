@@ -1,12 +1,10 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
+from ..sim.worker import Worker
+from ._base import Process
 from ._families import InRounds
-
-if TYPE_CHECKING:
-    from ..sim.worker import Worker
-    from ._base import Process
 
 
 class DPSGD(InRounds):

@@ -1,14 +1,11 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from ..schema.fields import Count
 from ..settings import Settings
-from ._base import Algorithm
-
-if TYPE_CHECKING:
-    from ..sim.worker import Worker
-    from ._base import Process
+from ..sim.worker import Worker
+from ._base import Algorithm, Process
 
 
 class Epidemic(Algorithm):

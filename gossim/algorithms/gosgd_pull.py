@@ -1,15 +1,12 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import ClassVar, Literal
 
 from ..schema.fields import Probability, Timeout
 from ..settings import Settings
-from ._base import Algorithm
+from ..sim.worker import Worker
+from ._base import Algorithm, Process
 from ._families import may_lose_answers
-
-if TYPE_CHECKING:
-    from ..sim.worker import Worker
-    from ._base import Process
 
 
 class GoSGDPull(Algorithm):

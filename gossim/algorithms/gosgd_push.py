@@ -1,13 +1,10 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import ClassVar, Literal
 
 from ..schema.fields import Probability
-from ._base import Algorithm
-
-if TYPE_CHECKING:
-    from ..sim.worker import Worker
-    from ._base import Process
+from ..sim.worker import Worker
+from ._base import Algorithm, Process
 
 
 class GoSGDPush(Algorithm):

@@ -1,14 +1,12 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from ..schema.fields import Count
 from ..settings import Settings
+from ..sim.worker import Worker
+from ._base import Process
 from ._families import InRounds, WithCollective
-
-if TYPE_CHECKING:
-    from ..sim.worker import Worker
-    from ._base import Process
 
 
 class GossipPGA(InRounds, WithCollective):

@@ -1,13 +1,11 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import ClassVar, Literal
 
 from ..schema.fields import Count
+from ..sim.worker import Worker
+from ._base import Process
 from ._families import WithCollective
-
-if TYPE_CHECKING:
-    from ..sim.worker import Worker
-    from ._base import Process
 
 
 class LocalSGD(WithCollective):

@@ -1,14 +1,12 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 from ..schema.bounds import Bounds
 from ..schema.fields import AS_WHOLE, Count
+from ..sim.worker import Worker
+from ._base import Process
 from ._families import WithCollective
-
-if TYPE_CHECKING:
-    from ..sim.worker import Worker
-    from ._base import Process
 
 
 class Moshpit(WithCollective):

@@ -1,17 +1,15 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from ..schema.fields import Index, Positive
 from ..settings import Settings
+from ..sim.message import Message
+from ..sim.questions import Reply
+from ..sim.server import Server
+from ..sim.worker import Worker
+from ._base import Process
 from ._families import WithServer
-
-if TYPE_CHECKING:
-    from ..sim.message import Message
-    from ..sim.questions import Reply
-    from ..sim.server import Server
-    from ..sim.worker import Worker
-    from ._base import Process
 
 
 class SSP(WithServer):

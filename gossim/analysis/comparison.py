@@ -13,17 +13,15 @@ from __future__ import annotations
 
 import itertools
 import math
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 from scipy import stats
 
 from ..tables.run_data import RunData
 from .summary import TIME_TO_TARGET, per_seed
-
-if TYPE_CHECKING:
-    from numpy.typing import ArrayLike
 
 CONFIDENCE = 0.95
 

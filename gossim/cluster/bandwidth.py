@@ -11,10 +11,8 @@ from pydantic import Discriminator, Tag
 
 from ..rng import Purpose
 from ..schema.fields import AS_TUPLE, Frozen, PositiveQuantity, number_or
+from .device_trace import Device
 from .durations import Law, LawOfRates
-
-if TYPE_CHECKING:
-    from .device_trace import Device
 
 
 class Rates(NamedTuple):

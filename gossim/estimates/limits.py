@@ -6,17 +6,15 @@ import math
 import os
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from ..errors import InputError
 from ..scenario.arm import Arm
 from ..scenario.scenario import Scenario
+from ..scenario.sweep import Point
 from ..units import readable_bytes
 from .events import Events, events, said, wall_s
 from .memory import Memory, arithmetic_s, dim_of, memory
-
-if TYPE_CHECKING:
-    from ..scenario.sweep import Point
 
 MOST_EVENTS = 1e10
 """Of a run, all arms and seeds together; at ten microseconds each, a day."""

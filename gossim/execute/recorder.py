@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
 
 import torch
 
 from ..errors import Diverged
 from ..problems.problem import Problem
+from ..settings import ProbeSettings
 from ..sim.probe_facts import Facts
 from ..tables.probe_rows import Measured, Observations
-
-if TYPE_CHECKING:
-    from ..settings import ProbeSettings
 
 
 class Recorder:

@@ -79,6 +79,7 @@ class Step(Paced):
 
 _AFTER_WARMUP: dict[str, type[Schedule]] = {"constant": Constant, "cosine": Cosine, "step": Step}
 
+
 if TYPE_CHECKING:
     AfterWarmup = Schedule
 else:

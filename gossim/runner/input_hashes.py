@@ -9,12 +9,10 @@ import os
 import sysconfig
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ..files.csv_columns import remembered
-
-if TYPE_CHECKING:
-    from ..scenario.scenario import Scenario
+from ..scenario.scenario import Scenario
 
 
 def inputs(scenario: Scenario) -> dict[str, str]:

@@ -6,16 +6,14 @@ import shutil
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from ..errors import InputError, RunError, told
 from ..scenario.scenario import Scenario
 from ..tables.run_directory import RunDirectory
 from .earlier import earlier
+from .experiment import Experiment
 from .process_pool import ended
-
-if TYPE_CHECKING:
-    from .experiment import Experiment
 
 
 class Task(NamedTuple):

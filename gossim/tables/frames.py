@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,9 +12,7 @@ import pandas as pd
 from ..errors import InputError
 from ..files.atomic import whole
 from .columns import DERIVED, TABLES, Column
-
-if TYPE_CHECKING:
-    from .probe_rows import Columns
+from .probe_rows import Columns
 
 
 def table(name: str, rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:

@@ -19,6 +19,7 @@ TOPOLOGIES: dict[str, type[TopologySettings]] = {
     "matchings": Matchings,
 }
 
+
 if TYPE_CHECKING:
     AnyTopology = TopologySettings
 else:

@@ -12,6 +12,7 @@ from ._factory import DataFactory
 DATA: dict[str, type[DataSpec]] = classes_by_file(__name__, __path__, DataSpec)
 """Every built-in data set by the name that scenarios use."""
 
+
 if TYPE_CHECKING:
     AnyData = DataSpec
 else:

@@ -15,6 +15,7 @@ from ._factory import Factory
 MODELS: dict[str, type[ModelSpec]] = classes_by_file(__name__, __path__, ModelSpec)
 """Every built-in model by the name that scenarios use."""
 
+
 if TYPE_CHECKING:
     AnyModel = ModelSpec
 else:
