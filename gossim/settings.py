@@ -11,6 +11,7 @@ from .cluster.compute_time import ComputeSettings, Pace
 from .cluster.device_trace import Trace
 from .cluster.faults import AnyFault
 from .cluster.network import SHARINGS, NetworkSettings
+from .cluster.replay import Replay
 from .cluster.selection import Chosen
 from .cluster.topology import AnyTopology, Complete
 from .files import trust
@@ -117,6 +118,7 @@ class Settings(Frozen):
         self._numbers_are_workers(("compute", "stragglers"), self.compute.stragglers)
         self._numbers_are_workers(("faults",), self.faults)
         self._trace_fits()
+        self._replay_fits()
         if self.until.epochs is not None and (self.problem is None or self.problem.data is None):
             what = f"the model '{self.problem.model.name}'" if self.problem else "no problem"
             rule = f"{what} has no data, and so no epochs"
@@ -154,6 +156,12 @@ class Settings(Frozen):
             raise broken_at(
                 ("trace", "samples_per_gradient"), None, "is required where there is no batch_size", MISSING
             )
+
+    def _replay_fits(self) -> None:
+        own = self.compute.time_s
+        unfit = own.unfit(self.workers) if isinstance(own, Replay) else None
+        if isinstance(own, Replay) and unfit:
+            raise broken_at(("compute", "time_s"), own.model_dump(mode="json"), unfit)
 
     @property
     def uses_trace(self) -> bool:

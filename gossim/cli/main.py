@@ -11,6 +11,7 @@ import typer
 
 from ..errors import InputError, RunError, printable
 from ..files.atomic import ENDING
+from .import_ import import_
 from .list_ import list_
 from .options import INTERRUPTED, new_console
 from .plot import plot
@@ -27,7 +28,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-for command in (run, sweep, validate, list_, plot, trace, weights):
+for command in (run, sweep, validate, list_, plot, trace, weights, import_):
     app.command(command.__name__.strip("_"))(command)
 
 

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cache, lru_cache
-from typing import Annotated, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import numpy as np
+from pydantic import Discriminator, Tag
 
 from ..rng import LARGEST_BLOCK, Blocks, Purpose
-from ..schema.fields import AS_TUPLE, Frozen
+from ..schema.fields import AS_TUPLE, AtLeastATick, Frozen, number_or
 from ..units import PER_SECOND
-from .durations import ComputeTime, Law
+from .durations import AnyLaw, Law
+from .replay import Recorded, Replay
 from .stragglers import AnyStraggler, Lengthen
 
 LEAST_S, MOST_S = 1 / PER_SECOND, 2**50 / PER_SECOND
@@ -21,8 +23,22 @@ of a block of more might not fit into the numbers of an array."""
 NO_RULES: Sequence[Lengthen] = ()
 
 
+def _kind(value: Any) -> str:
+    # These names stand in pydantic's error paths: they must not be keys that can stand in the data.
+    recorded = isinstance(value, Replay) or (isinstance(value, dict) and "replay" in value)
+    return "recorded times" if recorded else "a law"
+
+
+if TYPE_CHECKING:
+    ComputeTime = float | Law | Replay | str
+else:
+    _Drawn = Annotated[Annotated[AnyLaw, Tag("a law")] | Annotated[Replay, Tag("recorded times")], Discriminator(_kind)]
+    ComputeTime = number_or(AtLeastATick, _Drawn, word="trace")
+
+
 class ComputeSettings(Frozen):
-    """`time_s`: seconds that one gradient takes, a constant, a law, or `trace`: what the trace says of each worker;
+    """`time_s`: seconds that one gradient takes: a constant; a law; each worker's own recorded times,
+    `{replay: steps.csv, worker: rank, column: seconds}`; or `trace`, what the trace says of each worker.
     `stragglers` lengthen it, one after the other."""
 
     time_s: ComputeTime
@@ -33,13 +49,16 @@ class ComputeSettings(Frozen):
 
         What is drawn for the k-th gradient is the same under every algorithm.
         """
-        law = traced_s if isinstance(self.time_s, str) else self.time_s
-        assert law is not None
-        rules, timeless = [], True
+        rules: list[Lengthen] = []
+        timeless = True
         for number, rule in enumerate(self.stragglers):
             if rule.concerns(worker, workers, seed, number):
                 rules.append(rule.lengthen(seed, number, worker))
                 timeless &= rule.timeless
+        if isinstance(self.time_s, Replay):
+            return ReplayedPace(seed, worker, self.time_s.of_worker(worker), rules, timeless)
+        law = traced_s if isinstance(self.time_s, str) else self.time_s
+        assert law is not None
         return Pace(seed, worker, law, rules, timeless)
 
 
@@ -105,7 +124,10 @@ class Pace(Blocks):
         if not (isinstance(self.law, Law) or self.rules):
             self.sums, self._uneven = _constant(self.law)
             return
-        work_s = self.take(self.law.draw) if isinstance(self.law, Law) else np.full(LARGEST_BLOCK, self.law)
+        self._lengthen(self.take(self.law.draw) if isinstance(self.law, Law) else np.full(LARGEST_BLOCK, self.law))
+
+    def _lengthen(self, work_s: np.ndarray) -> None:
+        """Take these times as the block that comes next."""
         if not self.rules:
             self.sums, self._uneven = _told_ahead(work_s, work_s)
         elif self.timeless:
@@ -119,6 +141,39 @@ class Pace(Blocks):
         for rule in self.rules:
             seconds = rule(seconds, now_s)
         return seconds
+
+
+class RecordOver(Exception):
+    """All times that were recorded of a worker have passed, and another gradient is begun."""
+
+
+class ReplayedPace(Pace):
+    """The times that were `recorded` of one worker; `read` of them are in blocks so far.
+
+    Called when they are over, it raises RecordOver.
+    """
+
+    __slots__ = ("read", "recorded")
+
+    def __init__(self, seed: int, worker: int, recorded: Recorded, rules: list[Lengthen], timeless: bool):
+        super().__init__(seed, worker, 0.0, rules, timeless)
+        self.recorded, self.read = recorded, 0
+
+    def __call__(self, now_s: float) -> float:
+        self._load()
+        if self.place == len(self.sums):
+            raise RecordOver
+        return super().__call__(now_s)
+
+    def _load(self) -> None:
+        seconds, wraps = self.recorded
+        if self.place < len(self.sums) or (self.read == len(seconds) and not wraps):
+            return
+        end = self.read + LARGEST_BLOCK if wraps else min(self.read + LARGEST_BLOCK, len(seconds))
+        block = np.take(seconds, np.arange(self.read, end), mode="wrap")
+        self.read = end % len(seconds) if wraps else end
+        self.place = 0
+        self._lengthen(block)
 
 
 @cache

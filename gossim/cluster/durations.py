@@ -25,7 +25,7 @@ from ..files.column_units import (
 from ..files.csv_columns import POSITIVE, read_numbers, remembered
 from ..rng import Purpose, in_blocks
 from ..schema.chosen import chosen_by
-from ..schema.fields import AtLeastATick, Frozen, PositiveQuantity, Quantity, number_or
+from ..schema.fields import Frozen, PositiveQuantity, Quantity
 from ..schema.violations import broken, broken_at
 
 POSITIVE_INSTEAD = "lognorm, gamma, expon, weibull_min or truncnorm"
@@ -269,10 +269,8 @@ if TYPE_CHECKING:
     AnyLaw = Law
     LawOfRates = Law
     LawOfNumbers = Law
-    ComputeTime = float | Law | str
 else:
     _Law = chosen_by("distribution", LAWS, Distribution.model_validate, listed=continuous_distributions)
     AnyLaw = Annotated[_Law, measured_in("s")]
     LawOfRates = Annotated[_Law, measured_in("B/s")]
     LawOfNumbers = Annotated[_Law, measured_in(None)]
-    ComputeTime = number_or(AtLeastATick, AnyLaw, word="trace")

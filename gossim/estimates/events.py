@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from ..algorithms._families import InRounds, WithCollective, WithServer
 from ..cluster.faults import Churn
+from ..cluster.replay import Replay
 from ..cluster.stragglers import Bursty
 from ..scenario.arm import Arm
 from ..scenario.derived import steps_limit
@@ -56,7 +57,7 @@ def events(arm: Arm, size_bytes: float) -> Events:
     step_s, messages = rhythm(arm, paces, size_bytes)
     # A law whose draws are 0 ends the run with its first step.
     per_s = arm.workers * _up_share(arm) / step_s if step_s else 0.0
-    limit = steps_limit(arm)
+    limit = _fewer(steps_limit(arm), _recorded_steps(arm))
     steps = end_s * per_s if per_s else 0.0
     if limit is not None and limit < steps:
         steps, end_s = float(limit), limit / per_s
@@ -72,6 +73,18 @@ def events(arm: Arm, size_bytes: float) -> Events:
     # A worker that has begun a gradient has an event, whether it ends or not.
     resent = _resent(arm, end_s, steps * messages)
     return Events(end_s, steps + arm.workers, steps * messages, rows, failures, spells, resent)
+
+
+def _fewer(limit: int | None, recorded: int | None) -> int | None:
+    return min((each for each in (limit, recorded) if each is not None), default=None)
+
+
+def _recorded_steps(arm: Arm) -> int | None:
+    """Steps that were recorded of all workers, where the run ends with them."""
+    own = arm.compute.time_s
+    if not isinstance(own, Replay) or own.at_end == "wrap":
+        return None
+    return sum(len(times) for rank, times in own.recorded().items() if rank < arm.workers)
 
 
 def _up_share(arm: Arm) -> float:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from ..cluster.durations import Law
+from ..cluster.replay import Replay
 from ..cluster.selection import Chosen
 from ..cluster.stragglers import Bursty, Heterogeneous, Persistent, RandomSlowdown
 from ..scenario.arm import Arm
@@ -54,8 +55,10 @@ class Paces:
 
     def __init__(self, arm: Arm, end_s: float = math.inf):
         self.workers, self.end_s = arm.workers, end_s
-        self.law: float | Law = 1.0 if isinstance(arm.compute.time_s, str) else arm.compute.time_s
-        self.groups = _traced(arm) if isinstance(arm.compute.time_s, str) else [Group(1.0, 1.0)]
+        own = arm.compute.time_s
+        measured = _means_s(arm)
+        self.law: float | Law = 1.0 if isinstance(own, str | Replay) else own
+        self.groups = _near(measured) if measured else [Group(1.0, 1.0)]
         self.chances: list[Chance] = []
         for rule in arm.compute.stragglers:
             share = concerned(rule, arm.workers)
@@ -110,11 +113,22 @@ class Paces:
         self.groups = [Group(g.share * own, g.factor * factor) for g in self.groups for own, factor in split if own > 0]
 
 
-def _traced(arm: Arm) -> list[Group]:
-    """The devices of a trace, in groups of near ones; the law is then one second."""
+def _means_s(arm: Arm) -> list[float]:
+    """Mean time of each worker, where a trace or a recording has it; the law is then one second."""
+    own = arm.compute.time_s
+    if isinstance(own, Replay):
+        recorded = own.recorded()
+        return [float(recorded[worker].mean()) for worker in range(arm.workers)]
+    if not isinstance(own, str):
+        return []
     assert arm.trace is not None
     assert arm.samples_per_gradient is not None
-    seconds = sorted(device.s_per_sample * arm.samples_per_gradient for device in arm.trace.devices()[: arm.workers])
+    return [device.s_per_sample * arm.samples_per_gradient for device in arm.trace.devices()[: arm.workers]]
+
+
+def _near(seconds: list[float]) -> list[Group]:
+    """Those who take about as long in one group each."""
+    seconds = sorted(seconds)
     size = math.ceil(len(seconds) / MOST_GROUPS)
     parts = [seconds[place : place + size] for place in range(0, len(seconds), size)]
     return [Group(len(part) / len(seconds), sum(part) / len(part)) for part in parts]

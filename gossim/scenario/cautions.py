@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel
 
 from ..cluster.durations import Empirical
+from ..cluster.replay import Replay
 from ..files.column_units import says_nothing
 from ..schema.violations import Violation
 from .unused import choosing_nobody, rules, unused
@@ -26,6 +27,7 @@ def cautions(scenario: Scenario) -> list[Violation]:
         *_nobody(scenario),
         *_numbers(scenario),
         *_units(scenario),
+        *_replays(scenario),
         *_target(scenario),
     ):
         found.setdefault(str(problem), problem)
@@ -71,8 +73,21 @@ def _unit(arm: Arm) -> Iterator[Violation]:
             yield Violation((*path, "column"), law.column, f"{rule}; `unit` says which it is")
 
 
-def _empirical(value: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Empirical]]:
-    if isinstance(value, Empirical):
+def _replays(scenario: Scenario) -> Iterator[Violation]:
+    """Recorded times that are shorter than the run, and so repeated."""
+    for arm in scenario.arms.values():
+        own, until = arm.compute.time_s, arm.until
+        if not isinstance(own, Replay) or own.at_end != "wrap" or until.time_s is None:
+            continue
+        together = {rank: float(times.sum()) for rank, times in own.recorded().items() if rank < arm.workers}
+        rank = min(together, key=together.__getitem__)
+        if together[rank] < until.time_s:
+            rule = f"has {together[rank]:g} s of worker {rank}, and the run may last {until.time_s:g} s"
+            yield Violation(("compute", "time_s", "replay"), own.file, f"{rule}; its times are repeated")
+
+
+def _empirical(value: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Empirical | Replay]]:
+    if isinstance(value, Empirical | Replay):
         yield path, value
     elif isinstance(value, BaseModel):
         for key, inner in value:

@@ -78,6 +78,10 @@ class Steps:
         self.ahead -= len(ends)
         self._count(len(ends))
 
+    def end(self) -> None:
+        """End the run once this instant is over."""
+        self.clock.after_all(self.clock.now_s, lambda: self.finish(self.clock.now_s))
+
     def settle(self) -> None:
         """Bring every worker's steps up to now."""
         for worker in self.workers:
@@ -102,7 +106,7 @@ class Steps:
                 if worker.stretch is not None:
                     worker.stretch.cut()
         if before < self.limit <= self.taken:
-            self.clock.after_all(self.clock.now_s, lambda: self.finish(self.clock.now_s))
+            self.end()
         if self.ages.kept > max(MANY_STEPS, OF_EACH * len(self.workers)) and not self._reckoning:
             self._reckoning = True
             self.clock.after_all(self.clock.now_s, self.reckon)

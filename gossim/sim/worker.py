@@ -24,6 +24,7 @@ from typing import Any
 import simpy
 
 from ..cluster.collectives import Collective
+from ..cluster.compute_time import RecordOver
 from ..errors import RunError
 from ..optimizers import Optimizer, OptimizerSettings, optimizer_for
 from ..rng import PeerRandom
@@ -31,6 +32,7 @@ from ..units import ticks
 from .allreduce import AllReduceMean, AllReduces
 from .clock import Completion
 from .context import Context
+from .link_sharing import NEVER
 from .peers import Peers
 from .planned_steps import OneStep, Stretch
 from .recovery import Recovering
@@ -102,10 +104,17 @@ class Worker(Recovering):
         return Completion(self.context.clock, self._end_of_gradient(), self.index)
 
     def _end_of_gradient(self) -> int:
-        """Return the tick at which a gradient that is begun now is ready."""
+        """Return the tick at which a gradient that is begun now is ready.
+
+        It is NEVER if the worker's recorded times are over; the run then ends with this instant.
+        """
         self.activity.enter("computing")
         clock = self.context.clock
-        seconds = self.pace(clock.now_s)
+        try:
+            seconds = self.pace(clock.now_s)
+        except RecordOver:
+            self.context.steps.end()
+            return NEVER
         if not ticks(seconds):
             raise RunError(f"a gradient of {seconds} s is shorter than a picosecond, by which the clock counts")
         return clock.now + ticks(seconds)

@@ -51,7 +51,12 @@ def straggler(tmp_path_factory: pytest.TempPathFactory) -> tuple[gossim.Results,
 
 
 def test_the_scenario_that_is_explained_is_the_one_that_is_shipped(tmp_path: Path) -> None:
-    explained, stragglers, network, trace = blocks(page("scenario"), "yaml")
+    explained, recorded, stragglers, network, trace = blocks(page("scenario"), "yaml")
+    steps = tmp_path / "steps.csv"
+    steps.write_text("rank,seconds\n" + "".join(f"{rank},0.1\n" for rank in range(8)))
+    replayed = yaml12.read(recorded.replace("steps.csv", str(steps)))
+    with_record = load(ROOT / "scenarios" / "straggler.yaml").override(replayed)
+    assert with_record.arms["sgd"].compute.time_s.of_worker(0).wraps
     assert len(yaml12.read(stragglers)["stragglers"]) == 4
     with_all = load(ROOT / "scenarios" / "straggler.yaml").override(
         {"compute": {"time_s": 0.1, **yaml12.read(stragglers)}}

@@ -30,6 +30,10 @@ FILES: list[tuple[dict[str, str], dict[str, Any]]] = [
         {"compute": {"time_s": {"distribution": "empirical", "file": "times.csv", "column": "t"}}},
     ),
     (
+        {"steps.csv": "rank,seconds\n" + "".join(f"{rank},0.1\n" for rank in range(4))},
+        {"compute": {"time_s": {"replay": "steps.csv", "worker": "rank", "column": "seconds"}}},
+    ),
+    (
         {"down.csv": "worker,down_s,up_s\n1,5,6\n"},
         {"faults": [{"name": "availability", "file": "down.csv", "parameters": "kept"}]},
     ),
@@ -78,9 +82,9 @@ def test_which_keys_have_texts() -> None:
                 collect(value)
 
     collect(Scenario.model_json_schema())
-    columns = {"column", "ms_per_sample", "upload_bits_per_s", "download_bits_per_s"}
+    columns = {"column", "worker", "ms_per_sample", "upload_bits_per_s", "download_bits_per_s"}
     words = {"title", "name", "unit", "target"}
-    assert texts == {"file", "matrix", "directory"} | columns | words
+    assert texts == {"file", "matrix", "replay", "directory"} | columns | words
 
 
 def test_modules_of_ones_own_and_what_they_import_beside_them(folder: Path) -> None:
