@@ -38,6 +38,7 @@ class Purpose(StrEnum):
     GRADIENT_NOISE = "gradient_noise"
     TOPOLOGY = "topology"
     TIES = "ties"
+    ROTATION = "rotation"
     STATISTICS = "statistics"
 
 

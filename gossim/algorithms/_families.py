@@ -50,6 +50,29 @@ class InRounds(Algorithm):
     def unfit_topology(self, settings: Settings) -> str | None:
         return settings.topology.unfit_to_average(self.undirected)
 
+    def peers_each(self, settings: Settings) -> float:
+        """To how many a worker sends in a round, in the mean."""
+        return settings.topology.links_each(settings.workers)
+
+
+class BiasCorrected(InRounds):
+    """Takes back in each round the error of the one before: right only if every message of every round arrived, and all
+    rounds mix by the same symmetric W."""
+
+    undirected: ClassVar[bool] = True
+
+    def unfit(self, settings: Settings) -> str | None:
+        if settings.faults and settings.workers > 1:
+            return "corrects each round by the one before: it has no meaning when workers fail"
+        return super().unfit(settings)
+
+    def unfit_topology(self, settings: Settings) -> str | None:
+        if not settings.topology.is_static:
+            return (
+                f"the topology '{settings.topology.name}' changes from round to round, and the correction is of one W"
+            )
+        return super().unfit_topology(settings)
+
 
 class WithServer(Algorithm):
     """Asks a parameter server. With `timeout_s` it goes on with what it has where no answer has come by then."""

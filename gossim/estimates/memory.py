@@ -96,9 +96,11 @@ def _pairs(arm: Arm) -> float:
 def _links_written(arm: Arm) -> float:
     """Links of the graph that the run makes: that of all with all is not written down unless its weights are asked
     for."""
-    if arm.workers == 1 or (arm.topology.name == "complete" and not isinstance(arm.algorithm, InRounds)):
+    if arm.workers == 1:
         return 0.0
-    return _pairs(arm)
+    if isinstance(arm.algorithm, InRounds):
+        return arm.workers * min(arm.algorithm.peers_each(arm), arm.workers)
+    return 0.0 if arm.topology.name == "complete" else _pairs(arm)
 
 
 def _under_way(arm: Arm, counted: Events) -> float:

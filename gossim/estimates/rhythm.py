@@ -47,7 +47,7 @@ def rhythm(arm: Arm, paces: Paces, size_bytes: float) -> Rhythm:
 
 def _in_rounds(arm: Arm, paces: Paces, links: Link, size_bytes: float) -> Rhythm:
     algorithm: Any = arm.algorithm
-    peers = arm.topology.links_each(arm.workers)
+    peers = algorithm.peers_each(arm)
     if isinstance(algorithm, Choco):
         size_bytes *= algorithm.compression.size_share(arm.number_bits)
     on_the_way_s = links.latency_s + size_bytes * links.s_per_byte * (1 if _unshared(arm) else peers)

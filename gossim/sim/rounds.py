@@ -77,18 +77,21 @@ class Rounds(Messaging):
                 return None
         return sorted(self._take_in_round(), key=lambda message: (message.round, message.sender))
 
-    def mix(self, timeout_s: float | None = None) -> Generator[simpy.Event, Any, list[tuple[float, Message]]]:
+    def mix(
+        self, timeout_s: float | None = None, weights: dict[int, float] | None = None
+    ) -> Generator[simpy.Event, Any, list[tuple[float, Message]]]:
         """Gather this round's messages from all neighbours that have a weight. To be yielded from.
 
         Messages that come too late for their round are lost.
 
         Args:
             timeout_s: As in `gather`.
+            weights: The weight of each sender; by default the mixing matrix's.
 
         Returns:
             The weight W_ij and the message of each sender, in the order of senders.
         """
-        weights = self.weights()
+        weights = self.weights() if weights is None else weights
         mixed = []
         for message in (yield from self.gather(weights, timeout_s)):
             if message.round == self.round:

@@ -17,6 +17,7 @@ from gossim.cluster.topology.spectral import second_modulus
 from gossim.execute.reference import Reference
 from gossim.sim.world import World
 from gossim.testing import trajectory
+from support.algorithms import on_a_ring
 from support.clusters import clusters
 from support.scenarios import only_arm
 from support.several import Several, advance, scattered
@@ -30,6 +31,11 @@ KEEP_THE_MEAN: dict[str, dict[str, Any]] = {
     "dpsgd, steps first": {"name": "dpsgd", "order": "adapt_then_combine"},
     "gossip_pga": {"name": "gossip_pga", "period": 3},
     "gradient_tracking": {"name": "gradient_tracking"},
+    "d2": {"name": "d2"},
+    "exact_diffusion": {"name": "exact_diffusion"},
+    "extra": {"name": "extra"},
+    "qg_dsgdm without momentum": {"name": "qg_dsgdm", "beta": 0.0},
+    "gossipgrad": {"name": "gossipgrad"},
     "choco": {"name": "choco", "compression": {"name": "top_k", "fraction": 0.3}, "consensus_step": 0.4},
     "choco with signs": {"name": "choco", "compression": "sign", "consensus_step": 0.3},
     "diloco": {"name": "diloco", "period": 2, "outer": {"learning_rate": 1.0}},
@@ -65,7 +71,7 @@ def test_the_mean_moves_by_the_mean_gradient_alone(
 
     Of gradient tracking that is Σ y_m = Σ of the latest gradients. With a learning rate of 0 the mean stays.
     """
-    cluster = {**cluster, "optimizer": {"learning_rate": rate}, "topology": "ring" if ring else "complete"}
+    cluster = {**cluster, "optimizer": {"learning_rate": rate}, "topology": on_a_ring(name) if ring else "complete"}
     problem = run(*scattered(only_arm(algorithm=KEEP_THE_MEAN[name], **cluster), seed, noise=0.3))
     for k in range(problem.whole_steps - 1):
         moved = problem.points(k).mean(dim=0) - rate * problem.slopes(k).mean(dim=0)

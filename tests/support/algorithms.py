@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from gossim.algorithms import ALGORITHMS as REGISTRY
-from gossim.algorithms._families import InRounds, WithCollective
+from gossim.algorithms._families import BiasCorrected, InRounds, WithCollective
 from gossim.algorithms.ssp import SSP
 
 ALGORITHMS = {
@@ -28,6 +28,12 @@ ALGORITHMS = {
     "epidemic": {"name": "epidemic", "peers": 1},
     "hierarchical": {"name": "hierarchical", "group_size": 2, "push_probability": 0.4},
     "gosgd_pull": {"name": "gosgd_pull", "pull_probability": 0.4},
+    "d2": {"name": "d2"},
+    "exact_diffusion": {"name": "exact_diffusion"},
+    "extra": {"name": "extra"},
+    "qg_dsgdm": {"name": "qg_dsgdm", "beta": 0.6},
+    "decentlam": {"name": "decentlam", "beta": 0.4},
+    "gossipgrad": {"name": "gossipgrad"},
 }
 """Each registered algorithm with parameters under which it communicates; test_registry keeps it complete."""
 
@@ -50,9 +56,23 @@ KEPT_ROWS = {
     "hierarchical": 1,  # the same
     "gradient_tracking": 2,  # y, the latest gradient
     "choco": 3,  # its public copy, the weighted sum of those it hears, the change that it sends
+    "d2": 2,  # where its last step led, and what it corrects by
+    "exact_diffusion": 2,  # the same
+    "extra": 3,  # what it corrects by, its own x and the mean of the neighbours'
+    "qg_dsgdm": 2,  # the velocity, x before the round
+    "decentlam": 2,  # the same
     "diloco": 3,  # the anchor, the outer velocity, what it brings
 }
 """Rows that a worker's process keeps, besides parameters, one gradient and the optimizer's state; 0 if not named."""
+
+
+OTHER_ALONE = {"diloco", "qg_dsgdm", "decentlam"}
+"""Those that have a momentum of their own, so that a single worker does not do what plain SGD does."""
+
+
+def on_a_ring(name: str) -> dict[str, Any]:
+    """A ring on which the algorithm runs, whatever the number of workers."""
+    return {"name": "ring", "mixing": "lazy" if name == "d2" else "metropolis_hastings"}
 
 
 WEIGHTED = ["gosgd_push", "gosgd_pull", "sgp", "osgp", "hierarchical"]
@@ -63,6 +83,6 @@ def reliable_enough(name: str, cluster: dict[str, Any]) -> dict[str, Any]:
     cls = REGISTRY[name]
     if issubclass(cls, InRounds | SSP) and cluster["workers"] > 1:
         cluster = {**cluster, "network": {**cluster["network"], "resend": True}}
-    if name in ("choco", "gradient_tracking"):
+    if name == "choco" or name == "gradient_tracking" or issubclass(cls, BiasCorrected):
         cluster = {**cluster, "faults": []}
     return cluster

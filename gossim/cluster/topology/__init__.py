@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from ...schema.chosen import chosen_by
 from .base import Topology, TopologySettings
+from .base_graph import BaseK
 from .exponential import OnePeerExponential, StaticExponential
 from .matchings import GRAPHS, Matchings
 from .regular_graphs import Complete
@@ -16,6 +17,7 @@ TOPOLOGIES: dict[str, type[TopologySettings]] = {
     **GRAPHS,
     "static_exponential": StaticExponential,
     "one_peer_exponential": OnePeerExponential,
+    "base_k": BaseK,
     "matchings": Matchings,
 }
 

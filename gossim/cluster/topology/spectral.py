@@ -42,6 +42,22 @@ def second_modulus(matrix: csr_array) -> float:
     return float(np.sort(np.abs(eigenvalues))[-2])
 
 
+def smallest_eigenvalue(matrix: csr_array) -> float:
+    """Return λ_min of a symmetric mixing matrix."""
+    from scipy.sparse.linalg import ArpackNoConvergence, eigsh
+
+    workers = matrix.shape[0]
+    if workers <= DENSE:
+        return float(np.linalg.eigvalsh(matrix.toarray())[0])
+    start = np.cos(np.arange(workers) ** 2)  # ARPACK's own would be drawn
+    try:
+        return float(eigsh(matrix, k=1, which="SA", v0=start, return_eigenvectors=False)[0])
+    except ArpackNoConvergence:
+        raise RunError(
+            f"the smallest eigenvalue of the mixing matrix of {workers} workers could not be computed"
+        ) from None
+
+
 def spectrum(matrix: csr_array | np.ndarray) -> np.ndarray:
     """Return all eigenvalues of a symmetric mixing matrix, `(M,)`, ascending: the last is 1. Dense, O(M³)."""
     if not symmetric(matrix):

@@ -36,6 +36,12 @@ SENT: dict[str, tuple[dict[str, Any], Callable[[dict[str, Any]], float]]] = {
     # Before the steps 0, τ, 2τ, …, of which there are K, and one that has begun.
     "easgd": ({}, lambda p: (K // p["period"] + 1) * M * 2 * N),
     "gradient_tracking": ({}, lambda p: K * M * DEGREE * 2 * N),
+    "d2": ({}, lambda p: K * M * DEGREE * N),
+    "exact_diffusion": ({}, lambda p: K * M * DEGREE * N),
+    "extra": ({}, lambda p: (K + 1) * M * DEGREE * N),  # sent while it computes
+    "qg_dsgdm": ({}, lambda p: K * M * DEGREE * N),
+    "decentlam": ({}, lambda p: K * M * DEGREE * N),
+    "gossipgrad": ({}, lambda p: K * M * N),
     "choco": (
         {"compression": {"name": "top_k", "fraction": 0.25}},
         lambda p: K * M * DEGREE * 2 * p["compression"]["fraction"] * N,
@@ -61,7 +67,7 @@ def sent(parameters: dict[str, Any], dtype: str = "float32", message_bytes: int 
         workers=M,
         compute={"time_s": 0.1},
         network={"latency_s": 0.0, "bandwidth_bytes_per_s": None},
-        topology="ring",
+        topology=algorithms.on_a_ring(parameters["name"]),
         until={"time_s": (K + 0.5) * 0.1},
         dtype=dtype,
     )
@@ -104,7 +110,9 @@ def test_compressed_bytes(compression: Any, dtype: str, item: int) -> None:
 @pytest.mark.parametrize("name", sorted(ALGORITHMS))
 def test_what_is_remembered_of_rounds_is_bounded(name: str) -> None:
     """Who was heard in which round, however often a worker had to wait for a neighbour."""
-    arm = only_arm(algorithm=algorithms.ALGORITHMS[name], topology="ring", until={"gradient_steps": 2000})
+    arm = only_arm(
+        algorithm=algorithms.ALGORITHMS[name], topology=algorithms.on_a_ring(name), until={"gradient_steps": 2000}
+    )
     world = world_of(arm)
     for _ in world.windows(100, 10**9):
         pass
