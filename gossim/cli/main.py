@@ -13,6 +13,7 @@ from ..errors import InputError, RunError, printable
 from ..files.atomic import ENDING
 from .import_ import import_
 from .list_ import list_
+from .merge import merge
 from .options import INTERRUPTED, new_console
 from .plot import plot
 from .run import run
@@ -28,7 +29,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-for command in (run, sweep, validate, list_, plot, trace, weights, import_):
+for command in (run, sweep, merge, validate, list_, plot, trace, weights, import_):
     app.command(command.__name__.strip("_"))(command)
 
 
