@@ -182,7 +182,7 @@ class Worker(Recovering):
     def count_step(self) -> None:
         """A gradient of this worker has moved parameters, here or elsewhere."""
         self.taken += 1
-        self.context.steps.stepped()
+        self.context.steps.stepped(self.index)
 
     def give_back(self, row: int) -> None:
         """Give up `row`: kept for this worker's next gradient if nobody else holds it."""
