@@ -29,9 +29,7 @@ class Ages:
         self._single: list[int] = []
         self._planned = np.empty(1024, dtype=np.int64)  # ends of steps that were planned; the first `_count` are set:
         self._count = 0
-        self._merged: list[
-            tuple[Exchange, int | None, After, After]
-        ] = []  # sent after that number of steps, sent, merged
+        self._merged: list[tuple[Exchange, int | None, After, After]] = []  # steps before it was sent, sent, merged
 
     def now(self, clock: Clock) -> After:
         """The steps that come before what happens now."""
