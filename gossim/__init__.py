@@ -37,7 +37,16 @@ _ELSEWHERE = {
 
 
 def run(scenario: Scenario | str | Path, out: str | Path | None = None, **options: Any) -> Results:
-    """Run a scenario, given as an object or a file. `gossim.runner.run.run` has the options."""
+    """Run a scenario.
+
+    Args:
+        scenario: A `Scenario`, or the path of its file.
+        out: The run directory to write, figures included. Without it nothing is written.
+        **options: The options of `gossim.runner.run.run`, such as `jobs=2`.
+
+    Returns:
+        What the run recorded.
+    """
     from .runner import run as running
 
     return running.run(scenario, out, **options)
@@ -46,7 +55,16 @@ def run(scenario: Scenario | str | Path, out: str | Path | None = None, **option
 def sweep(
     scenario: Sweep | Scenario | str | Path, over: dict[str, list[Any]] | None = None, **options: Any
 ) -> SweepResults:
-    """Run a scenario at every point of its `sweep:`, or of `over`; `gossim.runner.sweep.sweep` has the options."""
+    """Run a scenario at every point of a sweep.
+
+    Args:
+        scenario: A `Sweep`, a `Scenario`, or the path of a file.
+        over: Values to try for each key, in place of the scenario's `sweep:`.
+        **options: The options of `gossim.runner.sweep.sweep`, such as `out="sweeps/mine"`.
+
+    Returns:
+        A table with one row for each point, arm and seed.
+    """
     from .runner import sweep as sweeping
 
     return sweeping.sweep(scenario, over, **options)

@@ -34,11 +34,11 @@ class Results(RunData):
         return cls(**vars(data))
 
     def summary(self) -> pd.DataFrame:
-        """Summarise each arm at the end of the run, in one row.
+        """Summarise each arm at the end of the run.
 
-        Columns are means over the seeds; those that end in `_se` are standard errors.
-
-        The time to the target is given only where every seed reached it.
+        Returns:
+            One row for each arm. Columns are means over the seeds; those that end in `_se` are standard errors. The
+            time to the target is given only if every seed reached it.
         """
         return summarise(self)
 
@@ -47,10 +47,10 @@ class Results(RunData):
 
         Args:
             arm: The name of the arm.
-            seed: The first, unless it is given.
+            seed: One of the scenario's seeds; by default the first.
 
         Raises:
-            InputError: Where gradients have no weights, the run did not come to its end, the clock does not repeat it,
+            InputError: If gradients have no weights, the run did not come to its end, the clock does not repeat it,
                 or code is needed that may not be imported.
         """
         from .analysis.gradient_weights import of_run
@@ -58,17 +58,18 @@ class Results(RunData):
         return of_run(self, arm, self.scenario.seed if seed is None else seed)
 
     def compare(self) -> pd.DataFrame:
-        """Compare every two arms, with one row for each pair and measure.
+        """Compare every two arms.
 
-        A row has the mean difference within seeds and its 95% confidence interval. For the time to the target it has
-        the ratio: how many times sooner the first arm arrives.
+        Returns:
+            One row for each pair and measure, with the mean difference within seeds and its 95% confidence interval.
+            For the time to the target it is a ratio: how many times sooner the first arm arrives.
         """
         from .analysis.comparison import compare
 
         return compare(self)
 
     def sentences(self) -> list[str]:
-        """Compare the arms in sentences: every pair, or, of more than three arms, each with the first."""
+        """Compare the arms in sentences: every pair, or each with the first if there are more than three arms."""
         from .analysis.sentences import sentences
 
         return sentences(self)
@@ -88,10 +89,10 @@ class Results(RunData):
 
         Args:
             other: The other run.
-            names: What this run and the other one are called.
+            names: What to call this run and the other one.
 
         Raises:
-            InputError: Where the names are the same.
+            InputError: If the names are the same.
         """
         return ResultsSideBySide.of(self, other, names)
 
@@ -101,11 +102,11 @@ class Results(RunData):
 
         Args:
             directory: The run directory.
-            imports: Whether algorithms and models of the user's own may be imported, for `weights` and for figures with
-                theory: it runs their code.
+            imports: Whether the user's own algorithms and models may be imported, for `weights` and for figures with
+                theory. Importing runs their code.
 
         Raises:
-            InputError: If it is no run directory, or damaged.
+            InputError: If it is no run directory, or is damaged.
         """
         return cls.of(RunDirectory(Path(directory)).read(imports))
 
@@ -125,15 +126,15 @@ class ResultsSideBySide(SideBySide):
 
 @dataclass(frozen=True, eq=False)
 class SweepResults(SweepData):
-    """What a sweep reached.
+    """What a sweep recorded.
 
-    `table`: a row a point, arm and seed: the point's values under their keys, `arm`, `seed`, `status` (`complete`,
-    `diverged` or `failed`), then what `gossim.analysis.summary.per_seed` has, at the last probe. `errors`: what went
-    wrong at a point, by its `name`. `sweep`: the keys and points themselves.
+    `table` has one row for each point, arm and seed: the point's values under their keys, `arm`, `seed`, `status`
+    (`complete`, `diverged` or `failed`), then the columns of `gossim.analysis.summary.per_seed` at the last probe.
+    `errors` says by the `name` of a point what went wrong there. `sweep` has the keys and the points themselves.
     """
 
     def plot(self) -> dict[str, Figure]:
-        """Draw the figures, by name, if there are one or two keys and one of them has numbers."""
+        """Draw the figures, by name, if the sweep has one or two keys and one of them has numbers."""
         from .plots.sweep import draw_sweep
 
         return draw_sweep(self)

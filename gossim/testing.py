@@ -1,5 +1,7 @@
-"""Checks for your own algorithm, on random small clusters. They need no test runner: what is wrong is raised as
-an error, with a note that says on which cluster."""
+"""Checks for your own algorithm, on random small clusters.
+
+They need no test runner: a violation is raised as an error, with a note that names the cluster.
+"""
 
 from __future__ import annotations
 
@@ -36,13 +38,21 @@ def check_algorithm(
     alone_is_sgd: bool = True,
     **sections: Any,
 ) -> None:
-    """Run `algorithm` on `clusters` random clusters of 1 to 5 workers, and raise an AssertionError unless
+    """Run an algorithm on random clusters of 1 to 5 workers and check what every algorithm has to keep.
 
-    both executors agree; weights, where it has them, sum to exactly 1 at every event; no worker waits for ever; rows
-    and messages are given back; and a single worker does what plain SGD does, where `alone_is_sgd`.
+    Both executors agree. Weights, if there are any, sum to exactly 1 at every event. No worker waits for ever. Rows
+    and messages are given back. A single worker does what plain SGD does.
 
-    With `faults` workers also go down and come back, and messages are lost. `sections` are put into each scenario, such
-    as `workers=4` or `topology={"name": "ring"}`. What the run itself refuses is raised as it is.
+    Args:
+        algorithm: The algorithm, or its section of a scenario.
+        clusters: How many clusters to draw.
+        seed: What they are drawn from.
+        faults: Whether workers also go down and come back, and messages are lost.
+        alone_is_sgd: Whether to check that a single worker does what plain SGD does.
+        **sections: Put into each scenario, such as `workers=4` or `topology={"name": "ring"}`.
+
+    Raises:
+        AssertionError: If a check fails. ScenarioError, RunError: If the run itself refuses the algorithm.
     """
     for number in range(clusters):
         cluster = random_cluster(np.random.default_rng([seed, number]), faults) | sections
@@ -58,7 +68,7 @@ def check_algorithm(
 
 
 def random_cluster(random: np.random.Generator, faults: bool = False) -> dict[str, Any]:
-    """The sections of a scenario but its algorithm; worker 0 may be slow."""
+    """Draw the sections of a scenario without its arms. Worker 0 may be slow."""
     network = {
         "latency_s": LATENCIES[random.integers(len(LATENCIES))],
         "bandwidth_bytes_per_s": (None, 1e4)[random.integers(2)],
@@ -93,7 +103,7 @@ def arm_of(algorithm: dict[str, Any] | Algorithm, cluster: dict[str, Any]) -> Ar
 
 
 def check_clock(arm: Arm, seed: int = 0) -> None:
-    """The timing plane alone, event by event: weights, waiting, and what is kept."""
+    """Check weights, waiting and rows kept on the timing plane alone, event by event."""
     world, end_s = World(arm, arm.algorithm, seed, 40, steps_limit(arm), one=Fraction(1)), arm.until.time_s or math.inf
     early, late = 0, math.inf  # rows kept: at most in the first quarter, at least in the last
     computed: list[int] = []
@@ -120,14 +130,14 @@ def check_clock(arm: Arm, seed: int = 0) -> None:
 
 
 def kept(world: World) -> int:
-    """Rows in use, those in messages that have not arrived left out."""
+    """Return the number of rows in use, without those in messages that have not arrived."""
     arrived = sum(len(message.rows) for w in world.workers for message in (*w.mailbox, *w.in_hand))
     sent = sum(len(message.rows) for message in world.network.in_flight)
     return sum(holders > 0 for holders in world.program.rows.holders) - sent + arrived
 
 
 def check_executors(arm: Arm, seed: int = 0) -> None:
-    """The batched executor, in small windows, gives what the reference gives with every step an event of its own."""
+    """Check that the batched executor, in small windows, agrees with the reference, in which every step is an event."""
     from .execute.reference import Reference
 
     _, facts, rows = trajectory(arm, Reference, seed, window=10**9, stepwise=True)
@@ -137,7 +147,7 @@ def check_executors(arm: Arm, seed: int = 0) -> None:
 
 
 def check_alone(arm: Arm, plain: Arm, seed: int = 0) -> None:
-    """Both with one worker: it sends nothing, and does what `plain` does."""
+    """Check that a single worker sends nothing and does what `plain` does."""
     (_, facts, rows), (_, plain_facts, plain_rows) = (trajectory(each, seed=seed) for each in (arm, plain))
     steps, plain_steps = facts[-1].gradient_steps, plain_facts[-1].gradient_steps
     assert not facts[-1].bytes_sent, f"a worker that is alone sends {facts[-1].bytes_sent} bytes"
@@ -174,9 +184,21 @@ def transfer_times(rates: Sequence[tuple[float, float]], flows: Sequence[tuple[i
 def trajectory(
     arm: Arm, executor: Any = None, seed: int = 0, window: int = 50, problem: Any = None, **more: Any
 ) -> tuple[World, list[Any], list[Any]]:
-    """The world after its run, the facts of each probe, and the probed rows, a tensor of `(workers, dim)` each.
+    """Run an arm and return what every probe saw.
 
-    Messages are as large as in `gossim.run`, also where another `problem` takes the place of the arm's."""
+    Messages have the size that they have in `gossim.run`, even if another `problem` takes the place of the arm's.
+
+    Args:
+        arm: An arm of a scenario.
+        executor: The class of the executor; by default the batched one.
+        seed: The seed of the run.
+        window: Operations that the clock may run ahead.
+        problem: A problem in place of the arm's.
+        **more: Options of the world, such as `stepwise=True`.
+
+    Returns:
+        The world after its run, the facts of each probe, and the probed rows, a tensor `(M, dim)` for each probe.
+    """
     from .execute.batched import Batched
     from .problems.build import build, device_named
 
@@ -196,12 +218,19 @@ def trajectory(
 
 
 def events(arm: Arm, seed: int = 0, problem: Any = None) -> Iterator[tuple[World, dict[int, Any]]]:
-    """Go through a run event by event, to look closely: the world before the first and after each, and what its
-    rows hold, tensors of `(dim,)` by number.
+    """Go through a run event by event.
 
-    Worker m is at `rows[w.row]`, w being `world.workers[m]`, and has the weight `w.alpha`; a message in
-    `world.network.in_flight` carries `rows[message.row]` and `message.alpha`. What was freed keeps its last content
-    until it is used again. `trajectory` is the fast way to the probes alone.
+    Worker m is `world.workers[m]`: its parameters are `rows[w.row]`, its weight is `w.alpha`. A message in
+    `world.network.in_flight` carries `rows[message.row]` and `message.alpha`. A row that was freed keeps its last
+    content until it is used again. `trajectory` is faster if the probes are enough.
+
+    Args:
+        arm: An arm of a scenario.
+        seed: The seed of the run.
+        problem: A problem in place of the arm's.
+
+    Yields:
+        The world before the first event and after each, and its rows, tensors `(dim,)` by number.
     """
     from .execute.reference import Reference
     from .problems.build import build, device_named

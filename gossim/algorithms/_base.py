@@ -52,7 +52,7 @@ class Algorithm(Frozen):
         return None
 
     def worker(self, w: Worker) -> Process:
-        """The life of worker `w`, written in the verbs of `gossim.sim.worker.Worker`."""
+        """Run worker `w`, in the verbs of `gossim.sim.worker.Worker`."""
         raise NotImplementedError
 
     def give_half(self, other: Worker, message: Message | None, reply: Reply) -> None:

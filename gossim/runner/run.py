@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from ..errors import InputError, RunError
 from ..profiling import Stopwatch, Unwatched
 from ..results import Results
 from ..scenario.cautions import log_warnings
 from ..scenario.scenario import Scenario, load
+from ..scenario.vary import varied
 from ..tables.run_directory import RunDirectory
 from .drawing import are_drawn, draw
 from .earlier import earlier
@@ -21,6 +24,7 @@ def run(
     scenario: Scenario | str | Path,
     out: str | Path | None = None,
     *,
+    vary: Mapping[str, Sequence[Any]] | None = None,
     device: str | None = None,
     force: bool = False,
     executor: str = "batched",
@@ -31,33 +35,34 @@ def run(
     jobs: int = 1,
     checkpoint_every_s: float = CHECKPOINT_EVERY_S,
 ) -> Results:
-    """Run a scenario, or the scenario in that file. With `out`, also write the run directory, figures included.
+    """Run a scenario, or the scenario in a file. With `out`, also write the run directory, figures included.
 
-    Where `out` holds the same run, complete, that is what is returned; where it holds the same run unfinished, it goes
-    on. Modules that the scenario names are imported: it runs their code.
+    If `out` holds the same run, complete, that is what is returned; if it holds the same run unfinished, the run
+    goes on. Modules that the scenario names are imported, which runs their code.
 
     Args:
         scenario: The scenario, or the path of its file.
         out: The run directory. Without it nothing is written.
+        vary: Values by dotted key, `{"compute.stragglers.0.factor": [5, 20]}`: every arm runs once for each value, or
+            each combination, as `gosgd_push (factor=5)` and `gosgd_push (factor=20)`.
         device: `auto`, `cpu` or `cuda`, in place of the scenario's.
-        force: Whether to begin anew, whatever run is in `out`.
-        executor: `batched`, or `reference`, which is slow and simple and has the same outcome.
-        gradients: Without them the clock runs alone, as with `problem: none`.
-        progress: Called as the run goes.
-        stopwatch: A `gossim.profiling.Stopwatch`, which afterwards knows where the wall time went.
+        force: Whether to start again, whatever run is in `out`.
+        executor: `batched`, or `reference`, which is slow and simple and gives the same results.
+        gradients: If false, the clock runs alone, as with `problem: none`.
+        progress: Called during the run.
+        stopwatch: A `gossim.profiling.Stopwatch`, which then knows where the wall time went.
         limits: Whether to refuse what needs more memory than this machine has, or more than some 10¹⁰ events.
-        jobs: How many arms and seeds run side by side, in processes: in a script, call this under
-            `if __name__ == "__main__":`. It decides no number.
-        checkpoint_every_s: Seconds of wall time after which, with `out`, each arm and seed keeps where it stands.
+        jobs: How many arms and seeds run side by side, in processes. In a script, call this under `if __name__ ==
+            "__main__":`. The results do not depend on it.
+        checkpoint_every_s: Seconds of wall time after which, with `out`, each arm and seed saves its state.
 
     Returns:
         What the run recorded.
 
     Raises:
-        ScenarioError: Before anything is written, for a scenario that cannot be run.
-        InputError: Likewise, for an `out` or an option that cannot be used, or an `out` that holds another run.
-        RunError: For a run that breaks down, or an `out` that cannot be written any more. What was recorded until then
-            is there.
+        ScenarioError: Before anything is written, if the scenario cannot be run.
+        InputError: Before anything is written, if `out` or an option cannot be used, or `out` holds another run.
+        RunError: If the run breaks down, or `out` can no longer be written. What was recorded until then is there.
     """
     if type(jobs) is not int or jobs < 1:
         raise InputError(f"jobs = {jobs!r}: must be a whole number >= 1")
@@ -69,6 +74,8 @@ def run(
     watch = Unwatched() if stopwatch is None else stopwatch
     with watch.share("preparing"):
         settings = scenario if isinstance(scenario, Scenario) else load(scenario)
+        if vary:
+            settings = varied(settings.trusted(), vary)
         log_warnings(settings.warnings)
         settings = asked_for(settings, device)
         if store:
@@ -92,10 +99,10 @@ def run(
 
 
 def _stored(store: RunDirectory) -> Results:
-    """The results of the run that is complete in `store`; what is missing of its figures is drawn.
+    """Return the results of the run that is complete in `store`, after drawing the figures that are missing.
 
     Raises:
-        RunError: Where an arm broke down.
+        RunError: If an arm broke down.
     """
     results = Results.of(store.read(imports=True))
     if not are_drawn(results, store):
@@ -107,5 +114,5 @@ def _stored(store: RunDirectory) -> Results:
 
 
 def errors_of(results: Results) -> str:
-    """What went wrong with arms and seeds, a line for each."""
+    """Return what went wrong with arms and seeds, one line for each."""
     return "\n".join(entry["error"] for entry in results.manifest["runs"] if entry.get("error"))

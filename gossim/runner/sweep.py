@@ -1,4 +1,4 @@
-"""Running a sweep: those of its points that are not done, over the machine's cores, and what came of all."""
+"""Run a sweep: the points that are not done yet, over the machine's cores."""
 
 from __future__ import annotations
 
@@ -34,13 +34,27 @@ def sweep(
     progress: SweepProgress | None = None,
     limits: bool = True,
 ) -> SweepResults:
-    """Run a scenario at every point of its `sweep:`, or of the grid `over`, `jobs` points at a time (as many as there
-    are cores). With `out`, tables and figures are written, and what is there of the same points is not run again,
-    unless a file that the scenario names, a module of the user or a version has changed since, or with `force`.
-    Without `limits`, points are run whatever memory and work they take.
+    """Run a scenario at every point of its `sweep:`, or of the grid `over`.
 
-    Raises ScenarioError or InputError, before anything runs, for what is wrong at any point. A point that breaks down
-    while it runs is in `errors`, by its `name`, and its rows say so. Ctrl-C leaves the points that are done in `out`.
+    With `out`, points that are done there are not run again, unless a file that the scenario names, a module of the
+    user's or a version has changed. Ctrl-C keeps the points that are done.
+
+    Args:
+        scenario: A sweep, a scenario, or the path of a file.
+        over: Values to try for each dotted key, in place of the scenario's `sweep:`.
+        out: The sweep directory. Without it nothing is kept.
+        jobs: How many points run at a time; by default as many as there are cores.
+        force: Whether to run all points again.
+        progress: Called during the sweep.
+        limits: Whether to refuse points that need more memory than this machine has, or more than some 10¹⁰ events.
+
+    Returns:
+        The table, and in `errors` what went wrong, by the `name` of the point.
+
+    Raises:
+        ScenarioError: Before anything runs, if any point is no valid scenario.
+        InputError: Before anything runs, if `out` or an option cannot be used.
+        RunError: If the figures cannot be written; the table is whole.
     """
     if isinstance(scenario, str | Path):
         data, source = read(scenario), str(scenario)
@@ -98,7 +112,7 @@ def _run(described: Sweep, store: SweepDirectory, jobs: int, force: bool, progre
 
 
 class _Table:
-    """The table as it grows. It is written again and again, for those who look meanwhile, in a tenth of the time."""
+    """The table as it grows. It is written again and again, in at most a tenth of the time."""
 
     def __init__(self, sweep: Sweep, store: SweepDirectory):
         self.sweep, self.store = sweep, store

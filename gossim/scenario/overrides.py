@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import copy
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ..errors import ScenarioError
@@ -81,16 +82,15 @@ def put(data: Any, path: str, value: Any, source: str) -> None:
     here = data
     for part in way:
         if isinstance(here, list) and part.isdecimal() and int(part) < len(here):
-            here = here[int(part)]
+            inner = here[int(part)]
         elif isinstance(here, dict):
-            if here.get(part) is None:
-                here[part] = {}
-            elif not isinstance(here[part], dict | list):
-                rule = f"'{part}' is {short(here[part])}, which has no parts; set it as a whole"
-                raise ScenarioError(source, [f"{path} = {short(value)}: {rule}"])
-            here = here[part]
+            inner = here[part] = {} if here.get(part) is None else here[part]
         else:
             raise ScenarioError(source, [f"{path}: there is no '{part}' to change"])
+        if not isinstance(inner, dict | list):
+            rule = f"'{part}' is {short(inner)}, which has no parts; set it as a whole"
+            raise ScenarioError(source, [f"{path} = {short(value)}: {rule}"])
+        here = inner
     if isinstance(here, list):
         if not (last.isdecimal() and int(last) < len(here)):
             raise ScenarioError(source, [f"{path}: the list has no item '{last}'"])
@@ -107,3 +107,18 @@ def at(data: Any, path: str) -> Any:
         else:
             data = data.get(part) if isinstance(data, Mapping) else None
     return data
+
+
+def overlapping(key: str, keys: Iterable[Any]) -> list[str]:
+    """Those of `keys` that set what `key` does, a part of it, or what it is a part of."""
+    texts = [other for other in keys if isinstance(other, str)]
+    return [other for other in texts if f"{other}.".startswith(f"{key}.") or f"{key}.".startswith(f"{other}.")]
+
+
+def plain(value: Any) -> Any:
+    """`value` with the numbers and arrays of numpy as Python's own."""
+    if hasattr(value, "tolist"):  # not by their types: a file has none, and need not wait for numpy
+        return value.tolist()
+    if isinstance(value, Mapping):
+        return {key: plain(inner) for key, inner in value.items()}
+    return [plain(inner) for inner in value] if isinstance(value, list) else copy.deepcopy(value)

@@ -219,13 +219,22 @@ class Scenario(Shared):
         ]
 
     @property
+    def trust(self) -> Trust:
+        """What of the files and modules that it names may be looked at."""
+        return self._trust
+
+    @property
     def imports(self) -> bool:
-        """Whether modules that it names may be imported: not, where it was opened with a run directory."""
+        """Whether modules that it names may be imported. They may not if it was opened with a run directory."""
         return self._trust.imports
 
     def trusted(self, imports: bool = True) -> Scenario:
-        """The same, with the files that it names looked at and, with `imports`, its algorithms imported, where that was
-        left undone. Raises ScenarioError."""
+        """Return the scenario with its named files read and, with `imports`, its algorithms imported, if that was not
+        done yet.
+
+        Raises:
+            ScenarioError: If a file or an algorithm is not what the scenario says.
+        """
         wanted = Trust(imports=imports)
         if self._trust in (wanted, OWN):
             return self
@@ -233,7 +242,7 @@ class Scenario(Shared):
             return Scenario.parse(self.written(), "scenario")
 
     def own_code(self) -> list[str]:
-        """The algorithms, models and data sets that it names as `package.module:name`, which running it imports."""
+        """Return the names `package.module:name` of algorithms, models and data sets that running it imports."""
         named = {arm.algorithm.name for arm in self.arms.values()}
         for arm in self.arms.values():
             if arm.problem:
@@ -242,13 +251,23 @@ class Scenario(Shared):
 
 
 def load(path: str | Path) -> Scenario:
-    """The scenario in that file, ready to be run: the user's own algorithms that it names are imported. Raises
-    ScenarioError with everything that is wrong with it."""
+    """Read a scenario from a file. The user's own algorithms that it names are imported, which runs their code.
+
+    Args:
+        path: A YAML file.
+
+    Raises:
+        ScenarioError: If the scenario is invalid, with everything that is wrong with it.
+    """
     return Scenario.parse(read(path), str(path))
 
 
 def read(path: str | Path) -> Any:
-    """What stands in that file, not yet looked at. Raises ScenarioError if it cannot be read or is not YAML."""
+    """Read a YAML file, without checking that it is a scenario.
+
+    Raises:
+        ScenarioError: If it cannot be read or is not YAML.
+    """
     try:
         return yaml12.read(_text(Path(path)))
     except OSError as error:
@@ -264,7 +283,11 @@ def read(path: str | Path) -> Any:
 
 
 def _text(path: Path) -> str:
-    """What is in the file, which must be one: a pipe may never end. Raises OSError, UnicodeDecodeError, YAMLError."""
+    """Return the text of an ordinary file; a pipe may never end.
+
+    Raises:
+        OSError, UnicodeDecodeError, yaml.YAMLError: If it has none.
+    """
     descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
     with open(descriptor, "rb") as file:
         if stat.S_ISDIR(os.fstat(descriptor).st_mode):

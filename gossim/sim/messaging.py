@@ -1,4 +1,4 @@
-"""The verbs of gossip: messages that nobody waits for, and the weight α that travels in them."""
+"""The verbs of gossip: messages that no node waits for, and the weight α that travels with them."""
 
 from __future__ import annotations
 
@@ -20,10 +20,7 @@ TINY = 2.0**-600
 
 
 class Messaging(Node):
-    """A mailbox, and a weight α where the algorithm has weights.
-
-    Everything here happens at this instant.
-    """
+    """A node with a mailbox, and with a weight α if the algorithm has weights. Its verbs happen at this instant."""
 
     activity: Activity
     mailbox: list[Message] | tuple[()] = ()
@@ -34,45 +31,54 @@ class Messaging(Node):
 
     @cached_property
     def rounds(self) -> RoundLedger:
-        """Made when somebody first asks: most workers know none."""
+        """Made at the first use, because most workers know no rounds."""
         return RoundLedger()
 
     def neighbours(self) -> Sequence[int]:
-        """Return those to whom it may send in this round."""
+        """Return the nodes to which it may send in this round."""
         return self.context.topology.neighbours(self.index, self.round)
 
     def weights(self, before: int = 0) -> dict[int, float]:
-        """Return its row of the mixing matrix W, without itself, in this round or `before` rounds ago: the weight that
-        it gives to what it hears from each."""
+        """Return its row of the mixing matrix W without itself: for each neighbour, the weight of what it sends.
+
+        Args:
+            before: How many rounds before the current one.
+        """
         return self.context.topology.weights(self.index, self.round - before)
 
     def push(self, peer: int) -> None:
-        """Halve α and send (x, α) to `peer`: α_s ← α_s/2. Does not wait, and does not learn whether it arrives."""
+        """Halve α and send (x, α) to a peer: α_s ← α_s/2. It does not wait, and does not learn whether the message
+        arrives.
+        """
         self.post(self.pack(peer, self.row, alpha=self.halved()))
 
     def spread(self, peers: Sequence[int], round: int | None = None) -> None:
-        """Cut α into equal parts, one to keep and one to send with x to each of `peers`."""
+        """Cut α into equal parts: keep one, and send one with x to each of `peers`."""
         part = None if self.alpha is None else self.alpha / (len(peers) + 1)
         for peer in peers:
             self.post(self.pack(peer, self.row, alpha=part, round=round))
         self.alpha = part
 
     def post(self, message: Message, share: float = 1.0) -> None:
-        """Put `message` on its way to the receiver's mailbox. Each of its vectors is cut down to a `share` of its
-        size."""
+        """Send a message to its receiver's mailbox.
+
+        Args:
+            message: As `pack` returns it.
+            share: The size of each vector on the network, as a share of its full size.
+        """
         self.context.network.send(
             message, self._size(len(message.rows), share), self.peers.workers[message.receiver].take_in
         )
 
     def receive(self) -> list[Message]:
-        """Return what has arrived since the last call, in order of arrival."""
+        """Take what has arrived since the last call, in order of arrival."""
         arrived, self.mailbox = self.mailbox, ()
         for message in arrived:
             self.in_hand[message] = None
         return list(arrived)
 
     def merge(self, message: Message) -> None:
-        """x ← (αx + α'x')/(α + α'), α ← α + α', with x' and α' from `message`, whose row is freed."""
+        """Merge a message by weights: x ← (αx + α'x')/(α + α'), α ← α + α'. Its rows are freed."""
         total = self.alpha + message.alpha
         # Exact fractions stay with the weights; the program's coefficients are floats. Two that have lost all weight
         # beside the others' count as much as each other.
@@ -82,17 +88,17 @@ class Messaging(Node):
         self.use_up(message)
 
     def average(self, row: int, mixed: Sequence[tuple[float, Message]], place: int = 0) -> None:
-        """row ← (1 − Σw) row + Σ w · (the row at that `place` of each message)."""
+        """Average a row with what messages brought: row ← (1 − Σw) row + Σ w · (the row at `place` of each message)."""
         own = 1 - sum(weight for weight, _ in mixed)
         self.combine(row, (own, row), *((weight, message.rows[place]) for weight, message in mixed))
 
     def use_up_all(self, mixed: Sequence[tuple[float, Message]]) -> None:
-        """What these messages brought is in, and their rows are free."""
+        """Free the rows of messages whose content is in."""
         for _, message in mixed:
             self.use_up(message)
 
     def halved(self) -> Any:
-        """α ← α/2. Returns the other half; None without weights."""
+        """Halve α and return the other half; None without weights."""
         if self.alpha is not None:
             self.alpha = self.alpha / 2
             if self.alpha < TINY:

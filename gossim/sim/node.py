@@ -1,4 +1,4 @@
-"""A node of the network: somebody with parameters, who packs copies of rows into messages."""
+"""A node of the network: parameters, and messages with copies of rows."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from .peers import Peers
 class Node:
     """A worker or a server: its parameters (`row`) and its number on the network (`index`).
 
-    `drafts` are rows that its process holds besides: they are lost with it. `round` counts what it does in step with
-    others, and those that wait for it see that it changes.
+    `drafts` are the other rows that its process holds; they are lost with it. `round` counts what it does in step
+    with others; nodes that wait for it see it change.
 
-    What most of a million workers never change stands once, in the class.
+    Values that most of a million workers never change are attributes of the class.
     """
 
     up, gone = True, False  # gone: down for good
@@ -38,7 +38,7 @@ class Node:
 
     @property
     def round(self) -> int:
-        """The number of its round, where it works in step with others."""
+        """The number of its round, if it works in step with others."""
         return self._round
 
     @round.setter
@@ -54,11 +54,15 @@ class Node:
 
     @cached_property
     def in_hand(self) -> dict[Message, None]:
-        """What it has taken from the mailbox, and not used up yet."""
+        """What it has taken from the mailbox and not used up yet."""
         return {}
 
     def draft(self, row: int | None = None) -> int:
-        """Return a new row with what `row` holds now, or zeros."""
+        """Return a new row.
+
+        Args:
+            row: A row whose content it copies; by default the new row is zero.
+        """
         program = self.context.program
         if row is None:
             new = program.rows.allocate()
@@ -74,27 +78,39 @@ class Node:
         self.context.program.rows.release(row)
 
     def combine(self, out: int, *terms: tuple[float, int]) -> None:
-        """Row `out` ← Σ coefficient · row."""
+        """Set a row to a linear combination: `out` ← Σ coefficient · row.
+
+        Args:
+            out: The row to set.
+            *terms: Pairs `(coefficient, row)`. `out` may be one of the rows.
+        """
         self.context.program.combine(out, terms)
 
     def apply(self, out: int, function: tuple[Any, ...], rows: Sequence[int]) -> None:
-        """Row `out` ← f(rows), for a function that is not linear: see `gossim.program.Apply`."""
+        """Set a row to a function of rows that is not linear: `out` ← f(rows). See `gossim.program.Apply`."""
         self.context.program.apply(out, function, rows)
 
     def pack(self, receiver: int, *rows: int, alpha: Any = None, round: int | None = None) -> Message:
-        """Return a message to `receiver` with copies of these rows as they are now."""
+        """Return a message with copies of rows as they are now.
+
+        Args:
+            receiver: The number of the node that it goes to.
+            *rows: The rows to copy.
+            alpha: The weight that travels with them.
+            round: The round that it belongs to, if the receiver waits for rounds.
+        """
         context = self.context
         copies = tuple(context.program.copy(row) for row in rows)
         return Message(self.index, receiver, copies, alpha, context.clock.now, round)
 
     def use_up(self, message: Message) -> None:
-        """What `message` brought is in, and its rows are free."""
+        """Free the rows of a message whose content is in."""
         self.in_hand.pop(message, None)
         for row in message.rows:
             self.context.program.rows.release(row)
         self.context.network.merged(message)
 
     def discard(self, message: Message) -> None:
-        """Throw `message` away: what it brought is lost."""
+        """Throw a message away. Its content is lost, and counted as lost."""
         self.in_hand.pop(message, None)
         self.context.network.lose(message)

@@ -75,26 +75,30 @@ class Asking(Rounds):
         reliable: bool = False,
         by_lot: bool = True,
     ) -> simpy.Event:
-        """Send copies of `rows`, or a mere request, to `peer`, and turn to waiting. The event's value is the answer, a
-        `Message`, or None after `timeout_s`. An answer that comes later goes to the mailbox.
+        """Ask a node, and wait for its answer. To be yielded.
 
-        When it arrives, the algorithm's method `question` is called with the node that was asked, the message, which
-        that node has to use up, or None for a mere request, and a `reply`, to be called with the rows to send back,
-        then or later. A request takes the link's latency; the node answers the moment it arrives, whatever it is doing
-        then.
+        When the request arrives, the algorithm's method `question` is called with the node that was asked, the
+        message (None for a mere request), and a `reply`. The node has to use up the message. It calls `reply` with
+        the rows to send back, then or later. A mere request takes the link's latency; a node answers at the instant
+        of arrival, whatever it is doing.
 
         Args:
             peer: The number of a worker, or of the server.
             question: The name of a method of the algorithm, `(self, node, message, reply)`.
-            rows: What is sent.
-            timeout_s: How long to wait.
-            reliable: Messages are sent until they arrive. Where `peer` is down the answer is None at once; otherwise
-                nothing happens then.
-            by_lot: Requests that reach `peer` at one tick are served in an order that is drawn (`gossim.sim.ties`). To
-                be False where the order does not decide whose work counts: they are served as they were sent.
+            rows: Rows to send copies of.
+            timeout_s: How long to wait. None: for ever.
+            reliable: Whether messages are sent until they arrive. If `peer` is down, a reliable request is answered
+                by None at once, and an unreliable one is not answered.
+            by_lot: Whether requests that reach `peer` at one tick are served in an order that is drawn
+                (`gossim.sim.ties`). If not, they are served as they were sent; only right if the order does not
+                decide whose work counts.
+
+        Returns:
+            An event whose value is the answer, a `Message`, or None after `timeout_s`. An answer that comes later
+            goes to the mailbox.
 
         Raises:
-            RunError: The algorithm has no such method.
+            RunError: If the algorithm has no such method.
         """
         self.activity.enter("waiting")
         answer = answer_of(self.context.algorithm, question)
@@ -110,8 +114,16 @@ class Asking(Rounds):
         return asked.answered
 
     def pull(self, peer: int, timeout_s: float | None = None) -> simpy.Event:
-        """Ask `peer` for its x and half of its α, as its algorithm's `give_half` says. The event's value is the answer,
-        a `Message`, or None after `timeout_s`. An answer that comes later goes to the mailbox."""
+        """Ask a peer for its x and half of its α, with the algorithm's `give_half`. To be yielded.
+
+        Args:
+            peer: The number of a worker.
+            timeout_s: How long to wait. None: for ever.
+
+        Returns:
+            An event whose value is the answer, a `Message`, or None after `timeout_s`. An answer that comes later
+            goes to the mailbox.
+        """
         return self.ask(peer, "give_half", timeout_s=timeout_s)
 
 

@@ -1,4 +1,4 @@
-"""The verbs of rounds: messages to the neighbours, and waiting for theirs."""
+"""The verbs of rounds: sending to the neighbours, and waiting for what they send."""
 
 from __future__ import annotations
 
@@ -12,21 +12,33 @@ from .messaging import Messaging
 
 
 class Rounds(Messaging):
-    """Works in step with its neighbours: `round` is the number of its round, which the algorithm counts."""
+    """A node that works in step with its neighbours. `round` is the number of its round, which the algorithm counts."""
 
     def tell(self, *rows: int, share: float = 1.0) -> None:
-        """Send copies of `rows` to all neighbours, as its messages of this round."""
+        """Send copies of rows to all neighbours, as this worker's messages of the round.
+
+        Args:
+            *rows: The rows to send.
+            share: The size of each vector on the network, as a share of its full size.
+        """
         for peer in self.neighbours():
             self.post(self.pack(peer, *rows, round=self.round), share)
 
     def gather(
         self, senders: Iterable[int], timeout_s: float | None = None, overlap: int = 0
     ) -> Generator[simpy.Event, Any, list[Message]]:
-        """Wait until each of `senders` has sent its message of this round, or of the one `overlap` rounds before, and
-        take what is in the mailbox; what belongs to rounds to come stays there.
+        """Wait for the messages of a round, then take what is in the mailbox. To be yielded from.
 
-        With `timeout_s`, those that are found down, or in a later round already, that long after it began to wait, or
-        at any multiple of it, are not waited for any more.
+        Messages of later rounds stay in the mailbox.
+
+        Args:
+            senders: The workers whose messages are awaited.
+            timeout_s: After this time, and after every further multiple of it, senders that are down or in a later
+                round already are given up. None: never.
+            overlap: Wait for the messages of this many rounds before the current one.
+
+        Returns:
+            The messages taken, in order of arrival.
         """
         self.activity.enter("waiting")
         self.rounds.begin(self.round - overlap, senders)
@@ -37,14 +49,23 @@ class Rounds(Messaging):
         return self._take_in_round()
 
     def expect(self, senders: Iterable[int]) -> None:
-        """From now on listen for a message of this round from each of `senders`; go on meanwhile (`gathered`)."""
+        """Begin to listen for a message of this round from each of `senders`, and go on meanwhile. `gathered` takes
+        them.
+        """
         self.rounds.begin(self.round, senders)
 
     def gathered(self, wait: bool, timeout_s: float | None = None) -> Generator[simpy.Event, Any, list[Message] | None]:
-        """Take what is in the mailbox, as `gather` does, in the order of the senders, if all that are expected have
-        sent their messages; otherwise `wait` until they have, or return None and leave everything there.
+        """Take what is in the mailbox, as `gather` does, if all expected messages have arrived. To be yielded from.
 
-        What comes at this very instant counts, whatever the order in which it comes.
+        A message that arrives at this very instant counts, whatever the order of events.
+
+        Args:
+            wait: Whether to wait if some have not arrived.
+            timeout_s: As in `gather`.
+
+        Returns:
+            The messages, in the order of rounds and senders; None if some have not arrived and `wait` is false. They
+            then stay in the mailbox.
         """
         if self.rounds.awaited and wait:
             self.activity.enter("waiting")
@@ -57,8 +78,16 @@ class Rounds(Messaging):
         return sorted(self._take_in_round(), key=lambda message: (message.round, message.sender))
 
     def mix(self, timeout_s: float | None = None) -> Generator[simpy.Event, Any, list[tuple[float, Message]]]:
-        """Gather this round's messages of all whom it hears, with the weight W_ij of each. Those that come too late for
-        their round are lost."""
+        """Gather this round's messages from all neighbours that have a weight. To be yielded from.
+
+        Messages that come too late for their round are lost.
+
+        Args:
+            timeout_s: As in `gather`.
+
+        Returns:
+            The weight W_ij and the message of each sender, in the order of senders.
+        """
         weights = self.weights()
         mixed = []
         for message in (yield from self.gather(weights, timeout_s)):
@@ -84,7 +113,7 @@ class Rounds(Messaging):
                 watches.end(watch, awaited)
 
     def _give_up_on_the_missing(self) -> None:
-        """Wait no more for those that are down, or in a later round already."""
+        """Stop waiting for senders that are down or in a later round already."""
         rounds = self.rounds
         for sender in list(rounds.awaited):
             other = self.peers.workers[sender]
@@ -92,7 +121,7 @@ class Rounds(Messaging):
                 del rounds.awaited[sender]
 
     def _take_in_round(self) -> list[Message]:
-        """End the round, and take what is in the mailbox; what belongs to rounds to come stays there."""
+        """End the round and take what is in the mailbox. Messages of later rounds stay there."""
         self.rounds.end()
         ahead = [message for message in self.mailbox if message.round is not None and message.round > self.round]
         self.mailbox = [message for message in self.mailbox if message not in ahead]

@@ -14,8 +14,8 @@ from .peers import Peers
 class Server(Node):
     """A node that computes nothing but sums, in no time, and never fails. Its number follows the last worker's.
 
-    `version` counts the gradients it has applied; `known` is the version that each worker was sent last, and `clocks`
-    how many gradients each has sent.
+    `version`: how many gradients it has applied. `known`: the version that was last sent to each worker. `clocks`:
+    how many gradients each worker has sent.
     """
 
     optimizer: Optimizer | None = None
@@ -36,9 +36,12 @@ class Server(Node):
         return self.version - self.known[worker]
 
     def step_along(self, message: Message, scale: float) -> None:
-        """Take one step of the optimizer, at `scale` times its rate, along the gradient that `message` brings.
+        """Take one step of the optimizer along the gradient in a message. It counts as a step of the worker that sent
+        it.
 
-        It counts as a step of the worker that has sent it.
+        Args:
+            message: The message; its rows are freed.
+            scale: Multiplies the learning rate of this step.
         """
         if self.optimizer:
             self.optimizer.step(message.row, scale)
@@ -53,9 +56,13 @@ class Server(Node):
         reply(self.row)
 
     def answer_within(self, staleness: int, worker: int, reply: Callable[[int], None], timeout_s: float | None) -> None:
-        """Send `worker` the parameters as soon as nobody is more than `staleness` gradients behind it.
+        """Send a worker the parameters as soon as no worker is more than `staleness` gradients behind it.
 
-        With `timeout_s`, those that are found down that long after it began to wait are not waited for.
+        Args:
+            staleness: In gradients.
+            worker: The worker that waits.
+            reply: Sends it a copy of a row.
+            timeout_s: After waiting this long, workers that are down are not waited for. None: they are.
         """
         self._waiting[worker] = lambda: self.answer(worker, reply)
         self._release(staleness)
@@ -63,7 +70,7 @@ class Server(Node):
             self.context.clock.at_deadline(timeout_s, lambda: self._time_is_up(staleness))
 
     def catch_up(self, worker: int) -> None:
-        """Called when `worker` comes back: it is not behind those that went on."""
+        """Set the count of a worker that comes back to that of the others: it is not behind them."""
         self._missing.discard(worker)
         self._waiting.pop(worker, None)
         others = [clock for other, clock in self.clocks.items() if other not in (worker, *self._missing)]

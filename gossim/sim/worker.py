@@ -40,14 +40,16 @@ from .timeline import Activity
 
 
 class Worker(Recovering):
-    """One worker of the simulated cluster: its parameters (a row), its weight α (a plain number), its mailbox.
+    """A worker of the simulated cluster: its parameters (a row), its weight α (a plain number) and its mailbox.
 
-    `index`: its number, from 0. `row`: that of its parameters x. `alpha`: its weight, None without weights. `steps`:
-    how many it has taken. `gradients`: how many it has begun. `round`: the algorithm's to count. `rng`: its own random
-    numbers, `rng.random()` in [0, 1). `now_s`: the time.
+    A verb that takes simulated time either returns an event, which the algorithm yields (`yield w.compute()`), or is
+    a generator (`yield from w.local_steps(4)`). All other verbs happen at this instant. The table in
+    `gossim.sim.worker` says in which file each verb is.
 
-    A verb that takes simulated time returns an event, to be `yield`ed, or is to be `yield from`ed; all others happen at
-    this instant. `gossim.sim.worker` says where each verb stands.
+    `index`: its number, from 0. `row`: the row of its parameters x. `alpha`: its weight; None without weights.
+    `steps`: how many steps it has taken. `gradients`: how many gradients it has begun. `round`: a number that the
+    algorithm counts. `rng`: its own random numbers; `rng.random()` is in [0, 1). `now_s`: the simulated time, in
+    seconds.
     """
 
     optimizer: Optimizer | None = None
@@ -70,14 +72,20 @@ class Worker(Recovering):
 
     @property
     def steps(self) -> int:
-        """Gradient steps that it has taken."""
+        """How many gradient steps it has taken."""
         if self.stretch is not None:
             self.stretch.settle()
         return self.taken
 
     def gradient(self, at: int | None = None) -> int:
-        """The row of the gradient at the parameters as they are now, or at those in the row `at`, on this worker's next
-        minibatch."""
+        """Take a gradient on this worker's next minibatch. It takes no simulated time: `compute` does.
+
+        Args:
+            at: The row to take it at, with its content at this instant; by default the worker's parameters.
+
+        Returns:
+            The row of the gradient.
+        """
         self._require_idle()
         spare, self._spare_row = self._spare_row, None
         row = self.context.program.rows.allocate() if spare is None else spare
@@ -87,13 +95,19 @@ class Worker(Recovering):
         return row
 
     def compute(self) -> simpy.Event:
-        """Yielded: the time that one gradient takes this worker. Raises RunError for less than a picosecond."""
+        """Let the time pass that one gradient takes this worker. To be yielded.
+
+        Raises:
+            RunError: If that is less than a picosecond.
+        """
         self._require_idle()
         return Completion(self.context.clock, self._end_of_gradient(), self.index)
 
     def _end_of_gradient(self) -> int:
-        """The tick at which a gradient that is begun now is ready; NEVER if its recorded times are over, as the run is
-        then, once this instant is."""
+        """Return the tick at which a gradient that is begun now is ready.
+
+        It is NEVER if the worker's recorded times are over; the run then ends with this instant.
+        """
         self.activity.enter("computing")
         clock = self.context.clock
         try:
@@ -106,7 +120,11 @@ class Worker(Recovering):
         return clock.now + ticks(seconds)
 
     def local_steps(self, count: int | None = None) -> Generator[simpy.Event, Any, None]:
-        """Take that many steps on its own gradients, or go on for ever."""
+        """Take steps on its own gradients. To be yielded from.
+
+        Args:
+            count: How many; without it the worker goes on for ever.
+        """
         self._listens = False
         while count is None or count > 0:
             steps = self._begin_steps(count)
@@ -115,8 +133,17 @@ class Worker(Recovering):
             count = None if count is None else count - taken
 
     def local_steps_until(self, probability: float) -> Generator[simpy.Event, Any, bool]:
-        """Take steps on its own gradients, at least one, until a random number of its own, drawn after each, is below
-        `probability` (True), or there is something in the mailbox (False). Alone, it goes on for ever, undrawn."""
+        """Take at least one step on its own gradients, until an event with a probability happens or a message arrives.
+
+        To be yielded from. A random number of the worker's own is drawn after each step. A worker that is alone
+        draws none and goes on for ever.
+
+        Args:
+            probability: The worker stops after a step if the number drawn is below it.
+
+        Returns:
+            True if it stopped at a number drawn, False if there is a message in the mailbox.
+        """
         if self.alone:
             yield from self.local_steps()
         self._listens = True
@@ -132,7 +159,7 @@ class Worker(Recovering):
                 return False
 
     def _begin_steps(self, most: int | None) -> Stretch | OneStep:
-        """Begin the steps that can be planned at once: at least one, and at most the given number. Yielded."""
+        """Return the steps that can be planned at once, at least one and at most `most`. To be yielded."""
         self._require_idle()
         plannable = self.context.steps.plannable(self)
         known = min(self.pace.ahead(), most or plannable, plannable) if plannable else 0
@@ -144,7 +171,7 @@ class Worker(Recovering):
         return OneStep(self, self._end_of_gradient(), gradient)
 
     def _end_steps(self, steps: Stretch | OneStep) -> int:
-        """These steps are over. Returns how many there were."""
+        """End these steps and return how many there were."""
         if isinstance(steps, Stretch):
             self.pace.skip(steps.planned)
             return steps.planned
@@ -169,9 +196,12 @@ class Worker(Recovering):
                 self.rng.skip(taken)
 
     def step(self, gradient: int, own: bool = True, scale: float = 1.0) -> None:
-        """One step of the optimizer, at `scale` times its rate, along `gradient`, whose row is given back.
+        """Take one step of the optimizer along a gradient, and give its row back.
 
-        Counted where the gradient is this worker's `own`, or has it as a part: one that was dropped is no step.
+        Args:
+            gradient: The row of the gradient.
+            own: Whether the gradient is this worker's or has it as a part. The step is counted only then.
+            scale: Multiplies the learning rate of this step.
         """
         if self.optimizer:
             self.optimizer.step(gradient, scale)
@@ -180,12 +210,12 @@ class Worker(Recovering):
             self.count_step()
 
     def count_step(self) -> None:
-        """A gradient of this worker has moved parameters, here or elsewhere."""
+        """Count a step of this worker: one of its gradients has moved parameters, here or elsewhere."""
         self.taken += 1
         self.context.steps.stepped(self.index)
 
     def give_back(self, row: int) -> None:
-        """Give up `row`: kept for this worker's next gradient if nobody else holds it."""
+        """Give up a row. It is kept for this worker's next gradient if nothing else holds it."""
         rows = self.context.program.rows
         self.drafts.pop(row, None)
         if self._spare_row is None and rows.give_back(row):
@@ -200,22 +230,34 @@ class Worker(Recovering):
 
     @property
     def counts_for(self) -> float:
-        """M n_m/n where workers count by the samples that are their own (`problem.weighting`), otherwise 1."""
+        """M n_m/n if workers count by the number n_m of their own samples (`problem.weighting`), otherwise 1."""
         counts_for = self.context.counts_for
         return 1.0 if counts_for is None else counts_for[self.index]
 
     @property
     def alone(self) -> bool:
-        """Whether there is nobody to talk to."""
+        """Whether there is only one worker."""
         return self.workers == 1
 
     def random_peer(self) -> int | None:
-        """A neighbour in the topology, by this worker's own random numbers; None if it has none in this round, which is
-        the number of steps that it has taken."""
+        """Draw a neighbour in the topology with this worker's own random numbers.
+
+        The round of a topology that changes over time is the number of steps that the worker has taken.
+
+        Returns:
+            The number of the neighbour; None if it has none in this round.
+        """
         return self.context.topology.random_peer(self.index, self.rng.random(), self.steps)
 
     def random_peers(self, count: int) -> list[int]:
-        """Draw `count` different neighbours, or all if there are fewer, with this worker's own random numbers."""
+        """Draw different neighbours with this worker's own random numbers.
+
+        Args:
+            count: How many; all neighbours if there are fewer.
+
+        Returns:
+            The numbers of the neighbours.
+        """
         others = list(self.context.topology.neighbours(self.index, self.steps))
         return [others.pop(int(self.rng.random() * len(others))) for _ in range(min(count, len(others)))]
 
@@ -227,7 +269,15 @@ class Worker(Recovering):
         timeout_s: float | None = None,
         members: Sequence[int] | None = None,
     ) -> AllReduceMean:
-        """The all-reduce of `members`, or all workers, the same for each: `yield` what its `arrive` returns."""
+        """Return an all-reduce, the same object for each of its members. Yield what its `arrive` returns.
+
+        Args:
+            collective: How long it takes.
+            backup: How many members, the last to arrive, are not waited for.
+            reduction_s_per_byte: Time of the sum, added for each byte.
+            timeout_s: After how long members that are down are given up; never if None.
+            members: Numbers of the workers that take part; by default all.
+        """
         return self.allreduces.among(
             tuple(range(self.workers)) if members is None else tuple(members),
             collective,
@@ -237,16 +287,16 @@ class Worker(Recovering):
         )
 
     def take(self, row: int) -> None:
-        """x ← `row`, which is dropped."""
+        """Take over the parameters in a row: x ← `row`. The row is dropped."""
         self.combine(self.row, (1.0, row))
         self.drop(row)
 
     def server(self) -> int:
-        """Return the number of the server, to `ask`, of an algorithm that has one; a worker that is alone has none."""
+        """Return the number of the algorithm's server, to `ask`. A worker that is alone has none."""
         return self.workers
 
     def optimizer_on(self, row: int, settings: OptimizerSettings) -> Optimizer | None:
-        """Another optimizer, for a row that its process holds; None where nothing is learned."""
+        """Return another optimizer, for a row that the algorithm holds; None if nothing is learned."""
         if not self.optimizer:
             return None
         optimizer = optimizer_for(settings, self.context.program, row, self.context.clock)

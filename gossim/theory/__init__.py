@@ -1,4 +1,7 @@
-"""Closed forms that the simulator is tested against, each with its source. A room a subject; all names stand here."""
+"""Closed forms that the simulator is tested against, each with its source.
+
+There is one file per subject. Import every name from `gossim.theory`.
+"""
 
 from .averaging import contact_consensus_after, mixing_consensus, mixing_consensus_after
 from .consensus import local_sgd_consensus, pairwise_consensus, pairwise_consensus_after, push_decay

@@ -1,7 +1,7 @@
-"""How far apart workers are that average with their neighbours in a graph: E‖x_m − x̄‖², mean over the M workers.
+"""Consensus distance of workers that average with their neighbours in a graph: E‖x_m − x̄‖², mean over the M workers.
 
-As in `consensus`, every step adds to its worker's x noise of variance σ², `step_variance`, independent of all else, and
-all start at one x. P = I − J, J = (1/M) 11ᵀ, leaves what differs from the mean.
+As in `consensus`, every step adds independent noise of variance σ² (`step_variance`) to its worker's x, and all
+workers start at the same x. P = I − J with J = (1/M) 11ᵀ projects onto what differs from the mean.
 """
 
 from __future__ import annotations
@@ -10,12 +10,18 @@ import numpy as np
 
 
 def mixing_consensus(eigenvalues: np.ndarray, step_variance: float, step_first: bool = False) -> float:
-    """Stationary E‖x_m − x̄‖² of x ← Wx − ηz in rounds; with `step_first`, of x ← W(x − ηz).
+    """Return the stationary E‖x_m − x̄‖² of x ← Wx − ηz in rounds.
 
-    `eigenvalues`: all M of a symmetric W, `(M,)`. Its rows sum to 1, so that λ₁ = 1 belongs to the mean, and the
-    others' modulus is below 1 where the graph is connected and W has a positive diagonal. With D = Px and
-    Cov(D) = C, C ← WCW + σ²P, in which each eigenvector i ≥ 2 of W has a variance of its own, c_i ← λ_i² c_i + σ²: so
-    (1/M) Σ_{i≥2} c_i = (σ²/M) Σ_{i≥2} 1/(1 − λ_i²). With the step first c_i ← λ_i² (c_i + σ²), and so λ_i² times that.
+    With D = Px and Cov(D) = C, a round gives C ← WCW + σ²P. Each eigenvector i ≥ 2 of W has a variance of its own,
+    c_i ← λ_i² c_i + σ², so (1/M) Σ_{i≥2} c_i = (σ²/M) Σ_{i≥2} 1/(1 − λ_i²). If the step comes first, c_i ← λ_i² (c_i
+    + σ²): every term is multiplied by λ_i².
+
+    Args:
+        eigenvalues: All M eigenvalues of a symmetric W, `(M,)`. The rows of W sum to 1, so that λ₁ = 1 belongs to
+            the mean. The others' modulus is below 1 if the graph is connected and W has a positive diagonal.
+        step_variance: σ², in the unit of ‖x‖².
+        step_first: Whether the round is x ← W(x − ηz).
+
     Source: Xiao, Boyd, Kim 2007, "Distributed average consensus with least-mean-square deviation".
     """
     return float(mixing_consensus_after(eigenvalues, step_variance, np.array([np.inf]), step_first)[0])
@@ -24,7 +30,18 @@ def mixing_consensus(eigenvalues: np.ndarray, step_variance: float, step_first: 
 def mixing_consensus_after(
     eigenvalues: np.ndarray, step_variance: float, rounds: np.ndarray, step_first: bool = False
 ) -> np.ndarray:
-    """The same after `rounds` rounds from equal x: c_i = σ² (1 − λ_i^{2t})/(1 − λ_i²), the shape of `rounds`."""
+    """Return E‖x_m − x̄‖² of `mixing_consensus` after a number of rounds from equal x: c_i = σ² (1 − λ_i^{2t})/(1 −
+    λ_i²).
+
+    Args:
+        eigenvalues: All M eigenvalues of a symmetric W, `(M,)`.
+        step_variance: σ², in the unit of ‖x‖².
+        rounds: Numbers of rounds t, of any shape; `np.inf` is the stationary state.
+        step_first: Whether the round is x ← W(x − ηz).
+
+    Returns:
+        An array of the shape of `rounds`.
+    """
     squares = np.sort(eigenvalues)[:-1] ** 2  # without λ₁
     added = step_variance * (squares if step_first else np.ones_like(squares))
     grown = 1 - squares ** np.asarray(rounds, dtype=float)[..., None]
@@ -32,13 +49,22 @@ def mixing_consensus_after(
 
 
 def contact_consensus_after(contact: np.ndarray, step_variance: float, steps: np.ndarray) -> np.ndarray:
-    """E‖x_m − x̄‖² of averaging in pairs on a graph, when `steps` steps of all workers are expected, from equal x: the
-    shape of `steps`. np.inf is the stationary state.
+    """Return E‖x_m − x̄‖² of averaging in pairs on a graph, from equal x.
 
-    `contact` P_ij, `(M, M)`: the probability that i, having taken a step, chooses j; at once both take (x_i + x_j)/2.
-    For W_ij that does so, Cov(Px) = C goes to E[W_ij (C + σ² P e_i e_iᵀ P) W_ij], i any worker with probability 1/M: a
-    linear map A on C, and σ² B. As steps are a Poisson process, dC/dn = (A − I) C + σ² B, which the eigenvectors of
-    A solve, symmetric as every W_ij. It has M⁴ numbers: M ≤ 32 is meant. Exact for exponential times, without latency.
+    For a matrix W_ij that averages i and j, Cov(Px) = C goes to E[W_ij (C + σ² P e_i e_iᵀ P) W_ij], where i is any
+    worker with probability 1/M: a linear map A on C, plus σ² B. Steps are a Poisson process, so dC/dn = (A − I) C +
+    σ² B. A is symmetric, as every W_ij is, and its eigenvectors solve the equation. A has M⁴ numbers, which limits M
+    to about 32. Exact for exponential compute times without latency.
+
+    Args:
+        contact: P_ij, `(M, M)`: the probability that i, having taken a step, chooses j. At once both take (x_i +
+            x_j)/2.
+        step_variance: σ², in the unit of ‖x‖².
+        steps: Expected numbers of steps of all workers together, of any shape; `np.inf` is the stationary state.
+
+    Returns:
+        An array of the shape of `steps`.
+
     Source: Boyd, Ghosh, Prabhakar, Shah 2006, "Randomized gossip algorithms", for E[W ⊗ W].
     """
     workers = len(contact)

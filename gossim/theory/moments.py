@@ -1,12 +1,12 @@
 """Second moments of gossip: at each event a random matrix K multiplies the state, and E[yyᵀ] ← E[K yyᵀ Kᵀ].
 
-The state y has 2M numbers in each dimension: what the M workers hold, and M that are on their way. With compute times
-that are exponential and alike, and no latency, each gradient step is the next event, its worker is any of the M with
-the same probability, and the K of different events are independent. All that is said here is exact then.
+The state y has 2M numbers in each dimension: what the M workers hold, and M that are in flight. With exponential
+compute times of one law and no latency, each gradient step is the next event, any of the M workers takes it with the
+same probability, and the K of different events are independent. Everything here is exact under that assumption.
 
-Every K has columns that sum to 1, so the sum of y stays; what decays is the part of y whose sum is 0.
-Source: Boyd, Ghosh, Prabhakar, Shah 2006, "Randomized gossip algorithms", for second moments of gossip; Iutzeler,
-Ciblat, Hachem 2013, "Analysis of sum-weight-like algorithms for averaging in wireless sensor networks", for E[K ⊗ K].
+The columns of every K sum to 1, so the sum of y is constant; what decays is the part of y whose sum is 0. Source:
+Boyd, Ghosh, Prabhakar, Shah 2006, "Randomized gossip algorithms", for second moments of gossip; Iutzeler, Ciblat,
+Hachem 2013, "Analysis of sum-weight-like algorithms for averaging in wireless sensor networks", for E[K ⊗ K].
 """
 
 from __future__ import annotations
@@ -22,10 +22,19 @@ Kind = Callable[[int, int, int | None], np.ndarray]
 
 
 def push_event(workers: int, sender: int, peer: int | None) -> np.ndarray:
-    """K, `(2M, 2M)`, of an event of `gosgd_push` on held and mailbox contents of α, or of αx: first those held.
+    """Return K of an event of `gosgd_push`. It acts on the contents of α, or of αx: those held, then those in
+    mailboxes.
 
-    The sender's h_s is halved, the half goes to the peer's mailbox b_r, and the sender empties its own:
-    h_s ← h_s + b_s.
+    The sender's h_s is halved, the other half goes to the peer's mailbox b_r, and the sender empties its own
+    mailbox: h_s ← h_s + b_s.
+
+    Args:
+        workers: M.
+        sender: The worker that takes the step.
+        peer: The worker that it sends to; None if it sends nothing.
+
+    Returns:
+        K, `(2M, 2M)`.
     """
     matrix = np.eye(2 * workers)
     if peer is not None:
@@ -37,7 +46,10 @@ def push_event(workers: int, sender: int, peer: int | None) -> np.ndarray:
 
 
 def pairwise_event(workers: int, first: int, peer: int | None) -> np.ndarray:
-    """K, `(2M, 2M)`, of a contact in which both take (x_i + x_j)/2 at one instant; nothing is ever under way."""
+    """Return K, `(2M, 2M)`, of a contact in which both take (x_i + x_j)/2 at one instant. Nothing is ever in flight.
+
+    The arguments are those of `push_event`.
+    """
     matrix = np.kron([[1.0, 1.0], [0.0, 0.0]], np.eye(workers))
     if peer is not None:
         matrix[[first, peer]] = (matrix[first] + matrix[peer]) / 2
@@ -45,9 +57,17 @@ def pairwise_event(workers: int, first: int, peer: int | None) -> np.ndarray:
 
 
 def second_moment_map(kind: Kind, workers: int, probability: float = 1.0) -> np.ndarray:
-    """E[K ⊗ K], `(4M², 4M²)`: the linear map on E[y ⊗ y], a worker sending with that probability, to any other.
+    """Return E[K ⊗ K], the linear map of one event on E[y ⊗ y].
 
-    For M ≥ 2; there are 16 M⁴ numbers in it, so M ≤ 8 is meant. `spectral_radius` has the same for any M.
+    It has 16 M⁴ numbers, which limits M to about 8. `spectral_radius` gives the rate for any M.
+
+    Args:
+        kind: `push_event` or `pairwise_event`.
+        workers: M ≥ 2.
+        probability: Of sending after a step, to any other worker alike.
+
+    Returns:
+        An array of shape `(4M², 4M²)`.
     """
     total = np.zeros(((2 * workers) ** 2,) * 2)
     for sender in range(workers):
@@ -60,7 +80,14 @@ def second_moment_map(kind: Kind, workers: int, probability: float = 1.0) -> np.
 
 
 def decaying_part(moment_map: np.ndarray) -> np.ndarray:
-    """`second_moment_map` where the sum of y is 0: on the y ⊗ y of an orthonormal basis, `((2M − 1)², (2M − 1)²)`."""
+    """Return a `second_moment_map` on the states whose sum is 0, in an orthonormal basis of them.
+
+    Args:
+        moment_map: As `second_moment_map` returns it, `(4M², 4M²)`.
+
+    Returns:
+        An array of shape `((2M − 1)², (2M − 1)²)`.
+    """
     states = round(len(moment_map) ** 0.5)
     basis = scipy.linalg.null_space(np.ones((1, states)))
     both = np.kron(basis, basis)
@@ -68,9 +95,9 @@ def decaying_part(moment_map: np.ndarray) -> np.ndarray:
 
 
 def kinds_of_pairs(workers: int) -> np.ndarray:
-    """0 to 5 for each pair of numbers of y, `(2M, 2M)`: which of six sums of second moments it belongs to.
+    """Return which of six sums of second moments each pair of numbers of y belongs to, as 0 to 5, `(2M, 2M)`.
 
-    Held × held, held × under way, and under way × under way, of one worker (0, 1, 2) and of two (3, 4, 5).
+    Held × held, held × in flight, and in flight × in flight: of one worker (0, 1, 2) and of two (3, 4, 5).
     """
     way = np.repeat([0, 1], workers)
     worker = np.tile(np.arange(workers), 2)
@@ -78,10 +105,16 @@ def kinds_of_pairs(workers: int) -> np.ndarray:
 
 
 def symmetric_map(kind: Kind, workers: int, probability: float = 1.0) -> np.ndarray:
-    """The map of an event on the six sums of second moments of `kinds_of_pairs`, `(6, 6)`, for M ≥ 2.
+    """Return the map of one event on the six sums of second moments of `kinds_of_pairs`, `(6, 6)`.
 
-    As workers are alike, E[K ⊗ K] commutes with their permutations, and the sums over each kind of pair follow a map of
-    their own, whatever the state is. So it is found on moments that are alike within each kind, with one of each event.
+    Workers are alike, so E[K ⊗ K] commutes with their permutations, and the sums over each kind of pair follow a map
+    of their own, whatever the state is. It is therefore found on moments that are equal within each kind, with one
+    event of each sort.
+
+    Args:
+        kind: `push_event` or `pairwise_event`.
+        workers: M ≥ 2.
+        probability: Of sending after a step, to any other worker alike.
     """
     kinds = kinds_of_pairs(workers)
     columns = []
@@ -95,17 +128,19 @@ def symmetric_map(kind: Kind, workers: int, probability: float = 1.0) -> np.ndar
 
 
 def spectral_radius(kind: Kind, workers: int, probability: float = 1.0) -> float:
-    """The factor by which second moments of a state of sum 0 shrink at each event in the long run, for any M ≥ 2.
+    """Return the factor by which second moments of a state of sum 0 shrink at each event in the long run, for any M ≥
+    2.
 
-    The largest eigenvalue of a map that keeps moments positive belongs to a moment (Krein, Rutman 1948), and its mean
-    over all permutations of workers belongs to it too: so it is among those of `symmetric_map`. (That sum is 0 means
-    that the moments with all that is held, and with all that is under way, sum to 0.)
+    The largest eigenvalue of a map that keeps moments positive belongs to a moment (Krein, Rutman 1948). The mean of
+    that moment over all permutations of workers belongs to it too, so the eigenvalue is among those of
+    `symmetric_map`. That the sum is 0 means that the moments with all that is held, and those with all that is in
+    flight, sum to 0. The arguments are those of `symmetric_map`.
     """
     basis = scipy.linalg.null_space(np.array([[1, 0.5, 0, 1, 0.5, 0], [0, 0.5, 1, 0, 0.5, 1]]))
     return float(np.abs(scipy.linalg.eigvals(basis.T @ symmetric_map(kind, workers, probability) @ basis)).max())
 
 
 def _sums(matrix: np.ndarray, moments: np.ndarray, kinds: np.ndarray) -> np.ndarray:
-    """Of K · moments · Kᵀ over each kind of pair, `(6,)`, with moments that are symmetric."""
+    """Return the sums of K · moments · Kᵀ over each kind of pair, `(6,)`, for symmetric moments."""
     sparse = scipy.sparse.csr_array(matrix)  # few of its numbers are not 0, and M may be a thousand
     return np.bincount(kinds.ravel(), (sparse @ (sparse @ moments).T).ravel(), minlength=6)

@@ -11,22 +11,25 @@ from scipy.integrate import quad
 
 
 def harmonic(n: int) -> float:
-    """H_n = 1 + 1/2 + … + 1/n."""
+    """Return H_n = 1 + 1/2 + … + 1/n."""
     return math.fsum(1 / k for k in range(1, n + 1))
 
 
 def expected_maximum_exponential(mean_s: float, workers: int) -> float:
-    """E[max of M] = mean · H_M for exponential times. Source: David and Nagaraja 2003, Order Statistics."""
+    """Return E[max of M] = mean · H_M for exponential times. Source: David and Nagaraja 2003, Order Statistics."""
     return mean_s * harmonic(workers)
 
 
 def expected_order_statistic_exponential(mean_s: float, workers: int, rank: int) -> float:
-    """E[k-th smallest of M] = mean · (H_M − H_{M−k}) for exponential times. Source: David and Nagaraja 2003."""
+    """Return E[k-th smallest of M] = mean · (H_M − H_{M−k}) for exponential times, where k is `rank`, from 1 to M.
+
+    Source: David and Nagaraja 2003, Order Statistics.
+    """
     return mean_s * (harmonic(workers) - harmonic(workers - rank))
 
 
 def expected_maximum_pareto(shape: float, scale_s: float, workers: int) -> float:
-    """E[max of M] = scale · Γ(M+1) Γ(1 − 1/b) / Γ(M + 1 − 1/b) for Pareto times with shape b > 1.
+    """Return E[max of M] = scale · Γ(M+1) Γ(1 − 1/b) / Γ(M + 1 − 1/b) for Pareto times with shape b > 1.
 
     Source: David and Nagaraja 2003, Order Statistics.
     """
@@ -36,18 +39,29 @@ def expected_maximum_pareto(shape: float, scale_s: float, workers: int) -> float
 
 
 def maximum_moments(law: Any, workers: int) -> tuple[float, float]:
-    """Mean and standard deviation of the largest of M independent draws from a scipy distribution on [0, ∞).
+    """Return the mean and the standard deviation of the largest of M independent draws.
 
-    E[max] = ∫ (1 − F(t)^M) dt and E[max²] = ∫ 2t (1 − F(t)^M) dt. Source: David and Nagaraja 2003, Order Statistics.
+    E[max] = ∫ (1 − F(t)^M) dt and E[max²] = ∫ 2t (1 − F(t)^M) dt.
+
+    Args:
+        law: A frozen distribution of scipy.stats on [0, ∞).
+        workers: M.
+
+    Source: David and Nagaraja 2003, Order Statistics.
     """
     return slowest_moments(law, [1.0] * workers)
 
 
 def slowest_moments(law: Any, factors: Sequence[float]) -> tuple[float, float]:
-    """Mean and standard deviation of max_m f_m T_m, T_m independent draws from a scipy law on [0, ∞), `(workers,)`.
+    """Return the mean and the standard deviation of max_m f_m T_m, with independent draws T_m of one law.
 
-    Independent, not alike: P(max ≤ t) = Π_m F(t/f_m), so E[max] = ∫ (1 − Π_m F(t/f_m)) dt, and with 2t for its square.
-    Where factors lie far apart, every one's quantiles tell the integration where the mass is.
+    P(max ≤ t) = Π_m F(t/f_m), so E[max] = ∫ (1 − Π_m F(t/f_m)) dt, and with 2t for its square. Where factors lie far
+    apart, the quantiles of each worker show the integration where the mass is.
+
+    Args:
+        law: A frozen distribution of scipy.stats on [0, ∞).
+        factors: f_m of each worker, `(M,)`.
+
     Source: David and Nagaraja 2003, Order Statistics.
     """
     # Beyond this quantile the integrand is below 1e-12.

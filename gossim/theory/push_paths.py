@@ -1,8 +1,8 @@
-"""How far apart workers are under `gosgd_push` with noise, by a mean over random paths: there is no closed form.
+"""Consensus distance of `gosgd_push` with noise, as a mean over random paths: there is no closed form.
 
-x_m = s_m/α_m is a ratio, and the moments of the sums s = αx and of α do not give those of s/α. So orders of events are
-drawn, many at once. It costs little, for between two messages that it sends or gets a worker's steps need not be kept
-apart: of n steps without a message the noise has n times the variance of one.
+x_m = s_m/α_m is a ratio, and the moments of the sums s = αx and of α do not give those of s/α. Therefore many orders of
+events are drawn at once. That costs little: between two messages that a worker sends or receives its steps need not
+be kept apart, because n steps without a message have noise of n times the variance of one.
 """
 
 from __future__ import annotations
@@ -15,12 +15,23 @@ import numpy as np
 def push_consensus_paths(
     workers: int, probability: float, steps: np.ndarray, paths: int, generator: np.random.Generator, dim: int = 16
 ) -> np.ndarray:
-    """(1/M) Σ ‖x_m − x̄‖² per dimension of `gosgd_push` for σ² = 1, `(paths, len(steps))`, when `steps` steps of all
-    workers are expected, which must not decrease, from equal x and α.
+    """Return (1/M) Σ ‖x_m − x̄‖² per dimension of `gosgd_push` for σ² = 1, on random paths from equal x and α.
 
-    The mean over paths estimates E‖x_m − x̄‖², and their spread tells how well: each is independent, and a mean over
-    `dim` dimensions that share its order of events. For exponential times without latency, M ≥ 2. Events are a Poisson
-    process then, of which each worker takes a step with the same probability, and sends with `probability`.
+    The mean over paths estimates E‖x_m − x̄‖². Paths are independent, so their spread gives the error. Each is a
+    mean over `dim` dimensions that share its order of events. Assumes exponential times without latency: events are
+    then a Poisson process, each worker takes a step with the same probability, and sends with `probability`.
+
+    Args:
+        workers: M ≥ 2.
+        probability: Of a push after a step.
+        steps: Expected numbers of steps of all workers together, `(n,)`, not decreasing.
+        paths: How many paths to draw.
+        generator: Where they are drawn from.
+        dim: Dimensions of x.
+
+    Returns:
+        An array of shape `(paths, n)`.
+
     Source: Blot, Picard, Cord, Thome, arXiv:1804.01852, for the scheme and for its noise.
     """
     followed = _Paths(workers, probability, paths, dim, generator)
@@ -32,10 +43,10 @@ def push_consensus_paths(
 
 
 class _Paths:
-    """Sums α and αx, held and under way, `(paths, M, 1 + dim)`, as of `seen`, `(paths, M)`, in steps of one worker.
+    """Sums α and αx, held and in flight, `(paths, M, 1 + dim)`, as of `seen`, `(paths, M)`, in steps of one worker.
 
-    Not seen yet are a worker's steps without a message. They are a Poisson process of rate 1 − p, whatever the others
-    do; the first of them merges what is under way to it.
+    A worker's steps without a message are not applied yet. They are a Poisson process of rate 1 − p, independent of
+    the other workers; the first of them merges what is in flight to it.
     """
 
     def __init__(self, workers: int, probability: float, paths: int, dim: int, generator: np.random.Generator):
@@ -47,7 +58,7 @@ class _Paths:
         self.now = 0.0
 
     def advance(self, time: float) -> None:
-        """Up to `time`, the k-th message of each path beside those of the others."""
+        """Go to `time`, handling the k-th message of all paths together."""
         rate = self.workers * self.probability
         counts = self.generator.poisson(rate * (time - self.now), size=len(self.held))
         sent = self.generator.uniform(self.now, time, (len(counts), counts.max()))
@@ -64,7 +75,7 @@ class _Paths:
         return x.var(axis=1).mean(axis=-1)
 
     def _push(self, each: np.ndarray, times: np.ndarray) -> None:
-        """In each of these paths any worker takes a step, sends half to any other, and merges what it has been sent."""
+        """In each of these paths let any worker take a step, send half to any other, and merge what it has received."""
         sender = self.generator.integers(self.workers, size=len(each))
         peer = (sender + self.generator.integers(1, self.workers, size=len(each))) % self.workers
         self._see((each, sender), times)
@@ -84,6 +95,6 @@ class _Paths:
         self.seen[who] = times
 
     def _noisy(self, held: np.ndarray, count: np.ndarray) -> np.ndarray:
-        """With x moved by that number of steps: αx by α times a normal vector of that variance."""
+        """Return it with x moved by that number of steps: αx by α times a normal vector of that variance."""
         noise = np.sqrt(count)[..., None] * self.generator.standard_normal((*count.shape, held.shape[-1] - 1))
         return np.concatenate([held[..., :1], held[..., 1:] + held[..., :1] * noise], axis=-1)

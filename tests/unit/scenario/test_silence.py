@@ -11,6 +11,7 @@ import pytest
 from gossim.cli.options import set_values
 from gossim.errors import InputError, ScenarioError
 from gossim.files import yaml12
+from gossim.scenario.overrides import put
 from gossim.scenario.scenario import Scenario
 from gossim.scenario.sweep import Sweep
 from support.scenarios import BASE, scenario
@@ -103,6 +104,12 @@ def test_a_value_is_not_replaced_by_a_part_of_another() -> None:
             base.override({path: 3})
     assert base.override({"compute.time_s.scale": 3}).compute.time_s.model_dump()["scale"] == 3
     assert base.override({"target.test_loss": 2}).target.test_loss == 2
+
+
+@pytest.mark.parametrize("item", ["churn", 3, None, 0.5, True])
+def test_an_item_of_a_list_that_has_no_parts_is_set_as_a_whole(item: object) -> None:
+    with pytest.raises(ScenarioError, match=r"faults\.0\.at_s = 3: '0' is .*, which has no parts; set it as a whole"):
+        put({"faults": [item]}, "faults.0.at_s", 3, "a.yaml")
 
 
 def test_points_that_differ_in_what_every_arm_has_of_its_own() -> None:
