@@ -219,6 +219,11 @@ class Scenario(Shared):
         ]
 
     @property
+    def trust(self) -> Trust:
+        """What of the files and modules that it names may be looked at."""
+        return self._trust
+
+    @property
     def imports(self) -> bool:
         """Whether modules that it names may be imported. They may not if it was opened with a run directory."""
         return self._trust.imports
