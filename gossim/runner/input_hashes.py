@@ -20,7 +20,7 @@ def inputs(scenario: Scenario) -> dict[str, str]:
     package is. A file that cannot be read is left out: the run itself tells.
 
     Any text of an arm that is the path of a file names one, parameters of users' algorithms and models included; of
-    a `directory`, its `*.bin` and idx files; of a data set what its `files` are. Of a module `package.module:Name` it is
+    a `directory`, its `*.bin` and idx files; of a data set its `files`. Of a module `package.module:Name` it is
     the whole package, and what that imports from the folder in which it is.
     """
     files: dict[str, Path] = {}
