@@ -1,4 +1,4 @@
-"""Texts as tokens: every byte is one, and the next one is to be told."""
+"""Texts as tokens: every byte is one, and the next one is to be predicted."""
 
 from __future__ import annotations
 
