@@ -2,7 +2,10 @@ from __future__ import annotations
 
 from typing import Literal
 
+from pydantic import model_validator
+
 from ..schema.fields import Positive
+from ..schema.violations import broken_at
 from ..sim.message import Message
 from ..sim.questions import Reply
 from ..sim.server import Server
@@ -17,17 +20,26 @@ class Downpour(WithServer):
     Worker: g ← ∇L^m(x_m), to the server; x_m ← x̃, its answer. Server: x̃ ← x̃ − η s g, with every gradient that comes.
 
     `gradient_scale` s: 1, as published, or 1/M, so that M gradients are worth as much as their mean. With
-    `staleness_aware`, s is divided by the staleness of the gradient: how many others were applied since its x was sent.
+    `staleness_aware`, s is divided by the staleness of the gradient: how many others were applied since its x was sent;
+    with `delay_adaptive`, s is multiplied by M/max(M, staleness): only those staler than M are held back.
     The optimizer and its state are the server's. Fetched and pushed every step (n_fetch = n_push = 1 in the source).
     Losses are those of the server's x̃.
     Cost per step: one parameter vector each way, all of them through the server's link.
     Source: Dean et al. 2012, "Large scale distributed deep networks"; staleness-aware: Zhang et al. 2016,
-    arXiv:1511.05950.
+    arXiv:1511.05950; delay-adaptive: Mishchenko et al. 2022, arXiv:2206.07638, from a summary of its public code.
     """
 
     name: Literal["downpour"] = "downpour"
     gradient_scale: Positive = 1.0
     staleness_aware: bool = False
+    delay_adaptive: bool = False
+
+    @model_validator(mode="after")
+    def _one_remedy(self) -> Downpour:
+        if self.staleness_aware and self.delay_adaptive:
+            rule = "cannot be had with staleness_aware: both lower the rate of late gradients"
+            raise broken_at(("delay_adaptive",), True, rule)
+        return self
 
     def worker(self, w: Worker) -> Process:
         while True:
@@ -44,6 +56,7 @@ class Downpour(WithServer):
 
     def step(self, server: Server, message: Message, reply: Reply) -> None:
         """The server takes a step along the gradient, and answers with its x̃."""
-        stale = server.staleness(message.sender) if self.staleness_aware else 0
-        server.step_along(message, self.gradient_scale / max(1, stale))
+        stale, workers = server.staleness(message.sender), len(server.known)
+        scale = workers / max(workers, stale) if self.delay_adaptive else 1 / max(1, stale * self.staleness_aware)
+        server.step_along(message, self.gradient_scale * scale)
         server.answer(message.sender, reply)

@@ -32,6 +32,9 @@ class Message:
     exchange: Exchange | None = None  # where it is counted, once it is sent
     after: After = NOTHING_YET  # what had been taken before it was sent
     sent_steps: int | None = None  # gradient steps of all workers together by then, once they are reckoned
+    version: int | None = (
+        None  # of a server's parameters, where it matters: those sent, or those a gradient was taken at
+    )
 
     @property
     def row(self) -> int:

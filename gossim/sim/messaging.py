@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
 
+import simpy
+
 from .context import Context
 from .message import Message
 from .node import Node
@@ -23,6 +25,8 @@ class Messaging(Node):
     """A node with a mailbox, and with a weight α if the algorithm has weights. Its verbs happen at this instant."""
 
     activity: Activity
+    version = 0  # of a server's parameters, where it has them
+    _news: simpy.Event | None = None
     mailbox: list[Message] | tuple[()] = ()
 
     def __init__(self, context: Context, index: int, alpha: Any, peers: Peers):
@@ -115,8 +119,36 @@ class Messaging(Node):
         else:
             self.mailbox = [message]
         self.heard()
+        if self._news is not None and not self._news.triggered:
+            self._news.succeed()
         if message.round is not None:
             self.rounds.hear(message.sender, message.round)
+
+    def news(self) -> simpy.Event:
+        """Return an event that occurs once there is a message in the mailbox, as in `yield computed | w.news()`."""
+        if self._news is None or self._news.triggered:
+            self._news = self.context.clock.event()
+        if self.mailbox and not self._news.triggered:
+            self._news.succeed()
+        return self._news
+
+    def adopt(self, *messages: Message) -> bool:
+        """Take over the newest of a server's parameters: x ← those of the highest version. The messages are used up.
+
+        Args:
+            *messages: Messages with a version, in any order.
+
+        Returns:
+            Whether one of them was newer than the worker's own.
+        """
+        newest = max(messages, key=lambda message: message.version or 0, default=None)
+        newer = newest is not None and (newest.version or 0) > self.version
+        if newest is not None and newer:
+            self.combine(self.row, (1.0, newest.row))
+            self.version = newest.version or 0
+        for message in messages:
+            self.use_up(message)
+        return newer
 
     def heard(self) -> None:
         """Called when a message has come into the mailbox."""

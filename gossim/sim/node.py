@@ -90,7 +90,9 @@ class Node:
         """Set a row to a function of rows that is not linear: `out` ← f(rows). See `gossim.program.Apply`."""
         self.context.program.apply(out, function, rows)
 
-    def pack(self, receiver: int, *rows: int, alpha: Any = None, round: int | None = None) -> Message:
+    def pack(
+        self, receiver: int, *rows: int, alpha: Any = None, round: int | None = None, version: int | None = None
+    ) -> Message:
         """Return a message with copies of rows as they are now.
 
         Args:
@@ -98,10 +100,11 @@ class Node:
             *rows: The rows to copy.
             alpha: The weight that travels with them.
             round: The round that it belongs to, if the receiver waits for rounds.
+            version: That of the server's parameters which it brings or comes from, if the receiver asks for it.
         """
         context = self.context
         copies = tuple(context.program.copy(row) for row in rows)
-        return Message(self.index, receiver, copies, alpha, context.clock.now, round)
+        return Message(self.index, receiver, copies, alpha, context.clock.now, round, version=version)
 
     def use_up(self, message: Message) -> None:
         """Free the rows of a message whose content is in."""

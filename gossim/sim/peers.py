@@ -58,7 +58,9 @@ class Answering(Protocol):
     index: int
     takes_part: bool
 
-    def pack(self, receiver: int, *rows: int, alpha: Any = None, round: int | None = None) -> Message: ...
+    def pack(
+        self, receiver: int, *rows: int, alpha: Any = None, round: int | None = None, version: int | None = None
+    ) -> Message: ...
 
 
 class Peer(Answering, Protocol):

@@ -74,6 +74,7 @@ class Asking(Rounds):
         timeout_s: float | None = None,
         reliable: bool = False,
         by_lot: bool = True,
+        version: int | None = None,
     ) -> simpy.Event:
         """Ask a node, and wait for its answer. To be yielded.
 
@@ -92,6 +93,7 @@ class Asking(Rounds):
             by_lot: Whether requests that reach `peer` at one tick are served in an order that is drawn
                 (`gossim.sim.ties`). If not, they are served as they were sent; only right if the order does not
                 decide whose work counts.
+            version: The version of a server's parameters that the rows come from.
 
         Returns:
             An event whose value is the answer, a `Message`, or None after `timeout_s`. An answer that comes later
@@ -106,7 +108,8 @@ class Asking(Rounds):
         self.asked = asked.answered
         network = self.context.network
         if rows:
-            network.send(self.pack(peer, *rows), self._size(len(rows)), asked.reach, reliable)
+            message = self.pack(peer, *rows, version=version)
+            network.send(message, self._size(len(rows)), asked.reach, reliable)
         else:
             network.transfer(self.index, peer, 0, lambda: asked.reach(None), reliable=reliable)
         if timeout_s is not None:
@@ -154,10 +157,10 @@ class _Question:
         if self.reliable:
             self.expire()
 
-    def reply(self, *rows: int, alpha: Any = None) -> None:
+    def reply(self, *rows: int, alpha: Any = None, version: int | None = None) -> None:
         """Send copies of `rows` back to the node that asked."""
         asker = self.asker
-        message = self.node.pack(asker.index, *rows, alpha=alpha)
+        message = self.node.pack(asker.index, *rows, alpha=alpha, version=version)
         asker.context.network.send(message, asker._size(len(rows)), self.arrive, self.reliable)
 
     def arrive(self, answer: Message) -> None:

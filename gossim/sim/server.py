@@ -14,8 +14,8 @@ from .peers import Peers
 class Server(Node):
     """A node that computes nothing but sums, in no time, and never fails. Its number follows the last worker's.
 
-    `version`: how many gradients it has applied. `known`: the version that was last sent to each worker. `clocks`:
-    how many gradients each worker has sent.
+    `version`: how many steps it has taken. `known`: the version that was last sent to each worker. `clocks`:
+    how many gradients each worker has sent. `collected`: how many are in its buffer.
     """
 
     optimizer: Optimizer | None = None
@@ -28,6 +28,8 @@ class Server(Node):
         self.version = 0
         self.known = dict.fromkeys(range(settings.workers), 0)
         self.clocks = dict.fromkeys(range(settings.workers), 0)
+        self.collected = 0
+        self._buffer: int | None = None
         self._waiting: dict[int, Callable[[], None]] = {}
         self._missing: set[int] = set()
 
@@ -50,12 +52,38 @@ class Server(Node):
         self.use_up(message)
         self.peers.workers[message.sender].count_step()
 
-    def answer(self, worker: int, reply: Callable[[int], None]) -> None:
-        """Send `worker` the parameters as they are now."""
-        self.known[worker] = self.version
-        reply(self.row)
+    def collect(self, message: Message, weight: float = 1.0) -> None:
+        """Add what a message brings to the buffer, times a weight. It counts as a step of the worker that sent it."""
+        if self._buffer is None:
+            self._buffer = self.draft()
+        self.combine(self._buffer, (1.0, self._buffer), (weight, message.row))
+        self.collected += 1
+        self.use_up(message)
+        self.peers.workers[message.sender].count_step()
 
-    def answer_within(self, staleness: int, worker: int, reply: Callable[[int], None], timeout_s: float | None) -> None:
+    def step_along_collected(self, scale: float = 1.0) -> None:
+        """Take one step of the optimizer along the mean of what was collected, times `scale`, and empty the buffer."""
+        assert self._buffer is not None
+        self.combine(self._buffer, (1 / self.collected, self._buffer))
+        if self.optimizer:
+            self.optimizer.step(self._buffer, scale)
+        self.combine(self._buffer)
+        self.collected = 0
+        self.version += 1
+
+    def send(self, worker: int) -> None:
+        """Send `worker` the parameters as they are now, unasked and until they arrive: they go to its mailbox."""
+        self.known[worker] = self.version
+        message = self.pack(worker, self.row, version=self.version)
+        size_bytes = self.context.message_bytes
+        self.context.network.send(message, size_bytes, self.peers.workers[worker].take_in, reliable=True)
+
+    def answer(self, worker: int, reply: Callable[..., None]) -> None:
+        """Send `worker` the parameters as they are now, with their version."""
+        self.known[worker] = self.version
+        reply(self.row, version=self.version)
+
+    def answer_within(self, staleness: int, worker: int, reply: Callable[..., None], timeout_s: float | None) -> None:
         """Send a worker the parameters as soon as no worker is more than `staleness` gradients behind it.
 
         Args:

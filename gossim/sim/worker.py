@@ -4,12 +4,12 @@ A worker is built up in layers, each in a file of its own; `Worker` has the verb
 
 | verbs | where |
 |---|---|
-| `gradient`, `compute`, `step`, `local_steps`, `local_steps_until`, `count_step`, `give_back`, `take` | here |
-| `random_peer`, `random_peers`, `server`, `allreduce`, `optimizer_on` | here |
+| `gradient`, `compute`, `compute_unless_newer`, `step`, `local_steps`, `local_steps_until`, `count_step` | here |
+| `give_back`, `take`, `random_peer`, `random_peers`, `server`, `allreduce`, `optimizer_on` | here |
 | `ask`, `pull` | `gossim.sim.questions.Asking` |
 | `tell`, `gather`, `mix`, `expect`, `gathered` | `gossim.sim.rounds.Rounds` |
-| `push`, `spread`, `post`, `receive`, `merge`, `average`, `halved`, `use_up_all` | `gossim.sim.messaging.Messaging` |
-| `neighbours`, `weights` | `gossim.sim.messaging.Messaging` |
+| `push`, `spread`, `post`, `receive`, `news`, `merge`, `average` | `gossim.sim.messaging.Messaging` |
+| `halved`, `use_up_all`, `neighbours`, `weights`, `adopt` | `gossim.sim.messaging.Messaging` |
 | `draft`, `drop`, `combine`, `apply`, `pack`, `use_up`, `discard` | `gossim.sim.node.Node` |
 
 What the cluster does with a worker, and no algorithm: `crash`, `come_back`, `begin_alone`, `take_over`
@@ -102,6 +102,23 @@ class Worker(Recovering):
         """
         self._require_idle()
         return Completion(self.context.clock, self._end_of_gradient(), self.index)
+
+    def compute_unless_newer(self) -> Generator[simpy.Event, Any, bool]:
+        """Let a gradient's time pass, but stop at once where newer parameters of a server arrive. To be yielded from.
+
+        They are taken over (`adopt`) as they arrive; older ones are thrown away. What comes at the very tick at which
+        the gradient ends stops it.
+
+        Returns:
+            Whether the gradient is done. If not, the worker has given it up, and its row is to be given back.
+        """
+        computed = self.compute()
+        while True:
+            yield computed | self.news()
+            if computed.processed:
+                return True
+            if self.adopt(*self.receive()):
+                return False
 
     def _end_of_gradient(self) -> int:
         """Return the tick at which a gradient that is begun now is ready.

@@ -34,6 +34,8 @@ ALGORITHMS = {
     "qg_dsgdm": {"name": "qg_dsgdm", "beta": 0.6},
     "decentlam": {"name": "decentlam", "beta": 0.4},
     "gossipgrad": {"name": "gossipgrad"},
+    "ringmaster": {"name": "ringmaster", "delay_bound": 3, "gradient_scale": 0.5},
+    "rennala": {"name": "rennala", "batch_gradients": 3, "stop": True},
 }
 """Each registered algorithm with parameters under which it communicates; test_registry keeps it complete."""
 
@@ -61,13 +63,14 @@ KEPT_ROWS = {
     "extra": 3,  # what it corrects by, its own x and the mean of the neighbours'
     "qg_dsgdm": 2,  # the velocity, x before the round
     "decentlam": 2,  # the same
+    "rennala": 1,  # the sum of a batch
     "diloco": 3,  # the anchor, the outer velocity, what it brings
 }
 """Rows that a worker's process keeps, besides parameters, one gradient and the optimizer's state; 0 if not named."""
 
 
-OTHER_ALONE = {"diloco", "qg_dsgdm", "decentlam"}
-"""Those that have a momentum of their own, so that a single worker does not do what plain SGD does."""
+OTHER_ALONE = {"diloco", "qg_dsgdm", "decentlam", "rennala"}
+"""Those that have a momentum or a batch of their own, so that a single worker does not do what plain SGD does."""
 
 
 def on_a_ring(name: str) -> dict[str, Any]:

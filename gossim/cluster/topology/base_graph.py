@@ -1,7 +1,7 @@
 """The Base-(k + 1) graph: a sequence of sparse graphs that averages exactly in finitely many rounds, for any M.
 
-Compared with the authors' public code (yukiTakezawa/BaseGraph): for M from 2 to 27 and k from 1 to 4 the number of rounds
-and the eigenvalues of each matrix are the same.
+Compared with the authors' public code (yukiTakezawa/BaseGraph): for M from 2 to 27 and k from 1 to 4 the number of
+rounds and the eigenvalues of each matrix are the same.
 Source: Takezawa et al. 2023, arXiv:2305.11420, algorithms 1 to 3.
 """
 

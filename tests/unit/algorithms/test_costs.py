@@ -42,6 +42,8 @@ SENT: dict[str, tuple[dict[str, Any], Callable[[dict[str, Any]], float]]] = {
     "qg_dsgdm": ({}, lambda p: K * M * DEGREE * N),
     "decentlam": ({}, lambda p: K * M * DEGREE * N),
     "gossipgrad": ({}, lambda p: K * M * N),
+    "ringmaster": ({"delay_bound": 100}, lambda p: K * M * 2 * N),
+    "rennala": ({"batch_gradients": M}, lambda p: K * (M * 2 * N + (M - 1) * N)),
     "choco": (
         {"compression": {"name": "top_k", "fraction": 0.25}},
         lambda p: K * M * DEGREE * 2 * p["compression"]["fraction"] * N,

@@ -1,0 +1,161 @@
+"""Asynchronous SGD with a server, written a second time in NumPy; its times beside closed forms."""
+
+from __future__ import annotations
+
+import heapq
+import math
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+
+from gossim.errors import ScenarioError
+from gossim.rng import Purpose, stream
+from support.published import ETA, IMMEDIATE, SAME, UNEVEN, K, M, Run, taken
+from support.scenarios import only_arm, world_of
+
+STEPS = K * M
+
+
+class Cluster:
+    """Who ends which gradient next, from the streams of compute times; whoever is not begun anew does nothing."""
+
+    def __init__(self) -> None:
+        drawn = [stream(7, Purpose.COMPUTE, m).standard_normal(512) for m in range(M)]
+        self.seconds: list[Iterator[float]] = [iter(0.1 * np.exp(0.4 * own)) for own in drawn]
+        self.queue: list[tuple[float, int, int]] = []
+        self.now, self.begun = 0.0, [0] * M
+
+    def begin(self, m: int) -> int:
+        """Worker m begins its next gradient, and gives up the one that it computes, if any. Returns its number."""
+        heapq.heappush(self.queue, (self.now + next(self.seconds[m]), m, self.begun[m]))
+        self.begun[m] += 1
+        return self.begun[m] - 1
+
+    def ends(self) -> Iterator[tuple[int, int]]:
+        while True:
+            self.now, m, number = heapq.heappop(self.queue)
+            if number == self.begun[m] - 1:
+                yield m, number
+
+
+@pytest.mark.parametrize("stop", [True, False])
+@pytest.mark.parametrize("bound", [2, 4, 1000])
+def test_ringmaster(bound: int, stop: bool) -> None:
+    """Maranjyan et al. 2025: x ← x − γ g; the delays of others grow by 1; those that reach R stop, or are dropped."""
+    algorithm = {"name": "ringmaster", "delay_bound": bound, "stop": stop, "gradient_scale": 0.5}
+    run = Run(algorithm, network=IMMEDIATE, until={"gradient_steps": STEPS})
+    x, cluster, delays, stopped, steps = run.start[0], Cluster(), [0] * M, 0, 0
+    at = [x] * M
+    for m in range(M):
+        cluster.begin(m)
+    for m, number in cluster.ends():
+        gradient = taken(run.problem, m, number, at[m])
+        if delays[m] < bound:
+            x = x - ETA * 0.5 * gradient
+            steps += 1
+            delays = [delay + 1 for delay in delays]
+        if steps == STEPS:
+            break
+        late = [other for other in range(M) if stop and other != m and delays[other] >= bound]
+        stopped += len(late)
+        for other in [m, *late]:
+            delays[other], at[other] = 0, x
+            cluster.begin(other)
+    np.testing.assert_allclose(run.rows.numpy()[-1], x, **SAME)
+    assert (stopped > 10) == (stop and bound < 1000)
+
+
+@pytest.mark.parametrize("stop", [True, False])
+def test_rennala(stop: bool) -> None:
+    """Tyurin, Richtárik 2023: gradients at x^k are collected until there are B; others are dropped, or given up."""
+    batch = 4
+    algorithm = {"name": "rennala", "batch_gradients": batch, "stop": stop}
+    run = Run(algorithm, network=IMMEDIATE, until={"gradient_steps": STEPS})
+    x, cluster, version, buffer, dropped = run.start[0], Cluster(), 0, [], 0
+    at = [(x, 0)] * M
+    for m in range(M):
+        cluster.begin(m)
+    while version < STEPS // batch:
+        m, number = next(cluster.ends())
+        point, of = at[m]
+        gradient = taken(run.problem, m, number, point)
+        dropped += of != version
+        buffer += [gradient] if of == version else []
+        anew = [m]
+        if len(buffer) == batch:
+            x, version, buffer = x - ETA * np.mean(buffer, axis=0), version + 1, []
+            anew = list(range(M)) if stop else anew
+        for other in anew:
+            at[other] = x, version
+            cluster.begin(other)
+    np.testing.assert_allclose(run.rows.numpy()[-1], x, **SAME)
+    assert (dropped > 10) == (not stop)
+
+
+def test_delay_adaptive_downpour() -> None:
+    """Mishchenko et al. 2022: a rate of γ M/max(M, δ), here with a worker that is 12.5 times slower than the others."""
+    slow = {"stragglers": [{"workers": [0], "factor": 12.5}], **UNEVEN["compute"]}
+    algorithm = {"name": "downpour", "delay_adaptive": True}
+    run = Run(algorithm, network=IMMEDIATE, until={"gradient_steps": STEPS}, compute=slow)
+    x, version, cluster, held_back = run.start[0], 0, Cluster(), 0
+    cluster.seconds[0] = (12.5 * seconds for seconds in cluster.seconds[0])
+    at = [(x, 0)] * M
+    for m in range(M):
+        cluster.begin(m)
+    while version < STEPS:
+        m, number = next(cluster.ends())
+        point, known = at[m]
+        stale = version - known
+        held_back += stale > M
+        x, version = x - ETA * M / max(M, stale) * taken(run.problem, m, number, point), version + 1
+        at[m] = x, version
+        cluster.begin(m)
+    np.testing.assert_allclose(run.rows.numpy()[-1], x, **SAME)
+    assert held_back >= 2
+
+
+def test_two_remedies_at_once_are_refused() -> None:
+    with pytest.raises(ScenarioError, match="cannot be had with staleness_aware"):
+        only_arm(algorithm={"name": "downpour", "delay_adaptive": True, "staleness_aware": True})
+
+
+def versions(algorithm: dict[str, Any], workers: int, time_s: Any, end_s: float) -> int:
+    """Steps of the server in that time, of which messages take none."""
+    arm = only_arm(
+        algorithm=algorithm, workers=workers, compute={"time_s": time_s}, network=IMMEDIATE, until={"time_s": end_s},
+        probe={"every_s": 1e6},
+    )  # fmt: skip
+    world = world_of(arm, learns=False)
+    for _ in world.windows(10**6, 10**9):
+        pass
+    return world.servers[0].version
+
+
+def test_time_of_k_batch_sync() -> None:
+    """E[T] = K/(Pμ) for exponential times (arXiv:1803.01113): T is the sum of K exponential times of mean 1/(Pμ)."""
+    workers, batch, mean_s, end_s = 6, 4, 0.1, 100.0
+    count = versions(
+        {"name": "rennala", "batch_gradients": batch, "stop": True}, workers,
+        {"distribution": "expon", "scale": mean_s}, end_s,
+    )  # fmt: skip
+    expected = batch * mean_s / workers
+    assert end_s / count == pytest.approx(expected, abs=5 * expected / math.sqrt(batch * count))
+
+
+def test_with_constant_times_ringmaster_of_one_is_the_fastest_worker_alone() -> None:
+    """Others never end a gradient: they are stopped before. And with R = M nobody is."""
+    compute = {"time_s": 0.1, "stragglers": [{"workers": [1, 2, 3], "factor": 3}]}
+    arm = only_arm(
+        algorithm={"name": "ringmaster", "delay_bound": 1}, compute=compute, network=IMMEDIATE, until={"time_s": 5.05}
+    )
+    world = world_of(arm, learns=False)
+    for _ in world.windows(10**6, 10**9):
+        pass
+    assert [worker.steps for worker in world.workers] == [50, 0, 0, 0]
+
+
+def test_rennala_of_equal_workers_is_synchronous() -> None:
+    """B = M, constant times, and what is late given up: a step in each 0.1 s, of all."""
+    assert versions({"name": "rennala", "batch_gradients": 5, "stop": True}, 5, 0.1, 5.05) == 50
