@@ -15,6 +15,17 @@ def may_lose_answers(settings: Settings) -> bool:
     return settings.workers > 1 and bool(settings.faults or (settings.network and settings.network.loses))
 
 
+def unfit_in_pairs(settings: Settings, timeout_s: float | None, static: bool = False) -> str | None:
+    """Why pairs cannot average both ways, one of which waits for the answer; None if they can."""
+    if may_lose_answers(settings) and timeout_s is None:
+        return "must have a timeout_s where workers fail or messages are lost: an answer may never come"
+    if settings.topology.is_directed:
+        return f"the topology '{settings.topology.name}' is directed, and a pair averages both ways"
+    if static and not settings.topology.is_static:
+        return f"the topology '{settings.topology.name}' changes from round to round, and η is that of one graph"
+    return None
+
+
 class WithCollective(Algorithm):
     """Uses a `collective`. With `timeout_s` a round of it closes that long after the first has come; without, it waits
     for workers that are down, and the run stops if one is down for good."""

@@ -8,7 +8,7 @@ from ..sim.message import Message
 from ..sim.questions import Reply
 from ..sim.worker import Worker
 from ._base import Algorithm, Process
-from ._families import may_lose_answers
+from ._families import unfit_in_pairs
 
 
 class ADPSGD(Algorithm):
@@ -32,11 +32,7 @@ class ADPSGD(Algorithm):
     timeout_s: Timeout | None = None
 
     def unfit(self, settings: Settings) -> str | None:
-        if may_lose_answers(settings) and self.timeout_s is None:
-            return "must have a timeout_s where workers fail or messages are lost: an answer may never come"
-        if settings.topology.is_directed:
-            return f"the topology '{settings.topology.name}' is directed, and a pair averages both ways"
-        return None
+        return unfit_in_pairs(settings, self.timeout_s)
 
     def worker(self, w: Worker) -> Process:
         while True:

@@ -94,6 +94,9 @@ def _in_pairs(arm: Arm, own_s: float, links: Link, size_bytes: float) -> Rhythm:
     timeout_s = getattr(algorithm, "timeout_s", None)
     if timeout_s is not None:
         answer_s = min(answer_s, timeout_s)
+    if algorithm.name == "acid":
+        each_s = algorithm.exchanges_per_gradient * (answer_s + size_bytes * links.s_per_byte)
+        return Rhythm(max(own_s, each_s), 2 * algorithm.exchanges_per_gradient)
     if algorithm.name == "adpsgd":
         return Rhythm(max(own_s, answer_s + size_bytes * links.s_per_byte), 2.0)
     if hasattr(algorithm, "pull_probability"):

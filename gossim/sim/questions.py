@@ -75,6 +75,7 @@ class Asking(Rounds):
         reliable: bool = False,
         by_lot: bool = True,
         version: int | None = None,
+        meanwhile: bool = False,
     ) -> simpy.Event:
         """Ask a node, and wait for its answer. To be yielded.
 
@@ -94,6 +95,7 @@ class Asking(Rounds):
                 (`gossim.sim.ties`). If not, they are served as they were sent; only right if the order does not
                 decide whose work counts.
             version: The version of a server's parameters that the rows come from.
+            meanwhile: Whether the worker goes on computing, and does not count as waiting yet.
 
         Returns:
             An event whose value is the answer, a `Message`, or None after `timeout_s`. An answer that comes later
@@ -102,7 +104,8 @@ class Asking(Rounds):
         Raises:
             RunError: If the algorithm has no such method.
         """
-        self.activity.enter("waiting")
+        if not meanwhile:
+            self.activity.enter("waiting")
         answer = answer_of(self.context.algorithm, question)
         asked = _Question(self, self.peers.node(peer), answer, reliable, by_lot)
         self.asked = asked.answered

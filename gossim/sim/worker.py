@@ -6,6 +6,7 @@ A worker is built up in layers, each in a file of its own; `Worker` has the verb
 |---|---|
 | `gradient`, `compute`, `compute_unless_newer`, `step`, `local_steps`, `local_steps_until`, `count_step` | here |
 | `give_back`, `take`, `random_peer`, `random_peers`, `server`, `allreduce`, `optimizer_on` | here |
+| `wait`, `accompany`, `flow`, `move_both` | here, `gossim.sim.companion.WithCompanion` |
 | `ask`, `pull` | `gossim.sim.questions.Asking` |
 | `tell`, `gather`, `mix`, `expect`, `gathered` | `gossim.sim.rounds.Rounds` |
 | `push`, `spread`, `post`, `receive`, `news`, `merge`, `average` | `gossim.sim.messaging.Messaging` |
@@ -31,15 +32,15 @@ from ..rng import PeerRandom
 from ..units import ticks
 from .allreduce import AllReduceMean, AllReduces
 from .clock import Completion
+from .companion import WithCompanion
 from .context import Context
 from .link_sharing import NEVER
 from .peers import Peers
 from .planned_steps import OneStep, Stretch
-from .recovery import Recovering
 from .timeline import Activity
 
 
-class Worker(Recovering):
+class Worker(WithCompanion):
     """A worker of the simulated cluster: its parameters (a row), its weight α (a plain number) and its mailbox.
 
     A verb that takes simulated time either returns an event, which the algorithm yields (`yield w.compute()`), or is
@@ -103,6 +104,10 @@ class Worker(Recovering):
         self._require_idle()
         return Completion(self.context.clock, self._end_of_gradient(), self.index)
 
+    def wait(self, seconds: float) -> simpy.Event:
+        """Let time pass, whatever the worker does meanwhile. To be yielded, as in `yield computed | w.wait(0.1)`."""
+        return self.context.clock.wait(seconds)
+
     def compute_unless_newer(self) -> Generator[simpy.Event, Any, bool]:
         """Let a gradient's time pass, but stop at once where newer parameters of a server arrive. To be yielded from.
 
@@ -134,6 +139,7 @@ class Worker(Recovering):
             return NEVER
         if not ticks(seconds):
             raise RunError(f"a gradient of {seconds} s is shorter than a picosecond, by which the clock counts")
+        self._computed_s += seconds
         return clock.now + ticks(seconds)
 
     def local_steps(self, count: int | None = None) -> Generator[simpy.Event, Any, None]:

@@ -34,6 +34,7 @@ ALGORITHMS = {
     "qg_dsgdm": {"name": "qg_dsgdm", "beta": 0.6},
     "decentlam": {"name": "decentlam", "beta": 0.4},
     "gossipgrad": {"name": "gossipgrad"},
+    "acid": {"name": "acid"},
     "ringmaster": {"name": "ringmaster", "delay_bound": 3, "gradient_scale": 0.5},
     "rennala": {"name": "rennala", "batch_gradients": 3, "stop": True},
 }
@@ -52,6 +53,7 @@ for _name, _cls in REGISTRY.items():
 
 KEPT_ROWS = {
     "adpsgd": 1,  # what it sent
+    "acid": 3,  # x̃, what it sent, and x before a step
     "easgd": 1,  # the same
     "local_sgd": 1,  # what it brings to the average
     "moshpit": 1,  # the same

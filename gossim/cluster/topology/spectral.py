@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import math
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
@@ -14,6 +17,16 @@ if TYPE_CHECKING:
 
 DENSE = 1024
 """Workers up to whom all eigenvalues are computed, which is exact and takes a second; beyond, ARPACK finds two."""
+
+
+class HasNeighbours(Protocol):
+    """A topology, as far as its links go."""
+
+    workers: int
+
+    def neighbours(self, worker: int, round: int = 0) -> Sequence[int]: ...
+
+    def __hash__(self) -> int: ...
 
 
 def second_modulus(matrix: csr_array) -> float:
@@ -56,6 +69,30 @@ def smallest_eigenvalue(matrix: csr_array) -> float:
         raise RunError(
             f"the smallest eigenvalue of the mixing matrix of {workers} workers could not be computed"
         ) from None
+
+
+@lru_cache(maxsize=16)
+def acceleration(topology: HasNeighbours, exchanges: float) -> tuple[float, float]:
+    """Return η = 1/(2√(χ₁χ₂)) and α̃ = ½√(χ₁/χ₂) of A²CiD². Dense, O(M³).
+
+    χ₁ = 1/λ₂(L), and χ₂ is half the largest effective resistance of an edge, of the Laplacian L in which edge (i, j)
+    has the rate of its exchanges, e(1/d_i + 1/d_j). Source: Nabli et al. 2023, arXiv:2306.08289, and its public code.
+
+    Args:
+        topology: An undirected graph, the same in every round.
+        exchanges: e, how many each worker begins in a unit of time.
+    """
+    heard = [topology.neighbours(worker) for worker in range(topology.workers)]
+    laplacian = np.zeros((len(heard), len(heard)))
+    for i, others in enumerate(heard):
+        for j in others:
+            rate = exchanges * (1 / len(others) + 1 / len(heard[j]))
+            laplacian[i, j] -= rate
+            laplacian[i, i] += rate
+    inverse = np.linalg.pinv(laplacian, hermitian=True)
+    resistances = [inverse[i, i] + inverse[j, j] - 2 * inverse[i, j] for i, others in enumerate(heard) for j in others]
+    chi_1, chi_2 = 1 / float(np.linalg.eigvalsh(laplacian)[1]), max(resistances) / 2
+    return 1 / (2 * math.sqrt(chi_1 * chi_2)), math.sqrt(chi_1 / chi_2) / 2
 
 
 def spectrum(matrix: csr_array | np.ndarray) -> np.ndarray:

@@ -2,18 +2,35 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from gossim.algorithms import ALGORITHMS
+from gossim.rng import Purpose, stream
 from support import algorithms
 from support.scenarios import only_arm, world_of
 
 K, M, N, DEGREE = 7, 8, 800, 2
 """Steps of each worker, workers, bytes of a parameter vector, and links of a worker in the ring."""
 COLLECTIVE = 2 * (M - 1) * N
+
+
+def exchanges() -> int:
+    """Those that M workers begin at random times, one for each gradient in the mean, until half of the last is over."""
+    count = 0
+    for worker in range(M):
+        drawn = iter(stream(0, Purpose.PEERS, worker).random(1000))
+        for computed in [1.0] * K + [0.5]:
+            left = computed + math.log1p(-next(drawn))
+            while left > 0:
+                next(drawn)  # with whom
+                count += 1
+                left += math.log1p(-next(drawn))
+    return count
+
 
 SENT: dict[str, tuple[dict[str, Any], Callable[[dict[str, Any]], float]]] = {
     "sgd": ({}, lambda p: 0),
@@ -42,6 +59,7 @@ SENT: dict[str, tuple[dict[str, Any], Callable[[dict[str, Any]], float]]] = {
     "qg_dsgdm": ({}, lambda p: K * M * DEGREE * N),
     "decentlam": ({}, lambda p: K * M * DEGREE * N),
     "gossipgrad": ({}, lambda p: K * M * N),
+    "acid": ({}, lambda p: exchanges() * 2 * N),
     "ringmaster": ({"delay_bound": 100}, lambda p: K * M * 2 * N),
     "rennala": ({"batch_gradients": M}, lambda p: K * (M * 2 * N + (M - 1) * N)),
     "choco": (
