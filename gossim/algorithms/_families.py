@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from ..cluster.collectives import AnyCollective, RingCollective, RingEvents
+from ..cluster.collectives import AnyCollective, RingCollective
 from ..schema.fields import Timeout
 from ..settings import Settings
 from ._base import Algorithm
@@ -23,9 +23,12 @@ class WithCollective(Algorithm):
     timeout_s: Timeout | None = None
 
     def unfit(self, settings: Settings) -> str | None:
-        if settings.network and settings.network.uneven and not isinstance(self.collective, RingEvents):
+        if settings.network and settings.network.uneven and not self.collective.sends:
             name = self.collective.name
-            return f"collective = {name}: is a formula, which knows no jitter, loss or partitions; use ring_events"
+            return (
+                f"collective = {name}: is a formula, which knows no jitter, loss or partitions; "
+                "use ring_events, or one with events: true"
+            )
         if settings.network and settings.network.share_lost == 1 and settings.workers > 1:
             return "sends until everything has arrived, and the network loses everything"
         return None
