@@ -38,7 +38,7 @@ class CollectiveRun:
         self._idle_since: int | None = None
 
     def begin(
-        self, members: list[int], after_s: float, finish: Callable[[], None], size_bytes: int | None = None
+        self, members: list[int], after_s: float, finish: Callable[[], Any], size_bytes: int | None = None
     ) -> None:
         """Run it among `members`, and call `finish` when it is over and `after_s` more have passed.
 
