@@ -283,7 +283,7 @@ class Worker(Recovering):
             reduction_s_per_byte: Time of the sum, added for each byte.
             timeout_s: After how long members that are down are given up; never if None.
             members: Numbers of the workers that take part; by default all.
-            overlap: How it overlaps the gradient before it, of whose beginning its `computes` is then told.
+            overlap: How it overlaps the gradient before it, whose beginning is then given to its `computes`.
         """
         return self.allreduces.among(
             tuple(range(self.workers)) if members is None else tuple(members),

@@ -145,7 +145,7 @@ def _fluid(section: dict[str, Any], flows: list[tuple[int, int, float, float]]) 
         (REGIONS | {"uplink": [1.0]}, "uplink = \\[1.0\\]: has 1 numbers, and there are 2 regions"),
         (REGIONS | {"up": [1.0, 2.0]}, "up has 2 numbers, and there are 4 workers"),
         (REGIONS | {"up": "fast"}, "up = fast: must be 'fastest'"),
-        (REGIONS | {"betwen": 1.0}, "betwen = 1.0: unknown key; did you mean 'between'"),
+        (REGIONS | {"betweens": 1.0}, "betweens = 1.0: unknown key; did you mean 'between'"),
     ],
 )  # fmt: skip
 def test_pairs_that_cannot_be_used(bandwidth: Any, message: str) -> None:
