@@ -45,7 +45,7 @@ METRICS_OF: dict[Task, tuple[str, ...]] = {
 
 
 class Metric(Frozen):
-    """A metric of the mean model over the test samples: the column `test_<name>` of `probes`, and of one's own
+    """A metric of the mean model over the test samples: the column `test_<name>` of `probes`, and of your own
     `package.module:function` the column `test_<function>`.
 
     A function `f(outputs, targets)` gets all evaluated samples at once and returns a number. `better` says which way

@@ -32,7 +32,7 @@ class ProblemSettings(Frozen):
     samples; or by the `samples` that are their own, so that it is Σ_m (n_m/n) L^m, n = Σ n_m: the mean over all
     samples. `loss` is `cross_entropy` of a classification and of tokens, there the mean over samples and positions, and
     `mse`, the mean squared error over samples and outputs, of a regression, and need not be said; or a function of
-    one's own, `package.module:function`, `f(outputs, targets)`, that returns the loss of each sample. `metrics` are
+    your own, `package.module:function`, `f(outputs, targets)`, that returns the loss of each sample. `metrics` are
     `accuracy`, `perplexity`, `rmse`, `r2` or `package.module:function`; by default those of the task.
     """
 
@@ -64,7 +64,7 @@ class ProblemSettings(Frozen):
             if metric.name in METRICS and task not in METRICS[metric.name].tasks:
                 suited = ", ".join(name for name, own in METRICS.items() if task in own.tasks)
                 raise broken_at(("metrics", place), metric.name, f"is no metric of {what[task]}: {suited}")
-            if metric.column in [other.column for other in self.metrics[:place]]:
+            if metric.column in [other.column for other in (self.metrics or ())[:place]]:
                 raise broken_at(("metrics", place), metric.name, f"there is another {metric.column} before it")
         if task != "classification" and self.data.partition.by_label:
             name = self.data.partition.name
