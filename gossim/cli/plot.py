@@ -71,6 +71,7 @@ def _plot_beside(store: RunDirectory, results: Results, other: RunDirectory, out
     """Two runs in one table and in one set of figures."""
     from ..analysis.side_by_side import told_apart
     from ..plots.comparable import COMPARED, left_out
+    from ..plots.metrics import asked_for
     from ..plots.figure_files import write_figures
     from .tables import comparison, show
 
@@ -82,7 +83,7 @@ def _plot_beside(store: RunDirectory, results: Results, other: RunDirectory, out
             print(f"{name}: status '{status}'; what was recorded until then is shown", file=sys.stderr)
     figures, reasons = pair.plot(), left_out(pair)
     for figure in COMPARED:
-        if figure not in figures:
+        if figure not in figures and (figure != "metrics" or asked_for(pair)):
             print(f"no figure {figure}: {reasons.get(figure, 'every seed diverged')}", file=sys.stderr)
     if not figures:
         raise InputError(f"{other.path}: has nothing that can be drawn beside {store.path}")
