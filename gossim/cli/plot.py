@@ -71,8 +71,8 @@ def _plot_beside(store: RunDirectory, results: Results, other: RunDirectory, out
     """Two runs in one table and in one set of figures."""
     from ..analysis.side_by_side import told_apart
     from ..plots.comparable import COMPARED, left_out
-    from ..plots.metrics import asked_for
     from ..plots.figure_files import write_figures
+    from ..plots.metrics import asked_for
     from .tables import comparison, show
 
     second = other.read_recorded()
