@@ -49,7 +49,7 @@ class Samples:
         """Let probes measure on that many of each part, evenly spaced from the first to the last; on all of None.
 
         Raises:
-            InputError: There are not so many.
+            InputError: A part has fewer samples.
         """
         parts = []
         for name, count, (x, y) in zip(("train", "test"), (train_samples, test_samples), self.measured, strict=True):
