@@ -40,6 +40,7 @@ class Purpose(StrEnum):
     TIES = "ties"
     ROTATION = "rotation"
     STATISTICS = "statistics"
+    SHUFFLE = "shuffle"
 
 
 def _seed_sequence(seed: int, purpose: Purpose, index: tuple[int, ...]) -> np.random.SeedSequence:

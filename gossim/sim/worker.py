@@ -24,18 +24,19 @@ from typing import Any
 
 import simpy
 
+from ..cluster.buckets import Overlap
 from ..cluster.collectives import Collective
 from ..cluster.compute_time import RecordOver
 from ..errors import RunError
 from ..optimizers import Optimizer, OptimizerSettings, optimizer_for
 from ..rng import PeerRandom
 from ..units import ticks
-from .allreduce import AllReduceMean, AllReduces
+from .allreduces import AllReduces
 from .clock import Completion
 from .companion import WithCompanion
 from .context import Context
 from .link_sharing import NEVER
-from .peers import Peers
+from .peers import Averaging, Peers
 from .planned_steps import OneStep, Stretch
 from .timeline import Activity
 
@@ -55,6 +56,8 @@ class Worker(WithCompanion):
 
     optimizer: Optimizer | None = None
     stretch: Stretch | None = None
+    spell = (0, 0)
+    """The ticks at which the last `compute` began and ends."""
     _listens = False
     # Its own, not the common pool's: rows that change hands would tie the workers' gradients to each other.
     _spare_row: int | None = None
@@ -102,7 +105,9 @@ class Worker(WithCompanion):
             RunError: If that is less than a picosecond.
         """
         self._require_idle()
-        return Completion(self.context.clock, self._end_of_gradient(), self.index)
+        ends = self._end_of_gradient()
+        self.spell = self.context.clock.now, ends
+        return Completion(self.context.clock, ends, self.index)
 
     def wait(self, seconds: float) -> simpy.Event:
         """Let time pass, whatever the worker does meanwhile. To be yielded, as in `yield computed | w.wait(0.1)`."""
@@ -291,7 +296,8 @@ class Worker(WithCompanion):
         reduction_s_per_byte: float = 0.0,
         timeout_s: float | None = None,
         members: Sequence[int] | None = None,
-    ) -> AllReduceMean:
+        overlap: Overlap | None = None,
+    ) -> Averaging:
         """Return an all-reduce, the same object for each of its members. Yield what its `arrive` returns.
 
         Args:
@@ -300,6 +306,7 @@ class Worker(WithCompanion):
             reduction_s_per_byte: Time of the sum, added for each byte.
             timeout_s: After how long members that are down are given up; never if None.
             members: Numbers of the workers that take part; by default all.
+            overlap: How it overlaps the gradient before it, whose beginning is then given to its `computes`.
         """
         return self.allreduces.among(
             tuple(range(self.workers)) if members is None else tuple(members),
@@ -307,6 +314,7 @@ class Worker(WithCompanion):
             backup=backup,
             reduction_s_per_byte=reduction_s_per_byte,
             timeout_s=timeout_s,
+            overlap=overlap,
         )
 
     def take(self, row: int) -> None:
