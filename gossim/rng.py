@@ -39,6 +39,7 @@ class Purpose(StrEnum):
     TOPOLOGY = "topology"
     TIES = "ties"
     ROTATION = "rotation"
+    MATCHING = "matching"
     STATISTICS = "statistics"
     SHUFFLE = "shuffle"
 

@@ -29,7 +29,7 @@ class Server(Node):
         self.known = dict.fromkeys(range(settings.workers), 0)
         self.clocks = dict.fromkeys(range(settings.workers), 0)
         self.collected = 0
-        self._buffer: int | None = None
+        self._kept: dict[str, int] = {}
         self._waiting: dict[int, Callable[[], None]] = {}
         self._missing: set[int] = set()
 
@@ -52,22 +52,43 @@ class Server(Node):
         self.use_up(message)
         self.peers.workers[message.sender].count_step()
 
-    def collect(self, message: Message, weight: float = 1.0) -> None:
-        """Add what a message brings to the buffer, times a weight. It counts as a step of the worker that sent it."""
-        if self._buffer is None:
-            self._buffer = self.draft()
-        self.combine(self._buffer, (1.0, self._buffer), (weight, message.row))
+    def kept(self, name: str) -> int:
+        """Return a row of that name which the server keeps; it is zero at first."""
+        if name not in self._kept:
+            self._kept[name] = self.draft()
+        return self._kept[name]
+
+    def collect(self, message: Message, weight: float = 1.0, counts: bool = True) -> None:
+        """Add what a message brings to the buffer, times a weight.
+
+        Args:
+            message: The message; its rows are freed.
+            weight: The weight.
+            counts: Whether it counts as a step of the worker that sent it.
+        """
+        buffer = self.kept("buffer")
+        self.combine(buffer, (1.0, buffer), (weight, message.row))
         self.collected += 1
         self.use_up(message)
-        self.peers.workers[message.sender].count_step()
+        if counts:
+            self.peers.workers[message.sender].count_step()
 
     def step_along_collected(self, scale: float = 1.0) -> None:
         """Take one step of the optimizer along the mean of what was collected, times `scale`, and empty the buffer."""
-        assert self._buffer is not None
-        self.combine(self._buffer, (1 / self.collected, self._buffer))
+        buffer = self.kept("buffer")
+        self.combine(buffer, (1 / self.collected, buffer))
         if self.optimizer:
-            self.optimizer.step(self._buffer, scale)
-        self.combine(self._buffer)
+            self.optimizer.step(buffer, scale)
+        self._empty(buffer)
+
+    def move_along_collected(self, rate: float) -> None:
+        """Move the parameters against the mean of what was collected, x ← x − rate · mean, and empty the buffer."""
+        buffer = self.kept("buffer")
+        self.combine(self.row, (1.0, self.row), (-rate / self.collected, buffer))
+        self._empty(buffer)
+
+    def _empty(self, buffer: int) -> None:
+        self.combine(buffer)
         self.collected = 0
         self.version += 1
 

@@ -35,6 +35,11 @@ ALGORITHMS = {
     "decentlam": {"name": "decentlam", "beta": 0.4},
     "gossipgrad": {"name": "gossipgrad"},
     "acid": {"name": "acid"},
+    "slowmo": {"name": "slowmo", "period": 3},
+    "noloco": {"name": "noloco", "period": 2},
+    "fedbuff": {"name": "fedbuff", "local_steps": 2, "buffer": 3},
+    "fedasync": {"name": "fedasync", "local_steps": 2},
+    "async_local_sgd": {"name": "async_local_sgd", "local_steps": 2, "delay": 2, "spread": 0.1},
     "ringmaster": {"name": "ringmaster", "delay_bound": 3, "gradient_scale": 0.5},
     "rennala": {"name": "rennala", "batch_gradients": 3, "stop": True},
 }
@@ -66,12 +71,17 @@ KEPT_ROWS = {
     "qg_dsgdm": 2,  # the velocity, x before the round
     "decentlam": 2,  # the same
     "rennala": 1,  # the sum of a batch
+    "slowmo": 3,  # the anchor, the velocity, what it brings
+    "noloco": 3,  # the same
+    "fedbuff": 1,  # where it began, and the server's buffer
+    "fedasync": 1,  # where it began
+    "async_local_sgd": 2,  # where it began; the server's sum and momentum
     "diloco": 3,  # the anchor, the outer velocity, what it brings
 }
 """Rows that a worker's process keeps, besides parameters, one gradient and the optimizer's state; 0 if not named."""
 
 
-OTHER_ALONE = {"diloco", "qg_dsgdm", "decentlam", "rennala"}
+OTHER_ALONE = {"diloco", "qg_dsgdm", "decentlam", "rennala", "slowmo", "noloco"}
 """Those that have a momentum or a batch of their own, so that a single worker does not do what plain SGD does."""
 
 

@@ -76,6 +76,36 @@ PAIRS: dict[str, tuple[dict[str, Any], dict[str, Any], dict[str, Any]]] = {
         {"name": "local_sgd", "period": 3},
         {},
     ),
+    "a slow momentum of nothing": (
+        {"name": "slowmo", "period": 3, "slow_momentum": 0.0},
+        {"name": "gossip_pga", "period": 3},
+        RING,
+    ),
+    "a slow momentum over local steps": (
+        {"name": "slowmo", "period": 3, "base": "local_sgd", "slow_rate": 0.8, "slow_momentum": 0.6},
+        {"name": "diloco", "period": 3, "outer": {"learning_rate": 0.8, "momentum": 0.6}},
+        {},
+    ),
+    "pairs of all": (
+        {"name": "noloco", "period": 3, "group_size": 4, "consensus_rate": 0.0},
+        {"name": "diloco", "period": 3, "outer": {"learning_rate": 0.7, "momentum": 0.5}},
+        {},
+    ),
+    "a buffer of one": (
+        {"name": "fedbuff", "local_steps": 1, "buffer": 1, "staleness_weight": "none"},
+        {"name": "downpour"},
+        {},
+    ),
+    "a Nesterov momentum of nothing": (
+        {"name": "async_local_sgd", "local_steps": 1, "delay": 1, "server_rate": 1.0, "server_momentum": 0.0},
+        {"name": "downpour"},
+        {},
+    ),
+    "no gradient too late": (
+        {"name": "ringmaster", "delay_bound": 10**6},
+        {"name": "downpour"},
+        {},
+    ),
     "one group of all": (
         {"name": "hierarchical", "group_size": 4, "push_probability": 0.0},
         {"name": "local_sgd", "period": 1},

@@ -184,3 +184,38 @@ def test_base_k_brings_its_own_weights() -> None:
         only_arm(topology={"name": "base_k", "degree": 1, "mixing": "lazy"})
     with pytest.raises(ScenarioError, match="degree = 4: must be below the number of workers, 4"):
         only_arm(topology={"name": "base_k", "degree": 4})
+
+
+@pytest.mark.parametrize("group_size", [2, 3])
+def test_noloco(group_size: int) -> None:
+    """Δ = θ − φ; δ ← α δ + β mean(Δ) + γ (mean(φ) − φ); φ ← φ + δ; θ ← φ, with means over a group drawn each time."""
+    alpha, beta, gamma, period = 0.5, 0.6, 0.4, 4
+    algorithm = {
+        "name": "noloco", "period": period, "outer_momentum": alpha, "outer_rate": beta, "consensus_rate": gamma,
+        "group_size": group_size,
+    }  # fmt: skip
+    run = Run(algorithm)
+    theta, phi, delta = run.start, run.start, np.zeros_like(run.start)
+    for k in range(K):
+        theta = theta - ETA * run.gradients(k, theta)
+        if (k + 1) % period == 0:
+            order = stream(7, Purpose.MATCHING, k // period).permutation(M)
+            mean = np.zeros((M, M))
+            for begin in range(0, M, group_size):
+                group = order[begin : begin + group_size]
+                mean[np.ix_(group, group)] = 1 / len(group)
+            delta = alpha * delta + beta * mean @ (theta - phi) + gamma * (mean @ phi - phi)
+            theta = phi = phi + delta
+
+
+def test_slowmo() -> None:
+    """Wang et al. 2019, algorithm 1 over D-PSGD: u ← β u + (x − x̄)/γ; x ← x − α γ u, every τ steps."""
+    alpha, beta, period = 0.9, 0.5, 4
+    run = Run({"name": "slowmo", "period": period, "slow_rate": alpha, "slow_momentum": beta})
+    x, anchor, u = run.start, run.start[0], np.zeros_like(run.start[0])
+    for k in range(K):
+        x = RING @ (x - ETA * run.gradients(k, x))
+        if (k + 1) % period == 0:
+            u = beta * u + (anchor - x.mean(axis=0)) / ETA
+            anchor = anchor - alpha * ETA * u
+            x = np.tile(anchor, (M, 1))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import heapq
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,7 @@ from gossim.errors import ScenarioError
 from gossim.rng import Purpose, stream
 from support.published import ETA, IMMEDIATE, SAME, UNEVEN, K, M, Run, taken
 from support.scenarios import only_arm, world_of
+from support.several import DIM
 
 STEPS = K * M
 
@@ -159,3 +160,89 @@ def test_with_constant_times_ringmaster_of_one_is_the_fastest_worker_alone() -> 
 def test_rennala_of_equal_workers_is_synchronous() -> None:
     """B = M, constant times, and what is late given up: a step in each 0.1 s, of all."""
     assert versions({"name": "rennala", "batch_gradients": 5, "stop": True}, 5, 0.1, 5.05) == 50
+
+
+def local_steps_with(algorithm: dict[str, Any], server: Callable[[Any, Any, Any, int], Any]) -> None:
+    """Compare a run with workers that take local steps and a `server(x, x at which one began, y, staleness)`, which
+    returns its new x, or x itself where it does not move."""
+    run = Run(algorithm, network=IMMEDIATE, until={"gradient_steps": STEPS})
+    x, cluster, version = run.start[0], Cluster(), 0
+    begun, y, known, count = [x] * M, [x] * M, [0] * M, [0] * M
+    for m in range(M):
+        cluster.begin(m)
+    for _ in range(STEPS):
+        m, number = next(cluster.ends())
+        y[m] = y[m] - ETA * taken(run.problem, m, number, y[m])
+        count[m] += 1
+        if count[m] % algorithm["local_steps"] == 0:
+            moved = server(x, begun[m], y[m], version - known[m])
+            version += moved is not x
+            x = begun[m] = y[m] = moved
+            known[m] = version
+        cluster.begin(m)
+    np.testing.assert_allclose(run.rows.numpy()[-1], x, **SAME)
+    assert version >= 10
+
+
+@pytest.mark.parametrize("weight", ["square_root", "none"])
+def test_fedbuff(weight: str) -> None:
+    """Nguyen et al. 2021, algorithm 1: x ← x − η_g Σ s(τ) Δ / K, for every K changes."""
+    buffer: list[Any] = []
+
+    def server(x: Any, begun: Any, y: Any, stale: int) -> Any:
+        buffer.append((begun - y) / (math.sqrt(1 + stale) if weight == "square_root" else 1))
+        if len(buffer) < 3:
+            return x
+        x = x - 0.8 * np.sum(buffer, axis=0) / 3
+        buffer.clear()
+        return x
+
+    algorithm = {"name": "fedbuff", "local_steps": 2, "buffer": 3, "server_rate": 0.8, "staleness_weight": weight}
+    local_steps_with(algorithm, server)
+
+
+@pytest.mark.parametrize("staleness", ["polynomial", "hinge", "constant"])
+def test_fedasync(staleness: str) -> None:
+    """Xie et al. 2019: x ← (1 − α_τ) x + α_τ y."""
+    weigh = {
+        "polynomial": lambda stale: (1 + stale) ** -0.7,
+        "hinge": lambda stale: 1 if stale <= 2 else 1 / (0.7 * (stale - 2) + 1),
+        "constant": lambda stale: 1,
+    }[staleness]
+
+    def server(x: Any, begun: Any, y: Any, stale: int) -> Any:
+        return (1 - 0.6 * weigh(stale)) * x + 0.6 * weigh(stale) * y
+
+    local_steps_with({"name": "fedasync", "local_steps": 3, "staleness": staleness, "a": 0.7, "b": 2}, server)
+
+
+@pytest.mark.parametrize("spread", [0.0, 0.2])
+def test_delayed_nesterov(spread: float) -> None:
+    """Liu et al. 2024, algorithm 3."""
+    eta, beta, n = 0.5, 0.6, 3
+    state = {"t": 0, "m": np.zeros(DIM), "total": np.zeros(DIM)}
+
+    def server(x: Any, begun: Any, y: Any, stale: int) -> Any:
+        g = begun - y
+        state["total"], state["t"] = state["total"] + g, state["t"] + 1
+        if state["t"] % n == 0:
+            state["m"], state["total"] = beta * state["m"] + state["total"] / n, np.zeros(DIM)
+            return x - eta * ((1 - spread * n + spread) * beta * state["m"] + g / n)
+        return x - eta * (spread * beta * state["m"] + g / n)
+
+    algorithm = {
+        "name": "async_local_sgd", "local_steps": 2, "delay": n, "server_rate": eta, "server_momentum": beta,
+        "spread": spread,
+    }  # fmt: skip
+    local_steps_with(algorithm, server)
+
+
+def test_time_of_k_batch_async() -> None:
+    """E[T] = K E[X]/P for every law of X (arXiv:1803.01113), here a log-normal one: nobody is ever stopped."""
+    workers, batch, end_s = 5, 3, 60.0
+    law = {"distribution": "lognorm", "s": 1.0, "scale": 0.1}
+    algorithm = {"name": "fedbuff", "local_steps": 1, "buffer": batch, "staleness_weight": "none"}
+    expected = batch * 0.1 * math.exp(0.5) / workers
+    count = versions(algorithm, workers, law, end_s)
+    spread = math.sqrt(math.e - 1)  # of X, in units of its mean
+    assert end_s / count == pytest.approx(expected, abs=5 * expected * spread / math.sqrt(batch * count))

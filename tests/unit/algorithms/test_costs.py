@@ -60,6 +60,11 @@ SENT: dict[str, tuple[dict[str, Any], Callable[[dict[str, Any]], float]]] = {
     "decentlam": ({}, lambda p: K * M * DEGREE * N),
     "gossipgrad": ({}, lambda p: K * M * N),
     "acid": ({}, lambda p: exchanges() * 2 * N),
+    "slowmo": ({}, lambda p: K // p["period"] * COLLECTIVE + (K - K // p["period"]) * M * DEGREE * N),
+    "noloco": ({}, lambda p: K // p["period"] * M * 2 * N),
+    "fedbuff": ({}, lambda p: K // p["local_steps"] * M * 2 * N),
+    "fedasync": ({}, lambda p: K // p["local_steps"] * M * 2 * N),
+    "async_local_sgd": ({}, lambda p: K // p["local_steps"] * M * 2 * N),
     "ringmaster": ({"delay_bound": 100}, lambda p: K * M * 2 * N),
     "rennala": ({"batch_gradients": M}, lambda p: K * (M * 2 * N + (M - 1) * N)),
     "choco": (

@@ -20,7 +20,7 @@ from gossim.tables.columns import LATER, TABLES
 from support.algorithms import ALGORITHMS
 from support.scenarios import only_arm, scenario, world_of
 
-FORMULAS = {"allreduce", "local_sgd", "diloco", "moshpit", "gossip_pga", "hierarchical"}
+FORMULAS = {"allreduce", "local_sgd", "diloco", "moshpit", "gossip_pga", "hierarchical", "slowmo"}
 """What their collectives send is counted, but not by whom to whom."""
 
 
