@@ -19,8 +19,8 @@ class Rennala(WithServer):
 
     `stop: false`, as published: a worker finishes the gradient that it computes when the server steps. `stop: true`:
     x^{k+1} is sent to all at once; they give up their gradient and begin again at x^{k+1}, which is K-batch synchronous
-    SGD (arXiv:1803.01113). What counts as a step is a gradient that the server takes. Losses are those of the server's
-    x. With M = 1, SGD on means of B gradients.
+    SGD (arXiv:1803.01113). What counts as a step is a gradient along which the server steps. Losses are those of the
+    server's x. With M = 1, SGD on means of B gradients.
     Cost: one parameter vector each way for each gradient; with `stop`, one more to each other worker for B gradients.
     Source: Tyurin, Richtárik 2023, arXiv:2305.12387, from secondary sources; its times are tested by closed forms.
     """
@@ -36,11 +36,11 @@ class Rennala(WithServer):
             if w.alone:
                 yield w.compute()
                 w.combine(total, (1.0, total), (1 / self.batch_gradients, gradient))
-                if w.gradients % self.batch_gradients:
-                    w.count_step()
-                else:
+                if w.gradients % self.batch_gradients == 0:
                     w.step(w.draft(total))
                     w.combine(total)
+                    for _ in range(self.batch_gradients - 1):
+                        w.count_step()
             elif self.stop and not (yield from w.compute_unless_newer()):
                 pass
             else:

@@ -16,8 +16,8 @@ class SlowMo(InRounds, WithCollective):
 
     `base: dpsgd` averages with the neighbours after each step but the last, whose average is that of all; with
     `local_sgd` there is no averaging in between. What is kept is v = ηu, which is the same where η is constant.
-    Invariant: all begin a period at one x. With α = 1 and β = 0, `gossip_pga` or `local_sgd`; over `local_sgd`, `diloco`
-    with an outer learning rate α and momentum β.
+    Invariant: all begin a period at one x. With α = 1 and β = 0, `gossip_pga` or `local_sgd`; over `local_sgd`,
+    `diloco` with an outer learning rate α and momentum β.
     Cost: that of the collective every τ steps, and with `dpsgd` one parameter vector to each neighbour in all others.
     Source: Wang, Tantia, Ballas, Rabbat 2019, arXiv:1910.00643, algorithm 1, from memory; tested by its limits.
     """

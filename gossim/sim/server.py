@@ -30,6 +30,7 @@ class Server(Node):
         self.clocks = dict.fromkeys(range(settings.workers), 0)
         self.collected = 0
         self._kept: dict[str, int] = {}
+        self._contributors: list[int] = []  # of what was collected, where it counts
         self._waiting: dict[int, Callable[[], None]] = {}
         self._missing: set[int] = set()
 
@@ -64,14 +65,14 @@ class Server(Node):
         Args:
             message: The message; its rows are freed.
             weight: The weight.
-            counts: Whether it counts as a step of the worker that sent it.
+            counts: Whether it counts as a step of the worker that sent it, once the server steps along it.
         """
         buffer = self.kept("buffer")
         self.combine(buffer, (1.0, buffer), (weight, message.row))
         self.collected += 1
         self.use_up(message)
         if counts:
-            self.peers.workers[message.sender].count_step()
+            self._contributors.append(message.sender)
 
     def step_along_collected(self, scale: float = 1.0) -> None:
         """Take one step of the optimizer along the mean of what was collected, times `scale`, and empty the buffer."""
@@ -91,6 +92,9 @@ class Server(Node):
         self.combine(buffer)
         self.collected = 0
         self.version += 1
+        contributors, self._contributors = self._contributors, []
+        for worker in contributors:
+            self.peers.workers[worker].count_step()
 
     def send(self, worker: int) -> None:
         """Send `worker` the parameters as they are now, unasked and until they arrive: they go to its mailbox."""

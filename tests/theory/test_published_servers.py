@@ -78,7 +78,7 @@ def test_rennala(stop: bool) -> None:
     at = [(x, 0)] * M
     for m in range(M):
         cluster.begin(m)
-    while version < STEPS // batch:
+    while version < math.ceil(STEPS / batch):
         m, number = next(cluster.ends())
         point, of = at[m]
         gradient = taken(run.problem, m, number, point)
