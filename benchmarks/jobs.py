@@ -10,9 +10,8 @@ import statistics
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from benchmarks.startup import SCENARIO, seconds
+from benchmarks.startup import FLOOR, SCENARIO, seconds
 
-FLOOR = "import torch, pandas, matplotlib.pyplot, pyarrow.parquet"
 
 REPETITIONS = 3
 

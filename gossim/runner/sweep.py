@@ -19,6 +19,7 @@ from ..scenario.cautions import log_warnings
 from ..scenario.scenario import Scenario, read
 from ..scenario.sweep import Sweep
 from .cores import cores
+from .process_pool import prepare
 from .progress import NoSweepProgress, SweepProgress
 from .sweep_directory import SweepDirectory
 from .sweep_points import Task, ended_tasks
@@ -94,11 +95,14 @@ def _run(described: Sweep, store: SweepDirectory, jobs: int, force: bool, progre
         else:
             table.rows[point.name] = store.rows(point, error)
             errors |= {point.name: error} if error else {}
+    points = {point.name: point for point in described.points}
+    jobs = min(jobs, len(todo) or 1)
+    if jobs > 1:
+        prepare(any(arm.problem for name in todo for arm in points[name].scenario.arms.values()))
     progress.begin(len(described.points), len(table.rows))
     table.write()
-    points = {point.name: point for point in described.points}
     try:
-        with closing(ended_tasks(todo, min(jobs, len(todo) or 1))) as batches:
+        with closing(ended_tasks(todo, jobs)) as batches:
             for batch in batches:
                 for name, error in batch.items():
                     table.rows[name] = store.rows(points[name], error)
