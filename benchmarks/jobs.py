@@ -12,7 +12,6 @@ from tempfile import TemporaryDirectory
 
 from benchmarks.startup import FLOOR, SCENARIO, seconds
 
-
 REPETITIONS = 3
 
 

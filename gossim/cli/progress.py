@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
@@ -61,7 +61,7 @@ class LiveProgress(_Bars):
             console=console,
             disable=not self.live,
         )
-        nothing = dict.fromkeys(("time_s", "steps", "rate", "left"), "")
+        nothing: dict[str, Any] = dict.fromkeys(("time_s", "steps", "rate", "left"), "")
         self.tasks = {name: self.bars.add_task(name, total=scenario.repeats, **nothing) for name in scenario.arms}
         self.all = self.bars.add_task("[bold]all[/]", total=len(scenario.arms) * scenario.repeats, **nothing)
         self.finished = dict.fromkeys(scenario.arms, 0)

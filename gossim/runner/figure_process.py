@@ -10,8 +10,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple, Protocol, Self
 
-from ..errors import FiguresFailed, InputError
-from ..files.atomic import undisturbed
+from ..errors import FiguresFailed, InputError, RunError
+from ..files.atomic import drafts, undisturbed
 from ..results import Results
 from ..tables.run_directory import RunDirectory
 from .cores import cores, under_torchrun
@@ -88,7 +88,8 @@ class FigureProcess:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._connection.close()  # which it takes as the end
+        self._connection.close()
+        self._process.terminate()  # it may be loading, or drawing what nobody waits for
         self._process.join()
 
     def begin(self, store: RunDirectory) -> None:
@@ -119,16 +120,15 @@ class FigureProcess:
 
 def _serve(connection: Connection, jobs: int) -> None:
     """Draw what is asked for until the process that asks has ended."""
-    from ..plots.figure_files import write_figures  # loaded while the run goes on
+    from ..plots import figure_files  # noqa: F401 (loaded while the run goes on)
 
-    assert write_figures
     try:
         while True:
             asked: _Asked = connection.recv()
             answer = _drawn(connection, asked, jobs)
             if answer:
                 connection.send(answer)
-    except (EOFError, OSError):
+    except (EOFError, OSError, RunError):  # whoever waits for an answer draws without this process
         return
 
 
@@ -140,6 +140,8 @@ def _drawn(connection: Connection, asked: _Asked, jobs: int) -> _Answer | None:
     store = RunDirectory(Path(asked.directory))
     written: dict[str, list[Path]] = {}
     try:
+        for draft in drafts(store.figures):  # of figures that were given up for these
+            draft.unlink(missing_ok=True)
         _drawing = Results.of(store.read(imports=True)), store
         names = list(reversed(FIGURES))  # those that take longest come first
         if jobs > 1 and sys.platform == "linux":
