@@ -23,14 +23,14 @@ SHARES = {
 
 
 def _at_once() -> None:
-    """Nothing is under way."""
+    """Wait for nothing."""
 
 
 class Stopwatch:
-    """The wall time since it was made, in seconds, by share: Σ seconds = total_s.
+    """The wall time since it was made, in seconds, divided into shares: Σ seconds = total_s.
 
-    At each moment one share runs. A block inside of another stops the other's time, and lets it go on afterwards.
-    `settle` is called before the time is read: it waits for what a GPU has been given.
+    One share runs at each moment. A block inside another stops the other's time until it ends. `settle` is called
+    before the time is read: it waits until a GPU has done its work.
     """
 
     def __init__(self, clock: Callable[[], float] = time.perf_counter):
@@ -42,7 +42,7 @@ class Stopwatch:
 
     @contextmanager
     def share(self, name: str) -> Iterator[None]:
-        """Count the time of the block as `name`, except that of blocks inside of it."""
+        """Count the time of the block as `name`, without that of blocks inside it."""
         outer = self._running
         try:
             self._switch(name)
@@ -63,7 +63,7 @@ class Stopwatch:
 
     @property
     def total_s(self) -> float:
-        """From the beginning until the last time the share changed, or `read`."""
+        """Seconds from the beginning until the share last changed, or `read` was last called."""
         return self._since - self._began
 
     def read(self) -> dict[str, float]:

@@ -47,12 +47,12 @@ def _seed_sequence(seed: int, purpose: Purpose, index: tuple[int, ...]) -> np.ra
 
 
 def stream(seed: int, purpose: Purpose, *index: int) -> np.random.Generator:
-    """The generator of that name."""
+    """Return the generator of that name."""
     return np.random.Generator(np.random.PCG64(_seed_sequence(seed, purpose, index)))
 
 
 def key(seed: int, purpose: Purpose, *index: int) -> int:
-    """A 64-bit key of that name, for counter-based draws (`problems.keyed`); in the range of a signed integer."""
+    """Return a 64-bit key of that name, for counter-based draws (`problems.keyed`), within a signed integer."""
     return int(_seed_sequence(seed, purpose, index).generate_state(1, np.uint64).view(np.int64)[0])
 
 
@@ -61,10 +61,10 @@ Draw = Callable[["np.random.Generator", int], "np.ndarray"]
 
 
 class Blocks:
-    """Endless blocks of float64 from the stream of that name, by whatever law.
+    """Endless blocks of float64 from the stream of that name, of any law.
 
-    Between two blocks there is no generator, only its state, packed: less than a tenth of the memory. Before the first
-    there is only the name.
+    Between two blocks only the packed state of the generator is kept, which takes less than a tenth of the memory.
+    Before the first block only the name is.
     """
 
     __slots__ = ("_size", "_start")
@@ -74,7 +74,7 @@ class Blocks:
         self._size = FIRST_BLOCK
 
     def take(self, draw: Draw) -> np.ndarray:
-        """The next block."""
+        """Draw the next block."""
         start = self._start
         generator = _generator_in(start) if isinstance(start, bytes) else stream(*start)
         block = np.ascontiguousarray(draw(generator, self._size), dtype=np.float64)
@@ -85,7 +85,7 @@ class Blocks:
 
 @cache
 def _unseeded() -> Any:
-    """For a generator whose state is set at once."""
+    """Return a seed for a generator whose state is set at once."""
     from numpy.random.bit_generator import ISeedSequence
 
     class Unseeded(ISeedSequence):
@@ -100,7 +100,7 @@ WORD, FLOAT = 16, 8
 
 
 def _state_of(generator: np.random.Generator) -> bytes:
-    """PCG64's state, its increment, and the half of a draw that may be left over."""
+    """Return PCG64's state, its increment, and the half of a draw that may be left over."""
     told: Any = generator.bit_generator.state
     numbers: dict[str, int] = told["state"]
     state = numbers["state"].to_bytes(WORD, "little") + numbers["inc"].to_bytes(WORD, "little")
@@ -120,21 +120,21 @@ def _generator_in(state: bytes) -> np.random.Generator:
 
 
 def uniform(generator: np.random.Generator, count: int) -> np.ndarray:
-    """In [0, 1)."""
+    """Draw uniform numbers in [0, 1)."""
     return generator.random(count)
 
 
 def in_blocks(draw: Draw, seed: int, purpose: Purpose, *index: int) -> Iterator[float]:
-    """Endless Python floats from the stream of that name; some 50 ns each, where scipy takes 50 µs for one."""
+    """Yield endless Python floats of the stream of that name, at some 50 ns each; scipy takes 50 µs for one."""
     blocks = Blocks(seed, purpose, *index)
     while True:
         yield from memoryview(blocks.take(draw))  # type: ignore[arg-type]
 
 
 class PeerRandom(Blocks):
-    """A worker's own uniform numbers in [0, 1), for deciding whether and with whom to communicate.
+    """A worker's own uniform numbers in [0, 1), which decide whether and with which peer it communicates.
 
-    Those of a block are kept as bytes, for there may be a million workers: an array of 32 is a fourth larger.
+    Those of a block are kept as bytes, because there may be a million workers: an array of 32 is a fourth larger.
     """
 
     __slots__ = ("_block", "_place")
@@ -145,24 +145,28 @@ class PeerRandom(Blocks):
         self._place = 0
 
     def random(self) -> float:
-        """The next number."""
+        """Return the next number."""
         numbers = self._numbers()
         self._place += 1
         return float(numbers[self._place - 1])
 
     def ahead_until(self, probability: float) -> tuple[int, bool]:
-        """How many numbers there are up to the first below `probability` and with it, and True; or how many are known
-        so far, one at least, and False. They are still to come."""
+        """Look ahead for the first number below `probability`. The numbers are still to come.
+
+        Returns:
+            How many numbers there are up to it, itself included, and True; or how many are known so far, at least
+            one, and False.
+        """
         below = self._numbers()[self._place :] < probability
         first = int(below.argmax())
         return (first + 1, True) if below[first] else (len(below), False)
 
     def skip(self, count: int) -> None:
-        """Pass over `count` numbers of those ahead."""
+        """Pass over `count` of the numbers ahead."""
         self._place += count
 
     def _numbers(self) -> np.ndarray:
-        """The block in which the next one is."""
+        """Return the block that the next number is in."""
         if FLOAT * self._place == len(self._block):
             self._block, self._place = self.take(uniform).tobytes(), 0
         return np.frombuffer(self._block)

@@ -25,9 +25,18 @@ Event = dict[str, Any]
 
 
 def write_trace(results: RunData, path: Path, arm: str | None = None) -> int:
-    """Write the first seed of every arm, or of `arm`, to `path`, one event a line. Returns how many arrows there are.
+    """Write the first seed of each arm as a Chrome trace, one event per line.
 
-    Raises InputError where there is no such arm or folder, or nothing was recorded of it.
+    Args:
+        results: The run.
+        path: The file to write.
+        arm: The only arm to write; by default all.
+
+    Returns:
+        The number of arrows between workers.
+
+    Raises:
+        InputError: If there is no such arm or folder, or nothing was recorded of the arm.
     """
     arms = results.scenario.arms
     if arm is not None and arm not in arms:
@@ -55,9 +64,10 @@ def write_trace(results: RunData, path: Path, arm: str | None = None) -> int:
 
 
 def trace_events(results: RunData, arm: str, process: int) -> Iterator[Event]:
-    """The events of one arm in order of time, names first. Tracks are numbered from 1, so worker m has m + 1.
+    """Yield the events of one arm in order of time, names first.
 
-    A message has an arrow where sender and receiver are known to do something at its two ends.
+    Tracks are numbered from 1: worker m has m + 1. A message gets an arrow if its sender and its receiver are known
+    to do something at its two ends.
     """
     first = results.scenario.seed
     own = {
@@ -81,8 +91,10 @@ def trace_events(results: RunData, arm: str, process: int) -> Iterator[Event]:
 
 
 def _servers(arm: Arm, timeline: pd.DataFrame) -> list[int]:
-    """The nodes beside the workers: as many as the algorithm says or, if it was not imported, those that sent or got
-    messages."""
+    """Return the nodes beside the workers.
+
+    They are as many as the algorithm says; if it was not imported, they are those that sent or received messages.
+    """
     if not isinstance(arm.algorithm, Unimported):
         return [arm.workers + n for n in range(arm.algorithm.servers)]
     nodes = pd.concat([timeline["worker"], timeline["receiver"].dropna().astype("int64")])
@@ -99,8 +111,11 @@ def _names(process: int, arm: str, tracks: dict[int, str]) -> Iterator[Event]:
 
 
 def _activities(timeline: pd.DataFrame, tracks: dict[int, str]) -> Iterator[Event]:
-    """Here and below, `ts` and `end` are in whole nanoseconds, by which neighbours meet exactly. A server, which is
-    always there, has one activity."""
+    """Yield the activities on each track.
+
+    Here and below, `ts` and `end` are whole nanoseconds, so that neighbours meet exactly. A server is always there
+    and has one activity.
+    """
     for row in timeline[timeline["activity"] != "message"].itertuples():
         yield _slice(row.worker, row.activity, _ns(row.start_s), _ns(row.end_s))
     for node, name in tracks.items():
@@ -124,7 +139,7 @@ def _arrows(timeline: pd.DataFrame, until: dict[int, int], process: int) -> Iter
 
 
 def _counters(probes: pd.DataFrame, workers: pd.DataFrame) -> Iterator[Event]:
-    """What was measured at the probes; nothing is written for what was not."""
+    """Yield what was measured at the probes."""
     names = {"alpha_sum": "Σα", "alpha_in_flight": "α in flight", "consensus_distance": "consensus distance"}
     for column, name in names.items():
         for time_s, value in zip(probes["time_s"], probes[column], strict=True):

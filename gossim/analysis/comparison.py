@@ -45,8 +45,14 @@ COLUMNS = {
 
 
 def interval(differences: ArrayLike) -> tuple[float, float, float]:
-    """The mean of the differences and its interval; without one (NaN) if there is one difference only, or if all are
-    the same: they then tell nothing about their scatter."""
+    """Return the mean of differences between paired runs and its 95% confidence interval.
+
+    The interval is NaN if there is only one difference, or if all are equal: they then say nothing about their
+    spread.
+
+    Returns:
+        The mean, the lower end and the upper end.
+    """
     values = np.asarray(differences, dtype=float)
     if not values.size:
         return math.nan, math.nan, math.nan
@@ -59,7 +65,9 @@ def interval(differences: ArrayLike) -> tuple[float, float, float]:
 
 
 def ended_runs(results: RunData) -> pd.DataFrame:
-    """`per_seed` of every run that came to an end, with its `status`; of one that broke, no measure counts."""
+    """Return `per_seed` of every run that came to its end, with its `status`. The measures of a run that broke are
+    missing.
+    """
     entries = pd.DataFrame(results.manifest["runs"], columns=["arm", "seed", "status"])
     entries = entries[entries["status"].isin(["complete", "diverged", "failed"])]
     runs = entries.merge(per_seed(results), on=["arm", "seed"], how="left")
@@ -68,15 +76,18 @@ def ended_runs(results: RunData) -> pd.DataFrame:
 
 
 def compare(results: RunData) -> pd.DataFrame:
-    """One row a pair of arms, in the scenario's order, and measure.
+    """Compare every two arms, from runs with the same seed.
 
-    `kind`: `difference`, first - second at the end of the run; or `ratio`, of the time to the target: second / first,
-    how many times sooner the first arrives. `seeds`: in which both runs have ended. `pairs`: of these, the ones that
-    the estimate is made from. `estimate`, `low`, `high`: with its 95% interval. `first_reached`, `second_reached`:
-    seeds in which the target was met.
+    A ratio is given only if both arms met the target in all these seeds: the runs that did not would have the
+    longest times. If one arm always met it and the other, measured to its end, never did, `at_least` or `at_most`
+    bounds the ratio in every seed.
 
-    A ratio is given only if both arms met the target in all these seeds: the others have the longest times. If one arm
-    always met it and the other, measured to its end, never, `at_least` or `at_most` bounds the ratio in every seed.
+    Returns:
+        One row for each pair of arms, in the scenario's order, and measure. `kind` is `difference` (first − second
+        at the end of the run) or `ratio` (second / first time to the target: how many times sooner the first
+        arrives). `seeds`: in how many both runs ended. `pairs`: how many of these the estimate uses. `estimate`,
+        `low`, `high`: the estimate and its 95% interval. `first_reached`, `second_reached`: in how many seeds the
+        target was met.
     """
     runs = ended_runs(results)
     rows: list[dict[str, Any]] = []

@@ -44,15 +44,15 @@ APPLIES = "an operation that is not linear in parameters and gradients, so that 
 
 
 class NoWeights(InputError):
-    """The gradients of an arm have no such weights, or too many to be kept, or no model to enter."""
+    """An arm whose gradients have no weights, or too many to be kept, or no model to enter."""
 
 
 class Unrolled(NamedTuple):
-    """Every gradient, in the order in which they were begun, and its coefficient in the final model, −η a; `initial`,
-    the coefficient of x^0; what the clock knows at the end, and what it would have recorded.
+    """Every gradient of a run in the order in which they began, with its coefficient −η a in the final model.
 
-    The `step`-th gradient of `worker` has read parameters at `time_s`, and at `used_s` parameters, a worker's or a
-    server's, first moved by it: NaN if none ever did.
+    `initial` is the coefficient of x^0. The rest is what the clock knows at the end, and what it would have
+    recorded. The `step`-th gradient of `worker` read parameters at `time_s`. At `used_s` it first moved parameters
+    of a worker or a server; NaN if it never did.
     """
 
     worker: Sequence[int]
@@ -66,8 +66,10 @@ class Unrolled(NamedTuple):
 
 
 class GradientWeights(NamedTuple):
-    """Of one arm and seed, with the columns of `columns.GRADIENT_WEIGHTS`: `gradients`, a row for each, and `sums`, a
-    row for each τ; and `initial`, the coefficient c of x^0."""
+    """The weights of the gradients of one arm and seed, with the columns of `columns.GRADIENT_WEIGHTS`.
+
+    `gradients` has one row for each gradient, and `sums` one for each τ. `initial` is the coefficient c of x^0.
+    """
 
     gradients: pd.DataFrame
     sums: pd.DataFrame
@@ -75,10 +77,10 @@ class GradientWeights(NamedTuple):
 
 
 class Tape:
-    """A program in so few bytes that it can be kept whole: 12 for an operation and 12 for each term.
+    """A whole program, kept in 12 bytes for each operation and 12 for each term.
 
-    A gradient is used when one of `parameters`, the rows of workers and servers, first gets it, by whatever means, sums
-    and messages, it has come there.
+    A gradient counts as used when one of `parameters`, the rows of workers and servers, first receives it, directly
+    or through sums and messages.
     """
 
     def __init__(self, parameters: Collection[int], limit: int = LARGEST_TAPE):
@@ -95,7 +97,11 @@ class Tape:
         self._unused: dict[int, tuple[int, ...]] = {}  # by row, the gradients in it that may not have been used yet
 
     def record(self, ops: Iterable[Op], now_s: float) -> None:
-        """Take in what was emitted at `now_s`. Raises NoWeights for what cannot be walked back, or not kept."""
+        """Record the operations that were emitted at `now_s`.
+
+        Raises:
+            NoWeights: If one cannot be walked back, or there are too many.
+        """
         for op in expanded(ops):
             if isinstance(op, Probe):
                 self.probe, self.length = op, len(self.outs)
@@ -128,7 +134,7 @@ class Tape:
         self.used_s.append(math.nan)
 
     def _follow(self, out: int, terms: Iterable[tuple[float, int]], now_s: float) -> None:
-        """Row `out` ← Σ coefficient · row over `terms`: where the gradients go that nobody has used yet."""
+        """Follow the gradients that are not used yet through `out` ← Σ coefficient · row over `terms`."""
         carried = dict.fromkeys(g for _, row in terms if row in self._unused for g in self._unused_in(row))
         if out in self.parameters:
             for gradient in carried:
@@ -147,8 +153,11 @@ class Tape:
         return left
 
     def walk_back(self, terms: Sequence[tuple[float, int]]) -> tuple[Sequence[float], float]:
-        """Of Σ coefficient · row over `terms`, as rows are at the last probe: the coefficient of each gradient, and
-        that of x^0."""
+        """Return the coefficients of gradients in Σ coefficient · row over `terms`, for the rows of the last probe.
+
+        Returns:
+            The coefficient of each gradient, and that of x^0.
+        """
         owed = [0.0] * (1 + max(self.outs, default=INITIAL_ROW))
         for coefficient, row in terms:
             owed[row] += coefficient
@@ -171,10 +180,16 @@ class Tape:
 
 
 def unroll(arm: Arm, seed: int, limit: int = LARGEST_TAPE) -> Unrolled:
-    """Run the clock of `arm` again and walk its program back.
+    """Run the clock of an arm again and walk its program back.
 
-    Raises NoWeights where there is no problem, an operation is not linear, or the program is longer than `limit`;
-    RunError where the run breaks down.
+    Args:
+        arm: The arm.
+        seed: The seed.
+        limit: Operations and terms that may be kept.
+
+    Raises:
+        NoWeights: If there is no problem, an operation is not linear, or the program is longer than `limit`.
+        RunError: If the run breaks down.
     """
     if arm.problem is None:
         raise NoWeights("it has no problem, and so no gradients")
@@ -199,22 +214,30 @@ def unroll(arm: Arm, seed: int, limit: int = LARGEST_TAPE) -> Unrolled:
 
 
 def rate(arm: Arm, step: int, used_s: float) -> float:
-    """η^τ: what the arm's schedule makes of its learning rate at a worker's own step τ and the time at which parameters
-    first move by the gradient."""
+    """Return η^τ: the arm's learning rate, after its schedule, at a worker's own step τ and the time of first use."""
     assert arm.optimizer is not None
     now_s = 0.0 if math.isnan(used_s) else used_s
     return arm.optimizer.learning_rate * arm.optimizer.schedule.at(step, now_s)
 
 
 def gradient_weights(name: str, arm: Arm, seed: int, limit: int = LARGEST_TAPE) -> GradientWeights:
-    """The tables for arm `name`. Raises NoWeights or RunError, naming it, as `unroll` does."""
+    """Compute the tables for the arm called `name`.
+
+    Raises:
+        NoWeights, RunError: As `unroll`, naming the arm.
+    """
     return _tables(name, arm, seed, _unrolled(name, arm, seed, limit))
 
 
 def of_run(results: RunData, name: str, seed: int) -> GradientWeights:
-    """The tables for an arm and a seed of `results`. Raises InputError also if there is no such arm or seed, if its run
-    did not come to its end, or if what the clock does now is not what was recorded: a file that the scenario names, or
-    gossim or numpy, is not what it was. Of a run directory, the files that the scenario names are opened now."""
+    """Compute the tables for an arm and a seed of a run.
+
+    The files that the scenario of a run directory names are opened now.
+
+    Raises:
+        InputError: If there is no such arm or seed, its gradients have no weights, its run did not come to its end,
+            or the clock does not repeat what was recorded because a file, gossim or numpy has changed.
+    """
     scenario = results.scenario
     if name not in scenario.arms:
         raise InputError(f"arm '{name}': no arm has that name{nearest(name, scenario.arms)}")

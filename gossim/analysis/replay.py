@@ -24,7 +24,7 @@ UNENDED = {"diverged": "diverged", "failed": "failed", "interrupted": "was inter
 
 
 def recorded(world: World, last: Facts) -> Recorded:
-    """What a clock that came to its end has to say: its last probe, and who exchanged what and did what."""
+    """Return what a clock that came to its end knows: its last probe, the exchanges and the activities."""
     from ..tables.frames import stacked, table
 
     observed = Observations("", world.context.seed)
@@ -38,7 +38,7 @@ def recorded(world: World, last: Facts) -> Recorded:
 
 
 def why_unended(results: RunData, name: str, seed: int) -> str | None:
-    """What kept arm `name` with that seed from its end; None if it came to it."""
+    """Return why arm `name` with that seed did not come to its end; None if it did."""
     for entry in results.manifest["runs"]:
         if (entry["arm"], entry["seed"]) == (name, seed):
             status = entry["status"]
@@ -47,9 +47,11 @@ def why_unended(results: RunData, name: str, seed: int) -> str | None:
 
 
 def require_repeated(results: RunData, name: str, seed: int, again: Recorded) -> None:
-    """Raise InputError, naming the columns, if `again` is not what `results` has of arm `name` with that seed.
+    """Check that a clock repeats what a run recorded. Columns that an earlier version did not write are passed over.
 
-    What an earlier version has not recorded is passed over."""
+    Raises:
+        InputError: If it does not, naming the columns.
+    """
     for which, mine in again.items():
         frame = getattr(results, which)
         own = frame[(frame["arm"] == name) & (frame["seed"] == seed)]

@@ -22,7 +22,7 @@ ROUNDING = 1e-9
 
 
 def sentences(results: RunData) -> list[str]:
-    """Compare pairs of arms in words, one sentence a pair.
+    """Compare pairs of arms in words, one sentence for each pair.
 
     They compare the time to the target if the scenario has one, and otherwise the loss at the end.
     """

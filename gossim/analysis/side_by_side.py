@@ -21,8 +21,11 @@ UNSUITED = re.compile(r"[$\[\]\\\n]")
 
 
 def told_apart(first: Path, second: Path) -> tuple[str, str]:
-    """Names of two run directories: the last part of each path, or as many as differ. Raises InputError where they are
-    the same directory."""
+    """Return names for two run directories: the last part of each path, or as many parts as differ.
+
+    Raises:
+        InputError: If they are the same directory.
+    """
     if os.path.samefile(first, second):
         raise InputError(f"{second}: is the run that it is to be compared with")
     parts = [Path(os.path.abspath(path)).parts for path in (first, second)]
@@ -35,11 +38,11 @@ def told_apart(first: Path, second: Path) -> tuple[str, str]:
 
 @dataclass(frozen=True, eq=False)
 class SideBySide(RunData):
-    """What two runs recorded, as one run with the arms of both: `both` runs, and the `names` of these.
+    """Two runs as one run with the arms of both. `both` has the runs, and `names` what they are called.
 
-    Arms have names such as `gosgd_push (straggler)`. Those of one name stand beside each other, in the order of the
-    first run, then those that only the second has. Of the scenario only the arms, the title and the target are those of
-    both; of the manifest there is how each arm and seed ended.
+    Arms have names such as `gosgd_push (straggler)`. Arms of the same name are neighbours, in the order of the first
+    run; then come those that only the second run has. The scenario has only the arms, the title and the target of
+    both; the manifest has how each arm and seed ended.
     """
 
     both: tuple[RunData, RunData]
@@ -47,7 +50,11 @@ class SideBySide(RunData):
 
     @classmethod
     def of(cls, first: RunData, second: RunData, names: tuple[str, str]) -> Self:
-        """Put two runs side by side. Raises InputError where their names are the same."""
+        """Put two runs side by side.
+
+        Raises:
+            InputError: If their names are the same.
+        """
         if names[0] == names[1]:
             raise InputError(f"names = {names[0]}, {names[1]}: must differ, to tell the arms apart")
         both = (first, second)
@@ -69,7 +76,7 @@ class SideBySide(RunData):
         return _origins(self.both, self.names)
 
     def summary(self) -> pd.DataFrame:
-        """One row an arm, as each run's own summary has it; without the time to the target where targets differ."""
+        """Return one row per arm, from each run's own summary, without the time to the target if targets differ."""
         each = [summarise(run) for run in self.both]
         rows = [each[place].loc[[arm]].set_axis([name]) for name, (place, arm) in self.origins.items()]
         together = pd.concat(rows).rename_axis("arm")
@@ -79,7 +86,7 @@ class SideBySide(RunData):
 
 
 def _origins(both: tuple[RunData, RunData], names: tuple[str, str]) -> dict[str, Origin]:
-    """Of each arm, by the name that it has beside the other run's."""
+    """Return where each arm is from, by the name that it has beside the other run's."""
     arms = dict.fromkeys([*both[0].scenario.arms, *both[1].scenario.arms])
     return {
         f"{arm} ({names[place]})": Origin(place, arm)
@@ -90,7 +97,7 @@ def _origins(both: tuple[RunData, RunData], names: tuple[str, str]) -> dict[str,
 
 
 def _scenario(both: tuple[RunData, RunData], names: tuple[str, str], origins: dict[str, Origin]) -> Scenario:
-    """What figures and tables show: the arms, the titles, and the target where both have the same."""
+    """Return what figures and tables show: the arms, the titles, and the target if both have the same."""
     first, second = (run.scenario for run in both)
     titles = [f"{name}: {run.title or 'no title'}" for name, run in zip(names, (first, second), strict=True)]
     return first.model_copy(
@@ -103,13 +110,13 @@ def _scenario(both: tuple[RunData, RunData], names: tuple[str, str], origins: di
 
 
 def _entries(both: tuple[RunData, RunData], origins: dict[str, Origin]) -> list[dict[str, Any]]:
-    """How each arm and seed ended."""
+    """Return how each arm and seed ended."""
     names = {origin: name for name, origin in origins.items()}
     entries = [(place, entry) for place, run in enumerate(both) for entry in run.manifest["runs"]]
     return [{**entry, "arm": names[Origin(place, entry["arm"])]} for place, entry in entries]
 
 
 def _together(tables: list[pd.DataFrame], origins: dict[str, Origin]) -> pd.DataFrame:
-    """One table of both runs, arm by arm."""
+    """Join a table of both runs, arm by arm."""
     own = [tables[place].loc[tables[place]["arm"] == arm].assign(arm=name) for name, (place, arm) in origins.items()]
     return pd.concat(own, ignore_index=True).astype(tables[0].dtypes.to_dict())

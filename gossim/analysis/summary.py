@@ -25,13 +25,13 @@ TIME_TO_TARGET = "time_to_target_s"
 
 
 def told_count(counts: pd.Series) -> str:
-    """How many there are of each: `3`, or `2 to 3`."""
+    """Format counts that may differ: `3`, or `2 to 3`."""
     least, most = int(counts.min()), int(counts.max())
     return f"{most}" if least == most else f"{least} to {most}"
 
 
 def time_to_target(probes: pd.DataFrame, target: Target) -> float:
-    """Simulated time of the first of one run's probes that meets `target`; NaN if none does."""
+    """Return the simulated time of the first probe of a run that meets the target, in seconds; NaN if none does."""
     if target.test_accuracy is not None:
         met = probes["test_accuracy"] >= target.test_accuracy
     elif target.test_loss is not None:
@@ -42,14 +42,21 @@ def time_to_target(probes: pd.DataFrame, target: Target) -> float:
 
 
 def _idle_share(workers: pd.DataFrame) -> pd.Series:
-    """Share of the workers' time that was not spent computing, by arm and seed."""
+    """Return the share of the workers' time that was not spent computing, by arm and seed."""
     last = workers.groupby(["arm", "seed", "worker"])[["busy_s", "waiting_s"]].last().groupby(["arm", "seed"]).sum()
     return last["waiting_s"] / (last["busy_s"] + last["waiting_s"])
 
 
 def staleness(exchanges: pd.DataFrame, by: Sequence[str] = ("arm", "seed", "receiver")) -> pd.DataFrame:
-    """How stale what was merged was, by receiver or whatever else the table `exchanges` has: `merged` messages, and
-    the means over them, `staleness_steps` and `staleness_s`. Receivers that are counted together are one."""
+    """Compute how stale merged messages were.
+
+    Args:
+        exchanges: The table `exchanges` of a run.
+        by: The columns to group by. Receivers that are counted together are one.
+
+    Returns:
+        For each group the number of `merged` messages, and the means over them, `staleness_steps` and `staleness_s`.
+    """
     ages = ["staleness_steps", "staleness_s"]
     merged = exchanges[exchanges["merged"] > 0]
     summed = merged.assign(**{age: merged[age] * merged["merged"] for age in ages})
@@ -58,9 +65,11 @@ def staleness(exchanges: pd.DataFrame, by: Sequence[str] = ("arm", "seed", "rece
 
 
 def per_seed(results: RunData) -> pd.DataFrame:
-    """One row an arm and seed, in the order of the scenario: `arm, seed`, the FINAL columns, gradient steps per
-    simulated second, the share of time that workers did not compute and, with a target,
-    `time_to_target_s`."""
+    """Return one row for each arm and seed, in the order of the scenario.
+
+    Columns are `arm`, `seed`, the FINAL columns, gradient steps per simulated second, the share of time that workers
+    did not compute and, with a target, `time_to_target_s`.
+    """
     target = results.scenario.target
     rows, idle = [], _idle_share(results.workers)
     for (arm, seed), probes in results.probes.groupby(["arm", "seed"], sort=False):
@@ -78,11 +87,11 @@ def per_seed(results: RunData) -> pd.DataFrame:
 
 
 def summarise(results: RunData) -> pd.DataFrame:
-    """One row an arm, indexed by its name: how many `seeds` there are to run, how many `finished`, how many `diverged`,
-    and for each measure its mean over the finished ones and its standard error (`_se`, empty with one seed).
+    """Return one row for each arm, indexed by its name.
 
-    The time to the target is empty unless every seed reached it, with `reached` saying how many did: a mean over the
-    lucky ones alone would flatter the arm.
+    `seeds` is the number of seeds to run, `finished` and `diverged` how many did so. Each measure has its mean over
+    the finished seeds and its standard error (`_se`, empty with one seed). The time to the target is empty unless
+    every seed reached it, and `reached` says how many did: a mean over the seeds that did would flatter the arm.
     """
     runs, status = per_seed(results), pd.DataFrame(results.manifest["runs"], columns=["arm", "seed", "status"])
     finished = runs.merge(status[status["status"] == "complete"], on=["arm", "seed"])

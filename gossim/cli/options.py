@@ -50,6 +50,34 @@ def set_values(changes: list[str]) -> dict[str, Any]:
     return wanted
 
 
+Varied = Annotated[
+    list[str],
+    typer.Option("--vary", metavar="KEY=V1,V2", help="Run every arm once for each of these values"),
+]
+
+
+def varied_values(options: list[str]) -> dict[str, list[Any]]:
+    """The values of `--vary` by their keys, each text a list in YAML without its brackets."""
+    import yaml
+
+    from ..files import yaml12
+
+    wanted: dict[str, list[Any]] = {}
+    for option in options:
+        key, equals, values = option.partition("=")
+        if not equals or not all(key.split(".")):
+            raise InputError(f"--vary {_cut(option)}: must read KEY=V1,V2, as in --vary workers=8,16")
+        if key in wanted:
+            raise InputError(f"--vary {_cut(option)}: '{key}' is varied already; give all of its values in one --vary")
+        try:
+            wanted[key] = yaml12.read(f"[{values}]")
+        except yaml.YAMLError:
+            raise InputError(f"--vary {_cut(option)}: the values are not valid YAML, separated by commas") from None
+        if not isinstance(wanted[key], list) or not wanted[key] or not values.strip():
+            raise InputError(f"--vary {_cut(option)}: must give at least one value, as in --vary workers=8,16")
+    return wanted
+
+
 def _cut(text: str) -> str:
     return text if len(text) <= 100 else text[:97] + "..."
 

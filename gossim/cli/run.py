@@ -17,11 +17,13 @@ from .options import (
     Changes,
     NoLimits,
     ScenarioFile,
+    Varied,
     new_console,
     permit_imports,
     say_what_is_read,
     set_values,
     show_warnings,
+    varied_values,
 )
 
 if TYPE_CHECKING:
@@ -34,14 +36,16 @@ if TYPE_CHECKING:
     from ..tables.run_directory import RunDirectory
 
 LONGEST_NAME = 100
-"""Characters of what `--set` says in the name of a run directory."""
+"""Characters of what `--set` and `--vary` say in the name of a run directory."""
 
 
 def run(
     scenario: ScenarioFile,
     changes: Changes = [],  # noqa: B006 (typer reads it and never changes it)
+    vary: Varied = [],  # noqa: B006
     out: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Run directory  [default: runs/<scenario>, and what --set says]")
+        Path | None,
+        typer.Option(metavar="DIR", help="Run directory  [default: runs/<scenario>, and what --set and --vary say]"),
     ] = None,
     device: Annotated[
         str | None, typer.Option(metavar="D", help="auto, cpu or cuda, instead of the scenario's")
@@ -67,11 +71,11 @@ def run(
     stopwatch = Stopwatch() if profile else None
     watch = stopwatch or Unwatched()
     with watch.share("preparing"):
-        settings = _changed(scenario, changes, {} if device is None else {"device": device})
+        settings = _changed(scenario, changes, {} if device is None else {"device": device}, varied_values(vary))
         long = None if no_limits else _refuse_the_impossible(scenario, settings, not no_gradients)
         from ..tables.run_directory import RunDirectory
 
-        store = RunDirectory(out or Path("runs") / default_name(scenario, changes))
+        store = RunDirectory(out or Path("runs") / default_name(scenario, [*changes, *vary]))
         store.refuse_unusable()
     show_warnings(settings.warnings, quiet)
     console, notes = new_console(quiet=quiet), new_console(stderr=True, quiet=quiet)
@@ -195,7 +199,7 @@ def _show_stored(console: Console, notes: Console, store: RunDirectory) -> None:
 
 
 def default_name(path: Path, changes: list[str]) -> str:
-    """The name of the run directory where none is given: that of the scenario, and what `--set` says.
+    """The name of the run directory where none is given: that of the scenario, and what `--set` and `--vary` say.
 
     Where a character cannot stand in a name, or it would be too long, a digest keeps it apart from others.
     """
@@ -218,13 +222,23 @@ def _refuse_the_impossible(path: Path, settings: Scenario, gradients: bool) -> s
         raise InputError(f"{path}: {error}") from None
 
 
-def _changed(path: Path, changes: list[str], more: dict[str, Any]) -> Scenario:
-    """The scenario in `path` with the values of `--set`."""
+def _changed(path: Path, changes: list[str], more: dict[str, Any], grid: dict[str, list[Any]]) -> Scenario:
+    """The scenario in `path` with the values of `--set`, its arms varied over `grid`."""
+    from ..scenario.overrides import overlapping
     from ..scenario.scenario import load
 
     wanted = set_values(changes)
     if twice := [key for key in more if key in wanted]:
         raise InputError(f"--{twice[0]} {more[twice[0]]}: --set {twice[0]} says it too")
     wanted |= more
+    for key in grid:
+        if taken := overlapping(key, wanted):
+            raise InputError(f"--vary {key}: {taken[0]} is set too, to one value")
     scenario = load(path)
-    return scenario.override(wanted, source=f"{path} with {', '.join(wanted)}") if wanted else scenario
+    if wanted:
+        scenario = scenario.override(wanted, source=f"{path} with {', '.join(wanted)}")
+    if grid:
+        from ..scenario.vary import varied
+
+        scenario = varied(scenario, grid, str(path))
+    return scenario

@@ -39,14 +39,17 @@ class Outage(NamedTuple):
 
 
 class Fault(Chosen):
-    """Which workers fail, and when. What a worker computes, has received and not merged, or has not sent to the last
-    byte is lost as it goes down; messages that reach it meanwhile are, too. Others do not notice."""
+    """Which workers fail, and when.
+
+    A worker that goes down loses what it computes, what it has received and not merged, and what it has not sent to
+    the last byte. Messages that reach it while it is down are lost too. The other workers do not notice.
+    """
 
     purpose: ClassVar[Purpose] = Purpose.FAULTS
     name: str
 
     def outages(self, seed: int, number: int, worker: int) -> Iterator[Outage]:
-        """Those of one worker that it concerns, in order."""
+        """Yield the outages of one worker that it concerns, in order."""
         raise NotImplementedError
 
 
@@ -87,7 +90,7 @@ class Churn(Fault):
 
 
 class Availability(Fault):
-    """Outages from a CSV file with the columns `worker`, `down_s`, `up_s`, one a row; an empty `up_s` is for good."""
+    """Outages from a CSV file with columns `worker`, `down_s`, `up_s`, one per row; an empty `up_s` means for good."""
 
     name: Literal["availability"] = "availability"
     file: str
@@ -124,7 +127,11 @@ class _Row(NamedTuple):
 
 @remembered
 def read_outages(file: str) -> dict[int, list[tuple[float, float]]]:
-    """From worker to its `(down_s, up_s)`. Raises InputError, naming file and line."""
+    """Return the outages `(down_s, up_s)` of each worker in a file.
+
+    Raises:
+        InputError: If a row is no outage, naming file and line.
+    """
     outages: dict[int, list[tuple[float, float]]] = {}
     for row in _rows(file):
         outages.setdefault(row.worker, []).append((row.down_s, row.up_s))
@@ -155,9 +162,12 @@ FAULTS: dict[str, type[Fault]] = {"crash": Crash, "churn": Churn, "availability"
 def outages_of(
     faults: Sequence[Fault], seed: int, worker: int, workers: int, end_s: float | None = None
 ) -> Iterator[Outage]:
-    """All outages of `worker`, in order and apart: those that overlap or touch are one, which ends as the last does.
+    """Yield all outages of a worker, in order and disjoint. Outages that overlap or touch become one.
 
-    What begins after `end_s` is left out. Raises RunError where they overlap without end.
+    Those that begin after `end_s` are left out.
+
+    Raises:
+        RunError: If they overlap without end.
     """
     each = [
         fault.outages(seed, number, worker)

@@ -32,8 +32,8 @@ class Replay(Frozen):
 
     `replay`: the file. `worker`: the column with the rank, from 0. `column`: the one with the time, in seconds unless
     `unit` says in which unit it is. `at_end`: what happens when a worker has taken all its times: `wrap`, it begins
-    again with the first, or `stop`, the run ends when it would begin another gradient. Ranks beyond the arm's workers
-    are left out.
+    again with the first, or `stop`, the run ends when it would begin another gradient. An arm with fewer workers than
+    another leaves out the ranks that it has not.
     """
 
     replay: str
@@ -68,13 +68,15 @@ class Replay(Frozen):
 
     def recorded(self) -> dict[int, np.ndarray]:
         """The times of each rank in the file, in seconds."""
-        return _read(self.replay, self.worker, self.column, UNITS[self.unit].factor if self.unit else 1.0)
+        factor = UNITS[self.unit].factor if self.unit else 1.0
+        return {rank: rows.times for rank, rows in _read(self.replay, self.worker, self.column, factor).items()}
 
     def of_worker(self, worker: int) -> Recorded:
         """The times of that worker, of whom the file has some."""
         return Recorded(self.recorded()[worker], self.at_end == "wrap")
 
     def unfit(self, workers: int) -> str | None:
+        """Return why it does not fit that many workers; None if it does."""
         ranks = self.recorded()
         missing = next((worker for worker in range(workers) if worker not in ranks), None)
         if missing is None:
@@ -82,12 +84,33 @@ class Replay(Frozen):
         hint = from_one(ranks, workers)
         return f"{self.file} has no times of worker {missing}, and there are {workers} workers{hint}"
 
+    def beyond(self, workers: int) -> str | None:
+        """Say in words which row is of a worker outside of 0 … workers − 1; None if there is no such row."""
+        ranks = _read(self.replay, self.worker, self.column, 1.0)
+        rank = min((rank for rank in ranks if rank >= workers), default=None)
+        if rank is None:
+            return None
+        return f"{self.file}, line {ranks[rank].line}: {self.worker} = {rank}{from_one(ranks, workers)}"
+
+
+class _Rows(NamedTuple):
+    """The times of one rank, and the line on which the first stands."""
+
+    line: int
+    times: np.ndarray
+
 
 @remembered
-def _read(file: str, worker: str, column: str, factor: float) -> dict[int, np.ndarray]:
-    """Raises InputError, naming file and line."""
+def _read(file: str, worker: str, column: str, factor: float) -> dict[int, _Rows]:
+    """Return the rows of each rank.
+
+    Raises:
+        InputError: Naming file and line.
+    """
     times: dict[int, list[float]] = {}
+    lines: dict[int, int] = {}
     for line, (rank, time) in read_columns(file, (worker, column)):
         where = int(number(rank, RANK, f"{file}, line {line}: {worker} = "))
+        lines.setdefault(where, line)
         times.setdefault(where, []).append(number(time, POSITIVE, f"{file}, line {line}: {column} = ") * factor)
-    return {rank: np.array(each) for rank, each in times.items()}
+    return {rank: _Rows(lines[rank], np.array(each)) for rank, each in times.items()}

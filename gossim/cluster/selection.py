@@ -17,9 +17,9 @@ from ..schema.violations import broken, broken_at
 
 
 class Chosen(Frozen):
-    """`workers` by their numbers, or a `fraction` of the arm's workers, drawn anew for each seed; all, if neither.
+    """`workers` by their numbers, or a `fraction` of the arm's workers, drawn for each seed; all, if neither is given.
 
-    A fraction of M workers is ⌊fraction · M + ½⌋ of them, of the fraction as it is written: halves round up.
+    A fraction of M workers is ⌊fraction · M + ½⌋ of them, for the fraction as it is written: halves round up.
     """
 
     workers: Indices | None = None
@@ -52,7 +52,7 @@ class Chosen(Frozen):
         return None if first is None else f"workers has {first}"
 
     def concerns(self, worker: int, workers: int, seed: int, number: int) -> bool:
-        """Whether `worker`, of `workers`, is one of those; `number` counts the rules of the scenario."""
+        """Return whether `worker`, of `workers`, is chosen; `number` is the place of the rule in the scenario."""
         if self.workers is not None:
             return worker in self.workers
         if self.fraction is None:
@@ -67,7 +67,7 @@ def _drawn(fraction: float, workers: int, seed: int, purpose: Purpose, number: i
 
 
 def share(fraction: float, workers: int) -> int:
-    """⌊fraction · workers + ½⌋, of the decimal fraction that stands in the scenario: 0.145 of 100 is 14.5, so 15."""
+    """Return ⌊fraction · workers + ½⌋ for the decimal fraction in the scenario: 0.145 of 100 is 14.5, so 15."""
     return math.floor(Fraction(repr(fraction)) * workers + Fraction(1, 2))
 
 

@@ -22,9 +22,13 @@ _CLASSES: dict[type[OptimizerSettings], type[Optimizer]] = {
 
 
 def optimizer_for(settings: OptimizerSettings, program: Program, parameters: int, clock: SimulatedClock) -> Optimizer:
-    """The optimizer of those `settings` for the row `parameters` of any node, with fresh rows for its state.
+    """Return an optimizer for a row, with fresh rows for its state.
 
-    `clock` tells its schedule the time: anything with `now_s`, in simulated seconds.
+    Args:
+        settings: Which optimizer.
+        program: Where its operations go.
+        parameters: The row that it moves.
+        clock: Anything with `now_s`, in simulated seconds, which schedules read.
     """
     return _CLASSES[type(settings)](settings, program, parameters, clock)
 

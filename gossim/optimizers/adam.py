@@ -27,7 +27,7 @@ class AdamStep(NamedTuple):
 
 
 class MomentSettings(OptimizerSettings):
-    """What Adam and AdamW share."""
+    """The settings that Adam and AdamW share."""
 
     beta1: Fraction01 = 0.9
     beta2: Fraction01 = 0.999
@@ -54,11 +54,11 @@ class AdamWSettings(MomentSettings):
 class AdamOptimizer(Optimizer):
     """m ← β₁m + (1 − β₁)g;  v ← β₂v + (1 − β₂)g²;  x ← x − η m̂ / (√v̂ + ε), all elementwise,
 
-    with m̂ = m/(1 − β₁ᵗ) and v̂ = v/(1 − β₂ᵗ) at the t-th step. Weight decay, `adam`: g + λx stands for g throughout;
-    `adamw`: x is first multiplied by 1 − ηλ.
+    with m̂ = m/(1 − β₁ᵗ) and v̂ = v/(1 − β₂ᵗ) at the t-th step. With weight decay, `adam` uses g + λx in place of g,
+    and `adamw` first multiplies x by 1 − ηλ.
 
-    State: m and v. Where g + λx is needed it has a row of its own, which holds nothing from step to step.
-    Source: Kingma and Ba, arXiv:1412.6980; decoupled decay: Loshchilov and Hutter, arXiv:1711.05101.
+    State: m and v. If g + λx is needed it has a row of its own, which keeps nothing from step to step. Source:
+    Kingma and Ba, arXiv:1412.6980; decoupled decay: Loshchilov and Hutter, arXiv:1711.05101.
     """
 
     settings: MomentSettings

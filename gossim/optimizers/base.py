@@ -33,8 +33,8 @@ class OptimizerSettings(Frozen):
 class Optimizer:
     """Moves one row, `parameters`, along gradients.
 
-    What it remembers, the rows of `state` and the number of its `steps`, belongs to the worker: no communication
-    touches it. At the start all of it is zero.
+    Its state, the rows `state` and the number of its `steps`, starts at zero and belongs to the worker: no
+    communication touches it.
     """
 
     plain: tuple[float, float] | None = None
@@ -51,12 +51,16 @@ class Optimizer:
 
     @property
     def rows(self) -> list[int]:
-        """All rows that it holds: its state, and `scratch`, which means nothing between two steps."""
+        """All rows that it holds: its state, and `scratch`, whose content is not used after a step."""
         return [*self.state, *self.scratch]
 
     def step(self, gradient: int, scale: float = 1.0) -> None:
-        """Move the parameters along the gradient row, at `scale` times the rate that is due by the steps so far and the
-        time now."""
+        """Move the parameters along a gradient.
+
+        Args:
+            gradient: The row of the gradient.
+            scale: Multiplies the learning rate that the schedule gives for the steps so far and the time now.
+        """
         factor = self.settings.schedule.at(self.steps, self.clock.now_s)
         self.steps += 1
         self._move(gradient, self.settings.learning_rate * factor * scale)
@@ -65,13 +69,13 @@ class Optimizer:
         raise NotImplementedError
 
     def restart(self) -> None:
-        """Forget everything: state and steps are what they were at the start, in the same rows."""
+        """Set state and steps to what they were at the start, in the same rows."""
         self.steps = 0
         for row in self.state:
             self.program.combine(row, [])
 
     def take_over(self, other: Optimizer) -> None:
-        """Remember what `other`, an optimizer with the same settings, remembers now. Parameters are not touched."""
+        """Copy the state of another optimizer with the same settings. Parameters are not touched."""
         self.steps = other.steps
         for mine, theirs in zip(self.state, other.state, strict=True):
             self.program.combine(mine, [(1.0, theirs)])

@@ -14,12 +14,17 @@ from ..units import ticks
 
 
 class Schedule(Frozen):
-    """The factor f by which the learning rate is multiplied: f = 1 until something else is said."""
+    """The factor f by which the learning rate is multiplied. By default f = 1."""
 
     name: str
 
     def at(self, steps: int, now_s: float) -> float:
-        """f for a step that comes after `steps` others of this worker, at simulated time `now_s`."""
+        """Return f for a step.
+
+        Args:
+            steps: How many steps this worker has taken before.
+            now_s: The simulated time, in seconds.
+        """
         raise NotImplementedError
 
 
@@ -33,8 +38,11 @@ class Constant(Schedule):
 
 
 class Paced(Schedule):
-    """A schedule of t/T: either t counts the worker's own steps and T is `over_steps`, or t is the simulated time and T
-    is `over_s`, in seconds."""
+    """A schedule of t/T.
+
+    Either t counts the worker's own steps and T is `over_steps`, or t is the simulated time and T is `over_s`, in
+    seconds.
+    """
 
     over_steps: Count | None = None
     over_s: Lasting | None = None
@@ -54,7 +62,7 @@ class Paced(Schedule):
 
 
 class Cosine(Paced):
-    """f = f_T + (1 − f_T)(1 + cos(π t/T))/2 until t = T, and f_T from then on, with f_T = `final_factor`.
+    """f = f_T + (1 − f_T)(1 + cos(π t/T))/2 until t = T, then f = f_T, with f_T = `final_factor`.
 
     Source: Loshchilov and Hutter, arXiv:1608.03983, without restarts; `torch.optim.lr_scheduler.CosineAnnealingLR`.
     """
@@ -68,7 +76,7 @@ class Cosine(Paced):
 
 
 class Step(Paced):
-    """f = γ^⌊t/T⌋ with γ = `factor`: a stair every T. As `torch.optim.lr_scheduler.StepLR`."""
+    """f = γ^⌊t/T⌋ with γ = `factor`: one step down every T, as in `torch.optim.lr_scheduler.StepLR`."""
 
     name: Literal["step"] = "step"
     factor: Probability = 0.1
@@ -87,10 +95,10 @@ else:
 
 
 class Warmup(Paced):
-    """f = f_0 + (1 − f_0) t/T until t = T, with f_0 = `start_factor`; from then on what `then` says of t − T.
+    """f = f_0 + (1 − f_0) t/T until t = T, with f_0 = `start_factor`; then the schedule `then` at t − T.
 
-    `then` may be any other schedule; if it is paced, by the same: a pace in seconds cannot begin where steps end.
-    Source: Goyal et al., arXiv:1706.02677, section 2.2; `torch.optim.lr_scheduler.LinearLR`.
+    `then` may be any other schedule. If it is paced, its pace has the same unit, steps or seconds. Source: Goyal et
+    al., arXiv:1706.02677, section 2.2; `torch.optim.lr_scheduler.LinearLR`.
     """
 
     name: Literal["warmup"] = "warmup"

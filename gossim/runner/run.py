@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from ..errors import InputError, RunError
 from ..profiling import Stopwatch, Unwatched
 from ..results import Results
 from ..scenario.cautions import log_warnings
 from ..scenario.scenario import Scenario, load
+from ..scenario.vary import varied
 from ..tables.run_directory import RunDirectory
 from .drawing import are_drawn, draw
 from .earlier import earlier
@@ -21,6 +24,7 @@ def run(
     scenario: Scenario | str | Path,
     out: str | Path | None = None,
     *,
+    vary: Mapping[str, Sequence[Any]] | None = None,
     device: str | None = None,
     force: bool = False,
     executor: str = "batched",
@@ -39,6 +43,8 @@ def run(
     Args:
         scenario: The scenario, or the path of its file.
         out: The run directory. Without it nothing is written.
+        vary: Values by dotted key, `{"compute.stragglers.0.factor": [5, 20]}`: every arm runs once for each value, or
+            each combination, as `gosgd_push (factor=5)` and `gosgd_push (factor=20)`.
         device: `auto`, `cpu` or `cuda`, in place of the scenario's.
         force: Whether to start again, whatever run is in `out`.
         executor: `batched`, or `reference`, which is slow and simple and gives the same results.
@@ -68,6 +74,8 @@ def run(
     watch = Unwatched() if stopwatch is None else stopwatch
     with watch.share("preparing"):
         settings = scenario if isinstance(scenario, Scenario) else load(scenario)
+        if vary:
+            settings = varied(settings.trusted(), vary)
         log_warnings(settings.warnings)
         settings = asked_for(settings, device)
         if store:

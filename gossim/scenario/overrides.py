@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import copy
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ..errors import ScenarioError
@@ -106,3 +107,18 @@ def at(data: Any, path: str) -> Any:
         else:
             data = data.get(part) if isinstance(data, Mapping) else None
     return data
+
+
+def overlapping(key: str, keys: Iterable[Any]) -> list[str]:
+    """Those of `keys` that set what `key` does, a part of it, or what it is a part of."""
+    texts = [other for other in keys if isinstance(other, str)]
+    return [other for other in texts if f"{other}.".startswith(f"{key}.") or f"{key}.".startswith(f"{other}.")]
+
+
+def plain(value: Any) -> Any:
+    """`value` with the numbers and arrays of numpy as Python's own."""
+    if hasattr(value, "tolist"):  # not by their types: a file has none, and need not wait for numpy
+        return value.tolist()
+    if isinstance(value, Mapping):
+        return {key: plain(inner) for key, inner in value.items()}
+    return [plain(inner) for inner in value] if isinstance(value, list) else copy.deepcopy(value)

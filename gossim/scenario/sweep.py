@@ -7,7 +7,7 @@ import hashlib
 import itertools
 import json
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -15,7 +15,7 @@ from typing import Any
 
 from ..errors import ScenarioError, nearest
 from ..schema.violations import Violation, short
-from .overrides import put
+from .overrides import overlapping, plain, put
 from .scenario import Scenario, read
 from .unused import unused
 
@@ -76,7 +76,7 @@ class Sweep:
             raise ScenarioError(
                 source, ["sweep: is required, as `sweep: {workers: [4, 8]}`; `gossim run` does without"]
             )
-        base, grid = {key: value for key, value in data.items() if key != "sweep"}, _python(data["sweep"])
+        base, grid = {key: value for key, value in data.items() if key != "sweep"}, plain(data["sweep"])
         wrong = _wrong(grid, base)
         if wrong:
             raise ScenarioError(source, [str(problem) for problem in wrong])
@@ -102,6 +102,10 @@ class Sweep:
                 own = "" if point.name == other.name else ": every arm has its own of what differs"
                 raise ScenarioError(source, [f"sweep: {other} and {point} are the same run{own}"])
         return cls(tuple(grid), tuple(points), {**copy.deepcopy(base), "sweep": grid})
+
+    def part(self, number: int, parts: int) -> tuple[Point, ...]:
+        """Return the points of one of several parts, numbered from 1: every `parts`-th point."""
+        return self.points[number - 1 :: parts]
 
     @property
     def warnings(self) -> list[str]:
@@ -133,7 +137,7 @@ def changed(data: Any, changes: Mapping[str, Any], source: str) -> Any:
     data = copy.deepcopy(data)
     grid = data.get("sweep") if isinstance(data, Mapping) else None
     for path, value in changes.items():
-        if isinstance(grid, Mapping) and (taken := _overlapping(path, grid)):
+        if isinstance(grid, Mapping) and (taken := overlapping(path, grid)):
             what = "this key itself" if taken == [path] else f"{taken[0]}, of which one is a part of the other"
             raise ScenarioError(source, [f"{path} = {short(value)}: the sweep sets {what}"])
         put(data, path, value, source)
@@ -154,7 +158,7 @@ def _wrong(grid: Any, base: Mapping[str, Any]) -> list[Violation]:
         section, *rest = key.split(".")
         if key in FIXED:
             wrong.append(Violation(path, None, f"cannot be swept: {FIXED[key]}"))
-        for other in _overlapping(key, list(grid)[:place]):
+        for other in overlapping(key, list(grid)[:place]):
             wrong.append(Violation(path, None, f"cannot be swept beside {other}: one is a part of the other"))
         if section == "arms" and rest and isinstance(arms, Mapping) and rest[0] not in arms:
             wrong.append(Violation(path, None, f"unknown arm '{rest[0]}'{nearest(rest[0], map(str, arms))}"))
@@ -163,21 +167,6 @@ def _wrong(grid: Any, base: Mapping[str, Any]) -> list[Violation]:
     if not wrong and (size := math.prod(len(values) for values in grid.values())) > LARGEST_GRID:
         wrong.append(Violation(("sweep",), None, f"has {size:,} points; at most {LARGEST_GRID:,} are allowed"))
     return wrong
-
-
-def _overlapping(key: str, keys: Iterable[Any]) -> list[str]:
-    """Those of `keys` that set what `key` does, a part of it, or what it is a part of."""
-    texts = [other for other in keys if isinstance(other, str)]
-    return [other for other in texts if f"{other}.".startswith(f"{key}.") or f"{key}.".startswith(f"{other}.")]
-
-
-def _python(value: Any) -> Any:
-    """`value` with the numbers and arrays of numpy as Python's own."""
-    if hasattr(value, "tolist"):  # not by their types: a file has none, and need not wait for numpy
-        return value.tolist()
-    if isinstance(value, Mapping):
-        return {key: _python(inner) for key, inner in value.items()}
-    return [_python(inner) for inner in value] if isinstance(value, list) else copy.deepcopy(value)
 
 
 def _at(base: Mapping[str, Any], values: Mapping[str, Any], source: str) -> Scenario:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from ..cluster.bandwidth import UpDown
 from ..cluster.latency import LatencyMatrix, Regions
+from ..cluster.replay import Replay
 from ..cluster.selection import Chosen
 from ..schema.violations import Violation
 
@@ -46,6 +47,8 @@ def _named(settings: Settings) -> Iterator[Named]:
         for number, partition in enumerate(network.partitions):
             yield Named(("network", "partitions", str(number)), partition, True)
     yield Named(("topology",), settings.topology, False)
+    if isinstance(settings.compute.time_s, Replay):
+        yield Named(("compute", "time_s"), settings.compute.time_s, False)
     for path, rule in rules(settings):
         yield Named(path, rule, False)
 

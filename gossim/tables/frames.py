@@ -16,12 +16,12 @@ from .probe_rows import Columns
 
 
 def table(name: str, rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
-    """The table of that name with these rows, its columns as `columns.TABLES` has them."""
+    """Return the table of that name with these rows, with the columns of `columns.TABLES`."""
     return typed(name, pd.DataFrame(list(rows), columns=[column.name for column in TABLES[name]]))
 
 
 def stacked(name: str, parts: Sequence[Columns]) -> pd.DataFrame:
-    """The same from parts of it, each by column, one below the other."""
+    """Return the table of that name from parts, each by column, one below the other."""
     if not parts:
         return table(name, [])
     sizes = [max(np.size(column) for column in part.values()) for part in parts]
@@ -35,7 +35,7 @@ def stacked(name: str, parts: Sequence[Columns]) -> pd.DataFrame:
 
 
 def joined(name: str, parts: Sequence[pd.DataFrame]) -> pd.DataFrame:
-    """The table of that name from parts of it that are tables, one below the other."""
+    """Return the table of that name from tables, one below the other."""
     filled = [part for part in parts if len(part)] or parts[:1]
     if len(filled) < 2:
         return filled[0] if filled else table(name, [])
@@ -43,15 +43,15 @@ def joined(name: str, parts: Sequence[pd.DataFrame]) -> pd.DataFrame:
 
 
 def typed(name: str, frame: pd.DataFrame) -> pd.DataFrame:
-    """`frame` with its columns in the order and of the types that `columns.TABLES` or `DERIVED` has."""
+    """Return `frame` with its columns in the order and of the types of `columns.TABLES` or `DERIVED`."""
     columns = (TABLES | DERIVED)[name]
     return frame[[column.name for column in columns]].astype({column.name: column.dtype for column in columns})
 
 
 def write_frames(frames: Iterable[pd.DataFrame], path: Path) -> None:
-    """Write `frames`, one below the other, to `path`, as its ending says: .csv or .parquet.
+    """Write frames, one below the other, to a .csv or .parquet file.
 
-    In a .csv, a text that a spreadsheet would take for a formula, which may run a program, gets a ' in front.
+    In a .csv a text that a spreadsheet would take for a formula, which may run a program, gets a ' in front.
     """
     together = pd.concat(list(frames), ignore_index=True)
     try:
@@ -69,7 +69,7 @@ FORMULAS = ("=", "+", "-", "@", "\t", "\r")
 
 
 def _harmless(frame: pd.DataFrame) -> pd.DataFrame:
-    """`frame` with texts that begin as a formula quoted; numbers stay as they are."""
+    """Return `frame` with texts that begin like a formula quoted. Numbers stay as they are."""
     texts = frame.select_dtypes(exclude=["number", "bool"])
     quoted = texts.map(lambda cell: f"'{cell}" if isinstance(cell, str) and cell.startswith(FORMULAS) else cell)
     return frame.assign(**{str(name): quoted[name] for name in texts})

@@ -22,7 +22,7 @@ Number = Annotated[float, AllowInfNan(True)]
 
 
 class Entry(Frozen):
-    """How one arm with one seed ended. Keys that only later versions have may stand beside these."""
+    """How one arm with one seed ended. Later versions may add keys."""
 
     model_config = ConfigDict(extra="allow")
 
@@ -37,10 +37,10 @@ class Entry(Frozen):
 
 
 class Manifest(Frozen):
-    """What must stand in `manifest.json`, and of which type the rest is where it is there.
+    """What must be in `manifest.json`, and the types of what may be.
 
-    `recorded`: of how many `runs` the tables hold the rows; null while a run begins and tables of an earlier one may be
-    here still.
+    `recorded`: of how many `runs` the tables hold the rows; null while a run begins and tables of an earlier one may
+    still be there.
     """
 
     model_config = ConfigDict(extra="allow")
@@ -65,7 +65,11 @@ class Manifest(Frozen):
 
 
 def read_manifest(path: Path) -> dict[str, Any]:
-    """The manifest in that file. Raises InputError with everything that is wrong with it."""
+    """Read a manifest.
+
+    Raises:
+        InputError: If it is invalid, with everything that is wrong with it.
+    """
     data = _json(path)
     if not isinstance(data, dict):
         raise InputError(f"{path}: must be a mapping of keys to values")
@@ -79,7 +83,7 @@ def read_manifest(path: Path) -> dict[str, Any]:
 
 
 def status(path: Path) -> str | None:
-    """What the manifest in that file says of the run; None if it is no manifest."""
+    """Return the status of the run in that manifest; None if it is no manifest."""
     try:
         found = _json(path)["status"]
     except (InputError, KeyError, TypeError):
@@ -88,7 +92,11 @@ def status(path: Path) -> str | None:
 
 
 def refuse_other_version(path: Path) -> None:
-    """Raise InputError if that file is a manifest of another version, whatever else it says; its rest is not read."""
+    """Check the version of a manifest, whatever else is in it.
+
+    Raises:
+        InputError: If it is another version's.
+    """
     try:
         data = _json(path)
     except InputError:
@@ -98,7 +106,7 @@ def refuse_other_version(path: Path) -> None:
 
 
 def strangers(data: dict[str, Any], arms: Iterable[str], seeds: range) -> list[str]:
-    """What is said of runs that a scenario with these arms and seeds does not have."""
+    """Return what a manifest says of runs that a scenario with these arms and seeds does not have."""
     known = set(arms)
     odd = [(entry["arm"], entry["seed"]) for entry in data["runs"]]
     return [f"arm {arm!r} with seed {seed}" for arm, seed in odd if arm not in known or seed not in seeds]

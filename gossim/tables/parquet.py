@@ -36,7 +36,14 @@ def write_table(frame: pd.DataFrame, path: Path | BinaryIO, recorded: int) -> No
 
 
 def read_table(name: str, path: Path | BinaryIO) -> tuple[pd.DataFrame, int]:
-    """The table of that name, with what earlier versions did not write left empty, and its mark. Raises InputError."""
+    """Read the table of that name, with columns that earlier versions did not write left empty.
+
+    Returns:
+        The table, and of how many runs it holds the rows.
+
+    Raises:
+        InputError: If it is not that table.
+    """
     columns = TABLES[name]
     later = LATER.get(name, set())
     if isinstance(path, Path) and later == {column.name for column in columns} and not path.exists():
@@ -69,13 +76,17 @@ def _ill_typed(name: str, frame: pd.DataFrame) -> Iterator[str]:
 
 
 def only(frame: pd.DataFrame, runs: Set[tuple[str, int]]) -> pd.DataFrame:
-    """The rows of these arms and seeds."""
+    """Return the rows of these arms and seeds."""
     kept = np.fromiter((key in runs for key in zip(frame["arm"], frame["seed"], strict=True)), bool, len(frame))
     return frame[kept].reset_index(drop=True)
 
 
 def check(data: RunData) -> None:
-    """Raise InputError where the tables hold what the scenario does not have: it is another run's, or damaged."""
+    """Check that tables hold only what their scenario has.
+
+    Raises:
+        InputError: If they do not: they are another run's, or damaged.
+    """
     for name in TABLES:
         for problem in _unfit(name, getattr(data, name), data.scenario):
             raise InputError(f"{name}.parquet does not fit scenario.yaml: {problem}")

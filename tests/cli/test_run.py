@@ -138,11 +138,10 @@ def test_divergence_ends_with_status_1_and_keeps_the_rest(small: Path) -> None:
 def test_ctrl_c_leaves_a_readable_run(small: Path) -> None:
     out = small.parent / "out"
     command = [*GOSSIM, "run", str(small), "--set", "until={time_s: 1000000.0}", "--out", str(out)]
-    with started(command) as process:
+    with started([*command, "--checkpoint-every", "0.5"]) as process:
         deadline = time.monotonic() + 120
-        while not (out / "scenario.yaml").exists() and time.monotonic() < deadline and process.poll() is None:
+        while not [*out.glob("unfinished/*-under-way*")] and time.monotonic() < deadline and process.poll() is None:
             time.sleep(0.1)
-        time.sleep(2)
         process.send_signal(signal.SIGINT)
         _, errors = process.communicate(timeout=120)
     assert process.returncode == 130, errors

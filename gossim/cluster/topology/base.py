@@ -23,7 +23,7 @@ ROUNDS_KEPT = 64
 
 
 class TopologySettings(Frozen):
-    """Which of workers 0 to M − 1 may send to which, and with which weights neighbours are averaged."""
+    """Which of the workers 0 to M − 1 may send to which, and with which weights neighbours are averaged."""
 
     example: ClassVar[dict[str, Any]] = {}
     """Values for the parameters that have no default, to show and to test the kind with."""
@@ -40,8 +40,10 @@ class TopologySettings(Frozen):
         return True
 
     def unfit(self, workers: int) -> str | None:
-        """Why M workers cannot have it, as a rule for the scenario; None if they can. One worker, who has nobody
-        to talk to, can under any topology."""
+        """Return why M workers cannot have this topology, as a rule for the scenario; None if they can.
+
+        A single worker, which has no peer, can have any topology.
+        """
         return self.unfit_several(workers) if workers > 1 else None
 
     def beyond(self, workers: int) -> str | None:
@@ -52,26 +54,36 @@ class TopologySettings(Frozen):
         return None
 
     def unfit_to_average(self, undirected: bool = False) -> str | None:
-        """Why x_i ← Σ_j W_ij x_j does not keep the workers' mean (W is not doubly stochastic), as a rule for the
-        scenario; None if it does. With `undirected`, also where a worker cannot answer those whom it hears.
+        """Return why x_i ← Σ_j W_ij x_j does not keep the mean of the workers, as a rule for the scenario; None if it
+        does.
 
-        That W leads to the mean at all needs a connected graph, and no other can be made.
+        It does if W is doubly stochastic. W leads to the mean only if the graph is connected, and every graph here
+        is.
+
+        Args:
+            undirected: Whether a worker also has to be able to answer those it hears.
         """
         if undirected and self.is_directed:
             return f"the topology '{self.name}' is directed, and this algorithm needs answers from those who are heard"
         return None
 
     def links_each(self, workers: int) -> float:
-        """How many neighbours one of several workers has, in the mean, as far as is known without drawing a graph."""
+        """Return the mean number of neighbours of one of several workers, as far as it is known without drawing a
+        graph.
+        """
         return workers - 1
 
     def build(self, workers: int, seed: int) -> Topology:
-        """Raises RunError for a drawn graph that is not connected."""
+        """Return the topology of M workers.
+
+        Raises:
+            RunError: If a drawn graph is not connected.
+        """
         raise NotImplementedError
 
 
 class GraphSettings(TopologySettings):
-    """One graph, and `mixing`: the rule by which it gives each link a weight."""
+    """One graph, and `mixing`, the rule that gives each link its weight."""
 
     regular: ClassVar[bool] = False
     """Whether all workers have as many links, whatever M."""
@@ -90,7 +102,11 @@ class GraphSettings(TopologySettings):
         return None
 
     def graph(self, workers: int, seed: int) -> nx.Graph:
-        """A graph on the nodes 0 to M − 1, the same for the same `seed`. Raises RunError if it is not connected."""
+        """Return a graph on the nodes 0 to M − 1, the same for the same `seed`.
+
+        Raises:
+            RunError: If it is not connected.
+        """
         import networkx as nx
 
         graph = self.graph_of_several(workers, seed) if workers > 1 else nx.empty_graph(1)
@@ -126,22 +142,22 @@ class Topology(ABC):
 
     @abstractmethod
     def neighbours(self, worker: int, round: int = 0) -> Sequence[int]:
-        """Those to whom `worker` may send in that round, in ascending order."""
+        """Return the workers to which `worker` may send in that round, in ascending order."""
 
     @abstractmethod
     def graph(self, round: int = 0) -> nx.Graph:
-        """Of that round; a DiGraph where the topology is directed."""
+        """Return the graph of that round; a DiGraph if the topology is directed."""
 
     @abstractmethod
     def mixing(self, round: int = 0) -> csr_array:
-        """W of x_i ← Σ_j W_ij x_j in that round, `(workers, workers)`: row i is what i makes of what it hears."""
+        """Return W of x_i ← Σ_j W_ij x_j in that round, `(M, M)`: row i has the weights of what worker i hears."""
 
     @abstractmethod
     def spectral_gap(self) -> float:
-        """1 − (the factor by which a round shrinks disagreement in the long run)."""
+        """Return 1 − (the factor by which a round shrinks disagreement in the long run)."""
 
     def weights(self, worker: int, round: int = 0) -> dict[int, float]:
-        """Row `worker` of W, without the diagonal: what it gives to each of those whom it hears."""
+        """Return row `worker` of W without the diagonal: the weight of each worker that it hears."""
         return self._weights(round)[worker]
 
     def _weights(self, round: int) -> list[dict[int, float]]:
@@ -159,7 +175,13 @@ class Topology(ABC):
         return self._kept[round]
 
     def random_peer(self, worker: int, uniform: float, round: int = 0) -> int | None:
-        """One of the neighbours, each as likely, by one uniform number in [0, 1); None if in that round it has none."""
+        """Return a neighbour, each with the same probability; None if it has no neighbour in that round.
+
+        Args:
+            worker: The worker that asks.
+            uniform: A uniform number in [0, 1), which decides.
+            round: The round.
+        """
         neighbours = self.neighbours(worker, round)
         return neighbours[int(uniform * len(neighbours))] if neighbours else None
 
@@ -193,12 +215,12 @@ class Static(Topology):
         return MIXING[self.settings.mixing](self.graph())
 
     def spectral_gap(self) -> float:
-        """1 − |λ₂(W)|, λ₂ the eigenvalue of second largest modulus."""
+        """Return 1 − |λ₂(W)|, where λ₂ is the eigenvalue of second largest modulus."""
         return 1 - second_modulus(self.mixing())
 
 
 def parts(graph: nx.Graph) -> int:
-    """How many connected components; of a directed graph strongly connected ones, within which all can reach all."""
+    """Return the number of connected components; of a directed graph, of strongly connected ones."""
     import networkx as nx
 
     return (nx.number_strongly_connected_components if graph.is_directed() else nx.number_connected_components)(graph)

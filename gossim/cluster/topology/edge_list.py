@@ -22,11 +22,10 @@ DIGITS = 9
 
 
 class EdgeList(GraphSettings):
-    """The links that a file lists, `i,j` or `i j` a line (# begins a comment); if `directed`, i sends to j only, and
-    the mixing is uniform or push_sum.
+    """The links that a file lists, one `i,j` or `i j` per line; # begins a comment.
 
-    An arm with fewer workers than another has the links between those that it has, which must be connected. A link that
-    stands there twice is one.
+    If `directed`, i sends to j only, and the mixing is uniform or push_sum. An arm with fewer workers than another
+    has the links between its own workers, which must be connected. A link that is listed twice counts once.
     """
 
     name: Literal["edge_list"] = "edge_list"
@@ -90,13 +89,17 @@ class _Link(NamedTuple):
 
 @remembered
 def read_edges(file: str) -> tuple[tuple[int, int], ...]:
-    """The links in that file. Raises InputError, naming file and line."""
+    """Return the links in a file.
+
+    Raises:
+        InputError: If a line is not a link, naming file and line.
+    """
     return tuple((link.i, link.j) for link in _links(file))
 
 
 @remembered
 def _links(file: str) -> tuple[_Link, ...]:
-    """networkx reads such files too, but passes over lines that it does not understand."""
+    """Read the lines. networkx reads such files too, but skips lines that it does not understand."""
     refuse_pipes(file)
     try:
         with open(file, encoding="utf-8-sig") as lines:

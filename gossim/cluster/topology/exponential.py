@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def ahead(workers: int, hops: Sequence[int]) -> nx.DiGraph:
-    """i → i + h modulo M for each of the hops."""
+    """Return the graph i → i + h modulo M for each of the hops h."""
     import networkx as nx
 
     graph = nx.empty_graph(workers, create_using=nx.DiGraph)
@@ -29,7 +29,7 @@ def ahead(workers: int, hops: Sequence[int]) -> nx.DiGraph:
 
 
 def hops_of(workers: int) -> list[int]:
-    """1, 2, 4, … below M: ⌈lg M⌉ of them."""
+    """Return 1, 2, 4, … below M: ⌈lg M⌉ numbers."""
     return [2**k for k in range((workers - 1).bit_length())]
 
 
@@ -52,7 +52,7 @@ class StaticExponential(GraphSettings):
 
 
 class OnePeerExponential(StaticExponential):
-    """In round t worker i sends to i + 2^(t mod ⌈lg M⌉) modulo M alone: directed, one message a worker and round.
+    """In round t worker i sends only to i + 2^(t mod ⌈lg M⌉) modulo M: directed, one message per worker and round.
 
     For M a power of two, ⌈lg M⌉ rounds average exactly.
     """
@@ -71,7 +71,7 @@ class OnePeerExponential(StaticExponential):
 
 
 class InTurn(Topology):
-    """Each hop in a round of its own, over and over."""
+    """One hop in each round, over and over."""
 
     spectrum_of: ClassVar[str] = "a whole period, W(τ−1)···W(0)"
     settings: GraphSettings
@@ -91,7 +91,7 @@ class InTurn(Topology):
         return self._mixing(self._hops(round))
 
     def spectral_gap(self) -> float:
-        """1 − ‖W(τ−1)···W(0) − J‖₂, for a whole period of τ = ⌈lg M⌉ rounds. Dense, O(M³)."""
+        """Return 1 − ‖W(τ−1)···W(0) − J‖₂ for a whole period of τ = ⌈lg M⌉ rounds. Dense, O(M³)."""
         product = self.mixing(0)
         for round in range(1, len(self.hops)):
             product = self.mixing(round) @ product
@@ -101,5 +101,5 @@ class InTurn(Topology):
         return MIXING[self.settings.mixing](ahead(self.workers, hops))
 
     def _hops(self, round: int) -> tuple[int, ...]:
-        """The one hop of that round; none where there is one worker."""
+        """Return the hop of that round; nothing if there is one worker."""
         return (self.hops[round % len(self.hops)],) if self.hops else ()

@@ -58,13 +58,13 @@ else:
 
 
 class Matchings(TopologySettings):
-    """The links of `base` split into matchings, in which nobody has two links; each round uses each matching with
-    `activation_probability` q, independently.
+    """The links of `base`, split into matchings, in which no worker has two links.
 
-    A link that is used has its weight in the mixing matrix of `base`, and what is missing stays on the diagonal:
-    W(t) = I − Σ_j B_j(t) L_j, where I − Σ_j L_j is that of `base` and B_j(t) is 1 with probability q, else 0.
-    The matchings are at most twice as many as the largest degree. MATCHA, from which this is, chooses one weight for
-    all links, and a probability for each matching, by optimisation. Source: Wang et al. 2019, arXiv:1905.09435.
+    Each round uses each matching with probability q = `activation_probability`, independently. A link that is used
+    has its weight in the mixing matrix of `base`, and what is missing stays on the diagonal: W(t) = I − Σ_j B_j(t)
+    L_j, where I − Σ_j L_j is the matrix of `base` and B_j(t) is 1 with probability q, else 0. There are at most
+    twice as many matchings as the largest degree. MATCHA, from which this is taken, instead optimises one weight for
+    all links and a probability for each matching. Source: Wang et al. 2019, arXiv:1905.09435.
     """
 
     example: ClassVar[dict[str, Any]] = {"base": "torus", "activation_probability": 0.5}
@@ -102,7 +102,7 @@ class Matchings(TopologySettings):
 
 
 class ActiveMatchings(Topology):
-    """The matchings that each round uses. What a round draws depends on seed and round only."""
+    """The matchings that each round uses. They depend only on the seed and the round."""
 
     spectrum_of: ClassVar[str] = "√E[WᵀW]"
     settings: Matchings
@@ -119,7 +119,7 @@ class ActiveMatchings(Topology):
         self.active = lru_cache(maxsize=REMEMBERED)(self._draw)
 
     def _draw(self, round: int) -> tuple[bool, ...]:
-        """Whether each matching is used in that round."""
+        """Return whether each matching is used in that round."""
         drawn = stream(self.seed, Purpose.TOPOLOGY, round).random(self.matchings)
         return tuple((drawn < self.settings.activation_probability).tolist())
 
@@ -140,15 +140,15 @@ class ActiveMatchings(Topology):
         return completed(self.workers, hearers[used], heard[used], weights[used])
 
     def expected_mixing(self) -> csr_array:
-        """E[W] = (1 − q) I + q W_base."""
+        """Return E[W] = (1 − q) I + q W_base."""
         hearers, heard, weights, _ = self._weighted_links
         return completed(self.workers, hearers, heard, self.settings.activation_probability * weights)
 
     def expected_square(self) -> csr_array:
-        """E[WᵀW] = E[W]² + q(1 − q) Σ_j L_j², as the matchings are independent.
+        """Return E[WᵀW] = E[W]² + q(1 − q) Σ_j L_j², because the matchings are independent.
 
-        L_j² has 2w² on the diagonal at both ends of a link of weight w, and −2w² beside it: the links of a matching do
-        not touch. For one weight for all links this is MATCHA's I − 2α L̄ + α² (L̄² + 2 L̃).
+        The links of a matching do not touch, so L_j² has 2w² on the diagonal at both ends of a link of weight w, and
+        −2w² beside it. If all links have the same weight this is MATCHA's I − 2α L̄ + α² (L̄² + 2 L̃).
         """
         from scipy.sparse import csr_array, eye_array
 
@@ -158,15 +158,15 @@ class ActiveMatchings(Topology):
         return csr_array(mean @ mean + eye_array(self.workers) - kept)
 
     def spectral_gap(self) -> float:
-        """1 − √ρ, ρ = ‖E[WᵀW] − J‖₂: a round multiplies Σ ‖x_i − x̄‖² by ρ at most, in expectation.
+        """Return 1 − √ρ with ρ = ‖E[WᵀW] − J‖₂: a round multiplies Σ ‖x_i − x̄‖² by at most ρ in expectation.
 
-        With q = 1 that is the gap of `base`. Source: Wang et al. 2019, arXiv:1905.09435.
+        With q = 1 it is the gap of `base`. Source: Wang et al. 2019, arXiv:1905.09435.
         """
         return 1 - math.sqrt(second_modulus(self.expected_square()))
 
     @cached_property
     def _weighted_links(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-        """Of each link, once from each end: who hears, who is heard, the weight, and the matching."""
+        """Return for each link, once from each end: who hears, who is heard, the weight and the matching."""
         base = self.settings.base
         weights = MIXING[base.mixing](base.graph(self.workers, self.seed)).tocoo()
         between = weights.row != weights.col
@@ -176,8 +176,7 @@ class ActiveMatchings(Topology):
 
 
 def edge_matchings(graph: nx.Graph) -> dict[tuple[int, int], int]:
-    """The matching, counted from 0, of each link (i, j), i < j: a colour for each link such that no two that share a
-    worker have the same."""
+    """Return the matching of each link (i, j), i < j, counted from 0: an edge colouring of the graph."""
     import networkx as nx
 
     colours = nx.greedy_color(nx.line_graph(graph), strategy="smallest_last")

@@ -21,9 +21,9 @@ ROUNDING = 1e-9
 def metropolis_hastings(graph: nx.Graph) -> csr_array:
     """Metropolis–Hastings: W_ij = 1/(1 + max(d_i, d_j)) for neighbours of degrees d, W_ii = 1 − Σ_j W_ij.
 
-    Symmetric and doubly stochastic on any undirected graph, with a positive diagonal; each worker needs to know its
-    neighbours' degrees only. Source: Xiao, Boyd, Lall 2005, "A scheme for robust distributed sensor fusion based on
-    average consensus".
+    Symmetric and doubly stochastic on any undirected graph, with a positive diagonal. A worker needs to know only
+    the degrees of its neighbours. Source: Xiao, Boyd, Lall 2005, "A scheme for robust distributed sensor fusion
+    based on average consensus".
     """
     hearers, heard = hearing(graph)
     degrees = np.bincount(hearers, minlength=len(graph))
@@ -31,9 +31,9 @@ def metropolis_hastings(graph: nx.Graph) -> csr_array:
 
 
 def uniform(graph: nx.Graph) -> csr_array:
-    """W_ij = 1/(d_i + 1) for itself and the d_i from whom i hears: each row sums to 1.
+    """W_ij = 1/(d_i + 1) for itself and the d_i workers that i hears: each row sums to 1.
 
-    Doubly stochastic where all hear from d and are heard by d.
+    Doubly stochastic if every worker hears d workers and is heard by d.
     """
     hearers, heard = hearing(graph)
     degrees = np.bincount(hearers, minlength=len(graph))
@@ -49,8 +49,8 @@ def lazy(graph: nx.Graph) -> csr_array:
 
 
 def push_sum(graph: nx.Graph) -> csr_array:
-    """W_ij = 1/(d_j + 1) for itself and the d_j to whom j sends: each column sums to 1, so that
-    nothing sent is lost.
+    """W_ij = 1/(d_j + 1) for itself and the d_j workers to which j sends: each column sums to 1, so that nothing is
+    lost.
 
     Workers carry a weight that is mixed in the same way, and divide by it. Source: Kempe, Dobra, Gehrke 2003,
     "Gossip-based computation of aggregate information"; Assran et al. 2019, arXiv:1811.10792.
@@ -70,7 +70,7 @@ MIXING: dict[str, Callable[[Any], csr_array]] = {
 
 
 def hearing(graph: nx.Graph) -> tuple[np.ndarray, np.ndarray]:
-    """i and j of each edge j → i, by which i hears j."""
+    """Return i and j of each edge j → i, by which i hears j."""
     import networkx as nx
 
     links = nx.to_scipy_sparse_array(graph, nodelist=range(len(graph)), weight=None, format="coo")
@@ -78,7 +78,7 @@ def hearing(graph: nx.Graph) -> tuple[np.ndarray, np.ndarray]:
 
 
 def completed(workers: int, hearers: np.ndarray, heard: np.ndarray, weights: np.ndarray) -> csr_array:
-    """The matrix with these weights, and on the diagonal what each row lacks to sum to 1."""
+    """Return the matrix with these weights, and on the diagonal what each row lacks to sum to 1."""
     from scipy.sparse import csr_array
 
     everyone = np.arange(workers)
@@ -88,12 +88,12 @@ def completed(workers: int, hearers: np.ndarray, heard: np.ndarray, weights: np.
 
 
 def row_stochastic(matrix: csr_array) -> bool:
-    """Whether no weight is negative and each row sums to 1: workers that agree continue to agree."""
+    """Return whether no weight is negative and each row sums to 1: workers that agree continue to agree."""
     return bool(matrix.min() >= -ROUNDING and np.allclose(matrix.sum(axis=1), 1, rtol=0, atol=ROUNDING))
 
 
 def column_stochastic(matrix: csr_array) -> bool:
-    """Whether no weight is negative and each column sums to 1: the sum over workers is kept."""
+    """Return whether no weight is negative and each column sums to 1: the sum over workers is constant."""
     return row_stochastic(matrix.T)
 
 

@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 
 
 class KRegular(GraphSettings):
-    """A random graph in which every worker has `degree` links, each such graph nearly as likely.
+    """A random graph in which every worker has `degree` links. All such graphs have nearly the same probability.
 
-    Where degree² is small against M, |λ₂| is near (1 + 2√(degree − 1))/(degree + 1), whatever M. Degree 2 makes rings,
+    If degree² is small against M, |λ₂| is near (1 + 2√(degree − 1))/(degree + 1), whatever M. Degree 2 gives rings,
     mostly several. Source: Steger and Wormald 1999; Friedman 2008 for the eigenvalue.
     """
 
@@ -70,10 +70,10 @@ class ErdosRenyi(GraphSettings):
 
 
 class SmallWorld(GraphSettings):
-    """A ring in which each worker is linked to its nearest `neighbours`, and each link then led elsewhere with
+    """A ring in which each worker is linked to its nearest `neighbours`, and each link then moved elsewhere with
     `rewiring_probability`.
 
-    Drawn again, from the same stream, until it is connected. Source: Watts and Strogatz 1998.
+    It is drawn again, from the same stream, until it is connected. Source: Watts and Strogatz 1998.
     """
 
     TRIES: ClassVar[int] = 100

@@ -29,7 +29,7 @@ class Complete(GraphSettings):
 
 
 class Everyone(Static):
-    """The complete graph without its links written down: a hundred thousand workers take no memory."""
+    """The complete graph without a list of its links: a hundred thousand workers take no memory."""
 
     def __init__(self, settings: GraphSettings, workers: int, seed: int):
         Topology.__init__(self, settings, workers, seed)
@@ -62,7 +62,7 @@ class Ring(GraphSettings):
 class Grid(GraphSettings):
     """Rows × columns, each worker linked to those beside, above and below it.
 
-    Worker i is in row ⌊i/columns⌋. Unless `rows` says otherwise, as near to square as M can be: a prime M makes a line.
+    Worker i is in row ⌊i/columns⌋. Without `rows` it is as near to a square as M allows; a prime M gives a line.
     """
 
     periodic: ClassVar[bool] = False
@@ -75,7 +75,7 @@ class Grid(GraphSettings):
         return None
 
     def shape(self, workers: int) -> tuple[int, int]:
-        """Rows and columns."""
+        """Return rows and columns."""
         rows = self.rows or max(rows for rows in range(1, math.isqrt(workers) + 1) if workers % rows == 0)
         return rows, workers // rows
 
@@ -107,7 +107,7 @@ class Torus(Grid):
 
 
 class Star(GraphSettings):
-    """Worker 0 is linked to all others, and these to nobody else: |λ₂| = 1 − 1/M."""
+    """Worker 0 is linked to all others, which are linked only to it: |λ₂| = 1 − 1/M."""
 
     name: Literal["star"] = "star"
 
@@ -121,7 +121,7 @@ class Star(GraphSettings):
 
 
 class Hypercube(GraphSettings):
-    """Linked are workers whose numbers differ in one binary digit: degree lg M, |λ₂| = (lg M − 1)/(lg M + 1)."""
+    """Workers whose numbers differ in one binary digit are linked: degree lg M, |λ₂| = (lg M − 1)/(lg M + 1)."""
 
     regular: ClassVar[bool] = True
     name: Literal["hypercube"] = "hypercube"

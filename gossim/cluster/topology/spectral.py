@@ -17,9 +17,10 @@ DENSE = 1024
 
 
 def second_modulus(matrix: csr_array) -> float:
-    """|λ₂|: the second largest modulus among the eigenvalues of a stochastic matrix, whose largest is 1.
+    """Return |λ₂|, the second largest modulus among the eigenvalues of a stochastic matrix, whose largest is 1.
 
-    Raises RunError where ARPACK does not converge: large graphs with a very small gap, such as rings.
+    Raises:
+        RunError: If ARPACK does not converge, as on large graphs with a very small gap, such as rings.
     """
     from scipy.sparse.linalg import ArpackNoConvergence, eigs, eigsh
 
@@ -42,12 +43,12 @@ def second_modulus(matrix: csr_array) -> float:
 
 
 def spectrum(matrix: csr_array | np.ndarray) -> np.ndarray:
-    """All eigenvalues of a symmetric mixing matrix, ascending, `(workers,)`: the last is 1. Dense, O(M³)."""
+    """Return all eigenvalues of a symmetric mixing matrix, `(M,)`, ascending: the last is 1. Dense, O(M³)."""
     if not symmetric(matrix):
         raise ValueError("the mixing matrix is not symmetric")
     return np.linalg.eigvalsh(matrix if isinstance(matrix, np.ndarray) else matrix.toarray())
 
 
 def worst_deviation(matrix: csr_array) -> float:
-    """‖W − J‖₂, J = (1/M) 11ᵀ: the most that disagreement can be left by one application. Dense, O(M³)."""
+    """Return ‖W − J‖₂, J = (1/M) 11ᵀ: the largest share of disagreement that one application leaves. Dense, O(M³)."""
     return float(np.linalg.norm(matrix.toarray() - 1 / matrix.shape[0], 2))

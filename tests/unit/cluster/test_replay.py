@@ -12,6 +12,7 @@ import gossim
 from gossim.cluster.compute_time import RecordOver
 from gossim.errors import ScenarioError
 from gossim.estimates.events import events
+from gossim.files.trust import Trust, trusting
 from gossim.scenario.scenario import Scenario
 from support.scenarios import BASE, only_arm, scenario, world_of
 
@@ -87,8 +88,25 @@ def test_steps_planned_together_are_those_taken_one_by_one(tmp_path: Path, at_en
     assert apart.network.messages_sent == together.network.messages_sent
 
 
-def test_units_ranks_beyond_the_workers_and_blank_names(tmp_path: Path) -> None:
-    content = "rank,ms,t\n0,1,1\n1,2,2\n2,9,9\n"
+def test_rows_of_workers_that_no_arm_has_are_refused(tmp_path: Path) -> None:
+    compute = {"time_s": replay(tmp_path, "rank,seconds\n0,1\n1,1\n3,1\n2,1\n")}
+    with pytest.raises(ScenarioError, match=r"steps\.csv, line 5: rank = 2, and no arm has that worker"):
+        scenario(workers=2, compute=compute)
+    sgd = {"algorithm": {"name": "sgd"}}
+    both = scenario(workers=4, compute=compute, arms={"two": {**sgd, "workers": 2}, "four": sgd})
+    assert both.arms["two"].gradient_s(0, 1)(0.0) == 1.0
+    assert only_arm(workers=2, compute=compute, unused="warn").workers == 2
+
+
+def test_the_file_is_not_read_with_a_run_directory(tmp_path: Path) -> None:
+    file = {"time_s": replay(tmp_path, "rank,seconds\n0,1\n1,1\n")}
+    (tmp_path / "steps.csv").unlink()
+    with trusting(Trust(imports=False, files=False)):
+        assert only_arm(workers=2, compute=file).workers == 2
+
+
+def test_units_and_blank_names(tmp_path: Path) -> None:
+    content = "rank,ms,t\n0,1,1\n1,2,2\n"
     in_ms = only_arm(workers=2, compute={"time_s": replay(tmp_path, content, column="ms", unit="ms")})
     assert in_ms.gradient_s(0, 1)(0.0) == 0.002
     told = scenario(

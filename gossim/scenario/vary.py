@@ -1,0 +1,144 @@
+"""Every arm once for each value of some keys, as arms of one scenario: `gosgd_push (factor=5)`, `(factor=20)`."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from ..errors import ScenarioError, nearest
+from ..files.trust import trusting
+from ..schema.violations import Violation
+from ..settings import Settings
+from .overrides import at, difference, overlapping, plain
+from .scenario import Scenario
+
+MOST_ARMS = 200
+"""Of one run: figures and tables of more say nothing."""
+
+Grid = Mapping[str, Sequence[Any]]
+
+
+def varied(scenario: Scenario, grid: Grid, source: str = "scenario") -> Scenario:
+    """Give every arm once for each value of a key, or each combination of the values of several.
+
+    A key within an arm, `arms.NAME.…`, concerns that arm alone. An arm that does not follow a shared key, because it
+    has a value of its own, runs once and keeps its name.
+
+    Args:
+        scenario: What is varied.
+        grid: The values of each dotted key.
+        source: What messages call the scenario.
+
+    Raises:
+        ScenarioError: Where a key cannot be varied, has no values or the same twice, or makes an arm that cannot run.
+    """
+    grid = {key: plain(list(values) if isinstance(values, tuple) else values) for key, values in grid.items()}
+    if wrong := list(_wrong(scenario, grid)):
+        raise ScenarioError(source, [str(each) for each in wrong])
+    concerned = {key: _concerned(scenario, key, values, source) for key, values in grid.items()}
+    base, labels = scenario.to_data(), _short_keys(list(grid))
+    own = base.pop("arms")
+    arms: dict[str, Any] = {}
+    for name in scenario.arms:
+        keys = [key for key in grid if name in concerned[key]]
+        for values in itertools.product(*(grid[key] for key in keys)):
+            point = dict(zip(keys, values, strict=True))
+            label = _label(name, {labels[key]: value for key, value in point.items()})
+            if label in arms or (point and label in scenario.arms):
+                raise ScenarioError(source, [f"arms.{label}: would be there twice; give an arm another name"])
+            arms[label] = _arm(scenario, name, point, base, source) if point else own[name]
+    with trusting(scenario.trust):
+        return Scenario.parse({**base, "arms": arms}, source)
+
+
+def _wrong(scenario: Scenario, grid: Grid) -> Iterator[Violation]:
+    """What is wrong with the keys and the numbers of their values."""
+    size = len(scenario.arms) * math.prod(len(values) for values in grid.values() if isinstance(values, list))
+    for place, (key, values) in enumerate(grid.items()):
+        section, _, rest = key.partition(".")
+        if not all(key.split(".")):
+            yield Violation((key,), None, "must be a dotted key, as compute.stragglers.0.factor")
+        elif section not in {*Settings.model_fields, "arms"} and section in Scenario.model_fields:
+            yield Violation((key,), None, "cannot be varied: all arms of a run share it")
+        elif section == "arms" and "." not in rest:
+            yield Violation((key,), None, "cannot be varied as a whole; name a key in an arm")
+        elif section == "arms" and rest.partition(".")[0] not in scenario.arms:
+            arm = rest.partition(".")[0]
+            yield Violation((key,), None, f"unknown arm '{arm}'{nearest(arm, scenario.arms)}")
+        for other in overlapping(key, list(grid)[:place]):
+            yield Violation((key,), None, f"cannot be varied beside {other}: one is a part of the other")
+        if not isinstance(values, list) or not values:
+            yield Violation((key,), values, "must have at least one value to vary over")
+    if size > MOST_ARMS:
+        yield Violation((" × ".join(grid),), None, f"gives {size:,} arms; at most {MOST_ARMS} are allowed: use a sweep")
+
+
+def _concerned(scenario: Scenario, key: str, values: Sequence[Any], source: str) -> set[str]:
+    """The arms that `key` makes a difference to. Raises ScenarioError where two of the values make the same runs."""
+    section, _, rest = key.partition(".")
+    changed = [scenario.override({key: value}, f"{source} with {key}") for value in values]
+    dumps = [each.model_dump(mode="json") for each in changed]
+    if section == "arms":
+        arms = {rest.partition(".")[0]}
+    else:
+        arms = {
+            name
+            for name in scenario.arms
+            if _differ([dump["arms"][name] for dump in dumps])
+            or all(_same(at(dump["arms"][name], key), at(dump, key)) for dump in dumps)
+        }
+    for (one, before), (other, after) in itertools.combinations(zip(values, dumps, strict=True), 2):
+        if _same(before["arms"], after["arms"]):
+            told = f"{_told(one)} and {_told(other)} make the same runs"
+            raise ScenarioError(source, [str(Violation((key,), None, told))])
+    return arms
+
+
+def _arm(scenario: Scenario, name: str, point: Mapping[str, Any], base: Mapping[str, Any], source: str) -> Any:
+    """Arm `name` at these values, as what differs from `base`."""
+    told = ", ".join(f"{key}={_told(value)}" for key, value in point.items())
+    arm = scenario.override(point, f"{source} with {told}").arms[name].model_dump(mode="json")
+    return {"algorithm": arm.pop("algorithm"), **difference(arm, base)}
+
+
+def _short_keys(keys: Sequence[str]) -> dict[str, str]:
+    """The last parts of each key, as few as tell it from the others; a number does not stand alone."""
+    short = {}
+    for key in keys:
+        parts = key.split(".")
+        tails = [".".join(parts[-count:]) for count in range(1, len(parts) + 1)]
+        alone = [
+            tail
+            for tail in tails
+            if not tail.isdecimal() and sum(f".{other}".endswith(f".{tail}") for other in keys) == 1
+        ]
+        short[key] = alone[0] if alone else key
+    return short
+
+
+def _label(name: str, point: Mapping[str, Any]) -> str:
+    """The name of an arm at these values; brackets cannot stand in one."""
+    if not point:
+        return name
+    told = ", ".join(f"{key}={_told(value)}" for key, value in point.items())
+    return f"{name} ({told.translate(str.maketrans('[]', '()'))})"
+
+
+def _told(value: Any) -> str:
+    if isinstance(value, str):
+        return value
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key}: {_told(inner)}" for key, inner in value.items())
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _same(one: Any, other: Any) -> bool:
+    """Whether two values are the same when written; .nan is."""
+    return json.dumps(one, sort_keys=True) == json.dumps(other, sort_keys=True)
+
+
+def _differ(values: Sequence[Any]) -> bool:
+    return any(not _same(values[0], other) for other in values[1:])
