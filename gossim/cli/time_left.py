@@ -11,7 +11,7 @@ Key = tuple[str, int]
 """An arm's name and a seed."""
 
 ENOUGH = 0.01
-"""The share of an arm with a seed that has to be done before its length is told from what that took."""
+"""The share of an arm with a seed that has to be done before its length follows from what that took."""
 
 
 class TimeLeft:

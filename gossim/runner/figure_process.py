@@ -128,7 +128,7 @@ def _serve(connection: Connection, jobs: int) -> None:
             answer = _drawn(connection, asked, jobs)
             if answer:
                 connection.send(answer)
-    except (EOFError, OSError, RunError):  # whoever waits for an answer draws without this process
+    except (EOFError, OSError, RunError):  # the process that waits for an answer then draws by itself
         return
 
 
