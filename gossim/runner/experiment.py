@@ -60,7 +60,7 @@ class Experiment:
             with _naming(name):
                 self.planes[name].check(arm, self.scenario.seeds)
                 message_bytes(arm)
-        self.recording = Recording(arms)
+        self.recording = Recording(arms, self.scenario.metric_columns)
         self.runner = PairRunner(self.scenario, self.planes, self.watch)
         self.identity = Identity.of(self.scenario, gradients, executor)
         self.manifest = provenance.manifest(
