@@ -1,4 +1,4 @@
-"""Figures drawn by other processes: the same bytes, and how it ends."""
+"""Figures drawn by other processes: the same pixels, and how it ends."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from support.scenarios import scenario
 ARMS = {name: {"algorithm": {"name": name}} for name in ("allreduce", "dpsgd")}
 
 
-def figures(store: RunDirectory) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in store.figures.iterdir()}
+def pixels(store: RunDirectory) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in store.figures.glob("*.png")}
 
 
 @pytest.fixture
@@ -33,14 +33,15 @@ def undrawn_run(tmp_path: Path) -> RunDirectory:
 
 
 @pytest.mark.slow
-def test_the_same_bytes_as_in_this_process(undrawn_run: RunDirectory, tmp_path: Path) -> None:
+def test_the_same_pixels_as_in_this_process(undrawn_run: RunDirectory, tmp_path: Path) -> None:
     other = RunDirectory(shutil.copytree(undrawn_run.path, tmp_path / "other"))
     results = Results.open(other.path)
     written = draw(results, other)
     with FigureProcess(2) as process:
         process.begin(undrawn_run)  # which nobody waits for
         assert len(process.draw(Results.open(undrawn_run.path), undrawn_run)) == len(written)
-    assert figures(undrawn_run) == figures(other)
+    assert pixels(undrawn_run) == pixels(other)
+    assert len(list(undrawn_run.figures.iterdir())) == len(written)
     assert undrawn_run.manifest()["figures_drawn"]
 
 
