@@ -30,7 +30,7 @@ from ..scenario.derived import message_bytes, steps_limit
 from ..sim.probe_facts import Facts
 from ..sim.world import World
 from ..tables.run_data import RunData
-from .replay import Recorded, recorded, require_repeated, why_unended
+from .replay import RecordedRun, recorded, require_repeated, why_unended
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -62,7 +62,7 @@ class Unrolled(NamedTuple):
     coefficient: Sequence[float]
     initial: float
     facts: Facts
-    recorded: Recorded
+    recorded: RecordedRun
 
 
 class GradientWeights(NamedTuple):

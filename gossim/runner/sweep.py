@@ -21,7 +21,7 @@ from ..scenario.sweep import Sweep
 from .cores import cores
 from .progress import NoSweepProgress, SweepProgress
 from .sweep_directory import SweepDirectory
-from .sweep_points import Task, ended_tasks
+from .sweep_points import PointTask, ended_tasks
 
 
 def sweep(
@@ -85,12 +85,12 @@ def sweep(
 
 def _run(described: Sweep, store: SweepDirectory, jobs: int, force: bool, progress: SweepProgress) -> SweepResults:
     errors: dict[str, str] = {}
-    todo: dict[str, Task] = {}
+    todo: dict[str, PointTask] = {}
     table = _Table(described, store)
     for point in described.points:
         error = None if force else store.done(point)
         if error is None:
-            todo[point.name] = Task(point.scenario.to_data(), str(store.run_directory(point).path), force)
+            todo[point.name] = PointTask(point.scenario.to_data(), str(store.run_directory(point).path), force)
         else:
             table.rows[point.name] = store.rows(point, error)
             errors |= {point.name: error} if error else {}

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..sim.probe_facts import Facts
-from ..sim.timeline import Kind
+from ..sim.timeline import ActivityKind
 from ..sim.traffic import by_pair
 from ..sim.world import World
 from .utilisation import BytesByNode, of_link, utilisation
@@ -93,7 +93,7 @@ def exchanges(world: World) -> Iterator[dict[str, Any]]:
 
 def activities(world: World) -> Iterator[dict[str, Any]]:
     """The rows of `activities` of one run, up to where its clock stands."""
-    kinds: tuple[Kind, ...] = ("computing", "waiting", "sending", "down")
+    kinds: tuple[ActivityKind, ...] = ("computing", "waiting", "sending", "down")
     network, seconds = world.network, world.clock.now_s
     carried = BytesByNode(network.exchanges, carried=True)
     for worker in world.workers:

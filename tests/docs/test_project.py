@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+import inspect
 import re
 import tomllib
 import zipfile
@@ -111,6 +113,25 @@ def test_the_changelog_keeps_its_form() -> None:
         assert re.fullmatch(r"\[\d+\.\d+\.\d+\] - \d{4}-\d\d-\d\d", version)
     kinds = re.findall(r"^### (.*)$", text("CHANGELOG.md"), re.MULTILINE)
     assert set(kinds) <= {"Added", "Changed", "Deprecated", "Removed", "Fixed", "Security"}
+
+
+PUBLIC = ("gossim", "gossim.schema", "gossim.testing", "gossim.theory", "gossim.profiling")
+
+
+@pytest.mark.parametrize("module", PUBLIC)
+def test_every_public_name_is_documented(module: str) -> None:
+    names = importlib.import_module(module).__all__
+    assert list(names) == sorted(names, key=lambda name: (not name.isupper(), not name[0].isupper(), name))
+    page = text("docs/stable.md")
+    assert re.findall(r"^\| `(gossim[\w.]*)` \|", page, re.MULTILINE) == list(PUBLIC)
+    (row,) = re.findall(rf"^\| `{module}` \| (.*) \|$", page, re.MULTILINE)
+    for name in names:
+        thing = getattr(importlib.import_module(module), name)
+        assert inspect.getdoc(thing) or not callable(thing), f"{module}.{name} has no docstring"
+        # The page of closed forms is made from the package: it has them all.
+        assert f"`{name}`" in row or module == "gossim.theory", f"{module}.{name} is not on the page"
+    if module != "gossim.theory":
+        assert set(re.findall(r"`(\w+)`", row)) == set(names)
 
 
 def test_the_layers_in_the_docs_are_those_of_the_contract() -> None:

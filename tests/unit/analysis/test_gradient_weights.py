@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import subprocess
 import sys
 import tracemalloc
 from dataclasses import replace
@@ -34,6 +33,7 @@ from support.algorithms import ALGORITHMS, UNRELIABLE, reliable_enough
 from support.commands import ROOT, gossim_command
 from support.optimizers import OPTIMIZERS
 from support.problems import PROBLEMS
+from support.processes import ran
 from support.scenarios import BASE, CPU, DIGITS, only_arm, scenario, world_of
 
 LINEAR = sorted(set(ALGORITHMS) - {"choco"})
@@ -463,7 +463,7 @@ def test_a_step_whose_gradients_were_all_lost_is_shown() -> None:
 
 def test_no_torch_is_imported(run: Path) -> None:
     code = f"import sys, gossim; gossim.Results.open({str(run)!r}).weights('push'); sys.exit('torch' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0
+    assert ran([sys.executable, "-c", code]).returncode == 0
 
 
 @pytest.mark.parametrize("table", sorted(DERIVED))

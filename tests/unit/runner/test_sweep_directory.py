@@ -19,7 +19,7 @@ from gossim.runner import manifest as provenance
 from gossim.runner import sweep_points as processes
 from gossim.runner.experiment import Experiment
 from gossim.runner.sweep_directory import SweepDirectory
-from gossim.runner.sweep_points import Task
+from gossim.runner.sweep_points import PointTask
 from gossim.scenario.sweep import Sweep
 from gossim.tables.run_directory import RunDirectory
 from support.commands import ENVIRONMENT, GOSSIM, gossim_command
@@ -99,7 +99,7 @@ def test_a_run_that_has_not_ended_is_no_result(tmp_path: Path, monkeypatch: pyte
     """Somebody begins a point again in the instant in which it has ended."""
     real = processes.run_point
 
-    def racing(task: Task) -> str | None:
+    def racing(task: PointTask) -> str | None:
         error = real(task)
         other = Experiment(gossim.Scenario.parse(task.data))
         RunDirectory(Path(task.directory)).begin(other.scenario, other.manifest, other.results())
