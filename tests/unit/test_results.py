@@ -32,6 +32,7 @@ from gossim.scenario.scenario import Scenario
 from gossim.tables.columns import TABLES
 from gossim.tables.probe_rows import Observations
 from gossim.tables.run_directory import RunDirectory
+from support.drawing import no_figures, only
 from support.scenarios import BASE, DIGITS, scenario
 
 SMALL: dict[str, Any] = {
@@ -124,10 +125,12 @@ def test_same_seed_same_bytes(small: Scenario, run: tuple[Results, Path], tmp_pa
     _, first = run
     torch.manual_seed(99)
     np.random.seed(99)  # noqa: NPY002 (the point is that it does not matter)
-    gossim.run(small, out=tmp_path / "again")
+    with only("loss"):
+        gossim.run(small, out=tmp_path / "again")
     for name in (*(f"{table}.parquet" for table in TABLES), "scenario.yaml", "figures/loss.svg"):
         assert (tmp_path / "again" / name).read_bytes() == (first / name).read_bytes(), name
-    gossim.run(first / "scenario.yaml", out=tmp_path / "resolved")
+    with no_figures():
+        gossim.run(first / "scenario.yaml", out=tmp_path / "resolved")
     assert (tmp_path / "resolved" / "probes.parquet").read_bytes() == (first / "probes.parquet").read_bytes()
 
 
@@ -283,7 +286,7 @@ def test_an_interrupted_run_is_readable(tmp_path: Path) -> None:
 
         def done(self, message: str | None) -> None: ...
 
-    small = Scenario.parse({**SMALL, "until": {"time_s": 60}, "repeats": 1})
+    small = Scenario.parse({**SMALL, "until": {"time_s": 10}, "repeats": 1})
     experiment = Experiment(small)
     store = RunDirectory(tmp_path / "out")
     with pytest.raises(KeyboardInterrupt):
@@ -291,7 +294,7 @@ def test_an_interrupted_run_is_readable(tmp_path: Path) -> None:
     kept = Results.open(store.path)
     assert kept.manifest["status"] == "interrupted"
     assert set(kept.probes["arm"]) == {"push", "pull"}
-    assert kept.probes.groupby("arm")["time_s"].max()["push"] == 60
+    assert kept.probes.groupby("arm")["time_s"].max()["push"] == 10
     summary = kept.summary()
     assert summary["finished"].to_dict() == {"push": 1, "pull": 0, "together": 0, "alone": 0}
     assert summary["test_loss"].notna().to_dict() == {"push": True, "pull": False, "together": False, "alone": False}
@@ -456,7 +459,8 @@ def test_an_out_that_cannot_be_is_refused_before_anything_runs(tmp_path: Path) -
     (tmp_path / "file").write_text("")
     (tmp_path / "link").symlink_to(tmp_path / "nowhere" / "at" / "all")
     (tmp_path / "taken").mkdir()
-    gossim.run(scenario(), out=tmp_path / "taken" / "run")
+    with only("loss"):
+        gossim.run(scenario(), out=tmp_path / "taken" / "run")
     shutil.rmtree(tmp_path / "taken" / "run" / "figures")
     (tmp_path / "taken" / "run" / "figures").write_text("")
     for out in ("file/x", "link", "x" * 300, "taken/run"):

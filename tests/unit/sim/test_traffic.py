@@ -18,6 +18,7 @@ from gossim.plots import FIGURES
 from gossim.sim.traffic import Exchange, Link, by_pair, exchange_of, total
 from gossim.tables.columns import LATER, TABLES
 from support.algorithms import ALGORITHMS
+from support.drawing import figure_of
 from support.scenarios import only_arm, scenario, world_of
 
 FORMULAS = {"allreduce", "local_sgd", "diloco", "moshpit", "gossip_pga", "hierarchical"}
@@ -218,5 +219,5 @@ def test_runs_that_do_not_say_what_was_carried_are_read_and_walked(tmp_path: Pat
 
 def test_many_workers_are_shown_as_one() -> None:
     changes: dict[str, Any] = {"workers": 40, "until": {"time_s": 1.0}}
-    (axes,) = gossim.run(scenario(**changes)).plot()["time_shares"].axes
+    (axes,) = figure_of(gossim.run(scenario(**changes)), "time_shares").axes
     assert [label.get_text() for label in axes.get_yticklabels()] == ["all 40"]
