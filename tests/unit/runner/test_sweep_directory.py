@@ -123,6 +123,7 @@ def alive(group: int) -> bool:
     return False
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="asks /proc which processes are left")
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGKILL, -9), (signal.SIGTERM, 130)])
 def test_nobody_goes_on_when_the_sweep_is_killed(number: int, status: int, tmp_path: Path) -> None:
@@ -145,6 +146,7 @@ def test_nobody_goes_on_when_the_sweep_is_killed(number: int, status: int, tmp_p
         assert "interrupted; the same command goes on" in errors
 
 
+@pytest.mark.slow
 def test_the_same_numbers_in_one_process_as_in_many(tmp_path: Path) -> None:
     """With as many threads as the machine has; a convolution's sums are shared out among them."""
     (tmp_path / "wide.py").write_text(

@@ -15,7 +15,7 @@ import gossim
 from gossim.analysis.summary import staleness
 from gossim.errors import InputError
 from gossim.plots import FIGURES
-from gossim.sim.traffic import Exchange, Link, by_pair, exchange_of, total
+from gossim.sim.traffic import Direction, Exchange, by_pair, exchange_of, total
 from gossim.tables.columns import LATER, TABLES
 from support.algorithms import ALGORITHMS
 from support.drawing import figure_of
@@ -151,8 +151,8 @@ def test_too_many_pairs_are_told_apart_by_sender() -> None:
 @given(sends=st.lists(st.tuples(st.integers(0, 4), st.integers(0, 4)), max_size=60), limit=st.integers(1, 12))
 def test_counting_needs_no_more_than_the_limit(sends: list[tuple[int, int]], limit: int) -> None:
     """And comes to what is found by adding up afterwards."""
-    few: dict[Link, Exchange] = {}
-    all_of_them: dict[Link, Exchange] = {}
+    few: dict[Direction, Exchange] = {}
+    all_of_them: dict[Direction, Exchange] = {}
     for sender, receiver in sends:
         for exchange in (exchange_of(few, sender, receiver, limit), exchange_of(all_of_them, sender, receiver, 10**9)):
             exchange.messages += 1
