@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 
 import numpy as np
 import torch
@@ -17,7 +17,9 @@ from .dropout import Masks, make_reproducible
 from .generators import seeded
 from .keyed import StepKeys, mix, normals
 from .layers import real_as
-from .losses import CrossEntropy, Loss
+from .losses import CrossEntropy, Loss, OwnLoss
+from .meters import Meter, meter_of
+from .metrics import Metric
 from .minibatches import Minibatches
 from .models import ModelSpec
 from .norms import Statistics, replace_norms, statistics_batches
@@ -43,6 +45,7 @@ class SupervisedProblem(Problem):
         spec: ModelSpec,
         samples: Samples,
         loss: Loss,
+        metrics: Sequence[Metric],
         assigned: list[np.ndarray],
         batch_size: int,
         seed: int,
@@ -50,6 +53,8 @@ class SupervisedProblem(Problem):
         self.samples = samples
         self.dtype, self.device = samples.dtype, samples.train_x.device
         self.spec, self.loss, self.seed = spec, loss, seed
+        self.meters = {metric.column: meter_of(metric) for metric in metrics}
+        self.known = spec.known and loss.known and not any(":" in metric.name for metric in metrics)
         self._make()
         if not self.parameters:
             raise InputError("problem.model: the network has no parameters to learn")
@@ -68,7 +73,7 @@ class SupervisedProblem(Problem):
         # On a CPU a batched convolution is slower than one network after the other (docs/performance.md).
         self.one_by_one: Copies | None = None
         alone = self.large_operations and self.device.type == "cpu"
-        if not (alone or spec.known):
+        if not (alone or self.known):
             alone = not self._can_be_batched()
             self._make()  # as new: it may keep what the trial has left
         sample = samples.central(samples.test_x[:2])
@@ -120,9 +125,11 @@ class SupervisedProblem(Problem):
 
     def losses(self, x: torch.Tensor) -> Losses:
         statistics = self.statistics(x)
-        train_loss, _ = self._evaluate(x, statistics, self.samples.train_x, self.samples.train_y)
-        test_loss, accuracy = self._evaluate(x, statistics, self.samples.test_x, self.samples.test_y)
-        return Losses(train_loss, test_loss, accuracy)
+        meters = {column: make() for column, make in self.meters.items()}
+        train_loss = self._evaluate(x, statistics, self.samples.train_x, self.samples.train_y, ())
+        test_loss = self._evaluate(x, statistics, self.samples.test_x, self.samples.test_y, meters.values())
+        metrics = {column: meter.value() for column, meter in meters.items()}
+        return Losses(train_loss, test_loss, metrics.pop("test_accuracy", None), metrics)
 
     @torch.no_grad()
     def statistics(self, x: torch.Tensor) -> Statistics:
@@ -156,7 +163,7 @@ class SupervisedProblem(Problem):
 
     def _own(self, x: torch.Tensor) -> torch.Tensor:
         """`x`, or a copy for a user's network, which may write into its parameters or its inputs."""
-        return x if self.spec.known else x.clone()
+        return x if self.known else x.clone()
 
     def batch(self, workers: Numbers, steps: Numbers) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         inputs, labels = self.samples.batch(*self.minibatches.indices(workers, steps))
@@ -205,17 +212,21 @@ class SupervisedProblem(Problem):
 
     @torch.no_grad()
     def _evaluate(
-        self, x: torch.Tensor, statistics: Statistics, inputs: torch.Tensor, labels: torch.Tensor
-    ) -> tuple[float, float | None]:
-        """Mean loss and share of right answers, or None where samples have no class."""
-        classified = self.samples.task == "classification"
-        loss = right = torch.zeros((), dtype=torch.float64, device=self.device)
-        answers = labels.split(self.chunk)
-        for logits, chunk in zip(self.outputs(x, statistics, inputs, self.chunk), answers, strict=True):
-            loss = loss + self.loss.of_samples(logits, wide(chunk)).double().sum()
-            if classified:
-                right = right + (logits.argmax(dim=1) == chunk).sum()
-        return float(loss) / len(labels), float(right) / len(labels) if classified else None
+        self,
+        x: torch.Tensor,
+        statistics: Statistics,
+        inputs: torch.Tensor,
+        labels: torch.Tensor,
+        meters: Collection[Meter],
+    ) -> float:
+        """The mean loss; `meters` get the outputs for each sample."""
+        loss = torch.zeros((), dtype=torch.float64, device=self.device)
+        answers = map(wide, labels.split(self.chunk))
+        for outputs, targets in zip(self.outputs(x, statistics, inputs, self.chunk), answers, strict=True):
+            loss = loss + self.loss.of_samples(outputs, targets).double().sum()
+            for meter in meters:
+                meter.add(outputs, targets)
+        return float(loss) / len(labels)
 
     @torch.no_grad()
     def outputs(
@@ -261,6 +272,8 @@ class SupervisedProblem(Problem):
                 f"problem.model: gives {output.dtype} of shape {tuple(output.shape)} for {len(sample)} samples, not "
                 f"{wanted} {what}"
             )
+        if isinstance(self.loss, OwnLoss):
+            self.loss.check(output, wide(self.samples.test_y[: len(sample)]))
 
 
 RTOL, ATOL = 1e-3, 1e-4

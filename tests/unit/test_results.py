@@ -52,7 +52,7 @@ SMALL: dict[str, Any] = {
 }
 
 FEW = {arm: SMALL["arms"][arm] for arm in ("push", "alone")}
-USUAL = set(FIGURES) - {"gradient_gap"}
+USUAL = set(FIGURES) - {"gradient_gap", "metrics"}
 """The figures of a run that was asked for no more."""
 
 
