@@ -143,6 +143,17 @@ def test_the_layers_in_the_docs_are_those_of_the_contract() -> None:
     assert set(rows) == set().union(*LAYERS) - {"report", "__main__"}
 
 
+def test_the_files_that_answer_common_questions_have_what_is_said_to_be_there() -> None:
+    rows = re.findall(r"^\| (Where .+\?) \| `(.+)` \| (.+) \|$", text("docs/architecture.md"), re.MULTILINE)
+    assert len(rows) == 7
+    for question, file, there in rows:
+        files = [file, *re.findall(r"`(gossim/[\w/]+\.py)`", there)]
+        code = "\n".join(text(each) for each in files)
+        for name in re.findall(r"`(\w+(?:\.\w+)?)`", there):
+            for part in name.split("."):
+                assert re.search(rf"^ *(?:class|def) {part}\b", code, re.MULTILINE), f"{question} {name}"
+
+
 @pytest.mark.parametrize(
     ("package", "where"), [("torch", {"problems", "execute", "runner", "measure"}), ("simpy", {"sim"})]
 )
