@@ -10,101 +10,15 @@ Source, unless another is named: Thakur, Rabenseifner, Gropp 2005 (doi:10.1177/1
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
-
-from pydantic import model_validator
+from typing import TYPE_CHECKING, Literal
 
 from ..schema.chosen import chosen_by
-from ..schema.fields import Count, Frozen
-from ..schema.violations import broken_at
+from ..schema.fields import Count
+from .collective import NOTHING, Collective, CollectiveCost, Link, MessageCollective, ring_cost
+from .collective_presets import Gloo, Measured, Nccl
 from .message_rounds import Round, Sending, broadcast, exchange, folded, reduction, ring, side_by_side
 
-
-class Link(NamedTuple):
-    """`latency_s` a, `s_per_byte` b, `reduction_s_per_byte` g."""
-
-    latency_s: float
-    s_per_byte: float
-    reduction_s_per_byte: float
-
-
-class CollectiveCost(NamedTuple):
-    """Of one all-reduce over all workers together."""
-
-    seconds: float
-    messages: int
-    size_bytes: int
-
-    def __add__(self, other: Any) -> CollectiveCost:
-        """One after the other."""
-        return CollectiveCost(*(mine + theirs for mine, theirs in zip(self, other, strict=True)))
-
-
-NOTHING = CollectiveCost(0.0, 0, 0)
-
-
-class Collective(Frozen):
-    """A way to give every worker the sum of all vectors."""
-
-    name: str
-
-    def cost(self, workers: int, size_bytes: int, link: Link) -> CollectiveCost:
-        """Of one operation on a vector of `size_bytes`; nothing where there is one worker."""
-        return self.among_several(workers, size_bytes, link) if workers > 1 else NOTHING
-
-    def among_several(self, p: int, n: int, link: Link) -> CollectiveCost:
-        raise NotImplementedError
-
-    def connections(self, p: int) -> int:
-        """Return how many connections are used for the first time, one after the other: each may have been idle."""
-        return 1
-
-    def rounds(self, p: int, n: int) -> list[Round] | None:
-        """Return its messages among p > 1 members, round by round; None if it is known as a formula only."""
-        return None
-
-    @property
-    def sends(self) -> bool:
-        """Whether its messages are really sent."""
-        return False
-
-    @property
-    def in_front(self) -> bool:
-        """Whether there is a barrier in front: it begins for all when the last has come."""
-        return True
-
-    @property
-    def servers(self) -> int:
-        """How many nodes beside the members its messages go to: the first numbers after the workers'."""
-        return 0
-
-
-class MessageCollective(Collective):
-    """With `events: true` its messages are really sent, over the network's own links, among all others. Without the
-    `barrier` in front, each worker begins when it comes, and goes on when it has the sum."""
-
-    events: bool = False
-    barrier: bool = True
-
-    @model_validator(mode="after")
-    def _only_messages_go_ahead(self) -> MessageCollective:
-        if not self.barrier and not self.events:
-            raise broken_at(("barrier",), False, "needs `events: true`: a formula begins for all at once")
-        return self
-
-    @property
-    def sends(self) -> bool:
-        return self.events
-
-    @property
-    def in_front(self) -> bool:
-        return self.barrier
-
-
-def _ring_cost(p: int, n: int, link: Link) -> CollectiveCost:
-    a, b, g = link
-    seconds = 2 * (p - 1) * a + (p - 1) / p * n * (2 * b + g)
-    return CollectiveCost(seconds, 2 * (p - 1) * p, 2 * (p - 1) * n)
+__all__ = ["COLLECTIVES", "AnyCollective", "Collective", "CollectiveCost", "Link", "RingCollective", "RingEvents"]
 
 
 class RingCollective(MessageCollective):
@@ -117,7 +31,7 @@ class RingCollective(MessageCollective):
     name: Literal["ring"] = "ring"
 
     def among_several(self, p: int, n: int, link: Link) -> CollectiveCost:
-        return _ring_cost(p, n, link)
+        return ring_cost(p, n, link)
 
     def rounds(self, p: int, n: int) -> list[Round]:
         return ring(range(p), n)
@@ -133,7 +47,7 @@ class RingEvents(Collective):
     name: Literal["ring_events"] = "ring_events"
 
     def among_several(self, p: int, n: int, link: Link) -> CollectiveCost:
-        return _ring_cost(p, n, link)
+        return ring_cost(p, n, link)
 
     @property
     def sends(self) -> bool:
@@ -284,6 +198,9 @@ COLLECTIVES: dict[str, type[Collective]] = {
     "rabenseifner": Rabenseifner,
     "parameter_server": ParameterServer,
     "hierarchical": HierarchicalCollective,
+    "gloo": Gloo,
+    "nccl": Nccl,
+    "measured": Measured,
 }
 
 
