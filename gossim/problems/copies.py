@@ -22,7 +22,7 @@ from .losses import Loss
 from .norms import Norms, Statistics
 from .threads import one_thread
 
-Parts = Sequence[torch.Tensor]
+Tensors = Sequence[torch.Tensor]
 """Parameters, or their gradients, in the shapes that the network has them in; in its order."""
 
 Found = TypeVar("Found")
@@ -49,7 +49,7 @@ class Copy:
         self.layout = layout
         self.leaves = list(self.network.parameters())
 
-    def gradient(self, x: Parts, batch: Batch, out: Parts) -> None:
+    def gradient(self, x: Tensors, batch: Batch, out: Tensors) -> None:
         """`out` ← ∇L at `x` on `batch`."""
         self._move_to(x)
         if self.mask is not None:
@@ -60,7 +60,7 @@ class Copy:
             part.copy_(slope)
 
     @torch.inference_mode()
-    def logits(self, x: Parts, inputs: torch.Tensor, statistics: Statistics) -> torch.Tensor:
+    def logits(self, x: Tensors, inputs: torch.Tensor, statistics: Statistics) -> torch.Tensor:
         """Outputs at `x` without dropout, and with these statistics of BatchNorm, `(B, classes)`."""
         self._move_to(x)
         if self.norms is not None:
@@ -74,7 +74,7 @@ class Copy:
         return found
 
     @torch.no_grad()
-    def _move_to(self, x: Parts) -> None:
+    def _move_to(self, x: Tensors) -> None:
         for leaf, part in zip(self.leaves, x, strict=True):
             leaf.copy_(part)
 
