@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..problems.data import task_of
 from ..tables.run_data import RunData
 from .fitting import fit
 from .legends import entries_of
@@ -98,7 +99,7 @@ def _two_panels(results: RunData, together: pd.DataFrame, measure: str) -> Figur
 def _dress(results: RunData, axes: Axes, measure: str) -> None:
     """The loss, on a logarithmic scale unless some are not above 0, and its target."""
     data = [arm.problem.data if arm.problem else None for arm in results.scenario.arms.values()]
-    unit = " [nats]" if all(each is not None and not each.regression for each in data) else ""
+    unit = " [nats]" if all(each is not None and task_of(each) != "regression" for each in data) else ""
     axes.set(ylabel=f"{measure.replace('_', ' ')} of the mean model{unit}")
     if not any((np.asarray(line.get_ydata(), dtype=float) <= 0).any() for line in axes.get_lines()):
         log_scale(axes)

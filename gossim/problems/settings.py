@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import model_validator
 
 from ..schema.fields import Count, Frozen
 from ..schema.violations import MISSING, broken_at
-from .data import AnyData, outputs_of
+from .data import AnyData, outputs_of, task_of
 from .models import AnyModel
+from .task import Task
+
+if TYPE_CHECKING:
+    from .losses import Loss
+
+LOSS_OF: dict[Task, str] = {"classification": "cross_entropy", "regression": "mse", "tokens": "cross_entropy"}
 
 
 class ProblemSettings(Frozen):
@@ -17,8 +23,8 @@ class ProblemSettings(Frozen):
 
     `weighting`: whether workers count alike, so that (1/M) Σ_m L^m is minimised, L^m the mean loss over worker m's own
     samples; or by the `samples` that are their own, so that it is Σ_m (n_m/n) L^m, n = Σ n_m: the mean over all
-    samples. `loss` is `cross_entropy` of a classification and `mse`, the mean squared error over samples and outputs,
-    of a regression; it need not be said.
+    samples. `loss` is `cross_entropy` of a classification and of tokens, there the mean over samples and positions, and
+    `mse`, the mean squared error over samples and outputs, of a regression; it need not be said.
     """
 
     model: AnyModel
@@ -33,19 +39,31 @@ class ProblemSettings(Frozen):
             if self.loss is not None and not self.model.needs_data:
                 raise broken_at(("loss",), self.loss, f"the model '{self.model.name}' has its own; leave it out")
             return self
-        task, wanted = ("regression", "mse") if self.data.regression else ("classification", "cross_entropy")
-        if self.loss not in (None, wanted):
-            raise broken_at(("loss",), self.loss, f"a {task} is learned by {wanted}")
-        if self.data.regression and self.data.partition.by_label:
+        task = task_of(self.data)
+        what = {"classification": "a classification", "regression": "a regression", "tokens": "a sequence of tokens"}
+        if task not in self.model.tasks:
+            rule = f"'{self.model.name}' does not learn {what[task]}, which problem.data = {self.data.name} is"
+            raise broken_at(("model", "name"), self.model.name, rule)
+        if self.loss not in (None, LOSS_OF[task]):
+            raise broken_at(("loss",), self.loss, f"{what[task]} is learned by {LOSS_OF[task]}")
+        if task != "classification" and self.data.partition.by_label:
             name = self.data.partition.name
-            raise broken_at(("data", "partition"), name, "shares out by labels, and a regression has none; use iid")
+            rule = f"shares out by labels of samples, and {what[task]} has none; use iid"
+            raise broken_at(("data", "partition"), name, rule)
         return self
+
+    def loss_function(self) -> Loss:
+        """What is minimised, as a function of tensors."""
+        from .losses import LOSSES
+
+        assert self.data is not None
+        return LOSSES[self.loss or LOSS_OF[task_of(self.data)]]()
 
     @property
     def measures(self) -> tuple[str, ...]:
         """What there is to tell of its parameters."""
-        regression = self.data is not None and self.data.regression
-        return tuple(each for each in self.model.measures if each != "test_accuracy" or not regression)
+        classified = self.data is None or task_of(self.data) == "classification"
+        return tuple(each for each in self.model.measures if each != "test_accuracy" or classified)
 
     @model_validator(mode="after")
     def _data_where_needed(self) -> ProblemSettings:

@@ -17,13 +17,13 @@ from .dropout import Masks, make_reproducible
 from .generators import seeded
 from .keyed import StepKeys, mix, normals
 from .layers import real_as
-from .losses import losses_of_samples, mean_loss, mean_loss_for_vmap
+from .losses import CrossEntropy, Loss
 from .minibatches import Minibatches
 from .models import ModelSpec
 from .norms import Statistics, replace_norms, statistics_batches
 from .problem import Losses, Numbers, Problem
 from .threads import one_thread
-from .views import Samples
+from .views import Samples, wide
 
 EVALUATION_CHUNK = 1000
 """Samples that are evaluated at once."""
@@ -42,14 +42,14 @@ class SupervisedProblem(Problem):
         self,
         spec: ModelSpec,
         samples: Samples,
-        classes: int,
+        loss: Loss,
         assigned: list[np.ndarray],
         batch_size: int,
         seed: int,
     ):
         self.samples = samples
         self.dtype, self.device = samples.dtype, samples.train_x.device
-        self.spec, self.classes, self.seed = spec, classes, seed
+        self.spec, self.loss, self.seed = spec, loss, seed
         self._make()
         if not self.parameters:
             raise InputError("problem.model: the network has no parameters to learn")
@@ -60,11 +60,11 @@ class SupervisedProblem(Problem):
         self.keys = StepKeys(seed, Purpose.DROPOUT, len(assigned), self.device)
         convolutions = nn.Conv1d | nn.Conv2d | nn.Conv3d
         self.large_operations = any(isinstance(module, convolutions) for module in self.network.modules())
-        self.regression = samples.train_y.is_floating_point()
-        self.dense = None if self.regression else Dense.of(self.network)
+        by_hand = samples.task == "classification" and type(loss) is CrossEntropy
+        self.dense = Dense.of(self.network) if by_hand else None
         if self.dense:
             self.piece_bytes = DENSE_PIECE_BYTES
-        self._check_output(classes)
+        self._check_output()
         # On a CPU a batched convolution is slower than one network after the other (docs/performance.md).
         self.one_by_one: Copies | None = None
         alone = self.large_operations and self.device.type == "cpu"
@@ -73,7 +73,7 @@ class SupervisedProblem(Problem):
             self._make()  # as new: it may keep what the trial has left
         sample = samples.central(samples.test_x[:2])
         if alone:
-            self.one_by_one = Copies(self.network, self.mask, self.norms, sample)
+            self.one_by_one = Copies(self.network, self.mask, self.norms, loss, sample)
         self.chunk = CONVOLUTION_CHUNK if alone else EVALUATION_CHUNK
 
     def _make(self) -> None:
@@ -83,7 +83,7 @@ class SupervisedProblem(Problem):
 
     def fresh(self) -> tuple[nn.Module, Masks | None]:
         """The network as its factory makes it with this seed, with masks of gossim's for its dropout."""
-        network = initialised(self.spec, self.samples.shape, self.classes, self.seed)
+        network = initialised(self.spec, self.samples.shape, self.samples.classes, self.seed)
         mask = make_reproducible(network)
         return real_as(network.to(self.device), self.dtype), mask
 
@@ -170,7 +170,7 @@ class SupervisedProblem(Problem):
         layout = self.one_by_one.layout if self.one_by_one else torch.contiguous_format
         parts = self._unflatten(self._own(x.detach())).items()
         leaves = {name: laid_out(part, layout).detach().requires_grad_() for name, part in parts}
-        loss = mean_loss(self._logits(leaves, laid_out(inputs, layout), mask_key), labels)
+        loss = self.loss.mean(self._logits(leaves, laid_out(inputs, layout), mask_key), labels)
         slopes = torch.autograd.grad(loss, list(leaves.values()), allow_unused=True, materialize_grads=True)
         return torch.cat([slope.flatten() for slope in slopes])
 
@@ -195,7 +195,7 @@ class SupervisedProblem(Problem):
     def _loss_of_one(
         self, parameters: dict[str, torch.Tensor], inputs: torch.Tensor, labels: torch.Tensor, mask_key: torch.Tensor
     ) -> torch.Tensor:
-        return mean_loss_for_vmap(self._logits(parameters, inputs, mask_key), labels)
+        return self.loss.mean_for_vmap(self._logits(parameters, inputs, mask_key), labels)
 
     def _unflatten(self, x: torch.Tensor) -> dict[str, torch.Tensor]:
         """Views of `x`, `(..., dim)`, in the shapes of the parameters, `(..., *shape)`."""
@@ -207,15 +207,15 @@ class SupervisedProblem(Problem):
     def _evaluate(
         self, x: torch.Tensor, statistics: Statistics, inputs: torch.Tensor, labels: torch.Tensor
     ) -> tuple[float, float | None]:
-        """Mean loss and share of right answers, or None where there are no classes."""
+        """Mean loss and share of right answers, or None where samples have no class."""
+        classified = self.samples.task == "classification"
         loss = right = torch.zeros((), dtype=torch.float64, device=self.device)
         answers = labels.split(self.chunk)
         for logits, chunk in zip(self.outputs(x, statistics, inputs, self.chunk), answers, strict=True):
-            loss = loss + losses_of_samples(logits, chunk).double().sum()
-            if self.regression:
-                continue
-            right = right + (logits.argmax(dim=1) == chunk).sum()
-        return float(loss) / len(labels), None if self.regression else float(right) / len(labels)
+            loss = loss + self.loss.of_samples(logits, wide(chunk)).double().sum()
+            if classified:
+                right = right + (logits.argmax(dim=1) == chunk).sum()
+        return float(loss) / len(labels), float(right) / len(labels) if classified else None
 
     @torch.no_grad()
     def outputs(
@@ -238,25 +238,28 @@ class SupervisedProblem(Problem):
         finally:
             self.network.train()
 
-    def _check_output(self, classes: int) -> None:
+    def _check_output(self) -> None:
         frozen = [name for name, parameter in self.parameters.items() if not parameter.requires_grad]
         if frozen:
             raise InputError(f"problem.model: '{frozen[0]}' has requires_grad=False, and all parameters are learned")
         # One of its own: a user's network may write into its parameters.
         network, _ = self.fresh()
+        sample = self.samples.central(self.samples.test_x[:2])
         try:
             with torch.no_grad():
-                output = network.eval()(self.samples.central(self.samples.test_x[:2]).clone())
+                output = network.eval()(sample.clone())
         except Exception as error:  # a user's network may do anything
             raise InputError(
                 f"problem.model: does not take samples of shape {self.samples.shape}: {told(error)}"
             ) from None
         if not isinstance(output, torch.Tensor):
             raise InputError(f"problem.model: gives a {type(output).__name__}, not a tensor of logits")
-        if tuple(output.shape) != (2, classes) or not output.is_floating_point():
+        wanted = (len(sample), *self.samples.output_shape)
+        if tuple(output.shape) != wanted or not output.is_floating_point():
+            what = "numbers" if self.samples.task == "regression" else "logits"
             raise InputError(
-                f"problem.model: gives {output.dtype} of shape {tuple(output.shape)} for 2 samples, not "
-                f"(2, {classes}) {'numbers' if self.regression else 'logits'}"
+                f"problem.model: gives {output.dtype} of shape {tuple(output.shape)} for {len(sample)} samples, not "
+                f"{wanted} {what}"
             )
 
 

@@ -76,7 +76,7 @@ class Shared(Settings):
             if goal is not None and not self.measures(measure):
                 whose = f"the model '{self.problem.model.name}'" if self.problem else "no problem"
                 if self.problem and measure in self.problem.model.measures:
-                    whose = "a regression"
+                    whose = f"the data set '{self.problem.data.name}'" if self.problem.data else whose
                 raise broken_at(("target", measure), goal, f"{whose} has none")
         return self
 
