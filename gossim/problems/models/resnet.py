@@ -15,30 +15,37 @@ from ._base import ModelSpec
 if TYPE_CHECKING:
     from torch import nn
 
+GROUPS = 8
+"""Of GroupNorm, unless they are said."""
+
 
 class ResNet(ModelSpec):
     """The residual network for small images of He et al. (arXiv:1512.03385, section 4.2), of `depth` 8, 20, …: 6n + 2.
 
     A 3 × 3 convolution, then three stages of n blocks of two with `width`, 2 `width` and 4 `width` channels, shortcuts
-    without parameters, the mean over pixels, and a linear layer. `norm`: by `group` (GroupNorm of `groups` groups) or
-    by `batch` (BatchNorm). ResNet-20 of width 16 has 269,722 parameters on 3-channel images of ten classes, by either.
+    without parameters, the mean over pixels, and a linear layer. `norm`: by `group` (GroupNorm; 8 groups, or `groups`)
+    or by `batch` (BatchNorm). ResNet-20 of width 16 has 269,722 parameters on 3-channel images of ten classes, by either.
     """
 
     name: Literal["resnet"] = "resnet"
     depth: Count = 8
     width: Count = 16
     norm: Literal["group", "batch"] = "group"
-    groups: Count = 8
+    groups: Count | None = None
 
     @model_validator(mode="after")
     def _depth_and_groups(self) -> ResNet:
         if self.depth < 8 or self.depth % 6 != 2:
             raise broken_at(("depth",), self.depth, "must be 8, 14, 20, …: 6n + 2, three stages of n blocks of two")
-        if self.norm == "group" and self.width % self.groups:
-            raise broken_at(("groups",), self.groups, f"must divide width, which is {self.width}")
-        if self.norm == "batch" and "groups" in self.model_fields_set:
+        if self.norm == "batch" and self.groups is not None:
             raise broken_at(("groups",), self.groups, "is of norm: group; leave it out")
+        if self.norm == "group" and self.width % self._groups:
+            raise broken_at(("groups",), self._groups, f"must divide width, which is {self.width}")
         return self
+
+    @property
+    def _groups(self) -> int:
+        return self.groups or GROUPS
 
     def parameters(self, shape: tuple[int, ...], classes: int) -> int:
         blocks, w = (self.depth - 2) // 6, self.width
@@ -58,5 +65,5 @@ class ResNet(ModelSpec):
                 "problem.model = resnet: needs images (channels, height, width), and problem.data gives samples of "
                 f"shape {shape}"
             )
-        norm = nn.BatchNorm2d if self.norm == "batch" else partial(nn.GroupNorm, self.groups)
+        norm = nn.BatchNorm2d if self.norm == "batch" else partial(nn.GroupNorm, self._groups)
         return Network(shape[0], classes, (self.depth - 2) // 6, self.width, norm)

@@ -16,6 +16,8 @@ class NextToken(nn.Module):
         self.head = nn.Linear(width, tokens)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
+        if x.is_floating_point():
+            raise ValueError("an lstm learns sequences: tokens (length,), vectors (length, features), or rows of images")
         logits: torch.Tensor = self.head(self.lstm(self.token(x))[0])
         return logits
 
