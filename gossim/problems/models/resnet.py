@@ -24,7 +24,7 @@ class ResNet(ModelSpec):
 
     A 3 × 3 convolution, then three stages of n blocks of two with `width`, 2 `width` and 4 `width` channels, shortcuts
     without parameters, the mean over pixels, and a linear layer. `norm`: by `group` (GroupNorm; 8 groups, or `groups`)
-    or by `batch` (BatchNorm). ResNet-20 of width 16 has 269,722 parameters on 3-channel images of ten classes, by either.
+    or by `batch` (BatchNorm). ResNet-20 of width 16 has 269,722 parameters on 3-channel images of ten classes.
     """
 
     name: Literal["resnet"] = "resnet"

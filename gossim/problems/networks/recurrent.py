@@ -17,7 +17,7 @@ class NextToken(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         if x.is_floating_point():
-            raise ValueError("an lstm learns sequences: tokens (length,), vectors (length, features), or rows of images")
+            raise ValueError("an lstm learns sequences: tokens (length,), (length, features), or rows of images")
         logits: torch.Tensor = self.head(self.lstm(self.token(x))[0])
         return logits
 
