@@ -57,6 +57,17 @@ class SweepDirectory:
             raise InputError(f"{self.path}: cannot be used: {error.strerror}") from None
         return held
 
+    def sweep(self) -> Sweep:
+        """Read the sweep that is here.
+
+        Raises:
+            InputError: If the directory holds no sweep.
+        """
+        path = self.path / "sweep.yaml"
+        if path.is_symlink() or not path.is_file():
+            raise InputError(f"{self.path}: holds no sweep: it has no sweep.yaml")
+        return Sweep.load(path)
+
     @property
     def figures(self) -> Path:
         return self.path / "figures"

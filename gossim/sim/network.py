@@ -88,6 +88,7 @@ class Network:
         """Put `message` on its way; `deliver` is called with it when it arrives."""
         self.count(1, size_bytes)
         self.in_flight[message] = None
+        message.after = self.ages.now(self.clock)
 
         def arrive() -> None:
             self.timeline.add(message.sender, "message", message.sent, self.clock.now, message.receiver, size_bytes)
@@ -129,7 +130,7 @@ class Network:
         del self.in_flight[message]
         if message.exchange is not None:
             message.exchange.merged += 1
-            self.ages.merged(message, self.clock.now)
+            self.ages.merged(message, self.ages.now(self.clock))
             message.exchange.age_ticks += self.clock.now - message.sent
 
     def lose(self, message: Message) -> None:

@@ -212,7 +212,7 @@ class Worker(Recovering):
     def count_step(self) -> None:
         """Count a step of this worker: one of its gradients has moved parameters, here or elsewhere."""
         self.taken += 1
-        self.context.steps.stepped()
+        self.context.steps.stepped(self.index)
 
     def give_back(self, row: int) -> None:
         """Give up a row. It is kept for this worker's next gradient if nothing else holds it."""
