@@ -19,7 +19,7 @@ from torch.func import functional_call, vmap
 
 from ..errors import InputError, told
 from ..rng import Purpose, key
-from .copies import CONVOLUTIONS, Batch, Copies, Copy, laid_out
+from .copies import CONVOLUTIONS, Batch, Copies, Copy
 from .dense import Dense
 from .dropout import Draws, FromTorch, drawing, make_reproducible
 from .generators import seeded
@@ -137,7 +137,13 @@ class SupervisedProblem(Problem):
 
     def gradient(self, x: torch.Tensor, worker: int, step: int) -> torch.Tensor:
         inputs, labels, keys = self.batch([worker], [step])
-        return self._gradient(x, inputs[0], labels[0], keys[0])
+        if not self.one_by_one:
+            return self._gradient(x, inputs[0], labels[0], keys[0])
+        # A checkpoint runs layers once more in the backward pass, where `functional_call` has given theirs back.
+        out = torch.empty_like(x)
+        batch = Batch(inputs[0], labels[0], keys[0])
+        self.one_by_one.in_turn(Copy.gradient, [(self._parts(x), batch, self._parts(out))])
+        return out
 
     def gradients(self, x: torch.Tensor, workers: Numbers, steps: Numbers) -> torch.Tensor:
         inputs, labels, keys = self.batch(workers, steps)
@@ -224,11 +230,9 @@ class SupervisedProblem(Problem):
     def _gradient(
         self, x: torch.Tensor, inputs: torch.Tensor, labels: torch.Tensor, draws_key: torch.Tensor
     ) -> torch.Tensor:
-        layout = self.one_by_one.layout if self.one_by_one else torch.contiguous_format
-        parts = self._unflatten(self._own(x.detach())).items()
-        leaves = {name: laid_out(part, layout).detach().requires_grad_() for name, part in parts}
+        leaves = {name: part.detach().requires_grad_() for name, part in self._unflatten(self._own(x.detach())).items()}
         with drawing(self.draws, draws_key):
-            outputs = functional_call(self.network, leaves, laid_out(inputs, layout))
+            outputs = functional_call(self.network, leaves, inputs)
             loss = self.loss.mean(outputs, labels)
             slopes = torch.autograd.grad(loss, list(leaves.values()), allow_unused=True, materialize_grads=True)
         return torch.cat([slope.flatten() for slope in slopes])

@@ -36,7 +36,9 @@ class GPT(ModelSpec):
     @model_validator(mode="after")
     def _heads_share_the_width(self) -> GPT:
         if self.width % self.heads:
-            raise broken_at(("heads",), self.heads, f"must divide width, which is {self.width}")
+            key = "heads" if "heads" in self.model_fields_set else "width"
+            rule = f"heads must divide width, and they are {self.heads} and {self.width}"
+            raise broken_at((key,), getattr(self, key), rule)
         return self
 
     def parameters(self, shape: tuple[int, ...], classes: int) -> int:

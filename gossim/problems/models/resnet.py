@@ -40,7 +40,9 @@ class ResNet(ModelSpec):
         if self.norm == "batch" and self.groups is not None:
             raise broken_at(("groups",), self.groups, "is of norm: group; leave it out")
         if self.norm == "group" and self.width % self._groups:
-            raise broken_at(("groups",), self._groups, f"must divide width, which is {self.width}")
+            key = "width" if self.groups is None else "groups"
+            rule = f"groups must divide width, and they are {self._groups} and {self.width}"
+            raise broken_at((key,), getattr(self, key), rule)
         return self
 
     @property
