@@ -166,7 +166,7 @@ def test_everything_frozen_is_refused() -> None:
 
 def test_lazy_layers_draw_what_layers_with_sizes_do() -> None:
     lazy, sized = (problem_of(own("drawn", parts=["linear"], lazy=lazy)) for lazy in (True, False))
-    assert lazy.layers == {name: size for name, size in sized.layers.items()}
+    assert lazy.layers == sized.layers
     assert float(lazy.initial().std()) > 0
 
 
@@ -220,10 +220,10 @@ def test_the_way_does_not_depend_on_the_machine() -> None:
 @pytest.mark.parametrize(
     ("model", "data", "message"),
     [
-        ({"name": "gpt", "width": 10}, TOKENS, "heads = 4: must divide width, which is 10"),
+        ({"name": "gpt", "width": 10}, TOKENS, "width = 10: heads must divide width, and they are 4 and 10"),
         ({"name": "lstm", "dropout": 0.1}, DIGITS, "dropout = 0.1: is between layers"),
         ({"name": "resnet", "depth": 9}, DIGITS, "depth = 9: must be 8, 14, 20"),
-        ({"name": "resnet", "width": 6}, DIGITS, "groups = 8: must divide width, which is 6"),
+        ({"name": "resnet", "width": 6}, DIGITS, "width = 6: groups must divide width, and they are 8 and 6"),
         ({"name": "resnet", "norm": "batch", "groups": 2}, DIGITS, "groups = 2: is of norm: group"),
         ({"name": "gpt"}, DIGITS, "does not learn"),
         ({"name": "resnet"}, TOKENS, "does not learn"),
