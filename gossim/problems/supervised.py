@@ -9,7 +9,7 @@ TOGETHER_BYTES of activations and has no convolutions. All else goes one network
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -26,7 +26,9 @@ from .generators import seeded
 from .keyed import StepKeys, mix, normals
 from .layers import real_as, refuse_unfit
 from .lazy import give_shapes
-from .losses import CrossEntropy, Loss
+from .losses import CrossEntropy, Loss, OwnLoss
+from .meters import Meter, meter_of
+from .metrics import Metric
 from .minibatches import Minibatches
 from .models import ModelSpec
 from .norms import Statistics, replace_norms, statistics_batches
@@ -65,6 +67,7 @@ class SupervisedProblem(Problem):
         spec: ModelSpec,
         samples: Samples,
         loss: Loss,
+        metrics: Sequence[Metric],
         assigned: list[np.ndarray],
         batch_size: int,
         seed: int,
@@ -73,6 +76,8 @@ class SupervisedProblem(Problem):
         self.dtype, self.device = samples.dtype, samples.train_x.device
         self.spec, self.loss, self.seed = spec, loss, seed
         self.from_torch = False
+        self.meters = {metric.column: meter_of(metric) for metric in metrics}
+        self.known = spec.known and loss.known and not any(":" in metric.name for metric in metrics)
         self._make()
         if not self.parameters:
             raise InputError("problem.model: the network has no parameters to learn")
@@ -181,9 +186,11 @@ class SupervisedProblem(Problem):
 
     def losses(self, x: torch.Tensor) -> Losses:
         statistics = self.statistics(x)
-        train_loss, _ = self._evaluate(x, statistics, self.samples.train_x, self.samples.train_y)
-        test_loss, accuracy = self._evaluate(x, statistics, self.samples.test_x, self.samples.test_y)
-        return Losses(train_loss, test_loss, accuracy)
+        meters = {column: make() for column, make in self.meters.items()}
+        train_loss = self._evaluate(x, statistics, self.samples.train_x, self.samples.train_y, ())
+        test_loss = self._evaluate(x, statistics, self.samples.test_x, self.samples.test_y, meters.values())
+        metrics = {column: meter.value() for column, meter in meters.items()}
+        return Losses(train_loss, test_loss, metrics.pop("test_accuracy", None), metrics)
 
     @torch.no_grad()
     def statistics(self, x: torch.Tensor) -> Statistics:
@@ -219,7 +226,7 @@ class SupervisedProblem(Problem):
 
     def _own(self, x: torch.Tensor) -> torch.Tensor:
         """`x`, or a copy for a user's network, which may write into its parameters or its inputs."""
-        return x if self.spec.known else x.clone()
+        return x if self.known else x.clone()
 
     def batch(self, workers: Numbers, steps: Numbers) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         inputs, labels = self.samples.batch(*self.minibatches.indices(workers, steps))
@@ -281,17 +288,21 @@ class SupervisedProblem(Problem):
 
     @torch.no_grad()
     def _evaluate(
-        self, x: torch.Tensor, statistics: Statistics, inputs: torch.Tensor, labels: torch.Tensor
-    ) -> tuple[float, float | None]:
-        """Mean loss and share of right answers, or None where samples have no class."""
-        classified = self.samples.task == "classification"
-        loss = right = torch.zeros((), dtype=torch.float64, device=self.device)
-        answers = labels.split(self.chunk)
-        for logits, chunk in zip(self.outputs(x, statistics, inputs, self.chunk), answers, strict=True):
-            loss = loss + self.loss.of_samples(logits, wide(chunk)).double().sum()
-            if classified:
-                right = right + (logits.argmax(dim=1) == chunk).sum()
-        return float(loss) / len(labels), float(right) / len(labels) if classified else None
+        self,
+        x: torch.Tensor,
+        statistics: Statistics,
+        inputs: torch.Tensor,
+        labels: torch.Tensor,
+        meters: Collection[Meter],
+    ) -> float:
+        """The mean loss; `meters` get the outputs for each sample."""
+        loss = torch.zeros((), dtype=torch.float64, device=self.device)
+        answers = map(wide, labels.split(self.chunk))
+        for outputs, targets in zip(self.outputs(x, statistics, inputs, self.chunk), answers, strict=True):
+            loss = loss + self.loss.of_samples(outputs, targets).double().sum()
+            for meter in meters:
+                meter.add(outputs, targets)
+        return float(loss) / len(labels)
 
     @torch.no_grad()
     def outputs(
@@ -334,6 +345,8 @@ class SupervisedProblem(Problem):
                 f"problem.model: gives {output.dtype} of shape {tuple(output.shape)} for {len(sample)} samples, not "
                 f"{wanted} {what}"
             )
+        if isinstance(self.loss, OwnLoss):
+            self.loss.check(output, wide(self.samples.test_y[: len(sample)]))
 
 
 RTOL, ATOL = 1e-3, 1e-4

@@ -26,7 +26,7 @@ def inputs(scenario: Scenario) -> dict[str, str]:
     files: dict[str, Path] = {}
     for arm in scenario.arms.values():
         for key, text in _texts(arm.model_dump(mode="json")):
-            if key == "name":
+            if key in ("name", "loss", "metrics"):
                 files |= _sources(text.partition(":")[0]) if ":" in text else {}
             elif key == "directory":
                 found = (path for kind in ("*.bin", "*-ubyte", "*-ubyte.gz") for path in Path(text).rglob(kind))

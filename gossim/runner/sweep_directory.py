@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 from filelock import FileLock, Timeout
 
-from ..analysis.summary import FINAL, TIME_TO_TARGET, per_seed
+from ..analysis.summary import TIME_TO_TARGET, final_columns, per_seed
 from ..errors import InputError, RunError
 from ..files import yaml12
 from ..files.atomic import drafts, whole, write_text
@@ -123,4 +123,5 @@ class SweepDirectory:
 def measures(sweep: Sweep) -> list[str]:
     """The columns of `per_seed` that are numbers."""
     targeted = any(point.scenario.target for point in sweep.points)
-    return [*FINAL, "steps_per_s", "idle_share", *([TIME_TO_TARGET] if targeted else [])]
+    final = dict.fromkeys(column for point in sweep.points for column in final_columns(point.scenario))
+    return [*final, "steps_per_s", "idle_share", *([TIME_TO_TARGET] if targeted else [])]

@@ -80,7 +80,12 @@ def test_losses_are_mean_squared_errors(model: dict[str, Any], arrays: dict[str,
     train, test = (
         mse_loss(network(torch.tensor(x)), torch.tensor(y)).item() for x, y in ((X[:40], Y[:40]), (X[40:], Y[40:]))
     )
-    assert problem.losses(problem.initial()) == (pytest.approx(train), pytest.approx(test), None)
+    assert problem.losses(problem.initial()) == (
+        pytest.approx(train),
+        pytest.approx(test),
+        None,
+        {"test_rmse": pytest.approx(test**0.5)},
+    )
 
 
 def test_one_worker_finds_the_least_squares() -> None:
@@ -140,5 +145,5 @@ def test_what_does_not_fit_is_refused(data: dict[str, Any], more: dict[str, Any]
 
 def test_a_target_of_accuracy_is_refused() -> None:
     own = {"model": {"name": "linear"}, "data": {"name": "diabetes"}, "batch_size": 4}
-    with pytest.raises(ScenarioError, match="test_accuracy = 0.9: the data set .diabetes. has none"):
+    with pytest.raises(ScenarioError, match="test_accuracy = 0.9: problem.data = diabetes with these metrics has none"):
         scenario(problem=own, target={"test_accuracy": 0.9})
