@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import nn
@@ -39,8 +40,8 @@ def give_shapes(network: nn.Module, shape: tuple[int, ...], tokens: Callable[[],
 
 
 def _lazy(network: nn.Module) -> list[tuple[str, nn.Module]]:
-    return [
-        (name, module)
-        for name, module in network.named_modules()
-        if isinstance(module, LazyModuleMixin) and module.has_uninitialized_params()
-    ]
+    return [(name, module) for name, module in network.named_modules() if _has_no_shape(module)]
+
+
+def _has_no_shape(module: Any) -> bool:
+    return isinstance(module, LazyModuleMixin) and module.has_uninitialized_params()  # type: ignore[misc]

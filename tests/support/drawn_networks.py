@@ -122,3 +122,9 @@ def noisy() -> nn.Module:
     network.add_module("noise", Noise())
     network.add_module("last", nn.Linear(64, 10))
     return network
+
+
+def half_frozen() -> nn.Module:
+    network = nn.Sequential(nn.Flatten(), nn.Linear(64, 5), nn.ReLU(), nn.Linear(5, 10))
+    network[1].weight.requires_grad_(False)
+    return network

@@ -53,6 +53,7 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any], bool]] = {
     "resnet": (RESNET, DIGITS, False),
     "resnet, batch norm": ({"name": "resnet", "depth": 14, "width": 3, "norm": "batch"}, DIGITS, False),
     "attention, dropout": (own("drawn", parts=["attention", "gru"]), DIGITS, False),
+    "linear layers, one frozen": ({"name": "support.drawn_networks:half_frozen"}, DIGITS, True),
     "frozen and lazy": (own("drawn", parts=["linear", "layer_norm"], frozen=[0], lazy=True), DIGITS, True),
 }
 """Model, data, and whether gradients of several workers go together."""
