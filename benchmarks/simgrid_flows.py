@@ -1,11 +1,11 @@
-"""Random clusters, their messages, and when SimGrid has each arrive: the figures that tests hold `sharing: fair` against.
+"""Random clusters, their messages, and when SimGrid has each arrive: what `sharing: fair` is tested against.
 
 It runs where SimGrid's Python bindings are, as of Debian's python3-simgrid, and imports nothing of gossim:
 
     /usr/bin/python3 benchmarks/simgrid_flows.py tests/unit/sim/simgrid_flows.json
 
-SimGrid's model is CM02, whose flows share links max-min fairly, without its corrections for TCP. A connection, of a sender
-and a receiver, is an actor that sends one message after the other.
+SimGrid's model is CM02, whose flows share links max-min fairly, without its corrections for TCP. A connection, of a
+sender and a receiver, is an actor that sends one message after the other.
 """
 
 from __future__ import annotations
@@ -19,10 +19,16 @@ from typing import Any
 
 CLUSTERS = 50
 OPTIONS = (
-    "network/model:CM02", "network/TCP-gamma:0", "network/bandwidth-factor:1.0", "network/latency-factor:1.0",
-    "network/weight-S:0.0", "network/crosstraffic:0", "network/loopback-bw:1e18", "maxmin/precision:1e-12",
+    "network/model:CM02",
+    "network/TCP-gamma:0",
+    "network/bandwidth-factor:1.0",
+    "network/latency-factor:1.0",
+    "network/weight-S:0.0",
+    "network/crosstraffic:0",
+    "network/loopback-bw:1e18",
+    "maxmin/precision:1e-12",
     "surf/precision:1e-12",
-)  # fmt: skip
+)
 
 
 def cluster(number: int) -> dict[str, Any]:
@@ -52,7 +58,7 @@ def cluster(number: int) -> dict[str, Any]:
 
 def simulated(made: dict[str, Any]) -> list[float]:
     """Return the second at which each message has arrived in SimGrid. It can be asked once in a process."""
-    from simgrid import Actor, Engine, LinkInRoute, Mailbox, NetZone, this_actor
+    from simgrid import Actor, Engine, LinkInRoute, Mailbox, NetZone, this_actor  # type: ignore[import-not-found]
 
     engine = Engine(["simgrid_flows", *(f"--cfg={option}" for option in OPTIONS), "--log=root.thres:warning"])
     bandwidth, flows = made["bandwidth"], made["flows"]
@@ -62,7 +68,9 @@ def simulated(made: dict[str, Any]) -> list[float]:
     def link(name: str, rate: float) -> Any:
         return zone.create_link(name, rate).set_latency(0.0).seal()
 
-    ends = {(way, w): link(f"{way}{w}", rate) for way in ("up", "down") for w, rate in enumerate(bandwidth[way])}
+    ends: dict[tuple[str, Any], Any] = {
+        (way, w): link(f"{way}{w}", rate) for way in ("up", "down") for w, rate in enumerate(bandwidth[way])
+    }
     region = {worker: number for number, own in enumerate(bandwidth.get("regions", ())) for worker in own}
     for number, rate in enumerate(bandwidth.get("uplink", ())):
         ends |= {(way, f"region{number}"): link(f"{way}-region{number}", rate) for way in ("up", "down")}

@@ -32,8 +32,8 @@ def test_messages_of_one_connection_go_in_order() -> None:
 
 
 def test_jitter_keeps_the_order_of_a_connection() -> None:
-    """Messages of 10 bytes a tenth of a second apart, with jitter of half a second: each comes after those before it, at
-    the instant at which it would have come or at theirs. Other connections have an order of their own."""
+    """Messages of 10 bytes a tenth of a second apart, with jitter of half a second: each comes after those before it,
+    at the instant at which it would have come or at theirs. Other connections have an order of their own."""
     flows = [(0, 1, 10.0, number / 10) for number in range(60)] + [(0, 2, 10.0, number / 10) for number in range(60)]
     network = {
         "latency_s": 0.01, "jitter_s": {"distribution": "expon", "scale": 0.5}, "bandwidth_bytes_per_s": 1e6,
