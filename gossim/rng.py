@@ -42,6 +42,7 @@ class Purpose(StrEnum):
     MATCHING = "matching"
     STATISTICS = "statistics"
     SHUFFLE = "shuffle"
+    LAYER_DRAWS = "layer_draws"
 
 
 def _seed_sequence(seed: int, purpose: Purpose, index: tuple[int, ...]) -> np.random.SeedSequence:
