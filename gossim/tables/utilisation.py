@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 
 from ..cluster.link_rates import End
 from ..sim.network import Network
-from ..sim.traffic import Exchange, Link
+from ..sim.traffic import Direction, Exchange
 from ..sim.world import World
 
 MOST_NAMED = 4
@@ -31,7 +31,7 @@ class BytesByNode:
     collectives that are formulas)."""
 
     def __init__(self, network: Network, carried: bool):
-        exchanges: Mapping[Link, Exchange] = network.exchanges
+        exchanges: Mapping[Direction, Exchange] = network.exchanges
         self._up: dict[int, float] = {}
         self._down: dict[int, float] = {}
         self._apart = all(receiver is not None for _, receiver in exchanges)
