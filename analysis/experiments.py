@@ -51,7 +51,7 @@ class Experiment:
         described, out = gossim.load(ROOT / "scenarios" / f"{self.scenario}.yaml"), RUNS / self.scenario
         results = gossim.Results.open(out) if keep and (out / "manifest.json").exists() else None
         if results is None or results.manifest["status"] != "complete" or results.scenario != described:
-            with LiveProgress(described, Console(stderr=True)) as progress:
+            with LiveProgress(described, Console(stderr=True), arms_s(described)) as progress:
                 results = gossim.run(described, out=out, force=True, progress=progress)
         printed = io.StringIO()
         show(Console(file=printed, width=120), comparison(results))

@@ -45,8 +45,9 @@ def tune(
     quiet: Annotated[bool, typer.Option("--quiet", help="Print nothing but errors.")] = False,
     no_limits: NoLimits = False,
 ) -> None:
-    """Choose values, such as the learning rate, for each arm on seeds of its own, and run the best on the scenario's."""
+    """Choose values, such as the learning rate, for each arm on trial seeds, and run the best on the scenario's."""
     permit_imports()
+    from ..estimates.limits import arms_s
     from ..runner.cores import default_jobs
     from ..runner.tune import tune as tuning
     from ..scenario.scenario import load
@@ -74,7 +75,7 @@ def tune(
             force=force,
             limits=not no_limits,
             jobs=jobs,
-            progress=lambda each: LiveProgress(each, notes),
+            progress=lambda each: LiveProgress(each, notes, arms_s(each), jobs),
         )
     except KeyboardInterrupt:
         notes.print(f"interrupted; the same command goes on from what is in {store}", highlight=False, markup=False)
@@ -85,7 +86,6 @@ def tune(
     show(console, comparison(found.results))
     for sentence in found.results.sentences():
         console.print(sentence, highlight=False, markup=False)
-    show_warnings(found.warnings, quiet)
-    console.print(
-        f"tables and figures in {store}, all trials in {store / 'trials.parquet'}", highlight=False, markup=False
-    )
+    show_warnings(list(found.warnings), quiet)
+    told = f"tables and figures in {store}, all trials in {store / 'trials.parquet'}"
+    console.print(told, highlight=False, markup=False)

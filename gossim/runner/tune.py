@@ -18,7 +18,7 @@ from ..errors import InputError, RunError, nearest
 from ..files.atomic import whole
 from ..results import Results
 from ..scenario.scenario import Scenario, load
-from ..scenario.vary import Grid, Variant, variant_of, variants, with_arms
+from ..scenario.vary import Values, Variant, variant_of, variants, with_arms
 from ..tables.run_directory import TRIALS, RunDirectory
 from .progress import Progress
 from .run import run
@@ -44,7 +44,7 @@ class Tuned:
 
 def tune(
     scenario: Scenario | str | Path,
-    over: Grid,
+    over: Values,
     out: str | Path | None = None,
     *,
     seeds: int = 3,
@@ -124,7 +124,7 @@ def _tried(
 class _Search:
     """What is tried: `values` of each arm and key so far."""
 
-    def __init__(self, scenario: Scenario, over: Grid, seeds: int, metric: str | None):
+    def __init__(self, scenario: Scenario, over: Values, seeds: int, metric: str | None):
         if type(seeds) is not int or seeds < 1:
             raise InputError(f"seeds = {seeds!r}: must be a whole number >= 1")
         if not over:

@@ -18,18 +18,18 @@ from .scenario import Scenario
 MOST_ARMS = 200
 """Of one run: figures and tables of more say nothing."""
 
-Grid = Mapping[str, Sequence[Any]]
+Values = Mapping[str, Sequence[Any]]
 
 
 class Variant(NamedTuple):
-    """An arm at some values of the keys that concern it: its `arm` in the scenario, and its `name` beside the others."""
+    """An `arm` of a scenario at some values of the keys that concern it, and its `name` beside the others."""
 
     arm: str
     values: Mapping[str, Any]
     name: str
 
 
-def varied(scenario: Scenario, grid: Grid, source: str = "scenario") -> Scenario:
+def varied(scenario: Scenario, grid: Values, source: str = "scenario") -> Scenario:
     """Give every arm once for each value of a key, or each combination of the values of several.
 
     A key within an arm, `arms.NAME.…`, concerns that arm alone. An arm that does not follow a shared key, because it
@@ -46,7 +46,7 @@ def varied(scenario: Scenario, grid: Grid, source: str = "scenario") -> Scenario
     return with_arms(scenario, variants(scenario, grid, source), source)
 
 
-def variants(scenario: Scenario, grid: Grid, source: str = "scenario") -> list[Variant]:
+def variants(scenario: Scenario, grid: Values, source: str = "scenario") -> list[Variant]:
     """Return the arms that `varied` makes, in its order.
 
     Raises:
@@ -86,7 +86,7 @@ def with_arms(scenario: Scenario, arms: Iterable[Variant], source: str = "scenar
         return Scenario.parse({**base, **shared, "arms": made}, source)
 
 
-def _wrong(scenario: Scenario, grid: Grid) -> Iterator[Violation]:
+def _wrong(scenario: Scenario, grid: Values) -> Iterator[Violation]:
     """What is wrong with the keys and the numbers of their values."""
     size = len(scenario.arms) * math.prod(len(values) for values in grid.values() if isinstance(values, list))
     for place, (key, values) in enumerate(grid.items()):

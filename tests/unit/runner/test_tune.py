@@ -75,9 +75,8 @@ def test_a_key_of_one_arm_tunes_it_alone() -> None:
 
 def test_an_edge_is_warned_of_and_widened_until_it_is_none() -> None:
     told = tune(scenario(), {RATE: [0.001, 0.002]}, seeds=1)
-    assert told.warnings == [
-        f"arm 'push': {RATE} = 0.002 is the highest value that was tried; a better one may lie beyond it"
-    ]
+    rule = "is the highest value that was tried; a better one may lie beyond it"
+    assert told.warnings == [f"arm 'push': {RATE} = 0.002 {rule}"]
     wider = tune(scenario(), {RATE: [0.01, 0.04]}, seeds=1, widen=True)
     tried = sorted(set(wider.trials[RATE]))
     assert tried[:3] == [0.01, 0.04, 0.16]
@@ -125,7 +124,7 @@ def test_the_directory_holds_the_run_and_all_trials_and_the_same_again_is_stored
         (
             {RATE: [0.1, 0.2]},
             {"metric": "train_los"},
-            "metric = train_los: is not measured in this scenario; did you mean",
+            "metric = train_los: is not measured .*; did you mean",
         ),
         ({RATE: [0.1, 0.2]}, {"metric": "time_to_target_s"}, "is not measured in this scenario"),
     ],
