@@ -24,6 +24,7 @@ from gossim.analysis.comparison import interval
 from gossim.analysis.summary import TIME_TO_TARGET, per_seed
 from gossim.cli.progress import LiveProgress, SweepBar
 from gossim.cli.tables import comparison, show
+from gossim.estimates.limits import arms_s
 from gossim.plots.figure_files import save
 from gossim.plots.sweep_speedup import speedups
 
