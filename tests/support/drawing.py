@@ -18,8 +18,9 @@ from gossim.runner.sweep import SweepResults
 def no_figures() -> Iterator[None]:
     """Runs and sweeps write tables alone."""
     with pytest.MonkeyPatch.context() as patch:
-        for module in ("run", "drawing"):  # what imports the other before it
+        for module in ("run", "figure_process", "drawing"):  # what imports the last before it
             patch.setattr(f"gossim.runner.{module}.draw", lambda *_: [])
+        patch.setattr("gossim.runner.figure_process.cores", lambda: 1)  # in this process
         patch.setattr(SweepResults, "plot", lambda *_: {})
         yield
 
@@ -34,6 +35,7 @@ def only(*names: str) -> Iterator[None]:
         patch.setattr(gossim.plots, "COMPARED", tuple(name for name in gossim.plots.COMPARED if name in names))
         for name in SWEPT.keys() - set(names):
             patch.setattr(f"gossim.plots.sweep.{SWEPT[name]}", lambda *_: None)
+        patch.setattr("gossim.runner.figure_process.cores", lambda: 1)  # in this process
         yield
 
 
