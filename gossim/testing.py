@@ -15,6 +15,7 @@ import numpy as np
 
 from .algorithms import Algorithm
 from .cluster.bandwidth import Rates
+from .cluster.link_rates import only_workers
 from .scenario.arm import Arm
 from .scenario.derived import message_bytes, steps_limit
 from .scenario.scenario import Scenario
@@ -22,6 +23,8 @@ from .sim.clock import Clock
 from .sim.fair_links import Fair
 from .sim.link_sharing import Transfer
 from .sim.world import World
+
+__all__ = ["check_algorithm", "events", "trajectory", "transfer_times"]
 
 TIMES = (0.1, {"distribution": "expon", "scale": 0.1}, {"distribution": "lognorm", "s": 1.0, "scale": 0.07})
 LATENCIES = (0.0, 0.02, 0.1, {"distribution": "gamma", "a": 2.0, "scale": 0.02})
@@ -168,7 +171,7 @@ def transfer_times(rates: Sequence[tuple[float, float]], flows: Sequence[tuple[i
         flows: `(sender, receiver, bytes, start_s)` of each transfer. There is no latency.
     """
     clock, rates_of_worker = Clock(), [Rates(*each) for each in rates]
-    links, ended = Fair(clock, rates_of_worker.__getitem__), [math.nan] * len(flows)
+    links, ended = Fair(clock, only_workers(rates_of_worker.__getitem__)), [math.nan] * len(flows)
 
     def begin(number: int) -> None:
         sender, receiver, size_bytes, _ = flows[number]

@@ -151,9 +151,12 @@ class ProblemSettings(Frozen):
 
     def built_parameters(self) -> int:
         """The same, counted in a model that is built."""
+        from .data import loaded
         from .supervised import initialised
 
         assert self.data is not None
-        return sum(
-            p.numel() for p in initialised(self.model, self.data.shape, outputs_of(self.data), seed=0).parameters()
+        data = self.data
+        network = initialised(
+            self.model, data.shape, outputs_of(data), 0, lambda: loaded(data).train_x.dtype.kind in "iu"
         )
+        return sum(p.numel() for p in network.parameters() if p.requires_grad)

@@ -90,7 +90,12 @@ TIMELINE = (
     Column("activity", "str", "", "computing, waiting, sending (a collective), down, or message (under way meanwhile)"),
     Column("start_s", "float64", "s", "simulated time at which it began"),
     Column("end_s", "float64", "s", "simulated time at which it ended"),
-    Column("receiver", "Int64", "", "of a message, who gets it (a server is the node after the last worker)"),
+    Column(
+        "receiver",
+        "Int64",
+        "",
+        "of a message, who gets it (a server is the node after the last worker); empty for a bucket of an all-reduce",
+    ),
     Column("size_bytes", "Int64", "bytes", "of a message, its size"),
 )
 

@@ -367,8 +367,8 @@ def _check_tables(described: Any) -> str:
     return str(first.manifest["runs"][0]["status"])
 
 
-MOST_EVENTS = 20_000
-"""Of what is still valid after its mutations, to be run."""
+MOST_EVENTS, MOST_WORKERS = 20_000, 50_000
+"""Of what is still valid after its mutations, to be run. Ten million workers that hardly begin take many gigabytes."""
 
 
 def check_mutated(random: np.random.Generator, folder: Path) -> Outcome:
@@ -418,7 +418,8 @@ def _small(described: Any) -> bool:
         events = sum(cost(arm).events.total for arm in described.arms.values())
     except InputError:  # its data cannot be had: the run says so at once
         return described.repeats <= 3
-    return described.repeats <= 3 and events < MOST_EVENTS
+    most = max(arm.workers for arm in described.arms.values())
+    return described.repeats <= 3 and events < MOST_EVENTS and most <= MOST_WORKERS
 
 
 def _ends_well(described: Any) -> str:
