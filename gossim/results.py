@@ -84,6 +84,21 @@ class Results(RunData):
 
         return draw(self, theory)
 
+    def report(self, path: str | Path) -> None:
+        """Write one HTML page with the table, the curves and an animation of the first seconds.
+
+        It needs no network and nothing beside it.
+
+        Args:
+            path: Where it goes.
+
+        Raises:
+            InputError: Where nothing was recorded, or the file cannot be written.
+        """
+        from .report.page import write_report
+
+        write_report(self, Path(path))
+
     def beside(self, other: RunData, names: tuple[str, str]) -> ResultsSideBySide:
         """Put the arms of this run and of another one side by side.
 

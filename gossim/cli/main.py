@@ -15,6 +15,7 @@ from .import_ import import_
 from .list_ import list_
 from .options import INTERRUPTED, new_console
 from .plot import plot
+from .report import report
 from .run import run
 from .sweep import sweep
 from .trace import trace
@@ -28,7 +29,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-for command in (run, sweep, validate, list_, plot, trace, weights, import_):
+for command in (run, sweep, validate, list_, plot, report, trace, weights, import_):
     app.command(command.__name__.strip("_"))(command)
 
 

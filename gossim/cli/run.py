@@ -58,6 +58,9 @@ def run(
         float,
         typer.Option(metavar="SECONDS", min=0, help="Keep where each arm stands, to go on from after a kill."),
     ] = 60.0,
+    report: Annotated[
+        bool, typer.Option("--report", help="Also write report.html, a page with curves and an animation.")
+    ] = False,
     profile: Annotated[bool, typer.Option("--profile", help="Show where the wall time went.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="Print nothing but errors.")] = False,
     no_limits: NoLimits = False,
@@ -84,7 +87,7 @@ def run(
     from ..runner.process_pool import prepare
 
     if earlier(store, settings, Identity.of(settings, not no_gradients), force) == "finished":
-        _show_stored(console, notes, store)
+        _show_stored(console, notes, store, report)
         return
     if long:
         notes.print(f"this will take {long}, as estimated", highlight=False, markup=False)
@@ -110,7 +113,7 @@ def run(
         store.refuse_unusable()
         was = earlier(store, experiment.scenario, experiment.identity, force)  # another run may have come first
         if was == "finished":
-            _show_stored(console, notes, store)
+            _show_stored(console, notes, store, report)
             return
         broken: RunError | KeyboardInterrupt | None = None
         try:
@@ -128,6 +131,7 @@ def run(
         with watch.share("writing"), console.status("Drawing"):
             try:
                 drawn = f"{len(draw(results, store))} figures in {store.figures}, "
+                drawn += _report(results, store) if report else ""
             except RunError as error:
                 broken = broken or error
     if stopwatch:
@@ -158,8 +162,21 @@ def _show(console: Console, results: Results) -> None:
         console.print(sentence, highlight=False, markup=False)
 
 
-def _show_stored(console: Console, notes: Console, store: RunDirectory) -> None:
+def _report(results: Results, store: RunDirectory) -> str:
+    """Write the report, and say so. Raises RunError where it cannot be written."""
+    if results.probes.empty:
+        return ""
+    try:
+        results.report(store.report)
+    except InputError as error:
+        raise RunError(f"{error}; the tables are whole, and `gossim report` writes it") from None
+    return f"report in {store.report}, "
+
+
+def _show_stored(console: Console, notes: Console, store: RunDirectory, report: bool) -> None:
     """Print what a run that is complete has recorded, and draw its figures if they are missing.
+
+    With `report`, also write its report.
 
     Raises:
         RunError: Where an arm broke down.
@@ -174,6 +191,9 @@ def _show_stored(console: Console, notes: Console, store: RunDirectory) -> None:
     if not are_drawn(results, store):
         with store.reserved(), console.status("Drawing"):
             draw(results, store)
+    if report:
+        with store.reserved(), console.status("Drawing"):
+            console.print(_report(results, store).rstrip(", "), highlight=False, markup=False)
     console.print(f"figures in {store.figures}, tables in {store.path}", highlight=False, markup=False)
     if errors := errors_of(results):
         raise RunError(errors)

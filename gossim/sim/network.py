@@ -90,7 +90,10 @@ class Network:
         self.in_flight[message] = None
 
         def arrive() -> None:
-            self.timeline.add(message.sender, "message", message.sent, self.clock.now, message.receiver, size_bytes)
+            if not self.timeline.full:
+                alpha = None if message.alpha is None else float(message.alpha * self.unit)
+                told = (message.receiver, size_bytes, alpha)
+                self.timeline.add(message.sender, "message", message.sent, self.clock.now, *told)
             deliver(message)
 
         transfer = self.transfer(

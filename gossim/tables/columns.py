@@ -88,6 +88,7 @@ TIMELINE = (
     Column("end_s", "float64", "s", "simulated time at which it ended"),
     Column("receiver", "Int64", "", "of a message, who gets it (a server is the node after the last worker)"),
     Column("size_bytes", "Int64", "bytes", "of a message, its size"),
+    Column("alpha", "float64", "", "of a message, the weight that travels in it; empty without weights"),
 )
 
 EXCHANGES = (
@@ -186,7 +187,7 @@ TABLES = {
 
 LATER = {
     "probes": {"bytes_carried"},
-    "timeline": {"receiver", "size_bytes"},
+    "timeline": {"receiver", "size_bytes", "alpha"},
     **{name: {c.name for c in TABLES[name]} for name in ("exchanges", "activities", "gaps", "layers")},
 }
 """Columns that runs of earlier versions do not have; such a run is read as if they were empty."""
