@@ -163,7 +163,7 @@ def _line(results: RunData, figure: go.Figure, arm: str, place: int, own: pd.Dat
 
 
 def _thinned(own: pd.DataFrame, arms: int) -> pd.DataFrame:
-    """At most so many rows, the first and the last among them."""
+    """The first row, the last, and rows evenly between them, as many as a chart of that many arms has room for."""
     most = max(20, min(MOST_EACH, MOST_POINTS // (3 * CURVES * arms)))
     if len(own) <= most:
         return own
