@@ -52,7 +52,8 @@ def written(value: Any) -> str:
 
 def _end_s(results: RunData, arms: list[str]) -> float:
     """Until when the activities of all these arms are known: of one that took more than were kept, until the last."""
-    full, ends = [], []
+    full: list[float] = []
+    ends: list[float] = []
     for arm in arms:
         own = of_first_seed(results, "timeline", arm)
         (full if len(own) >= TIMELINE_INTERVALS else ends).append(float(own["end_s"].max()))

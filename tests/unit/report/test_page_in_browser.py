@@ -64,6 +64,15 @@ def opened(browser: Browser, report: Path, request: pytest.FixtureRequest) -> It
     opened.context.close()
 
 
+def wait_until(page: Page, expression: str) -> None:
+    """Playwright's own way to wait needs `eval`, which the page forbids."""
+    for _ in range(200):
+        if page.evaluate(expression):
+            return
+        page.wait_for_timeout(50)
+    raise AssertionError(expression)
+
+
 def move_to(page: Page, time_s: float) -> None:
     page.evaluate(
         "time => { const s = document.getElementById('time'); s.value = time; s.dispatchEvent(new Event('input')) }",
@@ -84,12 +93,12 @@ def test_nothing_is_wrong_nothing_is_fetched_and_names_are_texts(opened: Opened,
 
 def test_hovering_shows_the_name_as_it_is(opened: Opened) -> None:
     page = opened.page
-    page.locator("#train_loss_by_time").scroll_into_view_if_needed()
-    box = page.locator("#train_loss_by_time .nsewdrag").bounding_box()
+    page.locator("#test_loss_by_time").scroll_into_view_if_needed()
+    box = page.locator("#test_loss_by_time .nsewdrag").bounding_box()
     assert box
     page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
-    page.wait_for_selector("#train_loss_by_time .hoverlayer text")
-    assert "<script>" in (page.locator("#train_loss_by_time .hoverlayer").text_content() or "")
+    page.wait_for_selector("#test_loss_by_time .hoverlayer text")
+    assert "<script>" in (page.locator("#test_loss_by_time .hoverlayer").text_content() or "")
 
 
 def test_the_slider_moves_picture_cursor_and_clock(opened: Opened) -> None:
@@ -113,7 +122,7 @@ def test_keys_and_buttons_play_and_pause(opened: Opened) -> None:
     page = opened.page
     page.keyboard.press("Space")
     assert page.locator("#play").inner_text() == "Pause"
-    page.wait_for_function("Number(document.getElementById('time').value) > 0.01")
+    wait_until(page, "Number(document.getElementById('time').value) > 0.01")
     page.keyboard.press("Space")
     assert page.locator("#play").inner_text() == "Play"
     stopped = page.locator("#time").input_value()
@@ -124,7 +133,7 @@ def test_keys_and_buttons_play_and_pause(opened: Opened) -> None:
     assert float(page.locator("#time").input_value()) > float(stopped)
     page.select_option("#speed", index=8)
     page.click("#play")
-    page.wait_for_function("document.getElementById('play').textContent === 'Play'")  # at the end it stops
+    wait_until(page, "document.getElementById('play').textContent === 'Play'")  # at the end it stops
     assert page.locator("#time").input_value() == page.locator("#time").get_attribute("max")
 
 
@@ -154,5 +163,5 @@ def test_colours_follow_the_scheme(opened: Opened) -> None:
     tick = "getComputedStyle(document.querySelector('.xtick text')).fill"
     light = page.evaluate(tick)
     page.emulate_media(color_scheme="dark")
-    page.wait_for_function(f"{tick} !== '{light}'")
+    wait_until(page, f"{tick} !== '{light}'")
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(20, 22, 26)"
