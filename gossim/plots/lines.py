@@ -10,6 +10,7 @@ import seaborn as sns
 
 from ..analysis.summary import told_count
 from ..tables.run_data import RunData
+from .bands import ends, told_band
 from .names import as_label
 from .style import arm_colours, arm_dashes, arm_look, points
 
@@ -62,7 +63,7 @@ def lines(results: RunData, together: pd.DataFrame, axes: Axes, x: str, y: str) 
         style="arm",
         style_order=arms,
         dashes=[arm_dashes(results)[arm] for arm in arms],
-        errorbar=("pi", 100),
+        errorbar=ends(),
         linewidth=points(3),
         legend=False,
         ax=axes,
@@ -78,7 +79,7 @@ def lines(results: RunData, together: pd.DataFrame, axes: Axes, x: str, y: str) 
 def band(together: pd.DataFrame) -> str:
     """What the band is, for the axis; nothing where every arm has one seed."""
     counts = together.groupby("arm")["seed"].nunique()
-    return f"band: lowest to highest of {told_count(counts)} seeds" if (counts > 1).any() else ""
+    return f"band: {told_band(told_count(counts))}" if (counts > 1).any() else ""
 
 
 LARGEST_DRAWN = 1e300

@@ -39,7 +39,7 @@ def varied(scenario: Scenario, grid: Grid, source: str = "scenario") -> Scenario
     if wrong := list(_wrong(scenario, grid)):
         raise ScenarioError(source, [str(each) for each in wrong])
     concerned = {key: _concerned(scenario, key, values, source) for key, values in grid.items()}
-    base, labels = scenario.to_data(), _short_keys(list(grid))
+    base, labels = scenario.to_data(), short_keys(list(grid))
     own = base.pop("arms")
     arms: dict[str, Any] = {}
     for name in scenario.arms:
@@ -104,7 +104,7 @@ def _arm(scenario: Scenario, name: str, point: Mapping[str, Any], base: Mapping[
     return {"algorithm": arm.pop("algorithm"), **difference(arm, base)}
 
 
-def _short_keys(keys: Sequence[str]) -> dict[str, str]:
+def short_keys(keys: Sequence[str]) -> dict[str, str]:
     """The last parts of each key, as few as tell it from the others; a number does not stand alone."""
     short = {}
     for key in keys:
@@ -120,11 +120,14 @@ def _short_keys(keys: Sequence[str]) -> dict[str, str]:
 
 
 def _label(name: str, point: Mapping[str, Any]) -> str:
-    """The name of an arm at these values; brackets cannot stand in one."""
-    if not point:
-        return name
+    """The name of an arm at these values."""
+    return f"{name} ({told_values(point)})" if point else name
+
+
+def told_values(point: Mapping[str, Any]) -> str:
+    """`factor=5, hidden=(8, 4)`: what can stand in the name of an arm."""
     told = ", ".join(f"{key}={_told(value)}" for key, value in point.items())
-    return f"{name} ({told.translate(str.maketrans('[]', '()'))})"
+    return told.translate(str.maketrans("[]", "()"))
 
 
 def _told(value: Any) -> str:
