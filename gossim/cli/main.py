@@ -11,8 +11,10 @@ import typer
 
 from ..errors import InputError, RunError, printable
 from ..files.atomic import ENDING
+from .calibrate import calibrate
 from .import_ import import_
 from .list_ import list_
+from .merge import merge
 from .options import INTERRUPTED, new_console
 from .plot import plot
 from .report import report
@@ -29,7 +31,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-for command in (run, sweep, validate, list_, plot, report, trace, weights, import_):
+for command in (run, sweep, merge, validate, list_, plot, report, trace, weights, import_, calibrate):
     app.command(command.__name__.strip("_"))(command)
 
 

@@ -80,8 +80,8 @@ def _charts(results: RunData) -> Iterator[Chart | None]:
     yield _by_time(results, measure, "Loss by simulated time")
     yield _by_count(results, measure, "gradient_steps", "Loss by gradient steps")
     yield _by_count(results, measure, "bytes_sent", "Loss by bytes sent")
-    if results.probes["test_accuracy"].notna().any():
-        yield _by_time(results, "test_accuracy", "Test accuracy by simulated time")
+    for metric in [name for name in results.probes if name.startswith("test_") and name != measure]:
+        yield _by_time(results, metric, f"{metric.replace('_', ' ').capitalize()} by simulated time")
     yield _by_time(results, "consensus_distance", "Consensus distance by simulated time")
     yield _by_time(results, "alpha_sum", "Σα, in flight included")
     yield _by_time(results, "alpha_in_flight", "Weight α in flight")
@@ -125,7 +125,7 @@ def _figure(results: RunData, together: pd.DataFrame, x: str, y: str) -> tuple[g
     if together.empty:
         return None
     spread = together.groupby(["arm", x])[y].agg(["mean", "min", "max"]).reset_index()
-    log = y == "consensus_distance" or ("loss" in y and bool((spread["min"] > 0).all()))
+    log = y == "consensus_distance" or (y.endswith("_loss") and bool((spread["min"] > 0).all()))
     above = spread[spread["min"] > 0] if log else spread
     if above.empty:
         return None
@@ -139,10 +139,10 @@ def _figure(results: RunData, together: pd.DataFrame, x: str, y: str) -> tuple[g
         figure.update_yaxes(dtick="D2", tickformat="~g")
     if y == "alpha_sum":
         figure.update_yaxes(rangemode="tozero")
-    target = getattr(results.scenario.target, y, None) if results.scenario.target else None
-    if target is not None:
-        label = {"text": f"target {target:g}", "textposition": "start", "yanchor": "bottom"}
-        figure.add_hline(y=target, line={"dash": "dot", "width": 2, "color": "#888888"}, label=label)
+    target = results.scenario.target
+    if target is not None and target.measure == y:
+        label = {"text": f"target {target.goal:g}", "textposition": "start", "yanchor": "bottom"}
+        figure.add_hline(y=target.goal, line={"dash": "dot", "width": 2, "color": "#888888"}, label=label)
     figure.update_layout(template="none", hovermode="x unified", showlegend=False)
     flat = [arm for arm in results.scenario.arms if arm in set(spread["arm"]) - set(above["arm"])]
     return figure, f"Exactly 0 throughout: {', '.join(flat)}." if flat else ""

@@ -41,6 +41,10 @@ class Clock(simpy.Environment):
         """Whether work of `node` that ends at that tick is over: see `Completion`."""
         return tick < self._now or (tick == self._now == self._ended[0] and node <= self._ended[1])
 
+    def work_ended(self) -> bool:
+        """Whether work of any node has ended at this tick; until then there have been messages only."""
+        return self._ended[0] == self._now
+
     def ended(self, node: float) -> None:
         """Work that ends now is over, that of nodes up to this one."""
         self._ended = self._now, node

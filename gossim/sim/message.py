@@ -3,9 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from .traffic import Exchange
+
+
+class After(NamedTuple):
+    """The gradient steps that come before an instant: those that ended with work by `tick`, and `early` others."""
+
+    tick: int
+    early: int
+
+
+NOTHING_YET = After(-1, 0)
 
 
 @dataclass(eq=False, slots=True)
@@ -20,6 +30,7 @@ class Message:
     sent: int  # by the clock, in ticks
     round: int | None  # of the sender, where it matters
     exchange: Exchange | None = None  # where it is counted, once it is sent
+    after: After = NOTHING_YET  # what had been taken before it was sent
     sent_steps: int | None = None  # gradient steps of all workers together by then, once they are reckoned
 
     @property

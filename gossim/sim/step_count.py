@@ -64,12 +64,12 @@ class Steps:
             return UNLIMITED
         return 1 if self._last else max(0, int(self._room()) // len(self.workers) - 1)
 
-    def stepped(self) -> None:
-        """A worker has taken a step; the last one that was asked for ends the run once this instant is over.
+    def stepped(self, worker: int) -> None:
+        """That worker has taken a step; the last one that was asked for ends the run once this instant is over.
 
         Once it is over, not at once: workers who step at the same instant (all those of a synchronous round) all do.
         """
-        self.ages.stepped(self.clock.now)
+        self.ages.stepped(self.clock, worker)
         self._count(1)
 
     def stepped_at(self, ends: np.ndarray, origin: int) -> None:

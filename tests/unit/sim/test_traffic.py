@@ -196,7 +196,7 @@ def test_runs_of_earlier_versions_are_read(tmp_path: Path) -> None:
     assert again.timeline["receiver"].isna().all()
     assert again.probes["bytes_carried"].isna().all()
     pd.testing.assert_frame_equal(again.probes, written.probes.assign(bytes_carried=again.probes["bytes_carried"]))
-    assert set(again.plot()) == set(FIGURES) - {"time_shares", "gradient_gap"}
+    assert set(again.plot()) == set(FIGURES) - {"time_shares", "gradient_gap", "metrics"}
     pd.read_parquet(tmp_path / "workers.parquet").drop(columns=["busy_s"]).to_parquet(tmp_path / "workers.parquet")
     with pytest.raises(InputError, match=r"workers.parquet does not have the columns"):
         gossim.Results.open(tmp_path)
@@ -220,3 +220,39 @@ def test_many_workers_are_shown_as_one() -> None:
     changes: dict[str, Any] = {"workers": 40, "until": {"time_s": 1.0}}
     (axes,) = gossim.run(scenario(**changes)).plot()["time_shares"].axes
     assert [label.get_text() for label in axes.get_yticklabels()] == ["all 40"]
+
+
+@pytest.mark.parametrize(
+    "own",
+    [
+        {"name": "adpsgd"},
+        {"name": "gosgd_pull", "pull_probability": 0.5},
+        {"name": "gosgd_push", "push_probability": 0.5},
+        {"name": "dpsgd", "order": "combine_then_adapt"},
+        {"name": "easgd", "period": 2, "moving_rate": 0.1},
+    ],
+    ids=lambda own: own["name"],
+)
+@pytest.mark.parametrize("latency_s", [0.002, 0.3])
+def test_staleness_counts_the_steps_between_sending_and_merging(own: dict[str, Any], latency_s: float) -> None:
+    """Counted as they happen, event by event: those of one instant in their order."""
+    network = {"latency_s": latency_s, "bandwidth_bytes_per_s": 1e5, "sharing": "fair"}
+    world = world_of(only_arm(algorithm=own, network=network, until={"time_s": 20.0}), stepwise=True)
+    sent: dict[Any, int] = {}
+    ages: list[int] = []
+    send, merged = world.network.send, world.network.merged
+
+    def sending(message: Any, *arguments: Any, **more: Any) -> None:
+        sent[message] = world.gradient_steps
+        send(message, *arguments, **more)
+
+    def merging(message: Any) -> None:
+        ages.append(world.gradient_steps - sent[message])
+        merged(message)
+
+    world.network.send, world.network.merged = sending, merging
+    for _ in world.windows(10**9, 10**9):
+        pass
+    steps, _ = world.staleness()
+    assert len(ages) > 50
+    assert steps == pytest.approx(sum(ages) / len(ages), abs=1e-9)
