@@ -1,4 +1,4 @@
-"""What `gossim plot` is told of how its figures are to look."""
+"""The options of `gossim plot` that say how its figures look."""
 
 from __future__ import annotations
 
