@@ -61,6 +61,10 @@ def run(
     report: Annotated[
         bool, typer.Option("--report", help="Also write report.html, a page with curves and an animation.")
     ] = False,
+    log: Annotated[
+        list[str],
+        typer.Option("--log", metavar="TRACKER", help="Also write scalars: tensorboard, wandb (offline) or csv."),
+    ] = [],  # noqa: B006
     profile: Annotated[bool, typer.Option("--profile", help="Show where the wall time went.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="Print nothing but errors.")] = False,
     no_limits: NoLimits = False,
@@ -69,6 +73,10 @@ def run(
     permit_imports()
     if not quiet and sys.stderr.isatty():  # before anything is imported that takes time
         print(f"reading {scenario}", file=sys.stderr, flush=True)
+    if log:
+        from ..runner.trackers import refuse_unusable
+
+        refuse_unusable(log)
     stopwatch = Stopwatch() if profile else None
     watch = stopwatch or Unwatched()
     with watch.share("preparing"):
@@ -87,7 +95,7 @@ def run(
     from ..runner.process_pool import prepare
 
     if earlier(store, settings, Identity.of(settings, not no_gradients), force) == "finished":
-        _show_stored(console, notes, store, report)
+        _show_stored(console, notes, store, report, log)
         return
     if long:
         notes.print(f"this will take {long}, as estimated", highlight=False, markup=False)
@@ -113,7 +121,7 @@ def run(
         store.refuse_unusable()
         was = earlier(store, experiment.scenario, experiment.identity, force)  # another run may have come first
         if was == "finished":
-            _show_stored(console, notes, store, report)
+            _show_stored(console, notes, store, report, log)
             return
         broken: RunError | KeyboardInterrupt | None = None
         try:
@@ -132,6 +140,7 @@ def run(
             try:
                 drawn = f"{len(draw(results, store))} figures in {store.figures}, "
                 drawn += _report(results, store) if report else ""
+                drawn += _log(results, store, log) if log else ""
             except RunError as error:
                 broken = broken or error
     if stopwatch:
@@ -173,10 +182,17 @@ def _report(results: Results, store: RunDirectory) -> str:
     return f"report in {store.report}, "
 
 
-def _show_stored(console: Console, notes: Console, store: RunDirectory, report: bool) -> None:
+def _log(results: Results, store: RunDirectory, trackers: list[str]) -> str:
+    """Write the scalars for each of the trackers, and say so. Raises RunError where they cannot be written."""
+    from ..runner.trackers import log
+
+    return "".join(f"scalars in {folder}, " for folder in log(results, dict.fromkeys(trackers), store))
+
+
+def _show_stored(console: Console, notes: Console, store: RunDirectory, report: bool, trackers: list[str]) -> None:
     """Print what a run that is complete has recorded, and draw its figures if they are missing.
 
-    With `report`, also write its report.
+    With `report`, also write its report; with `trackers`, its scalars for them.
 
     Raises:
         RunError: Where an arm broke down.
@@ -191,9 +207,10 @@ def _show_stored(console: Console, notes: Console, store: RunDirectory, report: 
     if not are_drawn(results, store):
         with store.reserved(), console.status("Drawing"):
             draw(results, store)
-    if report:
+    if report or trackers:
         with store.reserved(), console.status("Drawing"):
-            console.print(_report(results, store).rstrip(", "), highlight=False, markup=False)
+            also = (_report(results, store) if report else "") + (_log(results, store, trackers) if trackers else "")
+        console.print(also.rstrip(", "), highlight=False, markup=False)
     console.print(f"figures in {store.figures}, tables in {store.path}", highlight=False, markup=False)
     if errors := errors_of(results):
         raise RunError(errors)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import stat
 import time
 from collections.abc import Iterator, Mapping
@@ -124,6 +125,10 @@ class RunDirectory:
                     path.unlink()
         for path in (self.trace, self.report, *drafts(self.path)):
             path.unlink(missing_ok=True)
+        if self.logs.is_symlink():
+            self.logs.unlink()
+        elif self.logs.is_dir():
+            shutil.rmtree(self.logs)
         self.parts("").clear()
 
     @property
@@ -178,6 +183,11 @@ class RunDirectory:
     @property
     def trace(self) -> Path:
         return self.path / "trace.json"
+
+    @property
+    def logs(self) -> Path:
+        """Where the files of trackers stand."""
+        return self.path / "logs"
 
     @property
     def report(self) -> Path:
