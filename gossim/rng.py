@@ -39,6 +39,7 @@ class Purpose(StrEnum):
     TOPOLOGY = "topology"
     TIES = "ties"
     STATISTICS = "statistics"
+    SHUFFLE = "shuffle"
 
 
 def _seed_sequence(seed: int, purpose: Purpose, index: tuple[int, ...]) -> np.random.SeedSequence:
