@@ -39,6 +39,7 @@ class Purpose(StrEnum):
     TOPOLOGY = "topology"
     TIES = "ties"
     STATISTICS = "statistics"
+    SHUFFLE = "shuffle"
     LAYER_DRAWS = "layer_draws"
 
 

@@ -23,7 +23,7 @@ from .losses import Loss
 from .norms import Norms, Statistics
 from .threads import one_thread
 
-Parts = Sequence[torch.Tensor]
+Tensors = Sequence[torch.Tensor]
 """Parameters, or their gradients, in the shapes that the network has them in; in its order."""
 
 Found = TypeVar("Found")
@@ -50,13 +50,13 @@ class Copy:
         self.layout = layout
         self.leaves = learned(self.network)
 
-    def gradient(self, x: Parts, batch: Batch, out: Parts) -> None:
+    def gradient(self, x: Tensors, batch: Batch, out: Tensors) -> None:
         """`out` ← ∇L at `x` on `batch`."""
         for part, slope in zip(out, self._slopes(x, batch), strict=True):
             part.copy_(slope)
 
     @torch.no_grad()
-    def descend(self, x: Parts, batch: Batch, keep: float, rate: float) -> None:
+    def descend(self, x: Tensors, batch: Batch, keep: float, rate: float) -> None:
         """x ← keep · x − rate · ∇L, in place."""
         for part, slope in zip(x, self._slopes(x, batch), strict=True):
             if keep != 1.0:
@@ -64,14 +64,14 @@ class Copy:
             part.add_(slope, alpha=-rate)
 
     @torch.enable_grad()
-    def _slopes(self, x: Parts, batch: Batch) -> Parts:
+    def _slopes(self, x: Tensors, batch: Batch) -> Tensors:
         self._move_to(x)
         with drawing(self.draws, batch.key):
             loss = self.loss.mean(self.network(self._laid_out(batch.inputs)), batch.labels)
             return torch.autograd.grad(loss, self.leaves, allow_unused=True, materialize_grads=True)
 
     @torch.inference_mode()
-    def logits(self, x: Parts, inputs: torch.Tensor, statistics: Statistics) -> torch.Tensor:
+    def logits(self, x: Tensors, inputs: torch.Tensor, statistics: Statistics) -> torch.Tensor:
         """Outputs at `x` without dropout, and with these statistics of BatchNorm, `(B, classes)`."""
         self._move_to(x)
         if self.norms is not None:
@@ -85,7 +85,7 @@ class Copy:
         return found
 
     @torch.no_grad()
-    def _move_to(self, x: Parts) -> None:
+    def _move_to(self, x: Tensors) -> None:
         for leaf, part in zip(self.leaves, x, strict=True):
             leaf.copy_(part)
 

@@ -29,7 +29,7 @@ from .lazy import give_shapes
 from .losses import CrossEntropy, Loss, OwnLoss
 from .meters import Meter, meter_of
 from .metrics import Metric
-from .minibatches import Minibatches
+from .minibatches import SAMPLINGS, Sampling
 from .models import ModelSpec
 from .norms import Statistics, replace_norms, statistics_batches
 from .problem import Losses, Numbers, Problem
@@ -69,7 +69,7 @@ class SupervisedProblem(Problem):
         loss: Loss,
         metrics: Sequence[Metric],
         assigned: list[np.ndarray],
-        batch_size: int,
+        drawing: tuple[int, Sampling],
         seed: int,
     ):
         self.samples = samples
@@ -81,9 +81,10 @@ class SupervisedProblem(Problem):
         self._make()
         if not self.parameters:
             raise InputError("problem.model: the network has no parameters to learn")
+        batch_size, sampling = drawing
         self.sizes = [p.numel() for p in self.parameters.values()]
         self.dim = sum(self.sizes)
-        self.minibatches = Minibatches(assigned, samples.views, batch_size, seed)
+        self.minibatches = SAMPLINGS[sampling](assigned, samples.views, batch_size, seed)
         self.workers = len(assigned)
         self.keys = StepKeys(seed, Purpose.DROPOUT, len(assigned), self.device)
         self.convolutions = any(isinstance(module, tuple(CONVOLUTIONS)) for module in self.network.modules())
@@ -187,8 +188,9 @@ class SupervisedProblem(Problem):
     def losses(self, x: torch.Tensor) -> Losses:
         statistics = self.statistics(x)
         meters = {column: make() for column, make in self.meters.items()}
-        train_loss = self._evaluate(x, statistics, self.samples.train_x, self.samples.train_y, ())
-        test_loss = self._evaluate(x, statistics, self.samples.test_x, self.samples.test_y, meters.values())
+        train, test = self.samples.measured
+        train_loss = self._evaluate(x, statistics, *train, ())
+        test_loss = self._evaluate(x, statistics, *test, meters.values())
         metrics = {column: meter.value() for column, meter in meters.items()}
         return Losses(train_loss, test_loss, metrics.pop("test_accuracy", None), metrics)
 
