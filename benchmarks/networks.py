@@ -25,7 +25,7 @@ from gossim.scenario.arm import Arm
 SHORT, LONG = ({"data": {"name": "python_source", "context": context}, "batch_size": 20} for context in (16, 64))
 MNIST = {"data": {"name": "mnist5k"}, "batch_size": 20}
 WORK: dict[str, tuple[dict[str, Any], int, int]] = {
-    "gpt 2 x 64, 16 tokens": ({"model": {"name": "gpt"}, **SHORT}, 64, 6),
+    "gpt 2 x 64, 16 tokens": ({"model": {"name": "gpt"}, **SHORT}, 64, 12),
     "gpt 2 x 64, 64 tokens": ({"model": {"name": "gpt"}, **LONG}, 64, 2),
     "lstm 64, 16 tokens": ({"model": {"name": "lstm"}, **SHORT}, 8, 30),
     "resnet 8, width 16, GroupNorm": ({"model": {"name": "resnet"}, **MNIST}, 8, 10),
@@ -50,7 +50,7 @@ def single_modules(problem: Any, arm: Arm) -> int:
     return rounds * arm.workers
 
 
-def ratio(settings: dict[str, Any], workers: int, steps: int, repetitions: int = 3) -> tuple[float, float, float]:
+def ratio(settings: dict[str, Any], workers: int, steps: int, repetitions: int = 2) -> tuple[float, float, float]:
     """Median milliseconds of a step of ours and of theirs, and the median of theirs over ours."""
     arm = arm_of(settings, workers, {"gradient_steps": workers * steps})
     problem = prepared(arm)
