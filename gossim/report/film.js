@@ -36,6 +36,7 @@ if (film) {
   const unit = film.alpha_max ? room * 0.52 / Math.sqrt(film.alpha_max) : room * 0.3 * Math.sqrt(most)
   const radius = alpha => unit * Math.sqrt(alpha)
   const usual = radius(1 / most)
+  const thick = Math.min(1, room / 14) // of rings and lines: many workers stand close to each other
   const half = RADIUS + (film.alpha_max ? radius(film.alpha_max) : usual) + 4
   const shade = distance => {
     if (distance == null || !film.distance_max) return 2
@@ -51,6 +52,7 @@ if (film) {
     const svg = box.appendChild(document.createElementNS(SVG, "svg"))
     svg.setAttribute("viewBox", `${-half} ${-half} ${2 * half} ${2 * half}`)
     svg.setAttribute("role", "img")
+    svg.style.setProperty("--thick", `${thick}px`)
     by("arms").append(box)
     const at = arm.xy.map(([x, y]) => [x * RADIUS, y * RADIUS])
     for (const [i, j] of arm.links)
@@ -90,7 +92,7 @@ if (film) {
       disc.setAttribute("r", size)
       disc.style.fill = COLOURS[tint]
       label.style.fill = size < 3 ? "var(--text)" : tint < 5 ? "#fff" : "#000"
-      const edge = Math.max(size, 2) + 2, around = 2 * Math.PI * edge
+      const edge = Math.max(size, 2 * thick) + 2 * thick, around = 2 * Math.PI * edge
       ring.setAttribute("r", edge)
       if (letter === "c") {
         const done = (time - from[place]) / (to[place] - from[place])
@@ -119,7 +121,7 @@ if (film) {
       flight.trail.style.opacity = flight.dot.style.opacity = fade
       flight.dot.setAttribute("cx", x)
       flight.dot.setAttribute("cy", y)
-      flight.dot.setAttribute("r", alpha ? Math.max(radius(alpha[n]), 0.8) : 2)
+      flight.dot.setAttribute("r", alpha ? Math.max(radius(alpha[n]), 0.8 * thick) : 2 * thick)
       used++
     }
     for (let n = used; n < pool.length; n++) pool[n].trail.style.display = pool[n].dot.style.display = "none"
@@ -147,6 +149,7 @@ if (film) {
   const digits = Math.max(0, Math.min(9, 2 - Math.floor(Math.log10(base))))
   slider.max = film.end_s
   slider.step = film.end_s / 20000
+  if (film.arms.length <= 2) by("arms").classList.add("few")
   const shown = film.arms.map(panel)
   let time = 0, running = false, before = 0
 
