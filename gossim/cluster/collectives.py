@@ -177,6 +177,33 @@ class HierarchicalCollective(Collective):
         return (size > 1) + (p > size) * (1 + math.ceil(math.log2(size)))
 
 
+class GlooCollective(Collective):
+    """gloo's ring, in a reduce-scatter and a gather of m messages of s bytes each:
+    2 max(2a + msb, ⌈m/2⌉(2a + sb) + [m even] sb) + ((p−1)/p)ng.
+
+    Two messages are under way at once: each is sent when its receiver's notice has come, a after the one two before it
+    was received. s is n/2p, at most 1 MiB, and m = pk − 2, k ≥ 2 being the messages for each p-th of the vector: those
+    of long vectors are more than the ring's.
+    Source: github.com/facebookincubator/gloo, gloo/allreduce.cc, as in torch.distributed.
+    """
+
+    name: Literal["gloo"] = "gloo"
+
+    def among_several(self, p: int, n: int, link: Link) -> CollectiveCost:
+        a, b, g = link
+        size = min(math.ceil(n / (2 * p)), GLOO_LONGEST)
+        count = p * max(2, math.ceil(math.ceil(n / size) / p)) - 2
+        size_bytes = min(n / (2 * p), GLOO_LONGEST)
+        in_turn_s = math.ceil(count / 2) * (2 * a + size_bytes * b) + (size_bytes * b if count % 2 == 0 else 0.0)
+        phase_s = max(2 * a + count * size_bytes * b, in_turn_s)
+        messages = 2 * p * count
+        return CollectiveCost(2 * phase_s + (p - 1) / p * n * g, messages, math.ceil(messages * size_bytes))
+
+
+GLOO_LONGEST = 2**20
+"""Bytes of a message of gloo's, at the most."""
+
+
 COLLECTIVES: dict[str, type[Collective]] = {
     "ring": RingCollective,
     "ring_events": RingEvents,
@@ -185,6 +212,7 @@ COLLECTIVES: dict[str, type[Collective]] = {
     "rabenseifner": Rabenseifner,
     "parameter_server": ParameterServer,
     "hierarchical": HierarchicalCollective,
+    "gloo": GlooCollective,
 }
 
 
