@@ -4,12 +4,13 @@
 # make test-all   runs the slow tests, those alone: notebooks, site, long statistics, large networks
 # make docs       builds the pages and the reference into site/; open site/index.html
 # make benchmark  measures the speed
+# make validation compares the clock with what was measured, in minutes, and writes docs/validation.md
 # Each sets up .venv first, with exactly what requirements.lock names. PYTHON chooses the interpreter (3.11 or newer).
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/installed
 
-.PHONY: run lint test test-all fuzz kill docs experiments benchmark lock clean
+.PHONY: run lint test test-all fuzz kill docs experiments benchmark validation lock clean
 
 run: $(READY)
 	$(BIN)/gossim run scenarios/straggler.yaml
@@ -50,6 +51,9 @@ experiments: $(READY)
 
 benchmark: $(READY)
 	$(BIN)/python -m benchmarks
+
+validation: $(READY)
+	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.validation
 
 $(READY): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \

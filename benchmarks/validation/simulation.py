@@ -70,6 +70,7 @@ def in_rounds(arm: Arm, seed: int, rounds: int) -> dict[str, float]:
     """
     world = ran(arm, seed, timeline=True)
     lines = [_of_worker(world.timeline.intervals, index) for index in range(arm.workers)]
+    lines = [[each for each in line if each.end_s < world.clock.now_s] for line in lines]  # what has ended
     ends = [[after.end_s for _, after in _collectives(line)][:rounds] for line in lines]
     arrivals = [[before.end_s for before, _ in _collectives(line)][:rounds] for line in lines]
     if min(map(len, ends)) < rounds:
