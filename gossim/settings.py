@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, model_validator
+from pydantic import BeforeValidator, ConfigDict, model_validator
 
 from .cluster.compute_time import ComputeSettings, Pace
 from .cluster.device_trace import Trace
@@ -14,6 +15,7 @@ from .cluster.network import SHARINGS, NetworkSettings
 from .cluster.replay import Replay
 from .cluster.selection import Chosen
 from .cluster.topology import AnyTopology, Complete
+from .errors import nearest
 from .files import trust
 from .optimizers import AnyOptimizer
 from .problems import ProblemSettings
@@ -57,17 +59,40 @@ class ProbeSettings(Frozen):
 
 
 class Target(Frozen):
-    """The goal whose time of arrival is compared: the first probe at which it is met. One of the three."""
+    """The goal whose time of arrival is compared: the first probe at which it is met. One measure and its value.
 
+    `train_loss`, `test_loss`, `test_accuracy`, or `test_<metric>` of another metric that `problem.metrics` has.
+    """
+
+    model_config = ConfigDict(extra="allow")
+    __pydantic_extra__: dict[str, float | None]
     train_loss: Positive | None = None
     test_loss: Positive | None = None
     test_accuracy: Probability | None = None
 
     @model_validator(mode="after")
     def _one_goal(self) -> Target:
-        if sum(goal is not None for goal in (self.train_loss, self.test_loss, self.test_accuracy)) != 1:
-            raise broken("must have exactly one of train_loss, test_loss, test_accuracy")
+        for name in self.__pydantic_extra__:
+            if not re.fullmatch(r"test_\w+", name):
+                rule = f"unknown key{nearest(name, [*Target.model_fields, 'test_<metric>'])}"
+                raise broken_at((name,), self.__pydantic_extra__[name], rule)
+        if sum(goal is not None for _, goal in self) != 1:
+            raise broken("must have exactly one of train_loss, test_loss, test_accuracy, test_<metric>")
         return self
+
+    @property
+    def measure(self) -> str:
+        """The column of `probes` that is to reach the goal."""
+        return next(name for name, goal in self if goal is not None)
+
+    @property
+    def goal(self) -> float:
+        return float(getattr(self, self.measure))
+
+    @property
+    def words(self) -> str:
+        """The measure and the goal as sentences and figures have them."""
+        return f"{self.measure.replace('_', ' ')} {self.goal:g}"
 
 
 def _none_is_null(value: Any) -> Any:
@@ -169,7 +194,7 @@ class Settings(Frozen):
         return "trace" in (self.compute.time_s, self.network.bandwidth_bytes_per_s if self.network else None)
 
     def measures(self, measure: str) -> bool:
-        """Whether there is such a loss or accuracy."""
+        """Whether there is such a loss or metric."""
         return self.problem is not None and measure in self.problem.measures
 
     @property

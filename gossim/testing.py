@@ -15,6 +15,7 @@ import numpy as np
 
 from .algorithms import Algorithm
 from .cluster.bandwidth import Rates
+from .cluster.link_rates import only_workers
 from .scenario.arm import Arm
 from .scenario.derived import message_bytes, steps_limit
 from .scenario.scenario import Scenario
@@ -168,7 +169,7 @@ def transfer_times(rates: Sequence[tuple[float, float]], flows: Sequence[tuple[i
         flows: `(sender, receiver, bytes, start_s)` of each transfer. There is no latency.
     """
     clock, rates_of_worker = Clock(), [Rates(*each) for each in rates]
-    links, ended = Fair(clock, rates_of_worker.__getitem__), [math.nan] * len(flows)
+    links, ended = Fair(clock, only_workers(rates_of_worker.__getitem__)), [math.nan] * len(flows)
 
     def begin(number: int) -> None:
         sender, receiver, size_bytes, _ = flows[number]

@@ -11,8 +11,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from gossim.algorithms.allreduce import AllReduce
-
 from .row import TOTAL, WAITING, Row
 from .simulation import arm_of, in_rounds, in_time
 
@@ -29,11 +27,12 @@ ALGORITHMS: dict[str, dict[str, Any]] = {
     "pull2": {"name": "gosgd_pull", "pull_probability": 0.2},
     "adpsgd": {"name": "adpsgd"},
     "gloo": {"name": "allreduce", "collective": "gloo"},
-    "ring": {"name": "allreduce", "collective": "ring_events"},
+    "ring": {"name": "allreduce", "collective": {"name": "ring", "events": True}},
+    "ring, eager": {"name": "allreduce", "collective": {"name": "ring", "events": True, "barrier": False}},
     "local5": {"name": "local_sgd", "period": 5, "collective": "gloo"},
     "ddp5": {"name": "allreduce", "collective": "gloo", "buckets": 5, "backward_share": 2 / 3},
 }
-ROUNDS = {"gloo": 15, "ring": 15, "local5": 4, "ddp5": 12}
+ROUNDS = {"gloo": 15, "ring": 15, "ring, eager": 15, "local5": 4, "ddp5": 12}
 UNTIL_S, ENOUGH_S = 12.0, 60.0
 
 
@@ -70,21 +69,19 @@ def rows() -> Iterator[Row]:
         )
         stragglers = [{"workers": [workers - 1], "factor": 5}]
         compute = {"time_s": {"distribution": "lognorm", "s": 0.25, "scale": 0.1}, "stragglers": stragglers}
-        for name, runs in data[key]["runs"].items():
-            for seed, measured in runs.items():
+        for name in ALGORITHMS:
+            for seed, measured in data[key]["runs"][name.removesuffix(", eager")].items():
                 case = f"M = {workers}, {name}, seed {seed}"
-                found = _simulated(workers, name, int(seed), links, compute)
+                found = simulated(workers, name, int(seed), links, compute)
                 for quantity, value in measured.items():
                     if value is not None:
                         goal = TOTAL if quantity in TOTALS else WAITING
-                        note = "" if found else "buckets that overlap with the gradient are not modelled"
-                        yield Row("recorded processes", case, quantity, value, found.get(quantity), goal, note)
+                        yield Row("recorded processes", case, quantity, value, found[quantity], goal)
 
 
-def _simulated(workers: int, name: str, seed: int, links: dict[str, Any], compute: Any) -> dict[str, float]:
+def simulated(workers: int, name: str, seed: int, links: dict[str, Any], compute: Any) -> dict[str, float]:
+    """The figures of one run, as far as its kind has them."""
     algorithm = ALGORITHMS[name]
-    if "buckets" in algorithm and "buckets" not in AllReduce.model_fields:
-        return {}
     if name in ROUNDS:
         return in_rounds(arm_of(workers, algorithm, links, ENOUGH_S, compute), seed, ROUNDS[name])
     return in_time(arm_of(workers, algorithm, links, UNTIL_S, compute), seed)

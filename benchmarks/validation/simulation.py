@@ -92,8 +92,13 @@ def _of_worker(intervals: list[Interval], worker: int) -> list[Interval]:
 
 
 def _collectives(line: list[Interval]) -> list[tuple[Interval, Interval]]:
-    """Of each collective the last computing before it, and the collective."""
-    busy = [each for each in line if each.activity != "waiting"]
+    """Of each collective the last computing before it, and the collective: all its buckets in one."""
+    busy: list[Interval] = []
+    for each in line:
+        if busy and each.activity == busy[-1].activity == "sending":
+            busy[-1] = busy[-1]._replace(end_s=each.end_s)
+        elif each.activity != "waiting":
+            busy.append(each)
     return [(before, after) for before, after in pairwise(busy) if after.activity == "sending"]
 
 

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from ..cluster.collectives import AnyCollective, RingCollective, RingEvents
-from ..schema.fields import Timeout
+from ..cluster.buckets import NumberOrBytes, Overlap
+from ..cluster.collectives import AnyCollective, RingCollective
+from ..schema.fields import SomeProbability, Timeout
 from ..settings import Settings
-from ._base import Algorithm
+from ..sim.peers import Averaging
+from ..sim.worker import Worker
+from ._base import Algorithm, Process
+
+WAITS_FOR_ALL = "begins before it is known who comes, and goes with no faults, timeout_s or backup"
 
 
 def may_lose_answers(settings: Settings) -> bool:
@@ -22,13 +27,53 @@ class WithCollective(Algorithm):
     collective: AnyCollective = RingCollective()
     timeout_s: Timeout | None = None
 
+    def goes_on_without(self, settings: Settings) -> bool:
+        """Return whether an average may go on without some of the workers."""
+        return bool(settings.faults) or self.timeout_s is not None or getattr(self, "backup", 0) > 0
+
     def unfit(self, settings: Settings) -> str | None:
-        if settings.network and settings.network.uneven and not isinstance(self.collective, RingEvents):
+        if not self.collective.in_front and self.goes_on_without(settings):
+            return f"collective.barrier = false: {WAITS_FOR_ALL}"
+        if settings.network and settings.network.uneven and not self.collective.sends:
             name = self.collective.name
-            return f"collective = {name}: is a formula, which knows no jitter, loss or partitions; use ring_events"
+            return (
+                f"collective = {name}: is a formula, which knows no jitter, loss or partitions; "
+                "use ring_events, or one with events: true"
+            )
         if settings.network and settings.network.share_lost == 1 and settings.workers > 1:
             return "sends until everything has arrived, and the network loses everything"
         return None
+
+
+class Overlapping(WithCollective):
+    """Averages in `buckets` during the last gradient before the average, as DDP does: a whole number of them, or with a
+    point or an exponent the bytes of each. Bucket k begins when all workers have it and the one before is done. The
+    backward pass is the last `backward_share` of a gradient's time. Numbers are the same; only time changes."""
+
+    buckets: NumberOrBytes | None = None
+    backward_share: SomeProbability = 0.67
+
+    @property
+    def overlap(self) -> Overlap | None:
+        """How the average overlaps the gradient before it; None if it does not."""
+        return None if self.buckets is None else Overlap(self.buckets, self.backward_share)
+
+    def local_steps(self, w: Worker, group: Averaging, count: int) -> Process:
+        """Take that many steps before an average of parameters. A parameter is final when its gradient of the last of
+        them is there: with buckets, the average begins then. To be yielded from."""
+        if self.overlap is None:
+            yield from w.local_steps(count)
+            return
+        yield from w.local_steps(count - 1)
+        gradient, computed = w.gradient(), w.compute()
+        group.computes(w)
+        yield computed
+        w.step(gradient)
+
+    def unfit(self, settings: Settings) -> str | None:
+        if self.buckets is not None and self.goes_on_without(settings):
+            return f"buckets = {self.buckets:g}: {WAITS_FOR_ALL}"
+        return super().unfit(settings)
 
 
 class InRounds(Algorithm):

@@ -6,10 +6,10 @@ from ..schema.fields import Index, Quantity
 from ..settings import Settings
 from ..sim.worker import Worker
 from ._base import Process
-from ._families import WithCollective
+from ._families import Overlapping
 
 
-class AllReduce(WithCollective):
+class AllReduce(Overlapping):
     """Synchronous SGD: x ← x − η (1/M) Σ_m ∇L^m(x), all workers at the same x.
 
     With `problem.weighting: samples` the mean is Σ_m n_m ∇L^m / Σ_m n_m, over those in time.
@@ -37,13 +37,17 @@ class AllReduce(WithCollective):
         return super().unfit(settings)
 
     def worker(self, w: Worker) -> Process:
-        group = w.allreduce(self.collective, self.backup, self.reduction_s_per_byte, self.timeout_s)
+        group = w.allreduce(
+            self.collective, self.backup, self.reduction_s_per_byte, self.timeout_s, overlap=self.overlap
+        )
         if not group.includes(w):
             yield group.join(w)
         while True:
             now = group.enter(w)
             gradient = w.gradient()
             computed = w.compute()
+            if self.overlap:
+                group.computes(w)
             yield computed | now.closed if self.backup or self.timeout_s else computed
             mean = yield group.arrive(now, w, gradient)
             w.step(mean, own=w not in now.late)

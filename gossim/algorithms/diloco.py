@@ -6,10 +6,10 @@ from ..optimizers import AnyOptimizer
 from ..schema.fields import Count
 from ..sim.worker import Worker
 from ._base import Process
-from ._families import WithCollective
+from ._families import Overlapping
 
 
-class DiLoCo(WithCollective):
+class DiLoCo(Overlapping):
     """DiLoCo: H local steps of the arm's optimizer, then one outer step along the mean of all changes.
 
     θ_m ← θ, then H steps of the inner optimizer;  Δ = (1/M) Σ_m (θ − θ_m);  θ ← outer optimizer's step along Δ.
@@ -29,12 +29,12 @@ class DiLoCo(WithCollective):
     outer: AnyOptimizer
 
     def worker(self, w: Worker) -> Process:
-        group = w.allreduce(self.collective, timeout_s=self.timeout_s)
+        group = w.allreduce(self.collective, timeout_s=self.timeout_s, overlap=self.overlap)
         anchor = w.draft(w.row)
         outer = w.optimizer_on(anchor, self.outer)
         while True:
             now = group.enter(w)
-            yield from w.local_steps(self.period)
+            yield from self.local_steps(w, group, self.period)
             mean = yield group.arrive(now, w, w.draft(w.row))
             w.combine(w.row, (1.0, anchor), (-1.0, mean))
             w.drop(mean)

@@ -5,10 +5,10 @@ from typing import ClassVar, Literal
 from ..schema.fields import Count
 from ..sim.worker import Worker
 from ._base import Process
-from ._families import WithCollective
+from ._families import Overlapping
 
 
-class LocalSGD(WithCollective):
+class LocalSGD(Overlapping):
     """Local SGD (PerSyn, FedAvg): every worker for itself, and every τ steps all take the mean of their x.
 
     x_m ← x_m − η ∇L^m(x_m), τ times; then x_m ← (1/M) Σ_j x_j.
@@ -24,9 +24,9 @@ class LocalSGD(WithCollective):
     period: Count
 
     def worker(self, w: Worker) -> Process:
-        group = w.allreduce(self.collective, timeout_s=self.timeout_s)
+        group = w.allreduce(self.collective, timeout_s=self.timeout_s, overlap=self.overlap)
         while True:
             now = group.enter(w)
-            yield from w.local_steps(self.period)
+            yield from self.local_steps(w, group, self.period)
             mean = yield group.arrive(now, w, w.draft(w.row))
             w.take(mean)

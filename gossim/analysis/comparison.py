@@ -93,14 +93,15 @@ def compare(results: RunData) -> pd.DataFrame:
     for first, second in itertools.combinations(results.scenario.arms, 2):
         both = runs[runs["arm"] == first].merge(runs[runs["arm"] == second], on="seed", suffixes=("_1", "_2"))
         label = {"first": first, "second": second, "seeds": len(both)}
-        for measure in FINAL_MEASURES:
+        for measure in (*FINAL_MEASURES, *results.scenario.metric_columns):
             differences = (both[f"{measure}_1"] - both[f"{measure}_2"]).astype(float).dropna()
             if runs.loc[runs["arm"].isin([first, second]), measure].notna().any():
                 estimate = dict(zip(("estimate", "low", "high"), interval(differences), strict=True))
                 rows.append({**label, "measure": measure, "kind": "difference", "pairs": len(differences), **estimate})
         if TIME_TO_TARGET in runs and not both.empty:
-            goal = next(name for name, value in results.scenario.target or () if value is not None)
-            rows.append({**label, "measure": TIME_TO_TARGET, "kind": "ratio", **_time_ratio(both, goal)})
+            target = results.scenario.target
+            assert target is not None
+            rows.append({**label, "measure": TIME_TO_TARGET, "kind": "ratio", **_time_ratio(both, target.measure)})
     return pd.DataFrame(rows, columns=list(COLUMNS)).astype(COLUMNS)
 
 

@@ -80,8 +80,7 @@ class _Arrival:
         self.every_s = max(results.scenario.arms[name].probe.every_s for name in self.names)
         target = results.scenario.target
         assert target is not None
-        self.measure, value = next((name, value) for name, value in target if value is not None)
-        self.goal = f"{self.measure.replace('_', ' ')} {value:g}"
+        self.measure, self.goal = target.measure, target.words
         seeds = set.intersection(*(set(runs.loc[runs["arm"] == name, "seed"]) for name in self.names))
         self.of = {name: runs[(runs["arm"] == name) & runs["seed"].isin(seeds)] for name in self.names}
 

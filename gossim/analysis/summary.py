@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
+from ..scenario.scenario import Scenario
 from ..settings import Target
 from ..tables.run_data import RunData
 
@@ -21,6 +22,13 @@ FINAL = (
 )
 """What the last probe of each arm and seed says."""
 
+
+def final_columns(scenario: Scenario) -> list[str]:
+    """FINAL, with the metrics of the scenario after the accuracy."""
+    place = FINAL.index("test_accuracy") + 1
+    return [*FINAL[:place], *scenario.metric_columns, *FINAL[place:]]
+
+
 TIME_TO_TARGET = "time_to_target_s"
 
 
@@ -30,15 +38,23 @@ def told_count(counts: pd.Series) -> str:
     return f"{most}" if least == most else f"{least} to {most}"
 
 
-def time_to_target(probes: pd.DataFrame, target: Target) -> float:
-    """Return the simulated time of the first probe of a run that meets the target, in seconds; NaN if none does."""
-    if target.test_accuracy is not None:
-        met = probes["test_accuracy"] >= target.test_accuracy
-    elif target.test_loss is not None:
-        met = probes["test_loss"] <= target.test_loss
-    else:
-        met = probes["train_loss"] <= target.train_loss
+def time_to_target(probes: pd.DataFrame, target: Target, higher: bool) -> float:
+    """Return the simulated time of the first probe of a run that meets the target, in seconds; NaN if none does.
+
+    Args:
+        probes: Those of one arm with one seed.
+        target: The goal.
+        higher: Whether more of what it measures is better.
+    """
+    measured = probes[target.measure]
+    met = measured >= target.goal if higher else measured <= target.goal
     return float(probes.loc[met, "time_s"].min()) if met.any() else math.nan
+
+
+def is_higher_better(scenario: Scenario, measure: str) -> bool:
+    """Whether more of a measure is better; of what no arm measures, as where only the clock runs, of accuracy alone."""
+    known = scenario.measured.get(measure)
+    return known.better == "higher" if known else measure == "test_accuracy"
 
 
 def _idle_share(workers: pd.DataFrame) -> pd.Series:
@@ -70,17 +86,18 @@ def per_seed(results: RunData) -> pd.DataFrame:
     Columns are `arm`, `seed`, the FINAL columns, gradient steps per simulated second, the share of time that workers
     did not compute and, with a target, `time_to_target_s`.
     """
-    target = results.scenario.target
+    target, final = results.scenario.target, final_columns(results.scenario)
+    higher = target is not None and is_higher_better(results.scenario, target.measure)
     rows, idle = [], _idle_share(results.workers)
     for (arm, seed), probes in results.probes.groupby(["arm", "seed"], sort=False):
         last = probes.iloc[-1]
-        row = {"arm": arm, "seed": seed, **{name: last[name] for name in FINAL}}
+        row = {"arm": arm, "seed": seed, **{name: last[name] for name in final}}
         row["steps_per_s"] = last["gradient_steps"] / last["time_s"] if last["time_s"] else math.nan
         row["idle_share"] = idle[arm, seed]
         if target is not None:
-            row[TIME_TO_TARGET] = time_to_target(probes, target)
+            row[TIME_TO_TARGET] = time_to_target(probes, target, higher)
         rows.append(row)
-    columns = ["arm", "seed", *FINAL, "steps_per_s", "idle_share", *([TIME_TO_TARGET] if target else [])]
+    columns = ["arm", "seed", *final, "steps_per_s", "idle_share", *([TIME_TO_TARGET] if target else [])]
     frame = pd.DataFrame(rows, columns=columns)
     order = {name: position for position, name in enumerate(results.scenario.arms)}
     return frame.sort_values(["arm", "seed"], key=lambda c: c.map(order) if c.name == "arm" else c, ignore_index=True)

@@ -14,6 +14,7 @@ from ..files.atomic import ENDING
 from .calibrate import calibrate
 from .import_ import import_
 from .list_ import list_
+from .merge import merge
 from .options import INTERRUPTED, new_console
 from .plot import plot
 from .run import run
@@ -29,7 +30,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-for command in (run, sweep, validate, list_, plot, trace, weights, import_, calibrate):
+for command in (run, sweep, merge, validate, list_, plot, trace, weights, import_, calibrate):
     app.command(command.__name__.strip("_"))(command)
 
 

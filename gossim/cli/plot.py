@@ -72,6 +72,7 @@ def _plot_beside(store: RunDirectory, results: Results, other: RunDirectory, out
     from ..analysis.side_by_side import told_apart
     from ..plots.comparable import COMPARED, left_out
     from ..plots.figure_files import write_figures
+    from ..plots.metrics import asked_for
     from .tables import comparison, show
 
     second = other.read_recorded()
@@ -82,7 +83,7 @@ def _plot_beside(store: RunDirectory, results: Results, other: RunDirectory, out
             print(f"{name}: status '{status}'; what was recorded until then is shown", file=sys.stderr)
     figures, reasons = pair.plot(), left_out(pair)
     for figure in COMPARED:
-        if figure not in figures:
+        if figure not in figures and (figure != "metrics" or asked_for(pair)):
             print(f"no figure {figure}: {reasons.get(figure, 'every seed diverged')}", file=sys.stderr)
     if not figures:
         raise InputError(f"{other.path}: has nothing that can be drawn beside {store.path}")

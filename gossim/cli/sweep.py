@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ..errors import RunError
+from ..errors import InputError, RunError
 from .options import (
     INTERRUPTED,
     Changes,
@@ -19,6 +20,9 @@ from .options import (
     show_warnings,
 )
 
+if TYPE_CHECKING:
+    from ..results import SweepResults
+
 
 def sweep(
     scenario: ScenarioFile,
@@ -26,6 +30,9 @@ def sweep(
     out: Annotated[Path | None, typer.Option(metavar="DIR", help="Where to write  [default: runs/<scenario>]")] = None,
     jobs: Annotated[
         int | None, typer.Option(metavar="N", min=1, help="Points run at a time  [default: one a core]")
+    ] = None,
+    part: Annotated[
+        str | None, typer.Option(metavar="I/N", help="Run part I of N, from 1, of the points; see gossim merge.")
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Run all points anew.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="Print nothing but errors.")] = False,
@@ -36,15 +43,16 @@ def sweep(
     from ..scenario.scenario import read
     from ..scenario.sweep import Sweep, changed
 
-    wanted = set_values(changes)
+    wanted, place = set_values(changes), None if part is None else _part(part)
     source = f"{scenario} with {', '.join(wanted)}" if wanted else str(scenario)
     described = Sweep.parse(changed(read(scenario), wanted, source), source)
     from ..estimates.limits import refuse_impossible_points
 
     show_warnings(described.warnings, quiet)
-    store = out or Path("runs") / scenario.stem
+    store = out or Path("runs") / (f"{scenario.stem},part={place[0]}of{place[1]}" if place else scenario.stem)
     notes = new_console(stderr=True, quiet=quiet)
-    long = None if no_limits else refuse_impossible_points(described.points)
+    points = described.part(*place) if place else described.points
+    long = None if no_limits or not points else refuse_impossible_points(points)
     if long:
         notes.print(f"this will take {long}, as estimated", highlight=False, markup=False)
     from ..runner import sweep as sweeping
@@ -52,13 +60,33 @@ def sweep(
 
     try:
         with SweepBar(notes) as progress:
-            results = sweeping.sweep(described, out=store, jobs=jobs, force=force, progress=progress, limits=False)
+            results = sweeping.sweep(
+                described, out=store, jobs=jobs, force=force, progress=progress, limits=False, part=place
+            )
     except KeyboardInterrupt:
         notes.print(f"interrupted; the same command goes on from what is in {store}", highlight=False, markup=False)
         raise typer.Exit(INTERRUPTED) from None
+    show_sweep(results, store, quiet)
+
+
+def show_sweep(results: SweepResults, store: Path, quiet: bool) -> None:
+    """Print where the table of a sweep is.
+
+    Raises:
+        RunError: If points broke down, with what went wrong at each.
+    """
     if not quiet:
         drawn = f", figures in {store / 'figures'}" if any((store / "figures").glob("*.png")) else ""
         print(f"{len(results.table)} rows in {store / 'sweep.parquet'}{drawn}")
     if results.errors:
-        points = {point.name: point for point in described.points}
+        points = {point.name: point for point in results.sweep.points}
         raise RunError("\n".join(f"{points[name]}: {error}" for name, error in results.errors.items()))
+
+
+def _part(text: str) -> tuple[int, int]:
+    """`I/N` as two numbers."""
+    match = re.fullmatch(r"(\d{1,9})/(\d{1,9})", text)
+    number, parts = (int(match[1]), int(match[2])) if match else (0, 0)
+    if not 1 <= number <= parts:
+        raise InputError(f"--part {text}: must read I/N with 1 <= I <= N, as in --part 3/8")
+    return number, parts

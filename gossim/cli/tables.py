@@ -56,7 +56,8 @@ def comparison(results: Results | ResultsSideBySide) -> Table:
     shown.add_column("arm", no_wrap=True)
     learned = summary["consensus_distance"].notna().any()
     measures = _MEASURES if learned else _CLOCK_MEASURES
-    measures = {name: how for name, how in measures.items() if summary[name].notna().any()}
+    measures = {**measures, **{name: (name.replace("_", "\n", 1), "{:.4g}", 1) for name in scenario.metric_columns}}
+    measures = {name: measures[name] for name in summary if name in measures and summary[name].notna().any()}
     if "bytes_sent" in measures:
         unit, scale = byte_unit(summary["bytes_sent"].max())
         measures["bytes_sent"] = (f"sent\n[{unit}]", "{:,.1f}", scale)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from functools import cache
-from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, Protocol
 
 from pydantic import Discriminator, Tag
 
 from ..rng import Purpose
-from ..schema.fields import AS_TUPLE, Frozen, PositiveQuantity, number_or
+from ..schema.fields import AS_TUPLE, Frozen, PositiveQuantity
 from .device_trace import Device
 from .durations import Law, LawOfRates
 
@@ -51,22 +51,36 @@ class UpDown(Frozen):
 
     def beyond(self, workers: int) -> str | None:
         """Say in words what concerns a worker outside of 0 … workers − 1; None if nothing does."""
-        for name, rate in (("up", self.up), ("down", self.down)):
-            if isinstance(rate, tuple) and len(rate) > workers:
-                return f"{name} has {len(rate)} numbers"
-        return None
+        return too_many(self, workers)
 
     def unfit(self, workers: int) -> str | None:
-        for name, rate in (("up", self.up), ("down", self.down)):
-            if isinstance(rate, tuple) and len(rate) < workers:
-                return f"{name} has {len(rate)} numbers, and there are {workers} workers"
-        return None
+        return too_few(self, workers)
 
 
-if TYPE_CHECKING:
-    Bandwidth = float | UpDown | str | None
-else:
-    Bandwidth = number_or(PositiveQuantity | None, UpDown, word="trace")
+class HasEnds(Protocol):
+    """Says how much each worker sends and receives."""
+
+    @property
+    def up(self) -> Any: ...
+
+    @property
+    def down(self) -> Any: ...
+
+
+def too_many(ends: HasEnds, workers: int) -> str | None:
+    """Say in words which list has more numbers than there are workers; None if none has."""
+    for name, rate in (("up", ends.up), ("down", ends.down)):
+        if isinstance(rate, tuple) and len(rate) > workers:
+            return f"{name} has {len(rate)} numbers"
+    return None
+
+
+def too_few(ends: HasEnds, workers: int) -> str | None:
+    """Say in words which list has fewer numbers than there are workers; None if none has."""
+    for name, rate in (("up", ends.up), ("down", ends.down)):
+        if isinstance(rate, tuple) and len(rate) < workers:
+            return f"{name} has {len(rate)} numbers, and there are {workers} workers"
+    return None
 
 
 def rates_of(bandwidth: float | UpDown | str | None, seed: int, devices: tuple[Device, ...]) -> Callable[[int], Rates]:
@@ -75,7 +89,7 @@ def rates_of(bandwidth: float | UpDown | str | None, seed: int, devices: tuple[D
         return lambda worker: Rates(devices[worker].upload_bytes_per_s, devices[worker].download_bytes_per_s)
     if isinstance(bandwidth, UpDown):
         both = bandwidth
-        return cache(lambda worker: Rates(_rate(both.up, seed, worker, 0), _rate(both.down, seed, worker, 1)))
+        return cache(lambda worker: Rates(rate_of(both.up, seed, worker, 0), rate_of(both.down, seed, worker, 1)))
     same = Rates(bandwidth or math.inf, bandwidth or math.inf)
     return lambda worker: same
 
@@ -87,7 +101,8 @@ def payload_rates(rates: Callable[[int], Rates], efficiency: float) -> Callable[
     return cache(lambda worker: Rates(*(rate * efficiency for rate in rates(worker))))
 
 
-def _rate(rate: float | tuple[float, ...] | Law | None, seed: int, worker: int, way: int) -> float:
+def rate_of(rate: float | tuple[float, ...] | Law | None, seed: int, worker: int, way: int) -> float:
+    """Return the rate of one worker, `way` being 0 to send and 1 to receive; infinite where it is unlimited."""
     if isinstance(rate, Law):
         return next(rate.draws(seed, Purpose.BANDWIDTH, worker, way))
     if isinstance(rate, tuple):

@@ -1,5 +1,8 @@
 """Collective operations: what an all-reduce costs, and the barrier in front of it.
 
+On a network that gives each pair of workers a bandwidth of its own, a formula is what its rounds of messages take over
+the links that they use (`gossim.cluster.message_rounds.duration_s`); elsewhere all links are taken to be alike.
+
 Costs are in the α–β–γ model: p workers, n bytes, latency a, b seconds per byte sent, g seconds per byte added up.
 Source, unless another is named: Thakur, Rabenseifner, Gropp 2005 (doi:10.1177/1094342005051521).
 """
@@ -7,53 +10,18 @@ Source, unless another is named: Thakur, Rabenseifner, Gropp 2005 (doi:10.1177/1
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal
 
 from ..schema.chosen import chosen_by
-from ..schema.fields import Count, Frozen
+from ..schema.fields import Count
+from .collective import NOTHING, Collective, CollectiveCost, Link, MessageCollective, ring_cost
+from .collective_presets import Gloo, Measured, Nccl
+from .message_rounds import Round, Sending, broadcast, exchange, folded, reduction, ring, side_by_side
+
+__all__ = ["COLLECTIVES", "AnyCollective", "Collective", "CollectiveCost", "Link", "RingCollective", "RingEvents"]
 
 
-class Link(NamedTuple):
-    """`latency_s` a, `s_per_byte` b, `reduction_s_per_byte` g."""
-
-    latency_s: float
-    s_per_byte: float
-    reduction_s_per_byte: float
-
-
-class CollectiveCost(NamedTuple):
-    """Of one all-reduce over all workers together."""
-
-    seconds: float
-    messages: int
-    size_bytes: int
-
-    def __add__(self, other: Any) -> CollectiveCost:
-        """One after the other."""
-        return CollectiveCost(*(mine + theirs for mine, theirs in zip(self, other, strict=True)))
-
-
-NOTHING = CollectiveCost(0.0, 0, 0)
-
-
-class Collective(Frozen):
-    """A way to give every worker the sum of all vectors."""
-
-    name: str
-
-    def cost(self, workers: int, size_bytes: int, link: Link) -> CollectiveCost:
-        """Of one operation on a vector of `size_bytes`; nothing where there is one worker."""
-        return self.among_several(workers, size_bytes, link) if workers > 1 else NOTHING
-
-    def among_several(self, p: int, n: int, link: Link) -> CollectiveCost:
-        raise NotImplementedError
-
-    def connections(self, p: int) -> int:
-        """Return how many connections are used for the first time, one after the other: each may have been idle."""
-        return 1
-
-
-class RingCollective(Collective):
+class RingCollective(MessageCollective):
     """Ring: 2(p−1)a + 2((p−1)/p)nb + ((p−1)/p)ng.
 
     2(p−1) rounds, in each of which every worker passes on one p-th of the vector.
@@ -63,21 +31,30 @@ class RingCollective(Collective):
     name: Literal["ring"] = "ring"
 
     def among_several(self, p: int, n: int, link: Link) -> CollectiveCost:
-        a, b, g = link
-        seconds = 2 * (p - 1) * a + (p - 1) / p * n * (2 * b + g)
-        return CollectiveCost(seconds, 2 * (p - 1) * p, 2 * (p - 1) * n)
+        return ring_cost(p, n, link)
+
+    def rounds(self, p: int, n: int) -> list[Round]:
+        return ring(range(p), n)
 
 
-class RingEvents(RingCollective):
+class RingEvents(Collective):
     """The same ring, each of its 2(p−1) rounds of messages really sent over the network's own links.
 
     On a uniform network it costs what `ring` says. Where links differ, a worker waits for its neighbour only.
+    It adds up at the end; `ring` with `events: true` adds up after each round.
     """
 
-    name: Literal["ring_events"] = "ring_events"  # type: ignore[assignment]
+    name: Literal["ring_events"] = "ring_events"
+
+    def among_several(self, p: int, n: int, link: Link) -> CollectiveCost:
+        return ring_cost(p, n, link)
+
+    @property
+    def sends(self) -> bool:
+        return True
 
 
-class Tree(Collective):
+class Tree(MessageCollective):
     """Binomial tree, a reduction and a broadcast: ⌈lg p⌉(2a + 2nb + ng)."""
 
     name: Literal["tree"] = "tree"
@@ -89,6 +66,9 @@ class Tree(Collective):
     def connections(self, p: int) -> int:
         return 2 * math.ceil(math.log2(p))
 
+    def rounds(self, p: int, n: int) -> list[Round]:
+        return [*reduction(range(p), n), *broadcast(range(p), n)]
+
 
 def _folded(p: int, n: int, link: Link) -> CollectiveCost:
     """What the p − p' workers beyond the last power of two p' cost: a partner adds their vector, and answers."""
@@ -99,7 +79,7 @@ def _folded(p: int, n: int, link: Link) -> CollectiveCost:
     return CollectiveCost(2 * a + 2 * n * b + n * g, 2 * surplus, 2 * surplus * n)
 
 
-class RecursiveDoubling(Collective):
+class RecursiveDoubling(MessageCollective):
     """Recursive doubling: lg p (a + nb + ng); for p' < p < 2p', p' a power of two, 2a + 2nb + ng more than for p'."""
 
     name: Literal["recursive_doubling"] = "recursive_doubling"
@@ -114,8 +94,14 @@ class RecursiveDoubling(Collective):
         rounds = int(math.log2(p))
         return rounds + 2 * (p > 2**rounds)
 
+    def rounds(self, p: int, n: int) -> list[Round]:
+        def inside(power: int) -> list[Round]:
+            return [exchange(power, 2**digit, n, True) for digit in range(int(math.log2(power)))]
 
-class Rabenseifner(Collective):
+        return folded(p, n, inside)
+
+
+class Rabenseifner(MessageCollective):
     """Reduce-scatter by halving, gather by doubling: 2 lg p a + 2((p−1)/p)nb + ((p−1)/p)ng; for p' < p < 2p', p' a
     power of two, 2a + 2nb + ng more than for p'."""
 
@@ -132,10 +118,19 @@ class Rabenseifner(Collective):
         rounds = int(math.log2(p))
         return rounds + 2 * (p > 2**rounds)
 
+    def rounds(self, p: int, n: int) -> list[Round]:
+        def inside(power: int) -> list[Round]:
+            halving = [(power >> number, n / 2**number) for number in range(1, int(math.log2(power)) + 1)]
+            scatter = [exchange(power, distance, size, True) for distance, size in halving]
+            return scatter + [exchange(power, distance, size, False) for distance, size in reversed(halving)]
 
-class ParameterServer(Collective):
+        return folded(p, n, inside)
+
+
+class ParameterServer(MessageCollective):
     """A server of its own, whose one link carries everything: 2a + 2pnb + png.
 
+    Its messages go to the node after the last worker, whose links the network must have.
     Source: Li et al. 2014 ("Scaling distributed machine learning with the parameter server"), by counting.
     """
 
@@ -148,12 +143,22 @@ class ParameterServer(Collective):
     def connections(self, p: int) -> int:
         return 2
 
+    def rounds(self, p: int, n: int) -> list[Round]:
+        return [
+            [Sending(place, p, n, True) for place in range(p)],
+            [Sending(p, place, n, False) for place in range(p)],
+        ]
 
-class HierarchicalCollective(Collective):
+    @property
+    def servers(self) -> int:
+        return 1
+
+
+class HierarchicalCollective(MessageCollective):
     """A ring inside each group of `group_size`, a ring of one worker of each group, and a broadcast inside the groups.
 
-    The sum of `ring` for the largest group, `ring` for the groups, and ⌈lg s⌉(a + nb) for s workers in a group;
-    with one latency for all links, as every formula here, so that it gains nothing from groups that are close.
+    The sum of `ring` for the largest group, `ring` for the groups, and ⌈lg s⌉(a + nb) for s workers in a group.
+    It gains from groups that are close where the network says so by `bandwidth_bytes_per_s: {regions: …}` or a matrix.
     """
 
     name: Literal["hierarchical"] = "hierarchical"
@@ -176,32 +181,13 @@ class HierarchicalCollective(Collective):
         size = min(self.group_size, p)
         return (size > 1) + (p > size) * (1 + math.ceil(math.log2(size)))
 
-
-class GlooCollective(Collective):
-    """gloo's ring, in a reduce-scatter and a gather of m messages of s bytes each:
-    2 max(2a + msb, ⌈m/2⌉(2a + sb) + [m even] sb) + ((p−1)/p)ng.
-
-    Two messages are under way at once: each is sent when its receiver's notice has come, a after the one two before it
-    was received. s is n/2p, at most 1 MiB, and m = pk − 2, k ≥ 2 being the messages for each p-th of the vector: those
-    of long vectors are more than the ring's.
-    Source: github.com/facebookincubator/gloo, gloo/allreduce.cc, as in torch.distributed.
-    """
-
-    name: Literal["gloo"] = "gloo"
-
-    def among_several(self, p: int, n: int, link: Link) -> CollectiveCost:
-        a, b, g = link
-        size = min(math.ceil(n / (2 * p)), GLOO_LONGEST)
-        count = p * max(2, math.ceil(math.ceil(n / size) / p)) - 2
-        size_bytes = min(n / (2 * p), GLOO_LONGEST)
-        in_turn_s = math.ceil(count / 2) * (2 * a + size_bytes * b) + (size_bytes * b if count % 2 == 0 else 0.0)
-        phase_s = max(2 * a + count * size_bytes * b, in_turn_s)
-        messages = 2 * p * count
-        return CollectiveCost(2 * phase_s + (p - 1) / p * n * g, messages, math.ceil(messages * size_bytes))
-
-
-GLOO_LONGEST = 2**20
-"""Bytes of a message of gloo's, at the most."""
+    def rounds(self, p: int, n: int) -> list[Round]:
+        groups = [range(first, min(first + self.group_size, p)) for first in range(0, p, self.group_size)]
+        inside = side_by_side(ring(group, n) for group in groups)
+        if len(groups) == 1:
+            return inside
+        leaders = ring([group[0] for group in groups], n)
+        return [*inside, *leaders, *side_by_side(broadcast(group, n) for group in groups)]
 
 
 COLLECTIVES: dict[str, type[Collective]] = {
@@ -212,7 +198,9 @@ COLLECTIVES: dict[str, type[Collective]] = {
     "rabenseifner": Rabenseifner,
     "parameter_server": ParameterServer,
     "hierarchical": HierarchicalCollective,
-    "gloo": GlooCollective,
+    "gloo": Gloo,
+    "nccl": Nccl,
+    "measured": Measured,
 }
 
 

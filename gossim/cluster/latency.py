@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Discriminator, Tag, model_validator
 
 from ..errors import InputError
 from ..files import trust
-from ..files.csv_columns import SECONDS, number, read_lines, remembered
+from ..files.csv_columns import SECONDS, Rule, number, read_lines, remembered
 from ..rng import Purpose
 from ..schema.fields import AS_TUPLE, Frozen, Indices, Quantity
 from ..schema.violations import broken
@@ -58,10 +60,7 @@ class Regions(Frozen):
 
     @model_validator(mode="after")
     def _nobody_twice(self) -> Regions:
-        members = [worker for region in self.regions for worker in region]
-        twice = sorted({worker for worker in members if members.count(worker) > 1})
-        if twice:
-            raise broken(f"worker {twice[0]} is in two regions")
+        refuse_two_regions(self.regions)
         return self
 
     def between(self, sender: int, receiver: int, seed: int) -> float:
@@ -70,13 +69,31 @@ class Regions(Frozen):
 
     def beyond(self, workers: int) -> str | None:
         """Say in words what concerns a worker outside of 0 … workers − 1; None if nothing does."""
-        first = next((worker for region in self.regions for worker in region if worker >= workers), None)
-        return None if first is None else f"regions has {first}"
+        return beyond_regions(self.regions, workers)
 
     def unfit(self, workers: int) -> str | None:
-        members = {worker for region in self.regions for worker in region}
-        missing = next((worker for worker in range(workers) if worker not in members), None)
-        return None if missing is None else f"worker {missing} is in no region"
+        return in_no_region(self.regions, workers)
+
+
+def refuse_two_regions(regions: Sequence[Sequence[int]]) -> None:
+    """Raise pydantic's error where a worker is in two regions."""
+    counts = Counter(worker for region in regions for worker in region)
+    twice = sorted(worker for worker, count in counts.items() if count > 1)
+    if twice:
+        raise broken(f"worker {twice[0]} is in two regions")
+
+
+def beyond_regions(regions: Sequence[Sequence[int]], workers: int) -> str | None:
+    """Name a member of a region outside of 0 … workers − 1, in words; None if there is no such member."""
+    first = next((worker for region in regions for worker in region if worker >= workers), None)
+    return None if first is None else f"regions has {first}"
+
+
+def in_no_region(regions: Sequence[Sequence[int]], workers: int) -> str | None:
+    """Name a worker that is in no region, in words; None if there is no such worker."""
+    members = {worker for region in regions for worker in region}
+    missing = next((worker for worker in range(workers) if worker not in members), None)
+    return None if missing is None else f"worker {missing} is in no region"
 
 
 def latency_s(model: float | Law | LatencyMatrix | Regions, sender: int, receiver: int, seed: int) -> float:
@@ -89,8 +106,11 @@ def latency_s(model: float | Law | LatencyMatrix | Regions, sender: int, receive
 
 
 @remembered
-def read_matrix(file: str) -> tuple[tuple[float, ...], ...]:
-    """A square matrix of seconds >= 0, `(workers, workers)`. Raises InputError, naming file, line and column."""
+def read_matrix(file: str, rule: Rule = SECONDS) -> tuple[tuple[float, ...], ...]:
+    """A square matrix, `(workers, workers)`, of numbers as the rule says; the diagonal is 0, whatever the file has.
+
+    Raises InputError, naming file, line and column.
+    """
     rows, matrix = read_lines(file), []
     if not rows:
         raise InputError(f"{file}: is empty")
@@ -99,7 +119,7 @@ def read_matrix(file: str) -> tuple[tuple[float, ...], ...]:
             raise InputError(f"{file}, line {line}: has {len(row)} columns, and the file has {len(rows)} rows")
         matrix.append(
             tuple(
-                0.0 if n == own else number(text, SECONDS, f"{file}, line {line}, column {n}: ")
+                0.0 if n == own else number(text, rule, f"{file}, line {line}, column {n}: ")
                 for n, text in enumerate(row, start=1)
             )
         )

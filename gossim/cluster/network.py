@@ -16,9 +16,10 @@ from ..schema.fields import (
     named,
 )
 from ..schema.violations import broken_at
-from .bandwidth import Bandwidth, UpDown
+from .bandwidth import UpDown
 from .durations import AnyLaw
 from .latency import Latency, LatencyMatrix, Regions
+from .link_rates import PAIRED, Bandwidth
 from .message_loss import AnyLoss, Loss, NetworkPartition
 
 if TYPE_CHECKING:
@@ -38,7 +39,8 @@ class NetworkSettings(Frozen):
     `after_idle_s`: what a message with parameters takes on top on a connection (sender, receiver) that is new, or has
     carried nothing for longer than `resend_timeout_s`: TCP's slow start after idle.
     `bandwidth_bytes_per_s`: of each worker, to send and to receive: a number, `{up, down}`, or `trace`; null means
-    unlimited, which has to be said. `efficiency`: the share of it that is payload (TCP over Ethernet: 1448/1500).
+    unlimited, which has to be said; or of each ordered pair, by `regions` or from a `matrix`. `efficiency`: the share
+    of it that is payload (TCP over Ethernet: 1448/1500).
     `sharing`: what transfers at one worker at the same time do to each other: `none` (nothing, each has the full
     bandwidth), `fifo` (one after the other), `fair` (max-min fair rates of connections). It has to be said where there
     are several workers and bandwidth is limited.
@@ -98,7 +100,7 @@ class NetworkSettings(Frozen):
         """The key that does not fit that number of workers, and why; None if they can."""
         for key in ("latency_s", "bandwidth_bytes_per_s"):
             value = getattr(self, key)
-            rule = value.unfit(workers) if isinstance(value, LatencyMatrix | Regions | UpDown) else None
+            rule = value.unfit(workers) if isinstance(value, (LatencyMatrix, Regions, UpDown, *PAIRED)) else None
             if rule:
                 return key, rule
         return None

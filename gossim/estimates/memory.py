@@ -6,6 +6,7 @@ import math
 from typing import Any, NamedTuple
 
 from ..algorithms._families import InRounds
+from ..problems.data import task_of
 from ..scenario.arm import Arm
 from ..scenario.derived import window_size
 from ..units import readable_bytes
@@ -84,6 +85,8 @@ def arithmetic_s(arm: Arm, counted: Events, learns: bool) -> float:
         often = 1 if problem.model.name in ("mlp", "logistic") else CONVOLUTION
         each = 6.0 * dim * (problem.batch_size or 1) * often
         evaluated = 2.0 * dim * problem.data.train_samples * 1.25 * often
+        if task_of(problem.data) == "tokens":  # each parameter is used at each position
+            each, evaluated = (cost * problem.data.shape[0] for cost in (each, evaluated))
     probes = counted.probe_rows / arm.workers
     moved_s = row_s * (3 * counted.messages + 6 * counted.probe_rows + 4 * counted.steps)
     return (counted.steps * each + probes * evaluated) / FLOPS_PER_S + moved_s

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from ..algorithms._families import InRounds, WithCollective, WithServer
 from ..algorithms.choco import Choco
 from ..cluster.bandwidth import UpDown
-from ..cluster.collectives import Link, RingEvents
+from ..cluster.collectives import Collective, Link
 from ..cluster.durations import Law
 from ..cluster.latency import LatencyMatrix, Regions, read_matrix
+from ..cluster.pair_rates import BandwidthMatrix, RegionBandwidth
 from ..scenario.arm import Arm
 from .paces import Paces, mean_s
 
@@ -70,8 +72,14 @@ def _with_collective(arm: Arm, paces: Paces, links: Link, size_bytes: float) -> 
     if algorithm.timeout_s is not None:
         round_s = min(round_s, period * paces.mean_s + algorithm.timeout_s)
     round_s += _cost_s(arm, members, links, size_bytes)
-    sent = 2 * (members - 1) if isinstance(algorithm.collective, RingEvents) else 0
+    sent = _messages(algorithm.collective, members, links) / members if algorithm.collective.sends else 0
     return Rhythm(round_s / period, sent / period + getattr(algorithm, "push_probability", 0.0))
+
+
+def _messages(collective: Collective, members: int, links: Link) -> float:
+    """Return how many it sends among all members together."""
+    known = min(members, MANY)
+    return collective.cost(known, 1, links).messages * members / known
 
 
 def _with_server(arm: Arm, paces: Paces, links: Link, size_bytes: float) -> Rhythm:
@@ -129,11 +137,28 @@ def _links(arm: Arm) -> Link:
         assert arm.trace is not None
         rates = [min(device[1:]) for device in arm.trace.devices()[: arm.workers]]
         s_per_byte = sum(1 / rate for rate in rates) / len(rates)
+    elif isinstance(width, BandwidthMatrix | RegionBandwidth):
+        s_per_byte = _mean_s_per_byte(width, arm.workers)
     elif isinstance(width, UpDown):
         s_per_byte = max(_s_per_byte(width.up, arm.workers), _s_per_byte(width.down, arm.workers))
     else:
         s_per_byte = 1 / width if width else 0.0
     return Link(latency_s + network.message_overhead_s, s_per_byte / network.efficiency, 0.0)
+
+
+def _mean_s_per_byte(pairs: BandwidthMatrix | RegionBandwidth, workers: int) -> float:
+    """Over ordered pairs, their workers' own limits aside."""
+    if isinstance(pairs, RegionBandwidth):
+        inside = _inside(pairs.regions)
+        return inside / pairs.within + (1 - inside) / pairs.between
+    some = range(min(workers, SAMPLED))
+    apart = [1 / pairs.between(sender, receiver) for sender in some for receiver in some if sender != receiver]
+    return sum(apart) / max(1, len(apart))
+
+
+def _inside(regions: Sequence[Sequence[int]]) -> float:
+    """Return the share of pairs whose workers are in one region."""
+    return sum(len(region) ** 2 for region in regions) / max(1, sum(map(len, regions))) ** 2
 
 
 def _s_per_byte(rate: Any, workers: int) -> float:
@@ -149,7 +174,7 @@ def _latency_s(latency: float | Law | LatencyMatrix | Regions, workers: int) -> 
         rows = [row[:SAMPLED] for row in read_matrix(latency.matrix)[: min(workers, SAMPLED)]]
         return sum(map(sum, rows)) / max(1, sum(map(len, rows)))
     if isinstance(latency, Regions):
-        inside = sum(len(region) ** 2 for region in latency.regions) / max(1, sum(map(len, latency.regions))) ** 2
+        inside = _inside(latency.regions)
         return inside * latency.within_s + (1 - inside) * latency.between_s
     return mean_s(latency)
 
@@ -157,6 +182,6 @@ def _latency_s(latency: float | Law | LatencyMatrix | Regions, workers: int) -> 
 def _sendings(arm: Arm) -> float:
     """How often a message is sent until it arrives, where it is sent again."""
     network, algorithm = arm.network, arm.algorithm
-    again = isinstance(getattr(algorithm, "collective", None), RingEvents) or (network and network.resend)
+    again = getattr(getattr(algorithm, "collective", None), "sends", False) or (network and network.resend)
     lost = network.share_lost if network and again else 0.0
     return 1 / (1 - lost) if lost < 1 else math.inf

@@ -41,10 +41,9 @@ class Recorder:
         offsets.sub_(drift)  # in place, as above: of many rows each copy takes longer than the arithmetic
         distances = torch.linalg.vector_norm(offsets, dim=1).tolist()
         losses = self.problem.losses(mean.to(rows.dtype) if model is None else model)
-        numbers = [*distances, *(value for value in losses if value is not None)]
-        if not all(math.isfinite(number) for number in numbers):
+        if losses.diverged or not all(map(math.isfinite, distances)):
             raise Diverged(facts.time_s, facts.gradient_steps)
-        measured = Measured(distances, losses._asdict())
+        measured = Measured(distances, losses.columns())
         if self.probe.gradient_gap:
             measured = measured._replace(gaps=self._gaps(rows, mean.to(rows.dtype), facts))
         if self.probe.layers:

@@ -13,6 +13,7 @@ from .comparable import COMPARED, left_out
 from .consensus import consensus, gradient_gap
 from .gradient_weights import weight_map, weight_sums
 from .losses import loss, loss_by_steps
+from .metrics import metrics
 from .style import style
 from .time_shares import time_shares
 from .timeline import timeline
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 FIGURES: dict[str, Callable[[RunData], Figure | None]] = {
     "loss": loss,
     "loss_by_steps": loss_by_steps,
+    "metrics": metrics,
     "consensus_distance": consensus,
     "alpha": alpha,
     "timeline": timeline,

@@ -8,8 +8,9 @@ from ..analysis.side_by_side import SideBySide
 from ..scenario.scenario import Scenario
 from ..schema.violations import short
 from .losses import shown_loss
+from .metrics import asked_for
 
-COMPARED = ("loss", "loss_by_steps", "consensus_distance", "gradient_gap", "time_shares")
+COMPARED = ("loss", "loss_by_steps", "metrics", "consensus_distance", "gradient_gap", "time_shares")
 """The others are of one seed: of two runs, they stand in the folders of each."""
 
 
@@ -25,6 +26,8 @@ def left_out(pair: SideBySide) -> dict[str, str]:
         loss = f"losses of different problems ({_told(_learned(first))}; {_told(_learned(second))}) are not comparable"
     if loss:
         reasons["loss"] = reasons["loss_by_steps"] = loss
+        if asked_for(pair):
+            reasons["metrics"] = loss.replace("losses of", "metrics of", 1)
     if _models(first) != _models(second):
         told = f"{_told(_models(first))}; {_told(_models(second))}"
         distance = f"distances between parameters of different models ({told}) are not comparable"

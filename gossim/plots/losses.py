@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..scenario.scenario import Scenario
 from ..tables.run_data import RunData
 from .fitting import fit
 from .legends import entries_of
@@ -97,12 +98,17 @@ def _two_panels(results: RunData, together: pd.DataFrame, measure: str) -> Figur
 
 def _dress(results: RunData, axes: Axes, measure: str) -> None:
     """The loss, on a logarithmic scale unless some are not above 0, and its target."""
-    data = [arm.problem.data if arm.problem else None for arm in results.scenario.arms.values()]
-    unit = " [nats]" if all(each is not None and not each.regression for each in data) else ""
-    axes.set(ylabel=f"{measure.replace('_', ' ')} of the mean model{unit}")
+    axes.set(ylabel=f"{measure.replace('_', ' ')} of the mean model{unit_of(results.scenario, measure)}")
     if not any((np.asarray(line.get_ydata(), dtype=float) <= 0).any() for line in axes.get_lines()):
         log_scale(axes)
     target = results.scenario.target
-    goal = getattr(target, measure) if target else None
+    goal = target.goal if target and target.measure == measure else None
     if goal:
         axes.axhline(goal, color="0.35", linestyle=":", linewidth=points(2.5), label=f"target {goal:g}")
+
+
+def unit_of(scenario: Scenario, measure: str) -> str:
+    """The unit of a measure, in brackets, if it is the same in all arms."""
+    problems = [arm.problem.measures for arm in scenario.arms.values() if arm.problem]
+    units = {measures[measure].unit for measures in problems if measure in measures}
+    return f" [{units.pop()}]" if len(units) == 1 and units != {""} else ""

@@ -163,6 +163,5 @@ def _label(results: SweepData, measure: str) -> str:
     if measure == TIME_TO_TARGET and target is None:
         return "simulated seconds to the target"
     if measure == TIME_TO_TARGET and target is not None:
-        name, value = next((name, value) for name, value in target.model_dump().items() if value is not None)
-        return f"simulated seconds to {name.replace('_', ' ')} {value:g}"
+        return f"simulated seconds to {target.words}"
     return {"steps_per_s": "gradient steps per second"}.get(measure, f"{measure.replace('_', ' ')} at the end")

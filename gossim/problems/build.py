@@ -57,4 +57,5 @@ def build(settings: ProblemSettings, workers: int, seed: int, dtype: str, device
     data = loaded(settings.data)
     samples = Samples(data, settings.data.crop, kind, device)
     assigned = settings.data.partition.assign(data.train_y, workers, seed)
-    return SupervisedProblem(spec, samples, data.outputs, assigned, settings.batch_size, seed)
+    learning = settings.loss_function(), settings.measured_metrics
+    return SupervisedProblem(spec, samples, *learning, assigned, settings.batch_size, seed)

@@ -28,8 +28,9 @@ def check_gradients(problem: Problem) -> None:
     which for a user's network is that of torch's own loop."""
     with PROCESS:
         try:
-            if isinstance(problem, SupervisedProblem) and not problem.spec.known:
+            if isinstance(problem, SupervisedProblem) and not problem.known:
                 _check_network(problem)
+                problem.losses(problem.initial())  # a metric of the user's is computed once before anything is written
             else:
                 x = problem.initial()
                 _check_ways(problem, [Case(x, 0, 0), Case(x, 0, 1)], [])
@@ -41,7 +42,7 @@ def check_gradients(problem: Problem) -> None:
 
 def unreached(problem: Problem) -> list[str]:
     """Those parameters that the loss does not depend on; torch's optimizers leave them alone."""
-    if not isinstance(problem, SupervisedProblem) or problem.spec.known:
+    if not isinstance(problem, SupervisedProblem) or problem.known:
         return []
     plain = Plain(problem)
     plain.gradient(Case(problem.initial(), 0, 0))

@@ -18,7 +18,7 @@ from torch import nn
 
 from ..errors import InputError, told
 from .dropout import Masks
-from .losses import mean_loss
+from .losses import Loss
 from .norms import Norms, Statistics
 from .threads import one_thread
 
@@ -39,7 +39,10 @@ class Batch(NamedTuple):
 class Copy:
     """A network with parameters of its own, in which filters and images lie in this `layout`."""
 
-    def __init__(self, network: nn.Module, mask: Masks | None, norms: Norms | None, layout: torch.memory_format):
+    def __init__(
+        self, network: nn.Module, mask: Masks | None, norms: Norms | None, loss: Loss, layout: torch.memory_format
+    ):
+        self.loss = loss
         self.network, self.mask, self.norms = copy.deepcopy((network, mask, norms))
         for leaf in self.network.parameters():
             leaf.data = laid_out(leaf.data, layout)
@@ -51,7 +54,7 @@ class Copy:
         self._move_to(x)
         if self.mask is not None:
             self.mask.begin(batch.mask_key)
-        loss = mean_loss(self.network(self._laid_out(batch.inputs)), batch.labels)
+        loss = self.loss.mean(self.network(self._laid_out(batch.inputs)), batch.labels)
         slopes = torch.autograd.grad(loss, self.leaves, allow_unused=True, materialize_grads=True)
         for part, slope in zip(out, slopes, strict=True):
             part.copy_(slope)
@@ -82,9 +85,9 @@ class Copy:
 class Copies:
     """As many copies of `network` as torch was given threads, and no more than there is work for."""
 
-    def __init__(self, network: nn.Module, mask: Masks | None, norms: Norms | None, sample: torch.Tensor):
-        self.network, self.mask, self.norms = network, mask, norms
-        self.layout = layout_for(network, mask, norms, sample)
+    def __init__(self, network: nn.Module, mask: Masks | None, norms: Norms | None, loss: Loss, sample: torch.Tensor):
+        self.network, self.mask, self.norms, self.loss = network, mask, norms, loss
+        self.layout = layout_for(network, mask, norms, loss, sample)
         self.made: list[Copy] = []
 
     def each(self, work: Callable[..., Found], jobs: Sequence[tuple[Any, ...]]) -> list[Found]:
@@ -113,24 +116,26 @@ class Copies:
 
     def _copy(self, number: int) -> Copy:
         while len(self.made) <= number:
-            self.made.append(copied(self.network, self.mask, self.norms, self.layout))
+            self.made.append(copied(self.network, self.mask, self.norms, self.loss, self.layout))
         return self.made[number]
 
 
-def copied(network: nn.Module, mask: Masks | None, norms: Norms | None, layout: torch.memory_format) -> Copy:
+def copied(
+    network: nn.Module, mask: Masks | None, norms: Norms | None, loss: Loss, layout: torch.memory_format
+) -> Copy:
     """Raises InputError for a network that cannot be copied."""
     try:
-        return Copy(network, mask, norms, layout)
+        return Copy(network, mask, norms, loss, layout)
     except Exception as error:  # a user's network may hold anything
         raise InputError(f"problem.model: a copy of the network cannot be made: {told(error)}") from None
 
 
 def layout_for(
-    network: nn.Module, mask: Masks | None, norms: Norms | None, sample: torch.Tensor
+    network: nn.Module, mask: Masks | None, norms: Norms | None, loss: Loss, sample: torch.Tensor
 ) -> torch.memory_format:
     """`channels_last`, channel by channel for each pixel, which convolutions on a CPU are faster with; or torch's usual
     one for networks that rely on it, such as with `x.view(len(x), -1)`."""
-    laid = copied(network, mask, norms, torch.channels_last)
+    laid = copied(network, mask, norms, loss, torch.channels_last)
     try:
         parts = [leaf.detach().clone() for leaf in laid.leaves]
         laid.logits(parts, sample.clone(), norms.initial(parts[0]) if norms else ())

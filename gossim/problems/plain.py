@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 import torch
 
 from ..errors import InputError
-from .losses import mean_loss
 from .norms import KINDS
 from .state import State, changed, state_of
 from .supervised import SupervisedProblem
@@ -45,7 +44,7 @@ class Plain:
         inputs, labels, keys = self.problem.batch([case.worker], [case.step])
         if self.mask is not None:
             self.mask.begin(keys[0])
-        loss = mean_loss(self.network(inputs[0]), labels[0])
+        loss = self.problem.loss.mean(self.network(inputs[0]), labels[0])
         drawn = self.mask.drawn if self.mask is not None else 0
         loss.backward()
         if self.mask is not None and self.mask.drawn != drawn:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
@@ -18,11 +20,25 @@ Numbers = Sequence[int] | np.ndarray
 
 
 class Losses(NamedTuple):
-    """Measured at one parameter vector; None where the problem has no such thing."""
+    """Measured at one parameter vector; None where the problem has no such thing.
+
+    `others`: further metrics by their column, `test_<metric>`.
+    """
 
     train_loss: float | None
     test_loss: float | None
     test_accuracy: float | None
+    others: Mapping[str, float] = MappingProxyType({})
+
+    def columns(self) -> dict[str, float | None]:
+        """What stands in each column of a probe."""
+        own = {"train_loss": self.train_loss, "test_loss": self.test_loss, "test_accuracy": self.test_accuracy}
+        return {**own, **self.others}
+
+    @property
+    def diverged(self) -> bool:
+        """Whether a loss is not finite. A metric need not be: it may be undefined at some parameters."""
+        return not all(loss is None or math.isfinite(loss) for loss in (self.train_loss, self.test_loss))
 
 
 class Problem(ABC):

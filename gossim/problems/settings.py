@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import model_validator
 
-from ..schema.fields import Count, Frozen
+from ..schema.fields import AS_TUPLE, Count, Frozen, must
 from ..schema.violations import MISSING, broken_at
-from .data import AnyData, outputs_of
+from .data import AnyData, outputs_of, task_of
+from .metrics import METRICS, METRICS_OF, AnyMetric, Measure, Metric
 from .models import AnyModel
+from .task import Task
+
+if TYPE_CHECKING:
+    from .losses import Loss
+
+LOSS_OF: dict[Task, str] = {"classification": "cross_entropy", "regression": "mse", "tokens": "cross_entropy"}
+
+LOSS_RULE = "cross_entropy, mse or package.module:function"
+
+
+def _is_loss(name: str) -> bool:
+    return name in LOSS_OF.values() or ":" in name
 
 
 class ProblemSettings(Frozen):
@@ -17,35 +30,72 @@ class ProblemSettings(Frozen):
 
     `weighting`: whether workers count alike, so that (1/M) Σ_m L^m is minimised, L^m the mean loss over worker m's own
     samples; or by the `samples` that are their own, so that it is Σ_m (n_m/n) L^m, n = Σ n_m: the mean over all
-    samples. `loss` is `cross_entropy` of a classification and `mse`, the mean squared error over samples and outputs,
-    of a regression; it need not be said.
+    samples. `loss` is `cross_entropy` of a classification and of tokens, there the mean over samples and positions, and
+    `mse`, the mean squared error over samples and outputs, of a regression, and need not be said; or a function of
+    your own, `package.module:function`, `f(outputs, targets)`, that returns the loss of each sample. `metrics` are
+    `accuracy`, `perplexity`, `rmse`, `r2` or `package.module:function`; by default those of the task.
     """
 
     model: AnyModel
     data: AnyData | None = None
     batch_size: Count | None = None
     weighting: Literal["equal", "samples"] = "equal"
-    loss: Literal["cross_entropy", "mse"] | None = None
+    loss: Annotated[str, must(LOSS_RULE, _is_loss)] | None = None
+    metrics: Annotated[tuple[AnyMetric, ...], AS_TUPLE] | None = None
 
     @model_validator(mode="after")
     def _what_the_task_wants(self) -> ProblemSettings:
         if self.data is None:
             if self.loss is not None and not self.model.needs_data:
                 raise broken_at(("loss",), self.loss, f"the model '{self.model.name}' has its own; leave it out")
+            if self.metrics is not None and not self.model.needs_data:
+                shown = [metric.name for metric in self.metrics]
+                raise broken_at(("metrics",), shown, f"the model '{self.model.name}' has none; leave it out")
             return self
-        task, wanted = ("regression", "mse") if self.data.regression else ("classification", "cross_entropy")
-        if self.loss not in (None, wanted):
-            raise broken_at(("loss",), self.loss, f"a {task} is learned by {wanted}")
-        if self.data.regression and self.data.partition.by_label:
+        task = task_of(self.data)
+        what = {"classification": "a classification", "regression": "a regression", "tokens": "a sequence of tokens"}
+        if task not in self.model.tasks:
+            rule = f"'{self.model.name}' does not learn {what[task]}, which problem.data = {self.data.name} is"
+            raise broken_at(("model", "name"), self.model.name, rule)
+        if self.loss not in (None, LOSS_OF[task]) and ":" not in self.loss:
+            rule = f"{what[task]} is learned by {LOSS_OF[task]}, or by a function of your own, package.module:function"
+            raise broken_at(("loss",), self.loss, rule)
+        for place, metric in enumerate(self.metrics or ()):
+            if metric.name in METRICS and task not in METRICS[metric.name].tasks:
+                suited = ", ".join(name for name, own in METRICS.items() if task in own.tasks)
+                raise broken_at(("metrics", place), metric.name, f"is no metric of {what[task]}: {suited}")
+            if metric.column in [other.column for other in (self.metrics or ())[:place]]:
+                raise broken_at(("metrics", place), metric.name, f"there is another {metric.column} before it")
+        if task != "classification" and self.data.partition.by_label:
             name = self.data.partition.name
-            raise broken_at(("data", "partition"), name, "shares out by labels, and a regression has none; use iid")
+            rule = f"shares out by labels of samples, and {what[task]} has none; use iid"
+            raise broken_at(("data", "partition"), name, rule)
         return self
 
+    def loss_function(self) -> Loss:
+        """What is minimised, as a function of tensors."""
+        from .losses import loss_named
+
+        assert self.data is not None
+        return loss_named(self.loss or LOSS_OF[task_of(self.data)])
+
     @property
-    def measures(self) -> tuple[str, ...]:
-        """What there is to tell of its parameters."""
-        regression = self.data is not None and self.data.regression
-        return tuple(each for each in self.model.measures if each != "test_accuracy" or not regression)
+    def measured_metrics(self) -> tuple[Metric, ...]:
+        """Those of the scenario, or else those of the task."""
+        if self.data is None:
+            return ()
+        if self.metrics is not None:
+            return self.metrics
+        return tuple(Metric(name=name) for name in METRICS_OF[task_of(self.data)])
+
+    @property
+    def measures(self) -> dict[str, Measure]:
+        """What is measured of its parameters, by column."""
+        if self.data is None:
+            return dict.fromkeys(self.model.measures, Measure("", "lower"))
+        entropy = self.loss == "cross_entropy" or (self.loss is None and task_of(self.data) != "regression")
+        losses = dict.fromkeys(("train_loss", "test_loss"), Measure("nats" if entropy else "", "lower"))
+        return losses | {metric.column: metric.measure for metric in self.measured_metrics}
 
     @model_validator(mode="after")
     def _data_where_needed(self) -> ProblemSettings:

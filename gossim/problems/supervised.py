@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 
 import numpy as np
 import torch
@@ -17,13 +17,15 @@ from .dropout import Masks, make_reproducible
 from .generators import seeded
 from .keyed import StepKeys, mix, normals
 from .layers import real_as
-from .losses import losses_of_samples, mean_loss, mean_loss_for_vmap
+from .losses import CrossEntropy, Loss, OwnLoss
+from .meters import Meter, meter_of
+from .metrics import Metric
 from .minibatches import Minibatches
 from .models import ModelSpec
 from .norms import Statistics, replace_norms, statistics_batches
 from .problem import Losses, Numbers, Problem
 from .threads import one_thread
-from .views import Samples
+from .views import Samples, wide
 
 EVALUATION_CHUNK = 1000
 """Samples that are evaluated at once."""
@@ -42,14 +44,17 @@ class SupervisedProblem(Problem):
         self,
         spec: ModelSpec,
         samples: Samples,
-        classes: int,
+        loss: Loss,
+        metrics: Sequence[Metric],
         assigned: list[np.ndarray],
         batch_size: int,
         seed: int,
     ):
         self.samples = samples
         self.dtype, self.device = samples.dtype, samples.train_x.device
-        self.spec, self.classes, self.seed = spec, classes, seed
+        self.spec, self.loss, self.seed = spec, loss, seed
+        self.meters = {metric.column: meter_of(metric) for metric in metrics}
+        self.known = spec.known and loss.known and not any(":" in metric.name for metric in metrics)
         self._make()
         if not self.parameters:
             raise InputError("problem.model: the network has no parameters to learn")
@@ -60,20 +65,20 @@ class SupervisedProblem(Problem):
         self.keys = StepKeys(seed, Purpose.DROPOUT, len(assigned), self.device)
         convolutions = nn.Conv1d | nn.Conv2d | nn.Conv3d
         self.large_operations = any(isinstance(module, convolutions) for module in self.network.modules())
-        self.regression = samples.train_y.is_floating_point()
-        self.dense = None if self.regression else Dense.of(self.network)
+        by_hand = samples.task == "classification" and type(loss) is CrossEntropy
+        self.dense = Dense.of(self.network) if by_hand else None
         if self.dense:
             self.piece_bytes = DENSE_PIECE_BYTES
-        self._check_output(classes)
+        self._check_output()
         # On a CPU a batched convolution is slower than one network after the other (docs/performance.md).
         self.one_by_one: Copies | None = None
         alone = self.large_operations and self.device.type == "cpu"
-        if not (alone or spec.known):
+        if not (alone or self.known):
             alone = not self._can_be_batched()
             self._make()  # as new: it may keep what the trial has left
         sample = samples.central(samples.test_x[:2])
         if alone:
-            self.one_by_one = Copies(self.network, self.mask, self.norms, sample)
+            self.one_by_one = Copies(self.network, self.mask, self.norms, loss, sample)
         self.chunk = CONVOLUTION_CHUNK if alone else EVALUATION_CHUNK
 
     def _make(self) -> None:
@@ -83,7 +88,7 @@ class SupervisedProblem(Problem):
 
     def fresh(self) -> tuple[nn.Module, Masks | None]:
         """The network as its factory makes it with this seed, with masks of gossim's for its dropout."""
-        network = initialised(self.spec, self.samples.shape, self.classes, self.seed)
+        network = initialised(self.spec, self.samples.shape, self.samples.classes, self.seed)
         mask = make_reproducible(network)
         return real_as(network.to(self.device), self.dtype), mask
 
@@ -120,9 +125,11 @@ class SupervisedProblem(Problem):
 
     def losses(self, x: torch.Tensor) -> Losses:
         statistics = self.statistics(x)
-        train_loss, _ = self._evaluate(x, statistics, self.samples.train_x, self.samples.train_y)
-        test_loss, accuracy = self._evaluate(x, statistics, self.samples.test_x, self.samples.test_y)
-        return Losses(train_loss, test_loss, accuracy)
+        meters = {column: make() for column, make in self.meters.items()}
+        train_loss = self._evaluate(x, statistics, self.samples.train_x, self.samples.train_y, ())
+        test_loss = self._evaluate(x, statistics, self.samples.test_x, self.samples.test_y, meters.values())
+        metrics = {column: meter.value() for column, meter in meters.items()}
+        return Losses(train_loss, test_loss, metrics.pop("test_accuracy", None), metrics)
 
     @torch.no_grad()
     def statistics(self, x: torch.Tensor) -> Statistics:
@@ -156,7 +163,7 @@ class SupervisedProblem(Problem):
 
     def _own(self, x: torch.Tensor) -> torch.Tensor:
         """`x`, or a copy for a user's network, which may write into its parameters or its inputs."""
-        return x if self.spec.known else x.clone()
+        return x if self.known else x.clone()
 
     def batch(self, workers: Numbers, steps: Numbers) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         inputs, labels = self.samples.batch(*self.minibatches.indices(workers, steps))
@@ -170,7 +177,7 @@ class SupervisedProblem(Problem):
         layout = self.one_by_one.layout if self.one_by_one else torch.contiguous_format
         parts = self._unflatten(self._own(x.detach())).items()
         leaves = {name: laid_out(part, layout).detach().requires_grad_() for name, part in parts}
-        loss = mean_loss(self._logits(leaves, laid_out(inputs, layout), mask_key), labels)
+        loss = self.loss.mean(self._logits(leaves, laid_out(inputs, layout), mask_key), labels)
         slopes = torch.autograd.grad(loss, list(leaves.values()), allow_unused=True, materialize_grads=True)
         return torch.cat([slope.flatten() for slope in slopes])
 
@@ -195,7 +202,7 @@ class SupervisedProblem(Problem):
     def _loss_of_one(
         self, parameters: dict[str, torch.Tensor], inputs: torch.Tensor, labels: torch.Tensor, mask_key: torch.Tensor
     ) -> torch.Tensor:
-        return mean_loss_for_vmap(self._logits(parameters, inputs, mask_key), labels)
+        return self.loss.mean_for_vmap(self._logits(parameters, inputs, mask_key), labels)
 
     def _unflatten(self, x: torch.Tensor) -> dict[str, torch.Tensor]:
         """Views of `x`, `(..., dim)`, in the shapes of the parameters, `(..., *shape)`."""
@@ -205,17 +212,21 @@ class SupervisedProblem(Problem):
 
     @torch.no_grad()
     def _evaluate(
-        self, x: torch.Tensor, statistics: Statistics, inputs: torch.Tensor, labels: torch.Tensor
-    ) -> tuple[float, float | None]:
-        """Mean loss and share of right answers, or None where there are no classes."""
-        loss = right = torch.zeros((), dtype=torch.float64, device=self.device)
-        answers = labels.split(self.chunk)
-        for logits, chunk in zip(self.outputs(x, statistics, inputs, self.chunk), answers, strict=True):
-            loss = loss + losses_of_samples(logits, chunk).double().sum()
-            if self.regression:
-                continue
-            right = right + (logits.argmax(dim=1) == chunk).sum()
-        return float(loss) / len(labels), None if self.regression else float(right) / len(labels)
+        self,
+        x: torch.Tensor,
+        statistics: Statistics,
+        inputs: torch.Tensor,
+        labels: torch.Tensor,
+        meters: Collection[Meter],
+    ) -> float:
+        """The mean loss; `meters` get the outputs for each sample."""
+        loss = torch.zeros((), dtype=torch.float64, device=self.device)
+        answers = map(wide, labels.split(self.chunk))
+        for outputs, targets in zip(self.outputs(x, statistics, inputs, self.chunk), answers, strict=True):
+            loss = loss + self.loss.of_samples(outputs, targets).double().sum()
+            for meter in meters:
+                meter.add(outputs, targets)
+        return float(loss) / len(labels)
 
     @torch.no_grad()
     def outputs(
@@ -238,26 +249,31 @@ class SupervisedProblem(Problem):
         finally:
             self.network.train()
 
-    def _check_output(self, classes: int) -> None:
+    def _check_output(self) -> None:
         frozen = [name for name, parameter in self.parameters.items() if not parameter.requires_grad]
         if frozen:
             raise InputError(f"problem.model: '{frozen[0]}' has requires_grad=False, and all parameters are learned")
         # One of its own: a user's network may write into its parameters.
         network, _ = self.fresh()
+        sample = self.samples.central(self.samples.test_x[:2])
         try:
             with torch.no_grad():
-                output = network.eval()(self.samples.central(self.samples.test_x[:2]).clone())
+                output = network.eval()(sample.clone())
         except Exception as error:  # a user's network may do anything
             raise InputError(
                 f"problem.model: does not take samples of shape {self.samples.shape}: {told(error)}"
             ) from None
         if not isinstance(output, torch.Tensor):
             raise InputError(f"problem.model: gives a {type(output).__name__}, not a tensor of logits")
-        if tuple(output.shape) != (2, classes) or not output.is_floating_point():
+        wanted = (len(sample), *self.samples.output_shape)
+        if tuple(output.shape) != wanted or not output.is_floating_point():
+            what = "numbers" if self.samples.task == "regression" else "logits"
             raise InputError(
-                f"problem.model: gives {output.dtype} of shape {tuple(output.shape)} for 2 samples, not "
-                f"(2, {classes}) {'numbers' if self.regression else 'logits'}"
+                f"problem.model: gives {output.dtype} of shape {tuple(output.shape)} for {len(sample)} samples, not "
+                f"{wanted} {what}"
             )
+        if isinstance(self.loss, OwnLoss):
+            self.loss.check(output, wide(self.samples.test_y[: len(sample)]))
 
 
 RTOL, ATOL = 1e-3, 1e-4

@@ -15,10 +15,15 @@ with warnings.catch_warnings():
     torch.from_numpy(np.frombuffer(bytes(1), np.uint8))
 
 
-def _on(device: torch.device, array: np.ndarray, dtype: torch.dtype | None = None) -> torch.Tensor:
-    """The array there: real numbers in `dtype`, and whole numbers, which may be tokens, as they are."""
+def _on(device: torch.device, array: np.ndarray, dtype: torch.dtype) -> torch.Tensor:
+    """The array there: real numbers in `dtype`, and whole numbers, which may be labels or tokens, as they are."""
     tensor = torch.from_numpy(array).to(device)
-    return tensor.to(dtype) if dtype is not None and tensor.is_floating_point() else tensor
+    return tensor.to(dtype) if tensor.is_floating_point() else tensor
+
+
+def wide(numbers: torch.Tensor) -> torch.Tensor:
+    """Whole numbers in 64 bits, as layers take them, whatever they are kept in."""
+    return numbers if numbers.is_floating_point() else numbers.long()
 
 
 class Samples:
@@ -27,18 +32,18 @@ class Samples:
     def __init__(self, data: Dataset, crop: int | None, dtype: torch.dtype, device: torch.device):
         self.crop, self.dtype = crop, dtype
         self.train_x, self.test_x = (_on(device, x, dtype) for x in (data.train_x, data.test_x))
-        targets = (_on(device, y, dtype) for y in (data.train_y, data.test_y))
-        self.train_y, self.test_y = (y if y.is_floating_point() else y.long() for y in targets)
+        self.train_y, self.test_y = (_on(device, y, dtype) for y in (data.train_y, data.test_y))
+        self.task, self.classes, self.output_shape = data.task, data.outputs, data.output_shape
         self.offsets = tuple(side - crop + 1 for side in data.shape[1:]) if crop else (1, 1)
         self.views = 2 * self.offsets[0] * self.offsets[1] if crop else 1
         self.shape = (data.shape[0], crop, crop) if crop else data.shape
 
     def batch(self, samples: np.ndarray, views: np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:
-        """Inputs `(..., channels, height, width)` and labels `(...)`, or targets `(..., outputs)`, for sample and view
-        numbers of shape `(...)`."""
+        """Inputs `(..., channels, height, width)` and labels `(...)`, targets `(..., outputs)` or tokens
+        `(..., length)`, for sample and view numbers of shape `(...)`."""
         index = torch.from_numpy(samples.ravel()).to(self.train_x.device)
         # Not by `[index]`, which on a CPU takes five times as long.
-        inputs, labels = (whole.index_select(0, index) for whole in (self.train_x, self.train_y))
+        inputs, labels = (wide(whole.index_select(0, index)) for whole in (self.train_x, self.train_y))
         inputs, labels = inputs.unflatten(0, samples.shape), labels.unflatten(0, samples.shape)
         if self.crop:
             inputs = self._viewed(inputs, torch.from_numpy(views).to(self.train_x.device))
@@ -47,7 +52,7 @@ class Samples:
     def central(self, x: torch.Tensor) -> torch.Tensor:
         """The view that evaluation uses."""
         if not self.crop:
-            return x
+            return wide(x)
         top, left = (count // 2 for count in self.offsets)
         return x[..., top : top + self.crop, left : left + self.crop]
 

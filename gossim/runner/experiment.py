@@ -65,7 +65,7 @@ class Experiment:
             with _naming(name):
                 self.planes[name].check(arm, self.scenario.seeds)
                 message_bytes(arm)
-        self.recording = Recording(arms)
+        self.recording = Recording(arms, self.scenario.metric_columns)
         self.due_s = 0.0  # when the tables may be written again
         self.runner = PairRunner(self.scenario, self.planes, self.watch)
         self.identity = Identity.of(self.scenario, gradients, executor)

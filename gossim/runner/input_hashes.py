@@ -20,19 +20,21 @@ def inputs(scenario: Scenario) -> dict[str, str]:
     package is. A file that cannot be read is left out: the run itself tells.
 
     Any text of an arm that is the path of a file names one, parameters of users' algorithms and models included; of
-    a `directory`, its `*.bin` and idx files. Of a module `package.module:Name` it is the whole package, and what that
-    imports from the folder in which it is.
+    a `directory`, its `*.bin` and idx files; of a data set its `files`. Of a module `package.module:Name` it is
+    the whole package, and what that imports from the folder in which it is.
     """
     files: dict[str, Path] = {}
     for arm in scenario.arms.values():
         for key, text in _texts(arm.model_dump(mode="json")):
-            if key == "name":
+            if key in ("name", "loss", "metrics"):
                 files |= _sources(text.partition(":")[0]) if ":" in text else {}
             elif key == "directory":
                 found = (path for kind in ("*.bin", "*-ubyte", "*-ubyte.gz") for path in Path(text).rglob(kind))
                 files |= {path.as_posix(): path for path in found}
             elif os.path.isfile(text):
                 files[text] = Path(text)
+        if arm.problem is not None and arm.problem.data is not None:
+            files |= arm.problem.data.files()
     return {name: digest for name, path in sorted(files.items()) if (digest := _digest(str(path))) is not None}
 
 

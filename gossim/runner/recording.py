@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..sim.world import World
 from ..tables.columns import TABLES
-from ..tables.frames import joined, stacked, table
+from ..tables.frames import joined, stacked, table, with_metrics
 from ..tables.probe_rows import Observations, Row, activities, exchanges
 
 if TYPE_CHECKING:
@@ -57,9 +57,15 @@ class PairRecord:
 
 
 class Recording:
-    """The tables of all arms and seeds: of those that have ended, and of that which is under way."""
+    """The tables of all arms and seeds: of those that have ended, and of that which is under way.
 
-    def __init__(self, arms: Iterable[str]):
+    Args:
+        arms: The names of the arms, in order.
+        metrics: The columns of `probes` that not every run has.
+    """
+
+    def __init__(self, arms: Iterable[str], metrics: Sequence[str] = ()):
+        self.metrics = metrics
         self.order = {name: position for position, name in enumerate(arms)}
         self.pairs: dict[Key, PairRecord | Frames] = {}
 
@@ -76,4 +82,5 @@ class Recording:
         """The tables by name, as DataFrames: arm by arm in the scenario's order, then seed by seed."""
         keys = sorted(self.pairs, key=lambda key: (self.order[key[0]], key[1]))
         pairs = [pair.frames() if isinstance(pair, PairRecord) else pair for pair in map(self.pairs.get, keys) if pair]
-        return {name: joined(name, [frames[name] for frames in pairs]) for name in TABLES}
+        tables = {name: joined(name, [frames[name] for frames in pairs]) for name in TABLES}
+        return {**tables, "probes": with_metrics(tables["probes"], self.metrics)}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import closing, nullcontext
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -17,7 +17,7 @@ from ..files.atomic import undisturbed
 from ..results import SweepResults
 from ..scenario.cautions import log_warnings
 from ..scenario.scenario import Scenario, read
-from ..scenario.sweep import Sweep
+from ..scenario.sweep import Point, Sweep
 from .cores import cores
 from .progress import NoSweepProgress, SweepProgress
 from .sweep_directory import SweepDirectory
@@ -33,6 +33,7 @@ def sweep(
     force: bool = False,
     progress: SweepProgress | None = None,
     limits: bool = True,
+    part: tuple[int, int] | None = None,
 ) -> SweepResults:
     """Run a scenario at every point of its `sweep:`, or of the grid `over`.
 
@@ -47,6 +48,7 @@ def sweep(
         force: Whether to run all points again.
         progress: Called during the sweep.
         limits: Whether to refuse points that need more memory than this machine has, or more than some 10¹⁰ events.
+        part: `(i, n)` runs part i of n, from 1, of the points, without figures; `gossim.runner.merge` joins parts.
 
     Returns:
         The table, and in `errors` what went wrong, by the `name` of the point.
@@ -67,43 +69,57 @@ def sweep(
         log_warnings(described.warnings)
     if jobs is not None and (type(jobs) is not int or jobs < 1):
         raise InputError(f"jobs = {jobs}: must be a whole number >= 1")
-    if limits:
-        refuse_impossible_points(described.points)
+    if part is not None and not (all(type(each) is int for each in part) and 1 <= part[0] <= part[1]):
+        raise InputError(f"part = {part}: must be two whole numbers (i, n) with 1 <= i <= n")
+    points = described.points if part is None else described.part(*part)
+    if limits and points:
+        refuse_impossible_points(points)
     with nullcontext(out) if out is not None else TemporaryDirectory(prefix="gossim-") as folder:
         store = SweepDirectory(Path(folder))
         with store.begin(described):
-            results = _run(described, store, jobs or cores(), force, progress or NoSweepProgress())
-            if out is not None:
-                from ..plots.figure_files import write_figures
-
-                try:
-                    write_figures(results.plot(), store.figures, home=store.figures)
-                except InputError as error:
-                    raise RunError(f"the figures cannot be written: {error}; the table is whole") from None
+            results = _run(described, points, store, jobs or cores(), force, progress or NoSweepProgress())
+            if out is not None and part is None:
+                draw(results, store)
     return results
 
 
-def _run(described: Sweep, store: SweepDirectory, jobs: int, force: bool, progress: SweepProgress) -> SweepResults:
+def draw(results: SweepResults, store: SweepDirectory) -> None:
+    """Write the figures of a sweep.
+
+    Raises:
+        RunError: If they cannot be written.
+    """
+    from ..plots.figure_files import write_figures
+
+    try:
+        write_figures(results.plot(), store.figures, home=store.figures)
+    except InputError as error:
+        raise RunError(f"the figures cannot be written: {error}; the table is whole") from None
+
+
+def _run(
+    described: Sweep, points: Sequence[Point], store: SweepDirectory, jobs: int, force: bool, progress: SweepProgress
+) -> SweepResults:
     errors: dict[str, str] = {}
     todo: dict[str, Task] = {}
     table = _Table(described, store)
-    for point in described.points:
+    for point in points:
         error = None if force else store.done(point)
         if error is None:
             todo[point.name] = Task(point.scenario.to_data(), str(store.run_directory(point).path), force)
         else:
             table.rows[point.name] = store.rows(point, error)
             errors |= {point.name: error} if error else {}
-    progress.begin(len(described.points), len(table.rows))
+    progress.begin(len(points), len(table.rows))
     table.write()
-    points = {point.name: point for point in described.points}
+    named = {point.name: point for point in points}
     try:
         with closing(ended_tasks(todo, min(jobs, len(todo) or 1))) as batches:
             for batch in batches:
                 for name, error in batch.items():
-                    table.rows[name] = store.rows(points[name], error)
+                    table.rows[name] = store.rows(named[name], error)
                     errors |= {name: error} if error else {}
-                    progress.point(points[name], error)
+                    progress.point(named[name], error)
                 table.write_if_due()
     finally:
         with undisturbed():

@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 from filelock import FileLock, Timeout
 
-from ..analysis.summary import FINAL, TIME_TO_TARGET, per_seed
+from ..analysis.summary import TIME_TO_TARGET, final_columns, per_seed
 from ..errors import InputError, RunError
 from ..files import yaml12
 from ..files.atomic import drafts, whole, write_text
@@ -56,6 +56,17 @@ class SweepDirectory:
         except OSError as error:
             raise InputError(f"{self.path}: cannot be used: {error.strerror}") from None
         return held
+
+    def sweep(self) -> Sweep:
+        """Read the sweep that is here.
+
+        Raises:
+            InputError: If the directory holds no sweep.
+        """
+        path = self.path / "sweep.yaml"
+        if path.is_symlink() or not path.is_file():
+            raise InputError(f"{self.path}: holds no sweep: it has no sweep.yaml")
+        return Sweep.load(path)
 
     @property
     def figures(self) -> Path:
@@ -112,4 +123,5 @@ class SweepDirectory:
 def measures(sweep: Sweep) -> list[str]:
     """The columns of `per_seed` that are numbers."""
     targeted = any(point.scenario.target for point in sweep.points)
-    return [*FINAL, "steps_per_s", "idle_share", *([TIME_TO_TARGET] if targeted else [])]
+    final = dict.fromkeys(column for point in sweep.points for column in final_columns(point.scenario))
+    return [*final, "steps_per_s", "idle_share", *([TIME_TO_TARGET] if targeted else [])]

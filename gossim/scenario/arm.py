@@ -7,6 +7,8 @@ from typing import Self
 from pydantic import model_validator
 
 from ..algorithms import ALGORITHMS, AnyAlgorithm
+from ..cluster.collectives import Collective
+from ..cluster.link_rates import PAIRED
 from ..files import trust
 from ..schema.violations import broken_at
 from ..settings import Settings
@@ -19,8 +21,17 @@ class Arm(Settings):
 
     @property
     def nodes(self) -> int:
-        """The workers, and the servers after them."""
-        return self.workers + (self.algorithm.servers if self.workers > 1 else 0)
+        """The workers, and the servers after them: the algorithm's, and one that a collective's messages go to."""
+        if self.workers == 1:
+            return 1
+        return self.workers + self.algorithm.servers + self._collective_servers()
+
+    def _collective_servers(self) -> int:
+        collective = getattr(self.algorithm, "collective", None)
+        if not isinstance(collective, Collective):
+            return 0
+        paired = self.network is not None and isinstance(self.network.bandwidth_bytes_per_s, PAIRED)
+        return collective.servers if collective.sends or paired else 0
 
     @model_validator(mode="after")
     def _algorithm_fits(self) -> Self:

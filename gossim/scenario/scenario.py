@@ -14,10 +14,11 @@ from typing import Annotated, Any, Self
 import yaml
 from pydantic import PrivateAttr, model_validator
 
-from ..errors import ScenarioError
+from ..errors import ScenarioError, nearest
 from ..files import yaml12
 from ..files.schema_version import RULE, SCHEMA_VERSION, other_version
 from ..files.trust import OWN, Trust, present, trusting
+from ..problems.metrics import Measure
 from ..schema.bounds import Bounds
 from ..schema.fields import AS_WHOLE, must, named
 from ..schema.violations import Violation, broken_at, shown_name, violations
@@ -73,11 +74,17 @@ class Shared(Settings):
     @model_validator(mode="after")
     def _target_is_measured(self) -> Self:
         for measure, goal in self.target or ():
-            if goal is not None and not self.measures(measure):
+            if goal is None:
+                continue
+            if not self.measures(measure):
                 whose = f"the model '{self.problem.model.name}'" if self.problem else "no problem"
-                if self.problem and measure in self.problem.model.measures:
-                    whose = "a regression"
-                raise broken_at(("target", measure), goal, f"{whose} has none")
+                known = self.problem.measures if self.problem else ()
+                if self.problem and self.problem.data:
+                    whose = f"problem.data = {self.problem.data.name} with these metrics"
+                raise broken_at(("target", measure), goal, f"{whose} has none{nearest(measure, known)}")
+            if self.problem and self.problem.measures[measure].better is None:
+                rule = "which way is better? say so: problem.metrics: [{name: package.module:function, better: higher}]"
+                raise broken_at(("target", measure), goal, rule)
         return self
 
 
@@ -166,6 +173,8 @@ class Scenario(Shared):
             rule = "is not used: write `trace` for compute.time_s, network.bandwidth_bytes_per_s or both"
             raise ScenarioError(source, [str(Violation(("trace",), shared["trace"], rule))])
         scenario = cls.model_validate({**shared, "arms": merged})
+        if twice := scenario._of_two_kinds():
+            raise ScenarioError(source, [str(twice)])
         scenario._written, scenario._trust = copy.deepcopy(dict(data)), present()
         if alone and present().files and scenario.unused == "refuse" and (idle := unused([scenario])):
             raise ScenarioError(source, [str(each) for each in idle])
@@ -224,6 +233,31 @@ class Scenario(Shared):
         return self._trust
 
     @property
+    def measured(self) -> dict[str, Measure]:
+        """What is measured of the mean model in some arm, by column of `probes`."""
+        found: dict[str, Measure] = {}
+        for arm in self.arms.values():
+            if arm.problem is not None:
+                found = {**arm.problem.measures, **found}
+        return found
+
+    @property
+    def metric_columns(self) -> list[str]:
+        """Those of `probes` that not every run has, in the order of arms and metrics."""
+        arms = [arm.problem.measures for arm in self.arms.values() if arm.problem is not None]
+        columns = dict.fromkeys(column for measures in arms for column in measures)
+        return [column for column in columns if column not in Target.model_fields]
+
+    def _of_two_kinds(self) -> Violation | None:
+        """A metric whose column has another unit, or is better another way, in another arm."""
+        for name, arm in self.arms.items():
+            for place, metric in enumerate(arm.problem.measured_metrics if arm.problem else ()):
+                if metric.measure != self.measured[metric.column]:
+                    rule = f"{metric.column} has another unit, or is better another way, in another arm"
+                    return Violation(("arms", name, "problem", "metrics", str(place)), metric.name, rule)
+        return None
+
+    @property
     def imports(self) -> bool:
         """Whether modules that it names may be imported. They may not if it was opened with a run directory."""
         return self._trust.imports
@@ -242,11 +276,13 @@ class Scenario(Shared):
             return Scenario.parse(self.written(), "scenario")
 
     def own_code(self) -> list[str]:
-        """Return the names `package.module:name` of algorithms, models and data sets that running it imports."""
+        """Return the names `package.module:name` of algorithms, models, data sets, losses and metrics that running it
+        imports."""
         named = {arm.algorithm.name for arm in self.arms.values()}
         for arm in self.arms.values():
             if arm.problem:
                 named |= {arm.problem.model.name, arm.problem.data.name if arm.problem.data else ""}
+                named |= {arm.problem.loss or "", *(metric.name for metric in arm.problem.measured_metrics)}
         return sorted(name for name in named if ":" in name)
 
 

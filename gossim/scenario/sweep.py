@@ -103,6 +103,10 @@ class Sweep:
                 raise ScenarioError(source, [f"sweep: {other} and {point} are the same run{own}"])
         return cls(tuple(grid), tuple(points), {**copy.deepcopy(base), "sweep": grid})
 
+    def part(self, number: int, parts: int) -> tuple[Point, ...]:
+        """Return the points of one of several parts, numbered from 1: every `parts`-th point."""
+        return self.points[number - 1 :: parts]
+
     @property
     def warnings(self) -> list[str]:
         """Those of the points' scenarios, and at which points they come up if not at all of them."""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from ..cluster.bandwidth import UpDown
 from ..cluster.latency import LatencyMatrix, Regions
+from ..cluster.link_rates import PAIRED
 from ..cluster.replay import Replay
 from ..cluster.selection import Chosen
 from ..schema.violations import Violation
@@ -42,7 +43,7 @@ def _named(settings: Settings) -> Iterator[Named]:
     if network is not None:
         if isinstance(network.latency_s, LatencyMatrix | Regions):
             yield Named(("network", "latency_s"), network.latency_s, True)
-        if isinstance(network.bandwidth_bytes_per_s, UpDown):
+        if isinstance(network.bandwidth_bytes_per_s, (UpDown, *PAIRED)):
             yield Named(("network", "bandwidth_bytes_per_s"), network.bandwidth_bytes_per_s, True)
         for number, partition in enumerate(network.partitions):
             yield Named(("network", "partitions", str(number)), partition, True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import simpy
 
@@ -13,6 +12,7 @@ from .allreduce_round import AllReduceRound
 from .collective_run import CollectiveRun
 from .context import Context
 from .peers import Member
+from .row_mean import mean_row
 
 
 class AllReduceMean:
@@ -53,6 +53,9 @@ class AllReduceMean:
         self.awaited[worker] = None
         self.round.entered[worker] = None
         return self.round
+
+    def computes(self, worker: Member) -> None:
+        """`worker` has begun the gradient after which it arrives: of use to an all-reduce that overlaps it."""
 
     def arrive(self, now: AllReduceRound, worker: Member, row: int, weighted: bool = False) -> simpy.Event:
         """`worker` brings `row` to the round `now`, which it entered, and gives it up; the event's value is the row of
@@ -182,33 +185,21 @@ class AllReduceMean:
         self._close(now)
 
     def _close(self, now: AllReduceRound) -> None:
-        # In the order of the workers, not of their arrival: the sum's rounding must not depend on who was late.
         arrived = sorted(now.arrived, key=lambda worker: worker.index)
-        mean = self._mean(now, arrived)
+        for worker in arrived:
+            worker.activity.enter("sending")
+        mean = mean_row(self.context, now.arrived, now.weighted)
         now.closed.succeed()
         now.joining, self.joining = self.joining, {}
         for worker in now.joining:
             worker.take_over(arrived[0])
         members = sorted(worker.index for worker in (*now.entered, *now.joining))
         after_s = self.collective.bring_in_s([worker.index for worker in now.joining], arrived[0].index)
-        self.collective.begin(members, after_s, lambda: self._finish(mean))
+        self._run(members, after_s, mean)
 
-    def _mean(self, now: AllReduceRound, arrived: list[Member]) -> int:
-        """Return the row of the mean of what has `arrived`, whose rows are given back."""
-        program = self.context.program
-        mean = program.rows.allocate()
-        weights = [worker.alpha if now.weighted else worker.counts_for for worker in arrived]
-        total = sum(weights)
-        # Those that have all lost all weight beside the others' count as much as each other.
-        shares = [float(weight / total) if total else 1 / len(arrived) for weight in weights]
-        program.combine(mean, [(share, now.arrived[w]) for share, w in zip(shares, arrived, strict=True)])
-        if now.weighted:
-            for worker in arrived:
-                worker.alpha = total / len(arrived)
-        for worker in arrived:
-            worker.activity.enter("sending")
-            worker.give_back(now.arrived[worker])
-        return mean
+    def _run(self, members: list[int], after_s: float, mean: int) -> None:
+        """Run the collective of the round that is closed now."""
+        self.collective.begin(members, after_s, lambda: self._finish(mean))
 
     def _finish(self, mean: int) -> None:
         now, self.round = self.round, AllReduceRound(self.context.clock)
@@ -224,28 +215,6 @@ class AllReduceMean:
         now.done.succeed(mean)
         now.forget()
         self._found()
-
-
-class AllReduces:
-    """The all-reduces of one cluster, each among other members."""
-
-    def __init__(self, context: Context, workers: Sequence[Member]):
-        self.context = context
-        self.workers = workers
-        self.by_members: dict[tuple[int, ...], AllReduceMean] = {}
-
-    def among(self, members: tuple[int, ...], collective: Collective, **more: Any) -> AllReduceMean:
-        """Return the one in which these workers take part, the same for each of them."""
-        found = self.by_members.get(members)
-        if found is None:
-            those = [self.workers[number] for number in members]
-            found = self.by_members[members] = AllReduceMean(self.context, those, collective, **more)
-        return found
-
-    def crashed(self, worker: Member) -> None:
-        """`worker` is down: see `AllReduceMean.crashed`."""
-        for group in list(self.by_members.values()):
-            group.crashed(worker)
 
 
 def _named(workers: list[Member]) -> str:

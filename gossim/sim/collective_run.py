@@ -8,16 +8,19 @@ from typing import Any
 import simpy
 
 from ..cluster.collectives import Collective, CollectiveCost, Link, RingEvents
+from ..cluster.message_rounds import Links, Round, duration_s
 from ..units import ticks
 from .context import Context
 from .link_sharing import NEVER
+from .message_exchange import MessageExchange
 
 
 class CollectiveRun:
-    """Runs one `collective` on vectors of the size of a message, as often as it is begun, among changing members.
+    """Runs one `collective`, as often as it is begun, among changing members.
 
-    A formula takes one latency, the mean over the links of the ring, because what is sent passes every one of them; and
-    one bandwidth, the smallest of any worker. `RingEvents` sends its messages over the network's own links.
+    Where the network gives each pair of workers a bandwidth, a formula is what its messages take over the links that
+    they use. Elsewhere it takes one latency, the mean over the links of the ring, because what is sent passes every one
+    of them; and one bandwidth, the smallest of any worker. A collective that `sends` has its messages on the network.
 
     Args:
         context: Of the cluster.
@@ -29,13 +32,24 @@ class CollectiveRun:
         self.context = context
         self.collective = collective
         self.reduction_s_per_byte = reduction_s_per_byte
-        self._costs: dict[tuple[int, ...], CollectiveCost] = {}
+        self._members: tuple[int, ...] = ()
+        self._costs: dict[int, CollectiveCost] = {}  # of these members, by the size of the vector
         self._bringing = 0  # bytes on their way to those that come back
         self._idle_since: int | None = None
 
-    def begin(self, members: list[int], after_s: float, finish: Callable[[], None]) -> None:
-        """Run it among `members`, and call `finish` when it is over and `after_s` more have passed."""
-        clock, cost = self.context.clock, self._cost(tuple(members))
+    def begin(
+        self, members: list[int], after_s: float, finish: Callable[[], Any], size_bytes: int | None = None
+    ) -> None:
+        """Run it among `members`, and call `finish` when it is over and `after_s` more have passed.
+
+        Args:
+            members: The numbers of the workers.
+            after_s: Seconds.
+            finish: Called at the end.
+            size_bytes: Of the vector; by default that of a message.
+        """
+        clock, size = self.context.clock, self.context.message_bytes if size_bytes is None else size_bytes
+        cost = self.cost(members, size)
         self.context.network.count(cost.messages, cost.size_bytes)
         brought, self._bringing = self._bringing, 0
 
@@ -43,8 +57,10 @@ class CollectiveRun:
             self.context.network.bytes_carried += brought
             finish()
 
-        if isinstance(self.collective, RingEvents) and len(members) > 1:
-            clock.process(self._ring_of_messages(members, after_s, ended))
+        if len(members) > 1 and isinstance(self.collective, RingEvents):
+            clock.process(self._ring_of_messages(members, after_s, ended, size))
+        elif len(members) > 1 and self.collective.sends:
+            clock.process(self._messages(members, after_s, ended, size))
         else:
 
             def over() -> None:
@@ -53,6 +69,21 @@ class CollectiveRun:
                 ended()
 
             clock.after(cost.seconds + self._after_idle_s(len(members)) + after_s, over)
+
+    def exchange(self, members: Sequence[int], size_bytes: int) -> MessageExchange:
+        """Return one whose messages are sent as each of its members comes to it, all of them counted now."""
+        cost = self.cost(members, size_bytes)
+        self.context.network.count(cost.messages, cost.size_bytes)
+        return self._exchange(members, size_bytes)
+
+    def cost(self, members: Sequence[int], size_bytes: int) -> CollectiveCost:
+        """Return what it costs by formula among these members, on a vector of that size."""
+        members = tuple(members)
+        if members != self._members:
+            self._members, self._costs = members, {}
+        if size_bytes not in self._costs:
+            self._costs[size_bytes] = self._reckoned(members, size_bytes)
+        return self._costs[size_bytes]
 
     def bring_in_s(self, joining: Sequence[int], donor: int) -> float:
         """Send the parameters and the optimizer's state of `donor` to those that come back, one after the other.
@@ -66,8 +97,7 @@ class CollectiveRun:
         size_bytes = vectors * self.context.message_bytes
         network.count(len(joining), size_bytes * len(joining))
         self._bringing = size_bytes * len(joining)
-        up = network.rates(donor).up
-        sending_s = [size_bytes / min(up, network.rates(worker).down) for worker in joining]
+        sending_s = [size_bytes / network.links.one(donor, worker) for worker in joining]
         overhead_s = network.settings.message_overhead_s
         return sum(sending_s) + max((network.latency_s(donor, worker) + overhead_s for worker in joining), default=0.0)
 
@@ -77,29 +107,61 @@ class CollectiveRun:
         idle = self._idle_since is None or now - self._idle_since > ticks(settings.resend_timeout_s)
         return settings.after_idle_s * self.collective.connections(count) if idle and count > 1 else 0.0
 
-    def _cost(self, members: tuple[int, ...]) -> CollectiveCost:
-        if members not in self._costs:
-            network, count = self.context.network, len(members)
-            following = (*members[1:], members[0])
-            ring_s = [network.latency_s(m, n) for m, n in zip(members, following, strict=True)] if count > 1 else [0.0]
+    def _reckoned(self, members: tuple[int, ...], size_bytes: int) -> CollectiveCost:
+        network, count = self.context.network, len(members)
+        following = (*members[1:], members[0])
+        ring = list(zip(members, following, strict=True))
+        ring_s = [network.latency_s(m, n) for m, n in ring] if count > 1 else [0.0]
+        round_s = sum(ring_s) / count + network.settings.message_overhead_s
+        if network.links.paired and count > 1:
+            slowest = min(network.links.one(m, n) for m, n in ring)
+        else:
             slowest = min(min(network.rates(m)) for m in members)
-            round_s = sum(ring_s) / count + network.settings.message_overhead_s
-            link = Link(round_s, 1 / slowest, self.reduction_s_per_byte)
-            self._costs = {members: self.collective.cost(count, self.context.message_bytes, link)}
-        return self._costs[members]
+        cost = self.collective.cost(count, size_bytes, Link(round_s, 1 / slowest, self.reduction_s_per_byte))
+        rounds = self.collective.rounds(count, size_bytes) if network.links.paired and count > 1 else None
+        return cost if rounds is None else cost._replace(seconds=self._over_links_s(members, rounds))
+
+    def _over_links_s(self, members: Sequence[int], rounds: Sequence[Round]) -> float:
+        network = self.context.network
+
+        def latency_s(sender: int, receiver: int) -> float:
+            return network.latency_s(sender, receiver) + network.settings.message_overhead_s
+
+        return duration_s(rounds, self._nodes(members), Links(latency_s, network.links, self.reduction_s_per_byte))
+
+    def _nodes(self, members: Sequence[int]) -> list[int]:
+        workers = self.context.settings.workers
+        return [*members, *range(workers, workers + self.collective.servers)]
+
+    def _exchange(self, members: Sequence[int], size_bytes: int) -> MessageExchange:
+        rounds = (self.collective.rounds(len(members), size_bytes) or []) if len(members) > 1 else []
+        exchange = MessageExchange(self.context, self._nodes(members), rounds, self.reduction_s_per_byte)
+        for place in range(len(members), len(exchange.nodes)):  # servers are there from the beginning
+            self.context.clock.process(exchange.part(place))
+        return exchange
+
+    def _messages(
+        self, members: Sequence[int], after_s: float, finish: Callable[[], None], size_bytes: int
+    ) -> Generator[simpy.Event, Any, None]:
+        clock, exchange = self.context.clock, self._exchange(members, size_bytes)
+        yield clock.all_of([clock.process(exchange.part(place)) for place in range(len(members))])
+        yield clock.wait(after_s)
+        finish()
 
     def _ring_of_messages(
-        self, members: list[int], after_s: float, finish: Callable[[], None]
+        self, members: list[int], after_s: float, finish: Callable[[], None], size_bytes: int
     ) -> Generator[simpy.Event, Any, None]:
         clock, count = self.context.clock, len(members)
         came = [[clock.event() for _ in range(2 * (count - 1))] for _ in members]
-        yield clock.all_of([clock.process(self._passing_on(members, place, came)) for place in range(count)])
-        reduction_s = (count - 1) / count * self.context.message_bytes * self.reduction_s_per_byte
+        yield clock.all_of(
+            [clock.process(self._passing_on(members, place, came, size_bytes / count)) for place in range(count)]
+        )
+        reduction_s = (count - 1) / count * size_bytes * self.reduction_s_per_byte
         yield clock.wait(reduction_s + after_s)
         finish()
 
     def _passing_on(
-        self, members: list[int], place: int, came: list[list[simpy.Event]]
+        self, members: list[int], place: int, came: list[list[simpy.Event]], chunk_bytes: float
     ) -> Generator[simpy.Event, Any, None]:
         """In each round send a chunk on, and wait until the one from behind has come and the own one is out."""
         clock, network, count = self.context.clock, self.context.network, len(members)
@@ -109,7 +171,7 @@ class CollectiveRun:
             sent = network.transfer(
                 members[place],
                 members[following],
-                self.context.message_bytes / count,
+                chunk_bytes,
                 arrives.succeed,
                 reliable=True,
                 outlives=True,

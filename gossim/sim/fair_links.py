@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from ..cluster.bandwidth import Rates
+from ..cluster.link_rates import End, LinkRates
 from ..units import PER_SECOND, ticks
 from .clock import Clock
 from .link_sharing import NEVER, Transfer, Unshared
-from .max_min import End, many_rates, max_min_rates
+from .max_min import many_rates, max_min_rates
 
 CLOSE = 1e-12
 """By so much of itself a sum of rates may miss what it should be."""
@@ -48,8 +48,8 @@ class Fair(Unshared):
     Source: Bertsekas and Gallager 1992, Data Networks, 6.5.2.
     """
 
-    def __init__(self, clock: Clock, rates: Callable[[int], Rates], jitters: bool = False):
-        super().__init__(clock, rates, jitters)
+    def __init__(self, clock: Clock, links: LinkRates, jitters: bool = False):
+        super().__init__(clock, links, jitters)
         self._at: dict[End, dict[_Flow, None]] = {}
         self._connections: dict[tuple[int, int], deque[_Flow]] = {}
         self._arrived: dict[tuple[int, int], int] = {}
@@ -75,14 +75,18 @@ class Fair(Unshared):
                 self._next(head)
 
     def _limit(self, transfer: Transfer) -> float:
-        up = self.rates(transfer.sender).up
-        return up if transfer.gone else min(up, self.rates(transfer.receiver).down)
+        return min(map(self.links.capacity, self._ends(transfer)))
+
+    def _ends(self, transfer: Transfer) -> tuple[End, ...]:
+        """Return what it passes: without the receiver's side where it is lost before."""
+        sender, receiver, links = transfer.sender, transfer.receiver, self.links
+        if not links.paired:
+            return (("up", sender),) if transfer.gone else (("up", sender), ("down", receiver))
+        ends: tuple[End, ...] = ("up", sender), ("pair", (sender, receiver)), *links.uplinks(sender, receiver)
+        return tuple(end for end in ends if end[0] != "in") if transfer.gone else (*ends, ("down", receiver))
 
     def _begin(self, flow: _Flow) -> tuple[End, ...]:
-        transfer = flow.transfer
-        flow.ends = (("up", transfer.sender),)
-        if not transfer.gone:
-            flow.ends += (("down", transfer.receiver),)
+        flow.ends = self._ends(flow.transfer)
         flow.since = self.clock.now
         for end in flow.ends:
             self._at.setdefault(end, {})[flow] = None
@@ -104,6 +108,9 @@ class Fair(Unshared):
     def _finish(self, flow: _Flow) -> None:
         transfer, clock = flow.transfer, self.clock
         transfer.leaves = clock.now
+        if transfer.left is not None:
+            transfer.left()
+            transfer.left = None
         arrives = clock.now + ticks(flow.latency_s)
         if self.jitters:  # what was sent before comes before
             link = transfer.sender, transfer.receiver
@@ -125,7 +132,7 @@ class Fair(Unshared):
         while more:
             if len(some) > FEW:  # it spreads: all to which it can, at once
                 some = self._connected(some)
-                rates = dict(zip(some, many_rates([flow.ends for flow in some], self._capacity), strict=True))
+                rates = dict(zip(some, many_rates([flow.ends for flow in some], self.links.capacity), strict=True))
                 break
             rates = max_min_rates({flow: flow.ends for flow in some}, partial(self._left_for, some))
             more = self._wronged(rates)
@@ -150,7 +157,7 @@ class Fair(Unshared):
 
     def _left_for(self, some: dict[_Flow, None], end: End) -> float:
         others = math.fsum(flow.rate for flow in self._at[end] if flow not in some)
-        return max(0.0, self._capacity(end) - others)
+        return max(0.0, self.links.capacity(end) - others)
 
     def _wronged(self, rates: dict[_Flow, float]) -> dict[_Flow, None]:
         """Those that have no part in these new `rates`, and have to."""
@@ -160,7 +167,7 @@ class Fair(Unshared):
             """Return whether it is full, and its highest rate."""
             if end not in states:
                 own = [rates.get(flow, flow.rate) for flow in self._at[end]]
-                states[end] = math.fsum(own) >= self._capacity(end) * (1 - CLOSE), max(own) * (1 - CLOSE)
+                states[end] = math.fsum(own) >= self.links.capacity(end) * (1 - CLOSE), max(own) * (1 - CLOSE)
             return states[end]
 
         def settled(flow: _Flow, rate: float) -> bool:
@@ -177,10 +184,6 @@ class Fair(Unshared):
                     richer = (other for other in self._at[end] if other not in rates and other.rate > rate)
                     wronged.update(dict.fromkeys(richer))
         return wronged
-
-    def _capacity(self, end: End) -> float:
-        way, worker = end
-        return self.rates(worker).up if way == "up" else self.rates(worker).down
 
     def _change(self, flow: _Flow, rate: float) -> None:
         clock = self.clock

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
-from ..cluster.bandwidth import Rates
+from ..cluster.link_rates import End, LinkRates
 from ..units import PER_SECOND, ticks
 from .clock import Clock
 from .link_sharing import Transfer, Unshared
+from .reservations import Piece, Reservations, reserve
 
 
 class Fifo(Unshared):
@@ -19,12 +21,16 @@ class Fifo(Unshared):
     What trickles in from slow senders is received as it comes, as long as together they are no faster than the
     receiver; what comes faster waits: the backlog grows by what comes and shrinks by what is received. Where messages
     of one size come at once and at random instants, either end is an M/D/1 queue.
+
+    What a region shares goes to transfers in the order in which they were begun: those that come later get what is
+    left, and a worker sends its next one when the last byte is out. What a worker that fails had reserved stays so.
     """
 
-    def __init__(self, clock: Clock, rates: Callable[[int], Rates], jitters: bool = False):
-        super().__init__(clock, rates, jitters)
+    def __init__(self, clock: Clock, links: LinkRates, jitters: bool = False):
+        super().__init__(clock, links, jitters)
         self._sending: dict[int, list[tuple[int, Transfer]]] = {}  # in line, with when the last byte leaves
         self._ends: dict[int, _Backlog] = {}
+        self._uplinks: dict[End, Reservations] = {}
 
     def begins(self, transfer: Transfer) -> int:
         ahead = self._sending.get(transfer.sender)
@@ -32,20 +38,43 @@ class Fifo(Unshared):
 
     def carry(self, transfer: Transfer, latency_s: float, arrive: Callable[[], Any]) -> None:
         clock, latency, size = self.clock, ticks(latency_s), transfer.size_bytes
-        begins = self.begins(transfer)
-        transfer.leaves = begins + ticks(size / self.rates(transfer.sender).up)
+        pieces = self._leave(transfer, latency)
         if not size or transfer.gone:
             clock.at(transfer.leaves + latency, arrive)
         else:
             end = self._ends.setdefault(transfer.receiver, _Backlog(clock, self.rates(transfer.receiver).down))
-            rate = size / (transfer.leaves - begins) if transfer.leaves > begins else 0.0
-            if rate:
-                clock.at(begins + latency, lambda: end.grow(transfer, rate))
+            for piece in pieces:
+                clock.at(piece.begins + latency, partial(end.grow, transfer, piece.rate))
             clock.at(transfer.leaves + latency, lambda: end.all_in(transfer, arrive))
         if size:
             queue = self._sending.setdefault(transfer.sender, [])
             queue[:] = [place for place in queue if place[0] > clock.now]
             queue.append((transfer.leaves, transfer))
+
+    def _leave(self, transfer: Transfer, latency: int) -> list[Piece]:
+        """Set when its last byte leaves. Returns in which pieces; none where it takes no time."""
+        begins, size, links = self.begins(transfer), transfer.size_bytes, self.links
+        sender, receiver = transfer.sender, transfer.receiver
+        fastest = min(self.rates(sender).up, links.pair(sender, receiver))
+        uplinks = links.uplinks(sender, receiver) if size else ()
+        if uplinks:
+            some = [(self._reserved(end), latency * (end[0] == "in")) for end in uplinks]
+            if transfer.gone:
+                some = some[:1]
+            pieces = reserve(begins, size, fastest / PER_SECOND, some)
+            transfer.leaves = pieces[-1].ends
+            return pieces
+        transfer.leaves = begins + ticks(size / fastest)
+        if transfer.leaves > begins:
+            return [Piece(begins, transfer.leaves, size / (transfer.leaves - begins))]
+        return []
+
+    def _reserved(self, end: End) -> Reservations:
+        found = self._uplinks.get(end)
+        if found is None:
+            found = self._uplinks[end] = Reservations(self.links.capacity(end) / PER_SECOND)
+        found.forget(self.clock.now)
+        return found
 
     def drop(self, sender: int) -> None:
         queue = self._sending.get(sender, [])

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from ..cluster.bandwidth import Rates
+from ..cluster.link_rates import LinkRates
 from ..units import ticks
 from .clock import Clock
 from .traffic import Exchange
@@ -38,17 +38,19 @@ class Transfer:
     gone: bool = False
     over: bool = False
     exchange: Exchange | None = None  # where it is counted, if it is
+    left: Callable[[], Any] | None = None  # called when the last byte leaves, if that was not known when it was carried
 
 
 class Unshared:
-    """Each transfer has both workers' full bandwidth for itself: it takes latency + size / min(up, down).
+    """Each transfer has the full bandwidth of all that it passes for itself: it takes latency + size / the smallest.
 
     `jitters`: whether two transfers of one connection may have different latencies.
     """
 
-    def __init__(self, clock: Clock, rates: Callable[[int], Rates], jitters: bool = False):
+    def __init__(self, clock: Clock, links: LinkRates, jitters: bool = False):
         self.clock = clock
-        self.rates = rates
+        self.links = links
+        self.rates = links.worker
         self.jitters = jitters
 
     def begins(self, transfer: Transfer) -> int:
@@ -59,7 +61,7 @@ class Unshared:
         """Call `arrive` when the last byte has come."""
         seconds = 0.0
         if transfer.size_bytes:
-            seconds = transfer.size_bytes / min(self.rates(transfer.sender).up, self.rates(transfer.receiver).down)
+            seconds = transfer.size_bytes / self.links.one(transfer.sender, transfer.receiver)
         transfer.leaves = self.clock.now + ticks(seconds)
         self.clock.after(latency_s + seconds, arrive)
 

@@ -8,9 +8,9 @@ from typing import TypeVar
 
 import numpy as np
 
+from ..cluster.link_rates import End
+
 Flow = TypeVar("Flow", bound=Hashable)
-End = tuple[str, int]
-"""One end of a link: `("up", worker)` or `("down", worker)`."""
 
 
 def max_min_rates(paths: Mapping[Flow, Collection[End]], capacity: Callable[[End], float]) -> dict[Flow, float]:
@@ -49,28 +49,36 @@ def many_rates(paths: Sequence[Sequence[End]], capacity: Callable[[End], float])
     smallest share, for none of these can grow any more, whatever becomes of the others.
 
     Args:
-        paths: The one or two ends of each flow.
+        paths: The ends of each flow, one or more and none of them twice.
         capacity: Of each end.
     """
     numbers: dict[End, int] = {}
-    first = np.array([numbers.setdefault(ends[0], len(numbers)) for ends in paths])
-    last = np.array([numbers.setdefault(ends[-1], len(numbers)) for ends in paths])
-    single = first == last  # those with one end
-    left = np.array([capacity(end) for end in numbers], dtype=float)
-    rates, growing, size = np.zeros(len(paths)), np.arange(len(paths)), len(numbers)
+    most = max(map(len, paths), default=0)
+    spare = -1  # in place of an end that is not there; the last of each array, without limit
+    ends = np.array(
+        [
+            [numbers.setdefault(end, len(numbers)) for end in own] + [spare] * (most - len(own))
+            for own in paths
+        ]
+    )  # fmt: skip
+    size = len(numbers) + 1
+    left = np.array([*(capacity(end) for end in numbers), np.inf], dtype=float)
+    rates, growing = np.zeros(len(paths)), np.arange(len(paths))
     while growing.size:
-        up, down, alone = first[growing], last[growing], single[growing]
-        counts = np.bincount(up, minlength=size) + np.bincount(down[~alone], minlength=size)
+        own = ends[growing] % size
+        counts = np.zeros(size, dtype=int)
+        for column in own.T:
+            counts += np.bincount(column, minlength=size)
         share = np.where(counts > 0, left / np.maximum(counts, 1), np.inf)
-        smallest = np.minimum(share[up], share[down])
+        smallest = share[own].min(axis=1)
         least = np.full(size, np.inf)
-        np.minimum.at(least, up, smallest)
-        np.minimum.at(least, down, smallest)
+        for column in own.T:
+            np.minimum.at(least, column, smallest)
         full = share <= least
-        stops = full[up] | full[down]
+        full[spare] = False
+        stops = full[own].any(axis=1)
         rates[growing[stops]] = smallest[stops]
-        taken = np.bincount(up[stops], smallest[stops], size)
-        both = stops & ~alone
-        left = np.maximum(0.0, left - taken - np.bincount(down[both], smallest[both], size))
+        for column in own[stops].T:
+            left = np.maximum(0.0, left - np.bincount(column, smallest[stops], size))
         growing = growing[~stops]
     return [float(rate) for rate in rates]

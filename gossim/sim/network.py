@@ -6,9 +6,10 @@ import math
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from ..cluster.bandwidth import Rates, payload_rates, rates_of
+from ..cluster.bandwidth import Rates
 from ..cluster.device_trace import Device
 from ..cluster.latency import latency_s
+from ..cluster.link_rates import LinkRates
 from ..cluster.message_loss import Independent
 from ..cluster.network import NetworkSettings
 from ..rng import Purpose
@@ -49,10 +50,9 @@ class Network:
         self.settings = settings
         self.seed = seed
         self.release = release
-        self.rates: Callable[[int], Rates] = payload_rates(
-            rates_of(settings.bandwidth_bytes_per_s, seed, devices), settings.efficiency
-        )
-        self.sharing = SHARING[settings.shared](clock, self.rates, settings.jitter_s is not None)
+        self.links = LinkRates(settings.bandwidth_bytes_per_s, seed, devices, settings.efficiency)
+        self.rates: Callable[[int], Rates] = self.links.worker
+        self.sharing = SHARING[settings.shared](clock, self.links, settings.jitter_s is not None)
         self.idle = IdleConnections(clock, settings) if settings.after_idle_s else None
         self.bytes_sent = 0
         self.bytes_carried: float = 0  # those that have crossed their links

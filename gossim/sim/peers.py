@@ -80,6 +80,7 @@ class Member(Peer, Protocol):
     """A worker, as its all-reduce sees it."""
 
     activity: Activity
+    spell: tuple[int, int]
 
     @property
     def drafts(self) -> dict[int, None]: ...
@@ -94,6 +95,22 @@ class Member(Peer, Protocol):
     def begin_alone(self) -> None: ...
 
     def take_over(self, other: Any) -> None: ...
+
+
+class Averaging(Protocol):
+    """An all-reduce, as a worker sees it: `gossim.sim.allreduce.AllReduceMean` says what its methods do."""
+
+    def enter(self, worker: Any) -> Any: ...
+
+    def computes(self, worker: Any) -> None: ...
+
+    def arrive(self, now: Any, worker: Any, row: int, weighted: bool = False) -> simpy.Event: ...
+
+    def includes(self, worker: Any) -> bool: ...
+
+    def join(self, worker: Any) -> simpy.Event: ...
+
+    def crashed(self, worker: Any) -> None: ...
 
 
 class Serving(Answering, Protocol):

@@ -23,17 +23,18 @@ from typing import Any
 
 import simpy
 
+from ..cluster.buckets import Overlap
 from ..cluster.collectives import Collective
 from ..cluster.compute_time import RecordOver
 from ..errors import RunError
 from ..optimizers import Optimizer, OptimizerSettings, optimizer_for
 from ..rng import PeerRandom
 from ..units import ticks
-from .allreduce import AllReduceMean, AllReduces
+from .allreduces import AllReduces
 from .clock import Completion
 from .context import Context
 from .link_sharing import NEVER
-from .peers import Peers
+from .peers import Averaging, Peers
 from .planned_steps import OneStep, Stretch
 from .recovery import Recovering
 from .timeline import Activity
@@ -54,6 +55,8 @@ class Worker(Recovering):
 
     optimizer: Optimizer | None = None
     stretch: Stretch | None = None
+    spell = (0, 0)
+    """The ticks at which the last `compute` began and ends."""
     _listens = False
     # Its own, not the common pool's: rows that change hands would tie the workers' gradients to each other.
     _spare_row: int | None = None
@@ -101,7 +104,9 @@ class Worker(Recovering):
             RunError: If that is less than a picosecond.
         """
         self._require_idle()
-        return Completion(self.context.clock, self._end_of_gradient(), self.index)
+        ends = self._end_of_gradient()
+        self.spell = self.context.clock.now, ends
+        return Completion(self.context.clock, ends, self.index)
 
     def _end_of_gradient(self) -> int:
         """Return the tick at which a gradient that is begun now is ready.
@@ -268,7 +273,8 @@ class Worker(Recovering):
         reduction_s_per_byte: float = 0.0,
         timeout_s: float | None = None,
         members: Sequence[int] | None = None,
-    ) -> AllReduceMean:
+        overlap: Overlap | None = None,
+    ) -> Averaging:
         """Return an all-reduce, the same object for each of its members. Yield what its `arrive` returns.
 
         Args:
@@ -277,6 +283,7 @@ class Worker(Recovering):
             reduction_s_per_byte: Time of the sum, added for each byte.
             timeout_s: After how long members that are down are given up; never if None.
             members: Numbers of the workers that take part; by default all.
+            overlap: How it overlaps the gradient before it, whose beginning is then given to its `computes`.
         """
         return self.allreduces.among(
             tuple(range(self.workers)) if members is None else tuple(members),
@@ -284,6 +291,7 @@ class Worker(Recovering):
             backup=backup,
             reduction_s_per_byte=reduction_s_per_byte,
             timeout_s=timeout_s,
+            overlap=overlap,
         )
 
     def take(self, row: int) -> None:

@@ -10,7 +10,7 @@ from ..errors import RunError
 from ..program import INITIAL_ROW, Op
 from ..settings import Settings
 from ..units import ticks
-from .allreduce import AllReduces
+from .allreduces import AllReduces
 from .context import Context
 from .failures import begin
 from .peers import DistributedAlgorithm, Peers

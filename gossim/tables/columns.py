@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
 from typing import NamedTuple
 
 
@@ -56,10 +58,12 @@ PROBES = (
         "float64",
         "nats",
         "mean cross-entropy, or of a regression the mean squared error, in the target's unit squared (or the problem's "
-        "own loss) of mean(x), or of a server's parameters, on the training set",
+        "own loss, or the user's) of mean(x), or of a server's parameters, on the training set",
     ),
     Column("test_loss", "float64", "nats", "the same on the test set"),
-    Column("test_accuracy", "float64", "", "share of the test set that mean(x) classifies rightly"),
+    Column(
+        "test_accuracy", "float64", "", "share of the test set that mean(x) classifies rightly; empty if not measured"
+    ),
 )
 
 WORKERS = (
@@ -86,7 +90,12 @@ TIMELINE = (
     Column("activity", "str", "", "computing, waiting, sending (a collective), down, or message (under way meanwhile)"),
     Column("start_s", "float64", "s", "simulated time at which it began"),
     Column("end_s", "float64", "s", "simulated time at which it ended"),
-    Column("receiver", "Int64", "", "of a message, who gets it (a server is the node after the last worker)"),
+    Column(
+        "receiver",
+        "Int64",
+        "",
+        "of a message, who gets it (a server is the node after the last worker); empty for a bucket of an all-reduce",
+    ),
     Column("size_bytes", "Int64", "bytes", "of a message, its size"),
 )
 
@@ -183,6 +192,20 @@ TABLES = {
 }
 """The tables of a run directory, each a Parquet file of that name. `timeline` holds the start of the first seed;
 `gaps` and `layers` are empty unless the scenario asks for them."""
+
+METRIC = re.compile(r"test_\w+")
+"""The names of columns of `probes` for metrics that not every run has; they stand after the others."""
+
+
+def columns_of(name: str, present: Iterable[str]) -> tuple[Column, ...]:
+    """Return the columns of a table in which these are present: those of every run, and those of its own metrics."""
+    columns = TABLES[name]
+    if name != "probes":
+        return columns
+    known = {column.name for column in columns}
+    own = dict.fromkeys(each for each in present if each not in known and METRIC.fullmatch(each))
+    return (*columns, *(Column(each, "float64", "", "this metric of mean(x) on the test set") for each in own))
+
 
 LATER = {
     "probes": {"bytes_carried"},

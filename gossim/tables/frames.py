@@ -11,13 +11,29 @@ import pandas as pd
 
 from ..errors import InputError
 from ..files.atomic import whole
-from .columns import DERIVED, TABLES, Column
+from .columns import DERIVED, TABLES, Column, columns_of
 from .probe_rows import Columns
 
 
 def table(name: str, rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
-    """Return the table of that name with these rows, with the columns of `columns.TABLES`."""
-    return typed(name, pd.DataFrame(list(rows), columns=[column.name for column in TABLES[name]]))
+    """Return the table of that name with these rows, with the columns of `columns.columns_of`."""
+    listed = list(rows)
+    present = dict.fromkeys(key for row in listed for key in row) if name == "probes" else ()
+    return typed(name, pd.DataFrame(listed, columns=[column.name for column in columns_of(name, present)]))
+
+
+def with_metrics(probes: pd.DataFrame, metrics: Sequence[str]) -> pd.DataFrame:
+    """Return `probes` with exactly these columns after those of every run; what is not there is empty.
+
+    Raises:
+        InputError: It has other columns.
+    """
+    fixed = [column.name for column in TABLES["probes"]]
+    for column in probes.columns:
+        if column not in fixed and column not in metrics:
+            raise InputError(f"probes.parquet does not fit scenario.yaml: it has '{column}', which nothing measures")
+    missing = [column for column in metrics if column not in probes]
+    return probes.assign(**dict.fromkeys(missing, np.nan))[[*fixed, *metrics]]
 
 
 def stacked(name: str, parts: Sequence[Columns]) -> pd.DataFrame:
@@ -43,8 +59,8 @@ def joined(name: str, parts: Sequence[pd.DataFrame]) -> pd.DataFrame:
 
 
 def typed(name: str, frame: pd.DataFrame) -> pd.DataFrame:
-    """Return `frame` with its columns in the order and of the types of `columns.TABLES` or `DERIVED`."""
-    columns = (TABLES | DERIVED)[name]
+    """Return `frame` with its columns in the order and of the types of `columns_of` or `DERIVED`."""
+    columns = DERIVED[name] if name in DERIVED else columns_of(name, frame.columns)
     return frame[[column.name for column in columns]].astype({column.name: column.dtype for column in columns})
 
 

@@ -11,7 +11,7 @@ import pandas as pd
 
 from ..errors import InputError
 from ..scenario.scenario import Scenario
-from .columns import LATER, TABLES
+from .columns import LATER, TABLES, columns_of
 from .frames import table
 from .run_data import RunData
 
@@ -44,9 +44,8 @@ def read_table(name: str, path: Path | BinaryIO) -> tuple[pd.DataFrame, int]:
     Raises:
         InputError: If it is not that table.
     """
-    columns = TABLES[name]
     later = LATER.get(name, set())
-    if isinstance(path, Path) and later == {column.name for column in columns} and not path.exists():
+    if isinstance(path, Path) and later == {column.name for column in TABLES[name]} and not path.exists():
         return table(name, []), UNKNOWN
     try:
         frame = pd.read_parquet(path, engine="pyarrow")
@@ -54,6 +53,7 @@ def read_table(name: str, path: Path | BinaryIO) -> tuple[pd.DataFrame, int]:
         raise InputError(f"the run's tables cannot be read: {name}.parquet: {error}") from None
     mark = frame.attrs.get(MARK, UNKNOWN)
     frame.attrs = {}
+    columns = columns_of(name, frame.columns)
     missing = {column.name: column.dtype for column in columns if column.name in later - set(frame.columns)}
     if list(frame.columns) == [column.name for column in columns if column.name not in missing]:
         frame = frame.assign(**dict.fromkeys(missing)).astype(missing)[[column.name for column in columns]]
@@ -65,7 +65,7 @@ def read_table(name: str, path: Path | BinaryIO) -> tuple[pd.DataFrame, int]:
 
 
 def _ill_typed(name: str, frame: pd.DataFrame) -> Iterator[str]:
-    for column in TABLES[name]:
+    for column in columns_of(name, frame.columns):
         values = frame[column.name]
         if str(values.dtype) != column.dtype:
             yield f"{column.name} is of type {values.dtype}, and must be {column.dtype}"

@@ -20,6 +20,7 @@ from ..scenario.scenario import Scenario, load
 from . import manifest as manifests
 from . import parquet
 from .columns import TABLES
+from .frames import with_metrics
 from .parts import Parts
 from .run_data import RunData
 
@@ -214,8 +215,9 @@ class RunDirectory:
             scenario = load(path)
         if strangers := manifests.strangers(manifest, scenario.arms, scenario.seeds):
             raise InputError(f"{self.path}: manifest.json does not fit scenario.yaml: there is no {strangers[0]}")
-        data = RunData(scenario=scenario, manifest=manifest, **tables)
         try:
+            tables["probes"] = with_metrics(tables["probes"], scenario.metric_columns)
+            data = RunData(scenario=scenario, manifest=manifest, **tables)
             parquet.check(data)
         except InputError as error:
             raise InputError(f"{self.path}: {error}") from None

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
+from ..cluster.link_rates import End
 from ..sim.traffic import Exchange, Link
 from ..sim.world import World
 
@@ -21,8 +22,7 @@ def of_link(world: World, sender: int, receiver: int | None, carried: float) -> 
     """Return the utilisation of the link between these two; None where receivers are not distinguished."""
     if receiver is None:
         return None
-    narrower = min(world.network.rates(sender).up, world.network.rates(receiver).down)
-    return utilisation(carried, narrower, world.clock.now_s)
+    return utilisation(carried, world.network.links.one(sender, receiver), world.clock.now_s)
 
 
 class BytesByNode:
@@ -48,24 +48,41 @@ class BytesByNode:
 
 
 def overloaded(world: World) -> list[str]:
-    """Return a sentence for each end of a link that was given more than it can carry in the time of the run.
+    """Return a sentence for each link, or end of one, that was given more than it can carry in the time of the run.
 
     The fullest come first; of more than `MOST_NAMED` the others are counted.
     """
-    sent, network, seconds = BytesByNode(world.network.exchanges, carried=False), world.network, world.clock.now_s
+    network, seconds = world.network, world.clock.now_s
     what = "carried" if network.settings.shared == "none" else "was given"
     found = []
-    for kind, nodes in (("worker", world.workers), ("server", world.servers)):
-        for node in nodes:
-            rates = network.rates(node.index)
-            ends = (("up", sent.up(node.index), rates.up), ("down", sent.down(node.index), rates.down))
-            for way, size_bytes, rate in ends:
-                if size_bytes is not None and size_bytes > rate * seconds:
-                    gave, can = (f"{each / 1e6:,.4g} MB" for each in (size_bytes, rate * seconds))
-                    sentence = (
-                        f"the {way}link of {kind} {node.index} {what} {gave} in {seconds:g} s, and can carry {can}"
-                    )
-                    found.append((size_bytes / rate, sentence))
+    for name, size_bytes, rate in (*_ends(world), *_between(world)):
+        if size_bytes is not None and size_bytes > rate * seconds:
+            gave, can = (f"{each / 1e6:,.4g} MB" for each in (size_bytes, rate * seconds))
+            found.append((size_bytes / rate, f"{name} {what} {gave} in {seconds:g} s, and can carry {can}"))
     sentences = [sentence for _, sentence in sorted(found, key=lambda each: -each[0])]
     more = len(sentences) - MOST_NAMED
     return sentences[:MOST_NAMED] + ([f"{more} other ends of links were too full as well"] if more > 0 else [])
+
+
+def _ends(world: World) -> Iterator[tuple[str, float | None, float]]:
+    """Of each node's two ends its name, the bytes sent, and bytes per second."""
+    sent = BytesByNode(world.network.exchanges, carried=False)
+    for kind, nodes in (("worker", world.workers), ("server", world.servers)):
+        for node in nodes:
+            rates = world.network.rates(node.index)
+            yield f"the uplink of {kind} {node.index}", sent.up(node.index), rates.up
+            yield f"the downlink of {kind} {node.index}", sent.down(node.index), rates.down
+
+
+def _between(world: World) -> Iterator[tuple[str, float, float]]:
+    """The same of pairs and of what regions share, where the network has either."""
+    links, shared = world.network.links, dict[End, float]()
+    for (sender, receiver), exchange in world.network.exchanges.items() if links.paired else ():
+        if receiver is not None:
+            size_bytes = exchange.size_bytes
+            yield f"the link from {sender} to {receiver}", size_bytes, links.pair(sender, receiver)
+            for end in links.uplinks(sender, receiver):
+                shared[end] = shared.get(end, 0.0) + size_bytes
+    for end, size_bytes in shared.items():
+        way = "up" if end[0] == "out" else "down"
+        yield f"the {way}link of region {end[1]}", size_bytes, links.capacity(end)

@@ -24,6 +24,7 @@ import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -34,6 +35,7 @@ from support.commands import ROOT
 
 KINDS = ("valid", "mutated")
 CASES_AT_ONCE = 20
+BATCHES_A_PROCESS = 20
 LONGEST_S = 60
 """A case that takes longer hangs."""
 
@@ -365,8 +367,8 @@ def _check_tables(described: Any) -> str:
     return str(first.manifest["runs"][0]["status"])
 
 
-MOST_EVENTS = 20_000
-"""Of what is still valid after its mutations, to be run."""
+MOST_EVENTS, MOST_WORKERS = 20_000, 50_000
+"""Of what is still valid after its mutations, to be run. Ten million workers that hardly begin take many gigabytes."""
 
 
 def check_mutated(random: np.random.Generator, folder: Path) -> Outcome:
@@ -416,7 +418,8 @@ def _small(described: Any) -> bool:
         events = sum(cost(arm).events.total for arm in described.arms.values())
     except InputError:  # its data cannot be had: the run says so at once
         return described.repeats <= 3
-    return described.repeats <= 3 and events < MOST_EVENTS
+    most = max(arm.workers for arm in described.arms.values())
+    return described.repeats <= 3 and events < MOST_EVENTS and most <= MOST_WORKERS
 
 
 def _ends_well(described: Any) -> str:
@@ -511,7 +514,9 @@ def fuzz(minutes: float, seed: int, kinds: tuple[str, ...], jobs: int) -> int:
     """Cases of all `kinds` in turn, `jobs` batches at a time, until the time is over. Returns the exit status."""
     counts: dict[str, Counter[str]] = {kind: Counter() for kind in kinds}
     faults, until = 0, time.monotonic() + 60 * minutes
-    with ProcessPoolExecutor(jobs) as pool:
+    # Fresh processes now and then: caches of the odder scenarios fill gigabytes.
+    fresh = {"max_tasks_per_child": BATCHES_A_PROCESS, "mp_context": get_context("spawn")}
+    with ProcessPoolExecutor(jobs, **fresh) as pool:
         running: dict[Any, str] = {}
         upcoming = ((kind, number) for number in range(0, 10**9, CASES_AT_ONCE) for kind in kinds)
         while running or time.monotonic() < until:

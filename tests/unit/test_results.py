@@ -50,7 +50,7 @@ SMALL: dict[str, Any] = {
     },
 }
 
-USUAL = set(FIGURES) - {"gradient_gap"}
+USUAL = set(FIGURES) - {"gradient_gap", "metrics"}
 """The figures of a run that was asked for no more."""
 
 

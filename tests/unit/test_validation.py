@@ -84,7 +84,7 @@ def test_one_recorded_run_of_each_kind_is_as_near_as_the_page_says() -> None:
         "stragglers": [{"workers": [3], "factor": 5}],
     }
     for name in ("push2", "push8", "pull2", "gloo"):
-        measured, found = data["runs"][name]["1"], recorded._simulated(4, name, 1, links, compute)
+        measured, found = data["runs"][name]["1"], recorded.simulated(4, name, 1, links, compute)
         for quantity in {"steps", "total", "wait", "stale_s"} & set(measured):
             assert found[quantity] == pytest.approx(measured[quantity], rel=0.1), (name, quantity)
 

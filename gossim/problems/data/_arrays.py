@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import os
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
 from ...errors import InputError
 from ...files import trust
+from ..task import Task
 from ._base import TEST_SHARE, Dataset
 
 Pair = tuple[Any, Any]
-"""Inputs, `(n, ...)`, and labels, `(n,)`, or real targets, `(n,)` or `(n, outputs)`."""
-
-Task = Literal["classification", "regression"]
+"""Inputs, `(n, ...)`, and labels, `(n,)`, real targets, `(n,)` or `(n, outputs)`, or tokens, `(n, length)`."""
 
 
 def refuse_unreadable(file: str) -> None:
@@ -46,10 +45,12 @@ def from_arrays(place: str, train: Pair, test: Pair | None, task: Task) -> Datas
         place: What the arrays are from, for errors.
         train: Inputs and labels.
         test: The same, or None.
-        task: Of a regression targets may be whole numbers.
+        task: Of a regression targets may be whole numbers. Of tokens there are as many kinds as the largest says,
+            be it an input or a target.
 
     Raises:
-        InputError: They are no samples with labels from 0 to C − 1, each of which occurs.
+        InputError: They are no samples with labels from 0 to C − 1, each of which occurs, with real targets, or with
+            tokens.
     """
     train_x, train_y = _checked(place, "train", *train, task)
     if test is None:
@@ -71,6 +72,8 @@ def from_arrays(place: str, train: Pair, test: Pair | None, task: Task) -> Datas
         if train_y.shape[1] != test_y.shape[1]:
             raise InputError(f"{place}: {train_y.shape[1]} targets to train on, and {test_y.shape[1]} to test")
         return Dataset(train_x, train_y, test_x, test_y)
+    if task == "tokens":
+        return _tokens(place, Dataset(train_x, train_y, test_x, test_y))
     found = np.unique(np.concatenate([train_y, test_y]))
     if len(found) != found[-1] + 1:
         missing = int(np.setdiff1d(np.arange(found[-1]), found)[0])
@@ -91,7 +94,8 @@ def _checked(place: str, part: str, inputs: Any, targets: Any, task: Task) -> tu
         raise InputError(f"{place}: {part}_x has {len(x)} samples, and {part}_y {count}")
     _refuse_not_finite(place, f"{part}_x", x)
     x = x.astype(np.int64) if x.dtype.kind in "iu" else x
-    return x, _real(place, part, y) if task == "regression" else _labels(place, part, y)
+    check = {"regression": _real, "classification": _labels, "tokens": _positions}[task]
+    return x, check(place, part, y)
 
 
 def _refuse_not_finite(place: str, name: str, values: np.ndarray) -> None:
@@ -116,11 +120,36 @@ def _labels(place: str, part: str, y: np.ndarray) -> np.ndarray:
     if y.dtype.kind not in "iu" or y.ndim != 1:
         raise InputError(
             f"{place}: {part}_y is {y.dtype} of shape {y.shape}; it must hold the labels, whole numbers from 0, of "
-            "shape (samples,); real numbers are for task: regression"
+            "shape (samples,); real numbers are for task: regression, a label at each position for task: tokens"
         )
     if y.min() < 0:
         raise InputError(f"{place}: {part}_y has the label {y.min()}; labels are 0 to C - 1")
     return y.astype(np.int64)
+
+
+def _positions(place: str, part: str, y: np.ndarray) -> np.ndarray:
+    if y.dtype.kind not in "iu" or y.ndim != 2 or 0 in y.shape:
+        raise InputError(
+            f"{place}: {part}_y is {y.dtype} of shape {y.shape}; with task: tokens it must hold whole numbers from 0, "
+            "of shape (samples, length)"
+        )
+    if y.min() < 0:
+        raise InputError(f"{place}: {part}_y has the token {y.min()}; tokens are numbered from 0")
+    return y.astype(np.int64)
+
+
+def _tokens(place: str, data: Dataset) -> Dataset:
+    """The same with one set of tokens for inputs and targets. Raises InputError."""
+    if data.train_y.shape[1] != data.test_y.shape[1]:
+        lengths = data.train_y.shape[1], data.test_y.shape[1]
+        raise InputError(f"{place}: targets to train on have {lengths[0]} positions, and those to test {lengths[1]}")
+    if data.train_x.dtype.kind == "f":
+        return data
+    for part, x in (("train", data.train_x), ("test", data.test_x)):
+        if x.min() < 0:
+            raise InputError(f"{place}: {part}_x has the token {x.min()}; tokens are numbered from 0")
+    classes = max(data.classes, int(data.train_x.max()) + 1, int(data.test_x.max()) + 1)
+    return Dataset(data.train_x, data.train_y, data.test_x, data.test_y, classes)
 
 
 def standardized(place: str, data: Dataset, columns: list[str]) -> Dataset:

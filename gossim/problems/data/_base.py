@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
@@ -13,6 +14,7 @@ from ...errors import InputError
 from ...schema.fields import Frozen
 from ..partition import IID, AnyPartition
 from ..stratified import stratified_split
+from ..task import Task
 
 TEST_SHARE = 0.2
 """Of the sets that come unsplit. The split is part of the data set: the same for every seed."""
@@ -23,7 +25,8 @@ class Dataset:
     """Samples `(n, channels, height, width)` and their labels `(n,)`, from 0 to `classes` − 1.
 
     Without `classes`, there are as many as the largest label says. Targets of a regression are real numbers,
-    `(n, outputs)`, and there are no classes. Threads share the arrays, which are read-only.
+    `(n, outputs)`, and there are no classes. Tokens are whole numbers `(n, length)`, as their targets, one at each
+    position. Threads share the arrays, which are read-only.
     """
 
     train_x: np.ndarray
@@ -33,25 +36,33 @@ class Dataset:
     classes: int = 0
 
     def __post_init__(self) -> None:
-        if self.regression:
+        if self.task == "regression":
             return
-        labels = np.concatenate([self.train_y, self.test_y])
+        parts = (self.train_y, self.test_y)
+        least, most = min(int(y.min()) for y in parts), max(int(y.max()) for y in parts)
         if not self.classes:
-            object.__setattr__(self, "classes", int(labels.max()) + 1)
-        if labels.min() < 0 or labels.max() >= self.classes:
+            object.__setattr__(self, "classes", most + 1)
+        if least < 0 or most >= self.classes:
             raise InputError(
-                f"problem.data: labels from {labels.min()} to {labels.max()}, and {self.classes} classes have the "
-                f"labels 0 to {self.classes - 1}"
+                f"problem.data: labels from {least} to {most}, and {self.classes} classes have the labels 0 to "
+                f"{self.classes - 1}"
             )
 
     @property
-    def regression(self) -> bool:
-        return self.train_y.dtype.kind == "f"
+    def task(self) -> Task:
+        if self.train_y.dtype.kind == "f":
+            return "regression"
+        return "classification" if self.train_y.ndim == 1 else "tokens"
 
     @property
     def outputs(self) -> int:
-        """How many numbers a network gives for a sample."""
-        return self.train_y.shape[1] if self.regression else self.classes
+        """How many numbers a network gives for a sample; of a sequence, at each of its positions."""
+        return self.train_y.shape[1] if self.task == "regression" else self.classes
+
+    @property
+    def output_shape(self) -> tuple[int, ...]:
+        """Of what a network gives for a sample: `(outputs,)`, or of a sequence `(length, outputs)`."""
+        return (*(self.train_y.shape[1:] if self.task == "tokens" else ()), self.outputs)
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -75,13 +86,13 @@ class DataSpec(Frozen):
         """Of one sample as the model sees it: `(channels, height, width)`, or as the arrays of the user's have it."""
         raise NotImplementedError
 
-    @property
-    def regression(self) -> bool:
-        """Whether its targets are real numbers; known without reading it."""
-        return getattr(self, "task", None) == "regression"
-
     def load(self) -> Dataset:
         raise NotImplementedError
+
+    def files(self) -> dict[str, Path]:
+        """Return the files that it is read from, by the name that the manifest has for each; those whose paths stand
+        in the scenario need not be among them."""
+        return {}
 
     def version(self) -> object:
         """Return what changes when the content of the set does, so that it is read again; hashable."""
@@ -137,6 +148,12 @@ def _loaded(spec: DataSpec, version: object) -> Dataset:
         if said != value:
             raise InputError(f"problem.data = {spec.name}: says {key} = {said}, and what it loads has {value}")
     return data
+
+
+def task_of(spec: DataSpec) -> Task:
+    """What it asks of a network: known without reading it."""
+    task: Task = getattr(spec, "task", "classification")
+    return task
 
 
 def outputs_of(spec: DataSpec) -> int:

@@ -9,7 +9,8 @@ from pydantic import ConfigDict
 
 from ...errors import InputError, told
 from ..imported import imported
-from ._arrays import Pair, Task, from_arrays
+from ..task import Task
+from ._arrays import Pair, from_arrays
 from ._base import Dataset, ReadSpec
 
 

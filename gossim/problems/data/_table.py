@@ -6,6 +6,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from ..task import Task
 from ._arrays import from_arrays, standardized
 from ._base import Dataset, DataSpec
 
@@ -17,7 +18,7 @@ class TableSpec(DataSpec):
     column is shifted and scaled by its mean and standard deviation over the rows that are left to train on.
     """
 
-    task: ClassVar[str] = "regression"
+    task: ClassVar[Task] = "regression"
     classes: ClassVar[int] = 0
     outputs: ClassVar[int] = 1
     columns: ClassVar[tuple[str, ...]]

@@ -8,7 +8,7 @@ import numpy as np
 
 from ...errors import InputError, nearest
 from ...files.csv_columns import read_lines
-from ._arrays import Task, file_version, from_arrays, refuse_unreadable, standardized
+from ._arrays import file_version, from_arrays, refuse_unreadable, standardized
 from ._base import Dataset, ReadSpec
 
 
@@ -24,7 +24,7 @@ class CSV(ReadSpec):
     name: Literal["csv"] = "csv"
     file: str
     target: str
-    task: Task
+    task: Literal["classification", "regression"]
     standardize: bool = False
 
     def version(self) -> object:
@@ -35,7 +35,7 @@ class CSV(ReadSpec):
         header, numbers = self._numbers()
         place = header.index(self.target)
         targets, inputs = numbers[:, place], np.delete(numbers, place, axis=1)
-        targets = targets if self.regression else targets.astype(np.int64)
+        targets = targets if self.task == "regression" else targets.astype(np.int64)
         data = from_arrays(self.file, (inputs, targets), None, self.task)
         if not self.standardize:
             return data
@@ -62,7 +62,7 @@ class CSV(ReadSpec):
             raise InputError(f"{where}: has {len(cells)} values, and the header {len(header)} columns")
         found = [_number(cell, f"{where}, column '{column}'") for cell, column in zip(cells, header, strict=True)]
         label = found[header.index(self.target)]
-        if not self.regression and (label < 0 or label != int(label) or label > 2**31):
+        if self.task != "regression" and (label < 0 or label != int(label) or label > 2**31):
             raise InputError(f"{where}, column '{self.target}': {label:g} is no label; labels are 0 to C - 1")
         return found
 

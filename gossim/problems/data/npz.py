@@ -8,7 +8,8 @@ from typing import Literal
 import numpy as np
 
 from ...errors import InputError, nearest
-from ._arrays import Task, file_version, from_arrays, refuse_unreadable
+from ..task import Task
+from ._arrays import file_version, from_arrays, refuse_unreadable
 from ._base import Dataset, ReadSpec
 
 
@@ -16,7 +17,8 @@ class NPZ(ReadSpec):
     """A file of `numpy.savez` with samples `train_x`, labels from 0 `train_y`, and `test_x`, `test_y` or neither.
 
     Samples lie along the first axis. Without a test part a fifth is held out, drawn by scikit-learn's
-    `train_test_split` with `random_state=0`. With `task: regression` targets are real, `(n,)` or `(n, outputs)`.
+    `train_test_split` with `random_state=0`. With `task: regression` targets are real, `(n,)` or `(n, outputs)`; with
+    `task: tokens` they are a label at each position, `(n, length)`, and with whole numbers as inputs both are tokens.
     """
 
     name: Literal["npz"] = "npz"

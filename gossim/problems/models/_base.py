@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 from ...schema.fields import Frozen
+from ..task import Task
 
 if TYPE_CHECKING:
     from torch import nn
@@ -18,6 +19,8 @@ class ModelSpec(Frozen):
     needs_data: ClassVar[bool] = True
     known: ClassVar[bool] = True
     measures: ClassVar[tuple[str, ...]] = ("train_loss", "test_loss", "test_accuracy")
+    tasks: ClassVar[tuple[Task, ...]] = ("classification", "regression")
+    """What it can learn. Inputs of these two are real numbers, of tokens whole numbers `(length,)`."""
     name: str
 
     def parameters(self, shape: tuple[int, ...], classes: int) -> int | None:
@@ -26,5 +29,6 @@ class ModelSpec(Frozen):
 
     def network(self, shape: tuple[int, ...], classes: int) -> nn.Module:
         """The network for samples of `shape` (channels, height, width); its output is one logit per class, or
-        one number per target of a regression (then `classes` is how many these are)."""
+        one number per target of a regression (then `classes` is how many these are). For sequences of tokens `shape` is
+        `(length,)`, and the output of B samples `(B, length, classes)`."""
         raise NotImplementedError

@@ -9,6 +9,7 @@ from pydantic import ConfigDict
 
 from ...errors import InputError, told
 from ..imported import imported
+from ..task import Task
 from ._base import ModelSpec
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ class Factory(ModelSpec):
     """
 
     known: ClassVar[bool] = False
+    tasks: ClassVar[tuple[Task, ...]] = ("classification", "regression", "tokens")
     model_config = ConfigDict(extra="allow")
     __pydantic_extra__: dict[str, Any]
 

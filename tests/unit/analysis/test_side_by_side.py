@@ -93,7 +93,7 @@ def test_its_lines_are_those_of_each_run(
 
 
 def test_the_axes_say_what_they_show(figures: dict[str, Any]) -> None:
-    assert set(figures) == set(COMPARED) - {"gradient_gap"}
+    assert set(figures) == set(COMPARED) - {"gradient_gap", "metrics"}
     loss = figures["loss"].axes[0]
     assert loss.get_xlabel() == "simulated time [s]; band: lowest to highest of 2 to 3 seeds"
     assert loss.get_title() == "fast: no title\nslow: Slower"
@@ -131,7 +131,7 @@ def test_the_second_run_has_its_own_directory(runs: Path) -> None:
     done = gossim_command("plot", runs / "fast", "--compare", runs / "slow")
     assert done.returncode == 0, done.stderr
     folder = runs / "fast" / "figures" / "compared_with_slow"
-    names = {f"{name}.{suffix}" for name in set(COMPARED) - {"gradient_gap"} for suffix in ("png", "svg")}
+    names = {f"{name}.{suffix}" for name in set(COMPARED) - {"gradient_gap", "metrics"} for suffix in ("png", "svg")}
     assert {path.name for path in folder.iterdir()} == names
     assert all(path.read_bytes() == kept for path, kept in before.items())
     for arm in ARMS:

@@ -80,7 +80,12 @@ def test_losses_are_mean_squared_errors(model: dict[str, Any], arrays: dict[str,
     train, test = (
         mse_loss(network(torch.tensor(x)), torch.tensor(y)).item() for x, y in ((X[:40], Y[:40]), (X[40:], Y[40:]))
     )
-    assert problem.losses(problem.initial()) == (pytest.approx(train), pytest.approx(test), None)
+    assert problem.losses(problem.initial()) == (
+        pytest.approx(train),
+        pytest.approx(test),
+        None,
+        {"test_rmse": pytest.approx(test**0.5)},
+    )
 
 
 def test_one_worker_finds_the_least_squares() -> None:
@@ -119,7 +124,7 @@ def test_a_run_has_no_accuracy(tmp_path: Path) -> None:
 def test_whole_numbers_may_be_targets(tmp_path: Path) -> None:
     np.savez(tmp_path / "a.npz", train_x=X, train_y=np.arange(50) - 7)
     data = loaded(DATA["npz"].model_validate({"name": "npz", "file": str(tmp_path / "a.npz"), "task": "regression"}))
-    assert (data.regression, data.outputs) == (True, 1)
+    assert (data.task, data.outputs) == ("regression", 1)
     assert sorted([*data.train_y[:, 0], *data.test_y[:, 0]]) == list(range(-7, 43))
     with pytest.raises(InputError, match="train_y has the label -7"):
         loaded(DATA["npz"].model_validate({"name": "npz", "file": str(tmp_path / "a.npz")}))
@@ -140,5 +145,5 @@ def test_what_does_not_fit_is_refused(data: dict[str, Any], more: dict[str, Any]
 
 def test_a_target_of_accuracy_is_refused() -> None:
     own = {"model": {"name": "linear"}, "data": {"name": "diabetes"}, "batch_size": 4}
-    with pytest.raises(ScenarioError, match="test_accuracy = 0.9: a regression has none"):
+    with pytest.raises(ScenarioError, match="test_accuracy = 0.9: problem.data = diabetes with these metrics has none"):
         scenario(problem=own, target={"test_accuracy": 0.9})

@@ -152,7 +152,7 @@ def test_statistics_of_batch_norm_are_those_of_update_bn(kind: str, track: bool)
     assert losses.test_loss == pytest.approx(float(cross_entropy(logits, problem.samples.test_y)), rel=1e-10)
     for chunk in (1, 7, 360):
         problem.chunk = chunk
-        assert problem.losses(x) == pytest.approx(losses, rel=1e-12)
+        assert problem.losses(x)[:3] == pytest.approx(losses[:3], rel=1e-12)
 
 
 def test_the_part_that_statistics_are_taken_of() -> None:

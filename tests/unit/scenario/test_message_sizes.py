@@ -12,7 +12,8 @@ import gossim
 from gossim.errors import InputError
 from gossim.problems import DATA, MODELS, DataSpec
 from gossim.problems.build import build
-from gossim.problems.data import Dataset, loaded
+from gossim.problems.data import Dataset, loaded, task_of
+from gossim.problems.models import Factory
 from gossim.problems.supervised import initialised
 from gossim.scenario.derived import message_bytes
 from support.scenarios import CPU, scenario
@@ -29,10 +30,21 @@ DATA_KEYS: list[dict[str, Any]] = [
     {"name": "fashion_mnist", "channels": 3},
     {"name": "npz", "file": "three.npz"},
     {"name": "csv", "file": "three.csv", "target": "kind", "task": "classification"},
+    {"name": "text", "file": "a.txt", "context": 6},
+    {"name": "python_source", "context": 6},
     {"name": "hundred"},
     {"name": "silent"},
 ]
-CLASSES = {"hundred": 100, "silent": 100, "npz": 3, "csv": 3, "diabetes": 1, "autompg": 1}
+CLASSES = {
+    "hundred": 100,
+    "silent": 100,
+    "npz": 3,
+    "csv": 3,
+    "diabetes": 1,
+    "autompg": 1,
+    "text": 256,
+    "python_source": 256,
+}
 OWN_KEYS = [{"name": "support.networks:told_shape"}]
 
 
@@ -76,6 +88,7 @@ def _files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     random = np.random.default_rng(0)
     np.savez("three.npz", train_x=random.random((30, 4, 6)), train_y=np.arange(30) % 3)
+    Path("a.txt").write_text("the quick brown fox " * 5)
     Path("three.csv").write_text("a,b,kind\n" + "".join(f"{n},{n * n},{n % 3}\n" for n in range(30)))
 
 
@@ -94,6 +107,8 @@ def test_every_data_set_is_here() -> None:
 def test_of_every_model_on_every_data_set(data: dict[str, Any], dtype: str) -> None:
     models = [{"name": name, **MODEL_KEYS.get(name, {})} for name, kind in MODELS.items() if kind.needs_data]
     for model in [*models, *OWN_KEYS]:
+        if task_of(DATA[data["name"]].model_validate(data)) not in MODELS.get(model["name"], Factory).tasks:
+            continue
         arm = scenario(problem={"model": model, "data": data, "batch_size": 2}, dtype=dtype).arms["arm"]
         spec = arm.problem.data
         if model["name"] == "gosgd_cnn" and spec.shape[1:] != (28, 28):

@@ -196,7 +196,7 @@ def test_runs_of_earlier_versions_are_read(tmp_path: Path) -> None:
     assert again.timeline["receiver"].isna().all()
     assert again.probes["bytes_carried"].isna().all()
     pd.testing.assert_frame_equal(again.probes, written.probes.assign(bytes_carried=again.probes["bytes_carried"]))
-    assert set(again.plot()) == set(FIGURES) - {"time_shares", "gradient_gap"}
+    assert set(again.plot()) == set(FIGURES) - {"time_shares", "gradient_gap", "metrics"}
     pd.read_parquet(tmp_path / "workers.parquet").drop(columns=["busy_s"]).to_parquet(tmp_path / "workers.parquet")
     with pytest.raises(InputError, match=r"workers.parquet does not have the columns"):
         gossim.Results.open(tmp_path)

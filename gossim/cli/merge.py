@@ -1,0 +1,27 @@
+"""`gossim merge`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from .options import Imports, permit_imports
+from .sweep import show_sweep
+
+
+def merge(
+    directories: Annotated[
+        list[Path], typer.Argument(metavar="SWEEP_DIR…", help="What gossim sweep --part wrote, all parts.")
+    ],
+    out: Annotated[Path, typer.Option(metavar="DIR", help="The sweep directory to write.")],
+    imports: Imports = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Print nothing but errors.")] = False,
+) -> None:
+    """Join the parts of a sweep: the table and the figures of one sweep of all points."""
+    if imports:
+        permit_imports()
+    from ..runner.merge import merge as merging
+
+    show_sweep(merging(directories, out, imports), out, quiet)

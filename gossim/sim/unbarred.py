@@ -1,0 +1,119 @@
+"""An all-reduce without a barrier in front: each member begins when it comes, and goes on when it has the sum."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+from typing import Any
+
+import simpy
+
+from ..cluster.buckets import Overlap, Part
+from ..cluster.collectives import Collective
+from .clock import Clock
+from .collective_run import CollectiveRun
+from .context import Context
+from .message_exchange import MessageExchange
+from .peers import Member
+from .row_mean import mean_row
+
+
+class UnbarredRound:
+    """One all-reduce. `arrived` have come, with which row; `ended` happens for each when it has the mean."""
+
+    def __init__(self, clock: Clock, members: Sequence[Member]):
+        self.arrived: dict[Member, int] = {}
+        self.ended = {member: clock.event() for member in members}
+        self.complete = clock.event()
+        self.exchanges: dict[int, MessageExchange] = {}  # by the number of the bucket
+        self.mean = -1
+        # As of `AllReduceRound`: nobody is too late for one that waits for all.
+        self.closed = self.complete
+        self.late: dict[Member, None] = {}
+
+
+class UnbarredMean:
+    """Every member brings a row and gets the row of the mean of all.
+
+    Its messages are really sent, and a member takes part in a round as soon as it comes: those that are early pass on
+    what they can. With `overlap`, it takes part with each bucket as soon as it has it and is through with the one
+    before. Nobody may fail.
+    """
+
+    def __init__(
+        self,
+        context: Context,
+        members: Sequence[Member],
+        collective: Collective,
+        reduction_s_per_byte: float = 0.0,
+        overlap: Overlap | None = None,
+    ):
+        self.context = context
+        self.members = list(members)
+        self.numbers = [member.index for member in members]
+        self.collective = CollectiveRun(context, collective, reduction_s_per_byte)
+        size = context.message_bytes
+        self.parts = overlap.parts(size) if overlap else [Part(size, 1.0)]
+        self.overlaps = overlap is not None
+        self._entered = dict.fromkeys(self.members, 0)
+        self._rounds: dict[int, UnbarredRound] = {}
+
+    def enter(self, worker: Member) -> UnbarredRound:
+        """The round for which `worker` begins its work now."""
+        number = self._entered[worker]
+        self._entered[worker] = number + 1
+        self._rounds.pop(number - 2, None)  # all have been through it before anybody can come to the next but one
+        if number not in self._rounds:
+            self._rounds[number] = UnbarredRound(self.context.clock, self.members)
+        return self._rounds[number]
+
+    def includes(self, worker: Member) -> bool:
+        """Whether `worker` takes part: all do."""
+        return True
+
+    def join(self, worker: Member) -> simpy.Event:
+        """Nobody comes back."""
+        raise NotImplementedError
+
+    def crashed(self, worker: Member) -> None:
+        """Nobody fails."""
+        raise NotImplementedError
+
+    def computes(self, worker: Member) -> None:
+        """`worker` has begun the gradient after which it arrives."""
+        now = self._rounds[self._entered[worker] - 1]
+        self.context.clock.process(self._take_part(now, worker, worker.spell))
+
+    def arrive(self, now: UnbarredRound, worker: Member, row: int, weighted: bool = False) -> simpy.Event:
+        """`worker` brings `row` to the round `now`, and gives it up; the event's value is the row of the mean, which
+        each has to drop. See `AllReduceMean.arrive`."""
+        clock = self.context.clock
+        worker.activity.enter("sending")
+        worker.drafts.pop(row, None)
+        now.arrived[worker] = row
+        if not self.overlaps:
+            clock.process(self._take_part(now, worker, (clock.now, clock.now)))
+        if len(now.arrived) == len(self.members):
+            now.mean = mean_row(self.context, now.arrived, weighted)
+            now.arrived = {}
+            self.context.program.rows.hold(now.mean, len(self.members))
+            self.context.program.rows.release(now.mean)
+            now.complete.succeed()
+        return now.ended[worker]
+
+    def _take_part(
+        self, now: UnbarredRound, worker: Member, span: tuple[int, int]
+    ) -> Generator[simpy.Event, Any, None]:
+        clock, (begin, end), place = self.context.clock, span, self.members.index(worker)
+        for number, part in enumerate(self.parts):
+            ready = begin + round((end - begin) * part.ready_at)
+            if ready > clock.now:
+                yield clock.until(ready)
+            if number not in now.exchanges:
+                now.exchanges[number] = self.collective.exchange(self.numbers, part.size_bytes)
+            since = clock.now
+            yield clock.process(now.exchanges[number].part(place))
+            over = min(clock.now, end)
+            self.context.timeline.add(worker.index, "message", since, over, size_bytes=part.size_bytes)
+        yield now.complete
+        worker.drafts[now.mean] = None
+        now.ended[worker].succeed(now.mean)
