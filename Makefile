@@ -5,14 +5,17 @@
 # make docs       builds the pages and the reference into site/; open site/index.html
 # make benchmark  measures the speed
 # make validation compares the clock with what was measured, in minutes, and writes docs/validation.md
-# Each sets up .venv first, with exactly what requirements.lock names. PYTHON chooses the interpreter (3.11 or newer).
+# Each sets up .venv first, in the versions that requirements.lock names: `make run` with what running needs, the others
+# with the tools for tests and pages besides. PYTHON chooses the interpreter (3.11 or newer).
 PYTHON ?= python3
 BIN := .venv/bin
+RUNS := .venv/runs
 READY := .venv/installed
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 .PHONY: run lint test test-all fuzz kill docs experiments benchmark validation lock clean
 
-run: $(READY)
+run: $(RUNS)
 	$(BIN)/gossim run scenarios/straggler.yaml
 
 lint: $(READY)
@@ -55,12 +58,16 @@ benchmark: $(READY)
 validation: $(READY)
 	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.validation
 
-$(READY): requirements.lock pyproject.toml
+$(RUNS): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 		|| { echo "gossim needs Python 3.11 or newer; name one with: make PYTHON=python3.12 ..."; exit 2; }
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements.lock
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	$(PIP) --constraint requirements.lock flit_core
+	$(PIP) --constraint requirements.lock --no-build-isolation --editable .
+	@touch $(RUNS)
+
+$(READY): $(RUNS)
+	$(PIP) --requirement requirements.lock
 	@touch $(READY)
 
 # Resolves pyproject.toml afresh in an empty environment and writes down what it got.

@@ -10,9 +10,7 @@ import statistics
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from benchmarks.startup import SCENARIO, seconds
-
-FLOOR = "import torch, pandas, matplotlib.pyplot, pyarrow.parquet"
+from benchmarks.startup import FLOOR, SCENARIO, seconds
 
 REPETITIONS = 3
 

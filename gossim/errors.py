@@ -24,6 +24,13 @@ class RunError(RuntimeError):
     """A run could not be carried to its end. The command line prints it and exits with status 1."""
 
 
+class FiguresFailed(RunError):
+    """The figures of a run cannot be written. Its tables are whole."""
+
+    def __init__(self, reason: object):
+        super().__init__(f"the figures cannot be written: {reason}; the tables are whole, and `gossim plot` draws them")
+
+
 class Diverged(RunError):
     """The parameters or the losses are no longer finite numbers."""
 

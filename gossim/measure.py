@@ -28,7 +28,7 @@ IDLE_S = 0.5
 """Longer than TCP's retransmission timeout, after which a connection starts slowly again."""
 
 
-class Measured(NamedTuple):
+class Timing(NamedTuple):
     """A row of the file."""
 
     operation: str
@@ -54,7 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sys.exit(2)
 
 
-def measured(sizes: Sequence[int], repeats: int, backend: str = "gloo") -> Iterator[Measured]:
+def measured(sizes: Sequence[int], repeats: int, backend: str = "gloo") -> Iterator[Timing]:
     """Yield, on rank 0, `repeats` times of each operation; other ranks take part and yield times of no meaning.
 
     A request is a message of 8 bytes. Point-to-point times are half of what there and back between ranks 0 and 1 takes,
@@ -67,19 +67,19 @@ def measured(sizes: Sequence[int], repeats: int, backend: str = "gloo") -> Itera
     requests: list[float] = []
     for _ in range(repeats):
         requests.append(_round_trip_s(request, request) / 2)
-        yield Measured("request", workers, 8, requests[-1])
+        yield Timing("request", workers, 8, requests[-1])
     for size in sizes:
         vector = torch.zeros(max(1, size // 8), dtype=torch.float64, device=device)
         for _ in range(repeats):
-            yield Measured("point_to_point", workers, vector.numel() * 8, _round_trip_s(vector, vector) / 2)
+            yield Timing("point_to_point", workers, vector.numel() * 8, _round_trip_s(vector, vector) / 2)
     vector = torch.zeros(max(1, max(sizes) // 8), dtype=torch.float64, device=device)
     for _ in range(max(1, repeats // 4)):
         seconds = _round_trip_s(vector, request, IDLE_S) - median(requests)
-        yield Measured("after_idle", workers, vector.numel() * 8, max(seconds, 1e-9))
+        yield Timing("after_idle", workers, vector.numel() * 8, max(seconds, 1e-9))
     for size in sizes:
         vector = torch.zeros(max(1, size // 4), dtype=torch.float32, device=device)
         for _ in range(repeats):
-            yield Measured("allreduce", workers, vector.numel() * 4, _all_reduce_s(vector))
+            yield Timing("allreduce", workers, vector.numel() * 4, _all_reduce_s(vector))
 
 
 def _round_trip_s(there: torch.Tensor, back: torch.Tensor, idle_s: float = 0.0) -> float:
@@ -116,8 +116,8 @@ def _settle(vector: torch.Tensor) -> None:
         torch.cuda.synchronize(vector.device)
 
 
-def _write(path: Path, rows: Sequence[Measured]) -> None:
-    lines = [",".join(Measured._fields), *(f"{o},{w},{n},{s:.9g}" for o, w, n, s in rows)]
+def _write(path: Path, rows: Sequence[Timing]) -> None:
+    lines = [",".join(Timing._fields), *(f"{o},{w},{n},{s:.9g}" for o, w, n, s in rows)]
     write_text(path, "\n".join(lines) + "\n")
 
 

@@ -39,6 +39,8 @@ class Purpose(StrEnum):
     TOPOLOGY = "topology"
     TIES = "ties"
     STATISTICS = "statistics"
+    SHUFFLE = "shuffle"
+    LAYER_DRAWS = "layer_draws"
 
 
 def _seed_sequence(seed: int, purpose: Purpose, index: tuple[int, ...]) -> np.random.SeedSequence:

@@ -94,6 +94,12 @@ def permit_imports() -> None:
         sys.path.insert(0, "")
 
 
+def say_what_is_read(path: Path, quiet: bool) -> None:
+    """Show on a terminal that something is done, before anything is imported that takes time."""
+    if not quiet and sys.stderr.isatty():
+        print(f"reading {path}", file=sys.stderr, flush=True)
+
+
 def show_warnings(warnings: list[str], quiet: bool = False) -> None:
     """Print them on the standard error stream."""
     console = new_console(stderr=True, quiet=quiet, soft_wrap=True)

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-from rich.text import Text
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from .time_left import TimeLeft, told
 
 if TYPE_CHECKING:
     from ..scenario.arm import Arm
     from ..scenario.scenario import Scenario
     from ..scenario.sweep import Point
+
+SHOWN_EVERY_S = 0.1
+"""Of wall time, after which the bars are computed anew."""
 
 
 class _Bars:
@@ -32,52 +37,67 @@ class _Bars:
 
 
 class LiveProgress(_Bars):
-    """A bar an arm: simulated time, gradient steps, steps per second, what remains. Off a terminal, a line an arm."""
+    """A bar an arm: simulated time, gradient steps, steps per second, what remains; and what remains in all.
 
-    def __init__(self, scenario: Scenario, console: Console):
+    Off a terminal, a line for each arm and seed that ends.
+
+    Args:
+        scenario: What is run.
+        console: Where it is shown.
+        estimated_s: What each arm is estimated to take with one seed.
+        jobs: How many run side by side.
+    """
+
+    def __init__(self, scenario: Scenario, console: Console, estimated_s: Mapping[str, float], jobs: int = 1):
         self.console = console
         self.live = console.is_terminal
         self.bars = Progress(
             TextColumn("{task.description}"),
             BarColumn(),
-            TextColumn("{task.fields[time_s]:8.1f} s simulated"),
-            TextColumn("{task.fields[steps]:9,d} steps"),
-            _Rate(),
-            TimeRemainingColumn(),
+            TextColumn("{task.fields[time_s]}"),
+            TextColumn("{task.fields[steps]}"),
+            TextColumn("{task.fields[rate]}"),
+            TextColumn("{task.fields[left]}"),
             console=console,
             disable=not self.live,
         )
-        self.tasks = {
-            name: self.bars.add_task(name, total=scenario.repeats, start=False, time_s=0.0, steps=0, rate=0.0)
-            for name in scenario.arms
-        }
+        nothing: dict[str, Any] = dict.fromkeys(("time_s", "steps", "rate", "left"), "")
+        self.tasks = {name: self.bars.add_task(name, total=scenario.repeats, **nothing) for name in scenario.arms}
+        self.all = self.bars.add_task("[bold]all[/]", total=len(scenario.arms) * scenario.repeats, **nothing)
         self.finished = dict.fromkeys(scenario.arms, 0)
         self.under_way: dict[tuple[str, int], _UnderWay] = {}
+        self.left = TimeLeft(scenario, estimated_s, jobs)
 
     def arm(self, name: str, seed: int, settings: Arm, gradient_steps: int | None) -> None:
         self.now = self.under_way.setdefault((name, seed), _UnderWay(name, seed, settings, gradient_steps))
-        if not self.finished[name]:
-            self.bars.start_task(self.tasks[name])
+        self.left.begin((name, seed))
 
     def kept(self, name: str, seed: int) -> None:
         self.finished[name] += 1
+        self.left.skip((name, seed))
         self.bars.update(self.tasks[name], completed=self.finished[name])
         if not self.live:
             self.console.print(f"{name}, seed {seed}: done before", highlight=False, markup=False)
 
     def advance(self, time_s: float, gradient_steps: int) -> None:
         self.now.time_s, self.now.steps = time_s, gradient_steps
-        self._show()
+        self.left.advance((self.now.name, self.now.seed), self.now.share)
+        if self.live and self.bars.get_time() >= self._due_s:
+            self._show()
 
     def done(self, message: str | None) -> None:
         now = self.under_way.pop((self.now.name, self.now.seed))
         self.finished[now.name] += 1
+        self.left.end((now.name, now.seed))
         self._show()
         if message:
             self.console.print(f"[bold red]{now.name}, seed {now.seed}: {message}[/]", highlight=False)
         elif not self.live:
+            rest = self.left.in_all()
+            left = f"; {told(rest)} left in all" if rest else ""
             self.console.print(
-                f"{now.name}, seed {now.seed}: {now.time_s:g} s simulated, {now.steps} steps, {now.rate:.0f} steps/s",
+                f"{now.name}, seed {now.seed}: {now.time_s:g} s simulated, {now.steps} steps, {now.rate:.0f} steps/s"
+                f"{left}",
                 highlight=False,
             )
 
@@ -86,15 +106,28 @@ class LiveProgress(_Bars):
 
     def _show(self) -> None:
         """Of an arm, all seeds together."""
+        self._due_s = self.bars.get_time() + SHOWN_EVERY_S
         name = self.now.name
-        parts = [each.share for each in self.under_way.values() if each.name == name]
+        shares: dict[str, float] = {}
+        for each in self.under_way.values():
+            shares[each.name] = shares.get(each.name, 0.0) + each.share
         self.bars.update(
             self.tasks[name],
-            completed=self.finished[name] + sum(parts),
-            time_s=self.now.time_s,
-            steps=self.now.steps,
-            rate=self.now.rate,
+            completed=self.finished[name] + shares.get(name, 0.0),
+            time_s=f"{self.now.time_s:8.1f} s simulated",
+            steps=f"{self.now.steps:9,d} steps",
+            rate=f"{self.now.rate:7,.0f} steps/s",
         )
+        for arm, task in self.tasks.items():
+            self.bars.update(task, left=_left(self.left.of_arm(arm)))
+        done = sum(self.finished.values()) + sum(shares.values())
+        self.bars.update(self.all, completed=done, left=_left(self.left.in_all()))
+
+    _due_s = 0.0
+
+
+def _left(seconds: float | None) -> str:
+    return f"{told(seconds)} left" if seconds else ""
 
 
 class _UnderWay:
@@ -144,8 +177,3 @@ class SweepBar(_Bars):
         if error or not self.console.is_terminal:
             line = f"{self.done} of {self.points}: {point}" + (": broke down" if error else "")
             self.console.print(line, style="bold red" if error else None, highlight=False, markup=False)
-
-
-class _Rate(ProgressColumn):
-    def render(self, task: Task) -> Text:
-        return Text(f"{task.fields['rate']:7,.0f} steps/s")

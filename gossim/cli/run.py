@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -20,6 +20,7 @@ from .options import (
     Varied,
     new_console,
     permit_imports,
+    say_what_is_read,
     set_values,
     show_warnings,
     varied_values,
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from ..results import Results
+    from ..runner.experiment import Experiment
+    from ..runner.figure_process import Drawer
     from ..scenario.scenario import Scenario
     from ..tables.run_directory import RunDirectory
 
@@ -64,8 +67,7 @@ def run(
 ) -> None:
     """Run every arm of a scenario with every seed; write tables and figures; compare the arms."""
     permit_imports()
-    if not quiet and sys.stderr.isatty():  # before anything is imported that takes time
-        print(f"reading {scenario}", file=sys.stderr, flush=True)
+    say_what_is_read(scenario, quiet)
     stopwatch = Stopwatch() if profile else None
     watch = stopwatch or Unwatched()
     with watch.share("preparing"):
@@ -77,9 +79,9 @@ def run(
         store.refuse_unusable()
     show_warnings(settings.warnings, quiet)
     console, notes = new_console(quiet=quiet), new_console(stderr=True, quiet=quiet)
-    from ..estimates.limits import affordable_jobs
     from ..runner.cores import default_jobs
     from ..runner.earlier import earlier
+    from ..runner.figure_process import drawer
     from ..runner.identity import Identity
     from ..runner.process_pool import prepare
 
@@ -91,45 +93,32 @@ def run(
     likely = jobs or default_jobs(settings, not no_gradients, settings_device(settings))
     if likely > 1:
         prepare(not no_gradients and any(arm.problem for arm in settings.arms.values()))
-    with watch.share("preparing"), console.status("Preparing"):
-        from ..runner.drawing import draw
-        from ..runner.experiment import Experiment
-        from .progress import LiveProgress
+    with drawer(jobs) as figures:
+        with watch.share("preparing"), console.status("Preparing"):
+            from ..runner.experiment import Experiment
 
-        try:
-            experiment = Experiment(settings, gradients=not no_gradients, stopwatch=stopwatch, limits=False)
-        except InputError as error:
-            raise InputError(f"{scenario}: {error}") from None
-    side_by_side = jobs or default_jobs(settings, not no_gradients, experiment.manifest["device"])
-    if side_by_side > 1 and not no_limits:
-        affordable = affordable_jobs(settings, not no_gradients, side_by_side)
-        if affordable < side_by_side:
-            notes.print(f"{affordable} at a time, and not {side_by_side}: there is no memory for more", highlight=False)
-            side_by_side = affordable
-    with store.reserved():
-        store.refuse_unusable()
-        was = earlier(store, experiment.scenario, experiment.identity, force)  # another run may have come first
-        if was == "finished":
-            _show_stored(console, notes, store)
-            return
-        broken: RunError | KeyboardInterrupt | None = None
-        try:
-            with LiveProgress(settings, notes) as progress:
-                experiment.run(
-                    store, progress, go_on=was == "unfinished", jobs=side_by_side, checkpoint_every_s=checkpoint_every
-                )
-        except (RunError, KeyboardInterrupt) as error:
-            broken = error  # what there is is shown and drawn all the same
-            if isinstance(error, KeyboardInterrupt):
-                told = f"interrupted; what was recorded is in {store.path}, and the same command goes on from there"
-                notes.print(told, highlight=False, markup=False)
-        results, drawn = experiment.results(), ""
-        _show(console, results)
-        with watch.share("writing"), console.status("Drawing"):
             try:
-                drawn = f"{len(draw(results, store))} figures in {store.figures}, "
-            except RunError as error:
-                broken = broken or error
+                experiment = Experiment(settings, gradients=not no_gradients, stopwatch=stopwatch, limits=False)
+            except InputError as error:
+                raise InputError(f"{scenario}: {error}") from None
+        side_by_side = jobs or default_jobs(settings, not no_gradients, experiment.manifest["device"])
+        if side_by_side > 1 and not no_limits:
+            side_by_side = _affordable(settings, not no_gradients, side_by_side, notes)
+        with store.reserved():
+            store.refuse_unusable()
+            was = earlier(store, experiment.scenario, experiment.identity, force)  # another run may have come first
+            if was == "finished":
+                _show_stored(console, notes, store)
+                return
+            how = {"go_on": was == "unfinished", "jobs": side_by_side, "checkpoint_every_s": checkpoint_every}
+            broken = _run_to_its_end(experiment, store, notes, figures, how)
+            results, drawn = experiment.results(), ""
+            _show(console, results)
+            with watch.share("writing"), console.status("Drawing"):
+                try:
+                    drawn = f"{len(figures.draw(results, store))} figures in {store.figures}, "
+                except RunError as error:
+                    broken = broken or error
     if stopwatch:
         from .tables import show, wall_time
 
@@ -139,6 +128,36 @@ def run(
         raise typer.Exit(INTERRUPTED)
     if broken:
         raise broken
+
+
+def _run_to_its_end(
+    experiment: Experiment, store: RunDirectory, notes: Console, figures: Drawer, how: Mapping[str, Any]
+) -> RunError | KeyboardInterrupt | None:
+    """Run it, and return what broke it off, if anything: what there is is shown and drawn all the same."""
+    from ..estimates.limits import cost
+    from .progress import LiveProgress
+
+    estimated_s = {name: cost(arm, 1, experiment.gradients).wall_s for name, arm in experiment.scenario.arms.items()}
+    try:
+        with LiveProgress(experiment.scenario, notes, estimated_s, how["jobs"]) as progress:
+            experiment.run(store, progress, first_seed_ended=lambda: figures.begin(store), **how)
+    except RunError as error:
+        return error
+    except KeyboardInterrupt as error:
+        told = f"interrupted; what was recorded is in {store.path}, and the same command goes on from there"
+        notes.print(told, highlight=False, markup=False)
+        return error
+    return None
+
+
+def _affordable(settings: Scenario, gradients: bool, jobs: int, notes: Console) -> int:
+    """As many of `jobs` as there is memory for."""
+    from ..estimates.limits import affordable_jobs
+
+    affordable = affordable_jobs(settings, gradients, jobs)
+    if affordable < jobs:
+        notes.print(f"{affordable} at a time, and not {jobs}: there is no memory for more", highlight=False)
+    return min(affordable, jobs)
 
 
 def settings_device(settings: Scenario) -> str:

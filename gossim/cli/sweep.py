@@ -16,6 +16,7 @@ from .options import (
     ScenarioFile,
     new_console,
     permit_imports,
+    say_what_is_read,
     set_values,
     show_warnings,
 )
@@ -40,6 +41,7 @@ def sweep(
 ) -> None:
     """Run a scenario at every point of its `sweep:`; what is done already is not run again."""
     permit_imports()
+    say_what_is_read(scenario, quiet)
     from ..scenario.scenario import read
     from ..scenario.sweep import Sweep, changed
 

@@ -65,6 +65,11 @@ class Collective(Frozen):
         return True
 
     @property
+    def at_once(self) -> int:
+        """How many of them, on different buckets, a worker has under way at once."""
+        return 1
+
+    @property
     def servers(self) -> int:
         """How many nodes beside the members its messages go to: the first numbers after the workers'."""
         return 0

@@ -27,9 +27,16 @@ class Gloo(Collective):
     was received. s is n/2p, at most 1 MiB, and m = pk − 2, k ≥ 2 being the messages for each p-th of the vector: those
     of long vectors are more than the ring's.
     Source: gloo's `allreduce.cc`; over TCP within 5% of 4 and 8 real processes at 500 kB, slow start included.
+    On buckets, torch runs `threads` of them at once (two for each device, `ProcessGroupGloo.cpp`); one that begins
+    while k others are under way has a (k+1)-th of the bandwidth.
     """
 
     name: Literal["gloo"] = "gloo"
+    threads: Count = 2
+
+    @property
+    def at_once(self) -> int:
+        return self.threads
 
     def among_several(self, p: int, n: int, link: Link) -> CollectiveCost:
         a, b, g = link

@@ -100,6 +100,15 @@ SIMPLE_QUANTILES: dict[str, Callable[..., float]] = {
 }
 """The quantiles of some of these, of scale 1, for what is estimated before scipy is needed."""
 
+SIMPLE_DRAWS: dict[str, Callable[..., np.ndarray]] = {
+    "expon": lambda generator, count: generator.standard_exponential(count),
+    "gamma": lambda generator, count, a: generator.standard_gamma(a, count),
+    "halfnorm": lambda generator, count: np.abs(generator.standard_normal(count)),
+    "lognorm": lambda generator, count, s: np.exp(s * generator.standard_normal(count)),
+    "uniform": lambda generator, count: generator.uniform(0.0, 1.0, count),
+}
+"""What scipy draws of some of them, of scale 1, number by number, without importing it."""
+
 LARGE = 1e100
 """From here on a law's end may overflow, and scipy is asked."""
 
@@ -164,13 +173,17 @@ class Distribution(Law):
         return standard * given.get("scale", 1.0) + given.get("loc", 0.0)
 
     def draw(self, generator: np.random.Generator, count: int) -> np.ndarray:
-        family, given = continuous_distributions()[self.distribution], self.__pydantic_extra__
-        shapes = SIMPLE_SHAPES.get(self.distribution)
+        given, shapes = self.__pydantic_extra__, SIMPLE_SHAPES.get(self.distribution)
         if shapes is None:
-            return family.rvs(**given, size=count, random_state=generator)
-        # What scipy's rvs comes down to, without its look at the parameters, which takes ten times as long for so few
-        # draws; these were looked at when the scenario was read.
-        standard = family._rvs(*(given[shape] for shape in shapes), size=(count,), random_state=generator)
+            return continuous_distributions()[self.distribution].rvs(**given, size=count, random_state=generator)
+        values = [given[shape] for shape in shapes]
+        if simple := SIMPLE_DRAWS.get(self.distribution):
+            standard = simple(generator, count, *values)
+        else:
+            # What scipy's rvs comes down to, without its look at the parameters, which takes ten times as long for so
+            # few draws; these were looked at when the scenario was read.
+            family = continuous_distributions()[self.distribution]
+            standard = family._rvs(*values, size=(count,), random_state=generator)
         return standard * given.get("scale", 1.0) + given.get("loc", 0.0)
 
 

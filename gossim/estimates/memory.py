@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from ..algorithms._families import InRounds
 from ..problems.data import task_of
+from ..problems.settings import ProblemSettings
 from ..scenario.arm import Arm
 from ..scenario.derived import window_size
 from ..units import readable_bytes
@@ -84,7 +85,7 @@ def arithmetic_s(arm: Arm, counted: Events, learns: bool) -> float:
     if problem.data is not None:
         often = 1 if problem.model.name in ("mlp", "logistic") else CONVOLUTION
         each = 6.0 * dim * (problem.batch_size or 1) * often
-        evaluated = 2.0 * dim * problem.data.train_samples * 1.25 * often
+        evaluated = 2.0 * dim * _evaluated(problem) * often
         if task_of(problem.data) == "tokens":  # each parameter is used at each position
             each, evaluated = (cost * problem.data.shape[0] for cost in (each, evaluated))
     probes = counted.probe_rows / arm.workers
@@ -129,4 +130,15 @@ def _samples_bytes(arm: Arm, itemsize: int) -> float:
     sample = math.prod(problem.data.shape) * itemsize
     # Those of a few gradients at a time are at hand as they are computed on.
     at_hand = min(arm.workers, 8) * problem.batch_size * 3 * sample
-    return arm.workers * MINIBATCHES * problem.batch_size * 8 + at_hand + 3.0 * problem.data.train_samples * sample
+    drawn = arm.workers * MINIBATCHES * problem.batch_size * 8.0
+    if problem.sampling == "shuffled":  # the order of two epochs
+        each = arm.workers if problem.data.partition.name == "iid" else 1
+        drawn = 8.0 * each * problem.data.train_samples
+    return drawn + at_hand + 3.0 * problem.data.train_samples * sample
+
+
+def _evaluated(problem: ProblemSettings) -> float:
+    """Samples on which a probe measures, with a fifth as test part unless it is said."""
+    assert problem.data is not None
+    train = problem.evaluate.train_samples or problem.data.train_samples
+    return train + (problem.evaluate.test_samples or 0.25 * problem.data.train_samples)

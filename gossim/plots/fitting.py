@@ -80,10 +80,9 @@ def fit(
         _beside(figure, entries, within or figure, size, side, heading)
     elif legend is None:
         _grow(figure, size)
-    for axes in _with_children(figure):
-        for axis in (axes.xaxis, axes.yaxis):
-            _thin(axis)
-    _arrange(figure)  # once more, with the marks that there are now
+    hidden = [_thin(axis) for axes in _with_children(figure) for axis in (axes.xaxis, axes.yaxis)]
+    if any(hidden):
+        _arrange(figure)  # once more, with the marks that there are now
     _lift(figure)
     figure.set_layout_engine("none")  # as it is now it stays, and need not be computed for each file
     return figure
@@ -231,8 +230,10 @@ def _measured(
     return legend, (box.width / figure.dpi, box.height / figure.dpi)
 
 
-def _thin(axis: Any) -> None:
-    """Hide the numbers that would run into others: of an axis with powers of ten, those between them first."""
+def _thin(axis: Any) -> bool:
+    """Hide the numbers that would run into others: of an axis with powers of ten, those between them first. Returns
+    whether there were any."""
+    hidden = False
     kept: list[Any] = []
     low, high = sorted(axis.get_view_interval())
     slack = 1e-9 * (high - low)
@@ -246,5 +247,7 @@ def _thin(axis: Any) -> None:
             box = label.get_window_extent().padded(points(1))
             if any(box.overlaps(other) for other in kept):
                 label.set_visible(False)
+                hidden = True
             else:
                 kept.append(box)
+    return hidden

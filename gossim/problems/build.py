@@ -9,7 +9,7 @@ import torch
 
 from ..errors import InputError, nearest
 from .check import check_gradients as check_gradients
-from .data import loaded
+from .data import assigned, loaded
 from .models.noise import Noise
 from .models.quadratic import Quadratic
 from .problem import NoiseProblem, Problem, QuadraticProblem
@@ -40,9 +40,8 @@ def device_name(device: torch.device) -> str:
 def check_partitions(settings: ProblemSettings, workers: int, seeds: Iterable[int]) -> None:
     """Raise InputError if the data cannot be shared out among the workers with one of the seeds."""
     if settings.data is not None:
-        labels = loaded(settings.data).train_y
         for seed in seeds:
-            settings.data.partition.assign(labels, workers, seed)
+            assigned(settings.data, workers, seed)
 
 
 def build(settings: ProblemSettings, workers: int, seed: int, dtype: str, device: torch.device) -> Problem:
@@ -56,6 +55,7 @@ def build(settings: ProblemSettings, workers: int, seed: int, dtype: str, device
     assert settings.batch_size is not None
     data = loaded(settings.data)
     samples = Samples(data, settings.data.crop, kind, device)
-    assigned = settings.data.partition.assign(data.train_y, workers, seed)
+    samples.measure_on(settings.evaluate.train_samples, settings.evaluate.test_samples)
+    drawing = settings.batch_size, settings.sampling
     learning = settings.loss_function(), settings.measured_metrics
-    return SupervisedProblem(spec, samples, *learning, assigned, settings.batch_size, seed)
+    return SupervisedProblem(spec, samples, *learning, assigned(settings.data, workers, seed), drawing, seed)

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+from functools import lru_cache
+from typing import Literal
+
 import numpy as np
 
 from ..rng import Purpose, stream
@@ -10,20 +14,32 @@ from .problem import Numbers
 BLOCK = 64
 """Minibatches of one worker that are drawn at once."""
 
+Sampling = Literal["with_replacement", "shuffled"]
 
-class Minibatches:
-    """Draws with replacement, uniformly from the samples that are a worker's own.
+
+class Minibatches(ABC):
+    """Those of all workers, from the samples that are each worker's own.
 
     `views` is the number of ways to look at each sample (crops, flips); the view is drawn with the sample.
     """
 
     def __init__(self, assigned: list[np.ndarray], views: int, batch_size: int, seed: int):
         self.assigned, self.views, self.batch_size, self.seed = assigned, views, batch_size, seed
+
+    @abstractmethod
+    def indices(self, workers: Numbers, steps: Numbers) -> tuple[np.ndarray, np.ndarray]:
+        """Sample numbers and view numbers, each `(batch, batch_size)`, for workers and steps of shape `(batch,)`."""
+
+
+class WithReplacement(Minibatches):
+    """Draws with replacement, uniformly."""
+
+    def __init__(self, assigned: list[np.ndarray], views: int, batch_size: int, seed: int):
+        super().__init__(assigned, views, batch_size, seed)
         self._blocks = np.full(len(assigned), -1)  # which block of each worker is in hand
         self._drawn = np.empty((len(assigned), BLOCK, batch_size), dtype=np.int64)
 
     def indices(self, workers: Numbers, steps: Numbers) -> tuple[np.ndarray, np.ndarray]:
-        """Sample numbers and view numbers, each `(batch, batch_size)`, for workers and steps of shape `(batch,)`."""
         worker, (block, place) = np.asarray(workers), np.divmod(np.asarray(steps), BLOCK)
         drawn = self._drawn[worker, place]
         # A worker that is asked for two blocks at once has one of them after the other.
@@ -42,3 +58,35 @@ class Minibatches:
             len(own) * self.views, size=(BLOCK, self.batch_size)
         )
         return own[drawn // self.views] * self.views + drawn % self.views
+
+
+class Shuffled(Minibatches):
+    """Takes a worker's n samples in a random order, each once, then again in another order: epoch by epoch.
+
+    The k-th minibatch has the places k · B to (k + 1) · B − 1 of these orders one after the other, so that one may hold
+    the end of an epoch and the beginning of the next.
+    """
+
+    def __init__(self, assigned: list[np.ndarray], views: int, batch_size: int, seed: int):
+        super().__init__(assigned, views, batch_size, seed)
+        self._epoch = lru_cache(maxsize=2 * len(assigned))(self._drawn)
+
+    def indices(self, workers: Numbers, steps: Numbers) -> tuple[np.ndarray, np.ndarray]:
+        drawn = np.empty((len(workers), self.batch_size), dtype=np.int64)
+        for row, worker, step in zip(drawn, map(int, workers), map(int, steps), strict=True):
+            own = self.assigned[worker]
+            epochs, places = np.divmod(np.arange(step * self.batch_size, (step + 1) * self.batch_size), len(own))
+            for epoch in range(int(epochs[0]), int(epochs[-1]) + 1):
+                here = epochs == epoch
+                order, views = self._epoch(worker, epoch)
+                row[here] = own[order[places[here]]] * self.views + (0 if views is None else views[places[here]])
+        return np.divmod(drawn, self.views) if self.views > 1 else (drawn, np.zeros_like(drawn))
+
+    def _drawn(self, worker: int, epoch: int) -> tuple[np.ndarray, np.ndarray | None]:
+        """The order of a worker's samples in an epoch, and the view of each."""
+        random, count = stream(self.seed, Purpose.SHUFFLE, worker, epoch), len(self.assigned[worker])
+        order = random.permutation(np.arange(count, dtype=np.int32))
+        return order, random.integers(self.views, size=count, dtype=np.int32) if self.views > 1 else None
+
+
+SAMPLINGS: dict[Sampling, type[Minibatches]] = {"with_replacement": WithReplacement, "shuffled": Shuffled}

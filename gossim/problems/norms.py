@@ -16,6 +16,7 @@ from torch import nn
 from torch.nn.functional import batch_norm
 
 from ..errors import InputError
+from .views import evenly_spaced
 
 SAMPLES, BATCH = 1000, 100
 
@@ -110,6 +111,6 @@ def put(network: nn.Module, name: str, layer: nn.Module) -> None:
 
 def statistics_batches(samples: int) -> list[np.ndarray]:
     """Indices into the training set, batch by batch. Each batch is spread over the whole set, which may be sorted."""
-    chosen = np.linspace(0, samples - 1, min(samples, SAMPLES)).round().astype(np.int64)
+    chosen = evenly_spaced(samples, min(samples, SAMPLES))
     count = -(-len(chosen) // BATCH)
     return [chosen[first::count] for first in range(count)]

@@ -2,23 +2,41 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 import numpy as np
 
 from ..errors import InputError
 from ..rng import Purpose, stream
 from ..schema.chosen import chosen_by
-from ..schema.fields import Count, Frozen, Positive
+from ..schema.fields import AS_TUPLE, Count, Frozen, Indices, Positive
 
 
 class Partition(Frozen):
-    """How the training set is shared out. `assign` returns, for each worker, the indices of its samples."""
+    """How the training set is shared out. `assign` returns, for each worker, the indices of its samples.
+
+    `by_label`: whether it goes by the labels of samples, of which a regression has none. `groups`: the column of the
+    data by which it goes instead.
+    """
 
     by_label: ClassVar[bool] = True
     name: str
 
+    @property
+    def groups(self) -> str | None:
+        return None
+
     def assign(self, labels: np.ndarray, workers: int, seed: int) -> list[np.ndarray]:
+        """Return the indices of each worker's samples.
+
+        Args:
+            labels: The label of each training sample, or what stands in the column `groups`, `(n,)`.
+            workers: M.
+            seed: Of the stream from which it draws, if it draws.
+
+        Raises:
+            InputError: The samples cannot be shared out among M workers like this.
+        """
         raise NotImplementedError
 
 
@@ -141,7 +159,64 @@ class Classes(Partition):
         return [np.sort(np.concatenate(share)) for share in shares]
 
 
-PARTITIONS: dict[str, type[Partition]] = {"iid": IID, "dirichlet": Dirichlet, "shards": Shards, "classes": Classes}
+class Column(Partition):
+    """A natural split: samples with the same value in `column`, such as a user, stay with one worker.
+
+    With as many values as workers, worker m has the m-th in sorted order. Of more, each worker has as many as the
+    others, or one more, dealt out at random; of fewer, workers would be left without samples, which is refused.
+    The column is no input. In `csv` it is any but the target, in `npz` an array with a value for each of `train_x`.
+    """
+
+    by_label: ClassVar[bool] = False
+    name: Literal["column"] = "column"
+    column: str
+
+    @property
+    def groups(self) -> str:
+        return self.column
+
+    def assign(self, labels: np.ndarray, workers: int, seed: int) -> list[np.ndarray]:
+        values, members = np.unique(labels, return_inverse=True)
+        if len(values) < workers:
+            raise InputError(
+                f"problem.data.partition.column = {self.column!r}: has {len(values)} different values on the samples "
+                f"to train on, too few for {workers} workers"
+            )
+        order = np.arange(len(values))
+        if len(values) > workers:
+            order = stream(seed, Purpose.PARTITION).permutation(len(values))
+        return [np.flatnonzero(np.isin(members, own)) for own in np.array_split(order, workers)]
+
+
+class GivenIndices(Partition):
+    """Worker m has the training samples `of_workers[m]`, numbered from 0. A sample may have several or none."""
+
+    by_label: ClassVar[bool] = False
+    name: Literal["indices"] = "indices"
+    of_workers: Annotated[tuple[Indices, ...], AS_TUPLE]
+
+    def assign(self, labels: np.ndarray, workers: int, seed: int) -> list[np.ndarray]:
+        rule = "problem.data.partition.of_workers"
+        if len(self.of_workers) != workers:
+            raise InputError(f"{rule}: has the samples of {len(self.of_workers)} workers, and there are {workers}")
+        for worker, own in enumerate(self.of_workers):
+            if not own:
+                raise InputError(f"{rule}.{worker}: is empty, and a worker needs a sample")
+            if max(own) >= len(labels):
+                raise InputError(f"{rule}.{worker}: has sample {max(own)}, and there are {len(labels)}, from 0")
+            if len(set(own)) < len(own):
+                raise InputError(f"{rule}.{worker}: has a sample twice")
+        return [np.array(own, dtype=np.int64) for own in self.of_workers]
+
+
+PARTITIONS: dict[str, type[Partition]] = {
+    "iid": IID,
+    "dirichlet": Dirichlet,
+    "shards": Shards,
+    "classes": Classes,
+    "column": Column,
+    "indices": GivenIndices,
+}
 
 
 if TYPE_CHECKING:

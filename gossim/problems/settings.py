@@ -8,7 +8,7 @@ from pydantic import model_validator
 
 from ..schema.fields import AS_TUPLE, Count, Frozen, must
 from ..schema.violations import MISSING, broken_at
-from .data import AnyData, outputs_of, task_of
+from .data import AnyData, assigned, outputs_of, task_of
 from .metrics import METRICS, METRICS_OF, AnyMetric, Measure, Metric
 from .models import AnyModel
 from .task import Task
@@ -25,6 +25,13 @@ def _is_loss(name: str) -> bool:
     return name in LOSS_OF.values() or ":" in name
 
 
+class Evaluate(Frozen):
+    """How many samples losses and metrics are measured on, all by default: evenly spaced, the same at every probe."""
+
+    train_samples: Count | None = None
+    test_samples: Count | None = None
+
+
 class ProblemSettings(Frozen):
     """What is learned, from which data, with how many samples per gradient.
 
@@ -34,11 +41,16 @@ class ProblemSettings(Frozen):
     `mse`, the mean squared error over samples and outputs, of a regression, and need not be said; or a function of
     your own, `package.module:function`, `f(outputs, targets)`, that returns the loss of each sample. `metrics` are
     `accuracy`, `perplexity`, `rmse`, `r2` or `package.module:function`; by default those of the task.
+
+    `sampling`: minibatches are drawn `with_replacement` from a worker's own samples, or these are `shuffled` and taken
+    in turn, each once an epoch of the worker's. `evaluate`: on how many samples probes measure.
     """
 
     model: AnyModel
     data: AnyData | None = None
     batch_size: Count | None = None
+    sampling: Literal["with_replacement", "shuffled"] = "with_replacement"
+    evaluate: Evaluate = Evaluate()
     weighting: Literal["equal", "samples"] = "equal"
     loss: Annotated[str, must(LOSS_RULE, _is_loss)] | None = None
     metrics: Annotated[tuple[AnyMetric, ...], AS_TUPLE] | None = None
@@ -66,6 +78,9 @@ class ProblemSettings(Frozen):
                 raise broken_at(("metrics", place), metric.name, f"is no metric of {what[task]}: {suited}")
             if metric.column in [other.column for other in (self.metrics or ())[:place]]:
                 raise broken_at(("metrics", place), metric.name, f"there is another {metric.column} before it")
+        if self.data.partition.groups is not None and self.data.name not in ("csv", "npz"):
+            rule = f"is of csv and npz; problem.data = {self.data.name} has no columns of that kind"
+            raise broken_at(("data", "partition"), "column", rule)
         if task != "classification" and self.data.partition.by_label:
             name = self.data.partition.name
             rule = f"shares out by labels of samples, and {what[task]} has none; use iid"
@@ -105,16 +120,20 @@ class ProblemSettings(Frozen):
         for key in ("data", "batch_size"):
             if self.model.needs_data and getattr(self, key) is None:
                 raise broken_at((key,), None, f"is required by the model '{name}'", MISSING)
+        if self.data is None and self.sampling != "with_replacement":
+            raise broken_at(("sampling",), self.sampling, f"the model '{name}' has no samples; leave it out")
+        if self.data is None and self.evaluate != Evaluate():
+            raise broken_at(
+                ("evaluate",), self.evaluate.model_dump(), f"the model '{name}' has no samples; leave it out"
+            )
         if self.weighting == "samples" and self.data is None:
             raise broken_at(("weighting",), "samples", f"the model '{name}' has no samples to count; use equal")
         return self
 
     def sample_counts(self, workers: int, seed: int) -> list[int]:
         """Return n_m, how many samples are each worker's own; one that is another's too counts for both."""
-        from .data import loaded
-
         assert self.data is not None
-        return [len(own) for own in self.data.partition.assign(loaded(self.data).train_y, workers, seed)]
+        return [len(own) for own in assigned(self.data, workers, seed)]
 
     def parameters(self) -> int | None:
         """How many the model has, where that is known without building it."""
@@ -124,9 +143,12 @@ class ProblemSettings(Frozen):
 
     def built_parameters(self) -> int:
         """The same, counted in a model that is built."""
+        from .data import loaded
         from .supervised import initialised
 
         assert self.data is not None
-        return sum(
-            p.numel() for p in initialised(self.model, self.data.shape, outputs_of(self.data), seed=0).parameters()
+        data = self.data
+        network = initialised(
+            self.model, data.shape, outputs_of(data), 0, lambda: loaded(data).train_x.dtype.kind in "iu"
         )
+        return sum(p.numel() for p in network.parameters() if p.requires_grad)

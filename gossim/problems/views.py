@@ -7,6 +7,7 @@ import warnings
 import numpy as np
 import torch
 
+from ..errors import InputError
 from .data import Dataset
 
 with warnings.catch_warnings():
@@ -26,6 +27,11 @@ def wide(numbers: torch.Tensor) -> torch.Tensor:
     return numbers if numbers.is_floating_point() else numbers.long()
 
 
+def evenly_spaced(samples: int, count: int) -> np.ndarray:
+    """Return the numbers of `count` of the samples, the first and the last among them; of one, the first."""
+    return np.linspace(0, samples - 1, count).round().astype(np.int64)
+
+
 class Samples:
     """Training samples as tensors. With `crop`, a view is one of the square crops of that side, flipped or not."""
 
@@ -34,9 +40,26 @@ class Samples:
         self.train_x, self.test_x = (_on(device, x, dtype) for x in (data.train_x, data.test_x))
         self.train_y, self.test_y = (_on(device, y, dtype) for y in (data.train_y, data.test_y))
         self.task, self.classes, self.output_shape = data.task, data.outputs, data.output_shape
+        self.measured = (self.train_x, self.train_y), (self.test_x, self.test_y)
         self.offsets = tuple(side - crop + 1 for side in data.shape[1:]) if crop else (1, 1)
         self.views = 2 * self.offsets[0] * self.offsets[1] if crop else 1
         self.shape = (data.shape[0], crop, crop) if crop else data.shape
+
+    def measure_on(self, train_samples: int | None, test_samples: int | None) -> None:
+        """Let probes measure on that many of each part, evenly spaced from the first to the last; on all of None.
+
+        Raises:
+            InputError: A part has fewer samples.
+        """
+        parts = []
+        for name, count, (x, y) in zip(("train", "test"), (train_samples, test_samples), self.measured, strict=True):
+            if count is not None and count > len(x):
+                raise InputError(f"problem.evaluate.{name}_samples = {count}: that part has {len(x):,} samples")
+            if count is not None and count < len(x):
+                index = torch.from_numpy(evenly_spaced(len(x), count)).to(x.device)
+                x, y = x.index_select(0, index), y.index_select(0, index)
+            parts.append((x, y))
+        self.measured = parts[0], parts[1]
 
     def batch(self, samples: np.ndarray, views: np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:
         """Inputs `(..., channels, height, width)` and labels `(...)`, targets `(..., outputs)` or tokens

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
-from ..errors import InputError, RunError
+from ..errors import FiguresFailed, InputError
 from ..results import Results
 from ..tables.run_directory import RunDirectory
 
@@ -17,32 +19,41 @@ def draw(results: Results, store: RunDirectory) -> list[Path]:
         The paths of the files.
 
     Raises:
-        RunError: Where they cannot be written. The manifest, where it can be, then says that the run failed, and why.
+        FiguresFailed: If they cannot be written. The manifest, where it can be, then says that the run failed, and why.
     """
     from ..plots.figure_files import write_figures
 
-    manifest = results.manifest
+    with noted(results.manifest, store):
+        try:
+            return write_figures(results.plot(), store.figures, home=store.figures)
+        except (OSError, InputError) as error:
+            raise FiguresFailed(error) from None
+
+
+@contextmanager
+def noted(manifest: dict[str, Any], store: RunDirectory) -> Iterator[None]:
+    """Note in the manifest of the run in `store` whether the block has drawn its figures.
+
+    Raises:
+        FiguresFailed: If the block raises it, or the manifest cannot be written.
+    """
     try:
-        written = write_figures(results.plot(), store.figures, home=store.figures)
+        yield
         manifest["figures_drawn"] = True
-        if _failed_for_figures_alone(manifest):
-            manifest |= {"status": "complete", "error": None}
-        store.write_manifest(manifest)
-    except (OSError, InputError) as error:
-        told = f"the figures cannot be written: {error}; the tables are whole, and `gossim plot` draws them"
+        if manifest.get("failed_in") == "figures":
+            manifest |= {"status": "complete", "error": None, "failed_in": None}
+        try:
+            store.write_manifest(manifest)
+        except OSError as error:
+            raise FiguresFailed(error) from None
+    except FiguresFailed as error:
         if manifest["status"] == "complete":
-            manifest |= {"status": "failed", "error": told}
+            manifest |= {"status": "failed", "error": str(error), "failed_in": "figures"}
             with suppress(OSError):  # the disk is full
                 store.write_manifest(manifest)
-        raise RunError(told) from None
-    return written
+        raise
 
 
 def are_drawn(results: Results, store: RunDirectory) -> bool:
     """Whether all figures of a run that is stored there were drawn. Runs of earlier versions do not say so."""
     return bool(results.manifest.get("figures_drawn", any(store.figures.glob("*.png"))))
-
-
-def _failed_for_figures_alone(manifest: dict[str, object]) -> bool:
-    """Whether nothing else is wrong with the run."""
-    return manifest["status"] == "failed" and str(manifest.get("error")).startswith("the figures cannot be written")

@@ -48,6 +48,7 @@ def manifest(
         "error": None,
         "runs": [],
         "recorded": 0,
+        "figures_drawn": False,
         "inputs": dict(inputs),
         "versions": versions(),
         "platform": platform.platform(),

@@ -47,6 +47,7 @@ def ended(
     jobs: int,
     begin: Callable[..., None] | None = None,
     arguments: tuple[Any, ...] = (),
+    method: str | None = None,
 ) -> Generator[dict[Name, Outcome], None, None]:
     """Do `work` with all that is `given`, `jobs` at a time, each in a process of its own.
 
@@ -58,6 +59,7 @@ def ended(
         jobs: How many processes there are.
         begin: A function of a module, called in each process first.
         arguments: What it is called with.
+        method: How processes are begun, as `multiprocessing` calls it, if not as `context` has it.
 
     Yields:
         What has ended since the last time, by name; nothing at a heartbeat.
@@ -66,7 +68,8 @@ def ended(
         RunError: If a process dies.
     """
     before = set(multiprocessing.active_children())
-    pool = ProcessPoolExecutor(jobs, context(), _begin, (begin, arguments))
+    chosen = multiprocessing.get_context(method) if method else context()
+    pool = ProcessPoolExecutor(jobs, chosen, _begin, (begin, arguments))
     try:
         with undisturbed(), one_thread_each():  # processes inherit both: Ctrl-C reaches this one alone
             running = {pool.submit(work, each): name for name, each in given.items()}

@@ -78,6 +78,12 @@ class Recording:
         """These are the tables of an arm with a seed, which has ended."""
         self.pairs[arm, seed] = frames
 
+    def ended(self, arm: str, seed: int) -> Frames:
+        """The tables of an arm with a seed that has ended."""
+        frames = self.pairs[arm, seed]
+        assert isinstance(frames, dict)
+        return frames
+
     def tables(self) -> dict[str, Any]:
         """The tables by name, as DataFrames: arm by arm in the scenario's order, then seed by seed."""
         keys = sorted(self.pairs, key=lambda key: (self.order[key[0]], key[1]))

@@ -19,9 +19,10 @@ from ..scenario.cautions import log_warnings
 from ..scenario.scenario import Scenario, read
 from ..scenario.sweep import Point, Sweep
 from .cores import cores
+from .process_pool import prepare
 from .progress import NoSweepProgress, SweepProgress
 from .sweep_directory import SweepDirectory
-from .sweep_points import Task, ended_tasks
+from .sweep_points import PointTask, ended_tasks
 
 
 def sweep(
@@ -101,20 +102,23 @@ def _run(
     described: Sweep, points: Sequence[Point], store: SweepDirectory, jobs: int, force: bool, progress: SweepProgress
 ) -> SweepResults:
     errors: dict[str, str] = {}
-    todo: dict[str, Task] = {}
+    todo: dict[str, PointTask] = {}
     table = _Table(described, store)
     for point in points:
         error = None if force else store.done(point)
         if error is None:
-            todo[point.name] = Task(point.scenario.to_data(), str(store.run_directory(point).path), force)
+            todo[point.name] = PointTask(point.scenario.to_data(), str(store.run_directory(point).path), force)
         else:
             table.rows[point.name] = store.rows(point, error)
             errors |= {point.name: error} if error else {}
+    named = {point.name: point for point in points}
+    jobs = min(jobs, len(todo) or 1)
+    if jobs > 1:
+        prepare(any(arm.problem for name in todo for arm in named[name].scenario.arms.values()))
     progress.begin(len(points), len(table.rows))
     table.write()
-    named = {point.name: point for point in points}
     try:
-        with closing(ended_tasks(todo, min(jobs, len(todo) or 1))) as batches:
+        with closing(ended_tasks(todo, jobs)) as batches:
             for batch in batches:
                 for name, error in batch.items():
                     table.rows[name] = store.rows(named[name], error)

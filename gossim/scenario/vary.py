@@ -18,10 +18,10 @@ from .scenario import Scenario
 MOST_ARMS = 200
 """Of one run: figures and tables of more say nothing."""
 
-Grid = Mapping[str, Sequence[Any]]
+Values = Mapping[str, Sequence[Any]]
 
 
-def varied(scenario: Scenario, grid: Grid, source: str = "scenario") -> Scenario:
+def varied(scenario: Scenario, grid: Values, source: str = "scenario") -> Scenario:
     """Give every arm once for each value of a key, or each combination of the values of several.
 
     A key within an arm, `arms.NAME.…`, concerns that arm alone. An arm that does not follow a shared key, because it
@@ -54,7 +54,7 @@ def varied(scenario: Scenario, grid: Grid, source: str = "scenario") -> Scenario
         return Scenario.parse({**base, "arms": arms}, source)
 
 
-def _wrong(scenario: Scenario, grid: Grid) -> Iterator[Violation]:
+def _wrong(scenario: Scenario, grid: Values) -> Iterator[Violation]:
     """What is wrong with the keys and the numbers of their values."""
     size = len(scenario.arms) * math.prod(len(values) for values in grid.values() if isinstance(values, list))
     for place, (key, values) in enumerate(grid.items()):

@@ -33,12 +33,17 @@ class CollectiveRun:
         self.collective = collective
         self.reduction_s_per_byte = reduction_s_per_byte
         self._members: tuple[int, ...] = ()
-        self._costs: dict[int, CollectiveCost] = {}  # of these members, by the size of the vector
+        self._costs: dict[tuple[int, int], CollectiveCost] = {}  # of these members, by the arguments of `cost`
         self._bringing = 0  # bytes on their way to those that come back
         self._idle_since: int | None = None
 
     def begin(
-        self, members: list[int], after_s: float, finish: Callable[[], Any], size_bytes: int | None = None
+        self,
+        members: list[int],
+        after_s: float,
+        finish: Callable[[], Any],
+        size_bytes: int | None = None,
+        at_once: int = 1,
     ) -> None:
         """Run it among `members`, and call `finish` when it is over and `after_s` more have passed.
 
@@ -47,9 +52,10 @@ class CollectiveRun:
             after_s: Seconds.
             finish: Called at the end.
             size_bytes: Of the vector; by default that of a message.
+            at_once: How many are under way, this one included: a formula shares the bandwidth among them.
         """
         clock, size = self.context.clock, self.context.message_bytes if size_bytes is None else size_bytes
-        cost = self.cost(members, size)
+        cost = self.cost(members, size, at_once)
         self.context.network.count(cost.messages, cost.size_bytes)
         brought, self._bringing = self._bringing, 0
 
@@ -76,14 +82,14 @@ class CollectiveRun:
         self.context.network.count(cost.messages, cost.size_bytes)
         return self._exchange(members, size_bytes)
 
-    def cost(self, members: Sequence[int], size_bytes: int) -> CollectiveCost:
-        """Return what it costs by formula among these members, on a vector of that size."""
+    def cost(self, members: Sequence[int], size_bytes: int, at_once: int = 1) -> CollectiveCost:
+        """Return what it costs by formula among these members, on a vector of that size, as one of `at_once`."""
         members = tuple(members)
         if members != self._members:
             self._members, self._costs = members, {}
-        if size_bytes not in self._costs:
-            self._costs[size_bytes] = self._reckoned(members, size_bytes)
-        return self._costs[size_bytes]
+        if (size_bytes, at_once) not in self._costs:
+            self._costs[size_bytes, at_once] = self._reckoned(members, size_bytes, at_once)
+        return self._costs[size_bytes, at_once]
 
     def bring_in_s(self, joining: Sequence[int], donor: int) -> float:
         """Send the parameters and the optimizer's state of `donor` to those that come back, one after the other.
@@ -107,7 +113,7 @@ class CollectiveRun:
         idle = self._idle_since is None or now - self._idle_since > ticks(settings.resend_timeout_s)
         return settings.after_idle_s * self.collective.connections(count) if idle and count > 1 else 0.0
 
-    def _reckoned(self, members: tuple[int, ...], size_bytes: int) -> CollectiveCost:
+    def _reckoned(self, members: tuple[int, ...], size_bytes: int, at_once: int) -> CollectiveCost:
         network, count = self.context.network, len(members)
         following = (*members[1:], members[0])
         ring = list(zip(members, following, strict=True))
@@ -117,7 +123,7 @@ class CollectiveRun:
             slowest = min(network.links.one(m, n) for m, n in ring)
         else:
             slowest = min(min(network.rates(m)) for m in members)
-        cost = self.collective.cost(count, size_bytes, Link(round_s, 1 / slowest, self.reduction_s_per_byte))
+        cost = self.collective.cost(count, size_bytes, Link(round_s, at_once / slowest, self.reduction_s_per_byte))
         rounds = self.collective.rounds(count, size_bytes) if network.links.paired and count > 1 else None
         return cost if rounds is None else cost._replace(seconds=self._over_links_s(members, rounds))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator
+from functools import partial
 from typing import Any
 
 import simpy
@@ -14,7 +15,8 @@ from .peers import Member
 
 
 class OverlappedMean(AllReduceMean):
-    """An all-reduce whose vector is cut into buckets: each begins when all members have it and the one before is done.
+    """An all-reduce whose vector is cut into buckets: each begins when all members have it and the one before is done,
+    or, where the collective runs several at once, fewer than that are under way.
 
     The last is there with the whole gradient, so that only what comes after it, and what earlier buckets have left
     over, is waited for. Source: Li et al. 2020, PyTorch Distributed, arXiv:2006.15704, 3.2.3.
@@ -24,8 +26,9 @@ class OverlappedMean(AllReduceMean):
         super().__init__(*args, **more)
         self.parts = overlap.parts(self.context.message_bytes)
         self._spans: dict[Member, tuple[int, int]] = {}
-        self._bucket: tuple[int, int] | None = None  # the one that is under way: since when, and its bytes
-        self._last: tuple[list[int], float, int] = ([], 0.0, 0)
+        self._under_way: dict[int, int] = {}  # since when, by the number of the bucket
+        self._done: simpy.Event = self.context.clock.event()  # the next bucket that is
+        self._mean_row = -1
 
     def computes(self, worker: Member) -> None:
         """`worker` has begun the gradient after which it arrives."""
@@ -35,45 +38,49 @@ class OverlappedMean(AllReduceMean):
             self.context.clock.process(self._go_on(self.round, list(spans.values())))
 
     def arrive(self, now: AllReduceRound, worker: Member, row: int, weighted: bool = False) -> simpy.Event:
-        if self._bucket is not None:
-            self._overlapped(worker, *self._bucket)
+        for number in self._under_way:
+            self._overlapped(worker, number)
         done = super().arrive(now, worker, row, weighted)
-        if self._bucket is not None:
+        if self._under_way:
             worker.activity.enter("sending")
         return done
 
     def _go_on(self, now: AllReduceRound, spans: list[tuple[int, int]]) -> Generator[simpy.Event, Any, None]:
-        clock = self.context.clock
+        clock, last = self.context.clock, len(self.parts) - 1
         members = sorted(worker.index for worker in self.awaited)
-        for part in self.parts[:-1]:
+        for number, part in enumerate(self.parts):
             ready = max(begin + round((end - begin) * part.ready_at) for begin, end in spans)
-            if ready > clock.now:
+            if number == last:
+                yield now.closed
+            elif ready > clock.now:
                 yield clock.until(ready)
-            self._begin(now, part.size_bytes)
-            over = clock.event()
-            self.collective.begin(members, 0.0, over.succeed, part.size_bytes)
-            yield over
-            self._end(now)
-        yield now.closed
-        members, after_s, mean = self._last
-        self.collective.begin(members, after_s, lambda: self._finish(mean), self.parts[-1].size_bytes)
-
-    def _begin(self, now: AllReduceRound, size_bytes: int) -> None:
-        self._bucket = self.context.clock.now, size_bytes
-        for worker in now.arrived:
-            worker.activity.enter("sending")
-
-    def _end(self, now: AllReduceRound) -> None:
-        for worker in self.awaited:
-            if worker not in now.arrived and not now.closed.triggered:
-                self._overlapped(worker, *self._bucket)  # type: ignore[misc]
-        self._bucket = None
-        if not now.closed.triggered:
+            while len(self._under_way) == self.collective.collective.at_once:
+                yield self._done
+            self._under_way[number] = clock.now
             for worker in now.arrived:
-                worker.activity.enter("waiting")
+                worker.activity.enter("sending")
+            over = partial(self._end, now, number)
+            self.collective.begin(members, 0.0, over, part.size_bytes, len(self._under_way))
+        while self._under_way:
+            yield self._done
+        self._finish(self._mean_row)
 
-    def _overlapped(self, worker: Member, since: int, size_bytes: int) -> None:
+    def _end(self, now: AllReduceRound, number: int) -> None:
+        """A bucket is done."""
+        if not now.closed.triggered:
+            for worker in self.awaited:
+                if worker not in now.arrived:
+                    self._overlapped(worker, number)
+                elif len(self._under_way) == 1:
+                    worker.activity.enter("waiting")
+        del self._under_way[number]
+        done, self._done = self._done, self.context.clock.event()
+        done.succeed()
+
+    def _overlapped(self, worker: Member, number: int) -> None:
+        """`worker` has computed until now while the bucket was under way."""
+        since, size_bytes = self._under_way[number], self.parts[number].size_bytes
         self.context.timeline.add(worker.index, "message", since, self.context.clock.now, size_bytes=size_bytes)
 
     def _run(self, members: list[int], after_s: float, mean: int) -> None:
-        self._last = members, after_s, mean  # the last bucket, when those before are done
+        self._mean_row = mean  # the last bucket goes on

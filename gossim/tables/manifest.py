@@ -57,6 +57,8 @@ class Manifest(Frozen):
     started: str | None = None
     ended: str | None = None
     error: str | None = None
+    figures_drawn: bool | None = None
+    failed_in: Literal["figures"] | None = None
     inputs: Texts | None = None
     versions: Texts | None = None
     platform: str | None = None

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator, Mapping
 
 from ..cluster.link_rates import End
-from ..sim.traffic import Exchange, Link
+from ..sim.traffic import Direction, Exchange
 from ..sim.world import World
 
 MOST_NAMED = 4
@@ -28,7 +28,7 @@ def of_link(world: World, sender: int, receiver: int | None, carried: float) -> 
 class BytesByNode:
     """The bytes of all links together at each end, sent (or, where `carried`, only those that arrived)."""
 
-    def __init__(self, exchanges: Mapping[Link, Exchange], carried: bool):
+    def __init__(self, exchanges: Mapping[Direction, Exchange], carried: bool):
         self._up: dict[int, float] = {}
         self._down: dict[int, float] = {}
         self._apart = all(receiver is not None for _, receiver in exchanges)

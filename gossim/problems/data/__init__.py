@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from ...schema.by_file import classes_by_file
 from ...schema.chosen import chosen_by
-from ._base import Dataset, DataSpec, loaded, outputs_of, task_of
+from ._base import Dataset, DataSpec, assigned, loaded, outputs_of, task_of
 from ._factory import DataFactory
 
 DATA: dict[str, type[DataSpec]] = classes_by_file(__name__, __path__, DataSpec)
@@ -18,4 +18,4 @@ if TYPE_CHECKING:
 else:
     AnyData = chosen_by("name", DATA, DataFactory.model_validate, when=lambda name: ":" in name)
 
-__all__ = ["DATA", "AnyData", "DataFactory", "DataSpec", "Dataset", "loaded", "outputs_of", "task_of"]
+__all__ = ["DATA", "AnyData", "DataFactory", "DataSpec", "Dataset", "assigned", "loaded", "outputs_of", "task_of"]

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
+from dataclasses import replace
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -35,7 +38,9 @@ def file_version(file: str) -> object:
     return stat.st_mtime_ns, stat.st_size, stat.st_ino
 
 
-def from_arrays(place: str, train: Pair, test: Pair | None, task: Task) -> Dataset:
+def from_arrays(
+    place: str, train: Pair, test: Pair | None, task: Task, columns: Mapping[str, np.ndarray] = MappingProxyType({})
+) -> Dataset:
     """Return the data set of these arrays.
 
     Without a test part a fifth of the samples is held out, drawn by scikit-learn's `train_test_split` with
@@ -47,12 +52,14 @@ def from_arrays(place: str, train: Pair, test: Pair | None, task: Task) -> Datas
         test: The same, or None.
         task: Of a regression targets may be whole numbers. Of tokens there are as many kinds as the largest says,
             be it an input or a target.
+        columns: What is known of each training sample beside these, `(n,)`.
 
     Raises:
         InputError: They are no samples with labels from 0 to C − 1, each of which occurs, with real targets, or with
             tokens.
     """
     train_x, train_y = _checked(place, "train", *train, task)
+    columns = {name: _column(place, name, values, len(train_y)) for name, values in columns.items()}
     if test is None:
         from sklearn.model_selection import train_test_split
 
@@ -61,6 +68,7 @@ def from_arrays(place: str, train: Pair, test: Pair | None, task: Task) -> Datas
         kept, held_out = train_test_split(np.arange(len(train_y)), test_size=TEST_SHARE, random_state=0)
         test_x, test_y = train_x[held_out], train_y[held_out]
         train_x, train_y = train_x[kept], train_y[kept]
+        columns = {name: values[kept] for name, values in columns.items()}
     else:
         test_x, test_y = _checked(place, "test", *test, task)
     if train_x.shape[1:] != test_x.shape[1:] or train_x.dtype.kind != test_x.dtype.kind:
@@ -71,14 +79,14 @@ def from_arrays(place: str, train: Pair, test: Pair | None, task: Task) -> Datas
     if task == "regression":
         if train_y.shape[1] != test_y.shape[1]:
             raise InputError(f"{place}: {train_y.shape[1]} targets to train on, and {test_y.shape[1]} to test")
-        return Dataset(train_x, train_y, test_x, test_y)
+        return Dataset(train_x, train_y, test_x, test_y, columns=columns)
     if task == "tokens":
-        return _tokens(place, Dataset(train_x, train_y, test_x, test_y))
+        return _tokens(place, Dataset(train_x, train_y, test_x, test_y, columns=columns))
     found = np.unique(np.concatenate([train_y, test_y]))
     if len(found) != found[-1] + 1:
         missing = int(np.setdiff1d(np.arange(found[-1]), found)[0])
         raise InputError(f"{place}: labels are up to {found[-1]}, and no sample has {missing}; labels are 0 to C - 1")
-    return Dataset(train_x, train_y, test_x, test_y, int(found[-1]) + 1)
+    return Dataset(train_x, train_y, test_x, test_y, int(found[-1]) + 1, columns)
 
 
 def _checked(place: str, part: str, inputs: Any, targets: Any, task: Task) -> tuple[np.ndarray, np.ndarray]:
@@ -96,6 +104,15 @@ def _checked(place: str, part: str, inputs: Any, targets: Any, task: Task) -> tu
     x = x.astype(np.int64) if x.dtype.kind in "iu" else x
     check = {"regression": _real, "classification": _labels, "tokens": _positions}[task]
     return x, check(place, part, y)
+
+
+def _column(place: str, name: str, values: np.ndarray, samples: int) -> np.ndarray:
+    if values.shape != (samples,) or values.dtype.kind not in "iubSU":
+        raise InputError(
+            f"{place}: '{name}', by which samples are shared out, is {values.dtype} of shape {values.shape}; it must "
+            f"hold a whole number or a text for each sample of train_x, ({samples},)"
+        )
+    return values
 
 
 def _refuse_not_finite(place: str, name: str, values: np.ndarray) -> None:
@@ -149,7 +166,7 @@ def _tokens(place: str, data: Dataset) -> Dataset:
         if x.min() < 0:
             raise InputError(f"{place}: {part}_x has the token {x.min()}; tokens are numbered from 0")
     classes = max(data.classes, int(data.train_x.max()) + 1, int(data.test_x.max()) + 1)
-    return Dataset(data.train_x, data.train_y, data.test_x, data.test_y, classes)
+    return replace(data, classes=classes)
 
 
 def standardized(place: str, data: Dataset, columns: list[str]) -> Dataset:
@@ -165,4 +182,4 @@ def standardized(place: str, data: Dataset, columns: list[str]) -> Dataset:
                 f"{place}: column '{column}' is the same on all lines to train on, and cannot be standardized"
             )
     train_x, test_x = ((x - mean) / deviation for x in (data.train_x, data.test_x))
-    return Dataset(train_x, data.train_y, test_x, data.test_y, data.classes)
+    return replace(data, train_x=train_x, test_x=test_x)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import ClassVar
@@ -34,6 +35,8 @@ class Dataset:
     test_x: np.ndarray
     test_y: np.ndarray
     classes: int = 0
+    columns: Mapping[str, np.ndarray] = field(default_factory=dict)
+    """By name, what is known of each training sample beside inputs and targets, `(n,)`."""
 
     def __post_init__(self) -> None:
         if self.task == "regression":
@@ -148,6 +151,12 @@ def _loaded(spec: DataSpec, version: object) -> Dataset:
         if said != value:
             raise InputError(f"problem.data = {spec.name}: says {key} = {said}, and what it loads has {value}")
     return data
+
+
+def assigned(spec: DataSpec, workers: int, seed: int) -> list[np.ndarray]:
+    """Return the indices of each worker's training samples. Raises InputError where they cannot be shared out so."""
+    data, groups = loaded(spec), spec.partition.groups
+    return spec.partition.assign(data.train_y if groups is None else data.columns[groups], workers, seed)
 
 
 def task_of(spec: DataSpec) -> Task:

@@ -32,17 +32,18 @@ class CSV(ReadSpec):
 
     def load(self) -> Dataset:
         refuse_unreadable(self.file)
-        header, numbers = self._numbers()
+        header, numbers, columns = self._numbers()
         place = header.index(self.target)
         targets, inputs = numbers[:, place], np.delete(numbers, place, axis=1)
         targets = targets if self.task == "regression" else targets.astype(np.int64)
-        data = from_arrays(self.file, (inputs, targets), None, self.task)
+        data = from_arrays(self.file, (inputs, targets), None, self.task, columns)
         if not self.standardize:
             return data
         return standardized(self.file, data, [column for column in header if column != self.target])
 
-    def _numbers(self) -> tuple[list[str], np.ndarray]:
-        """The names of the columns, and `(lines, columns)`, float64."""
+    def _numbers(self) -> tuple[list[str], np.ndarray, dict[str, np.ndarray]]:
+        """The names of the columns with numbers, `(lines, columns)`, float64, and the column by which lines are shared
+        out, if there is one, as texts."""
         lines = read_lines(self.file)
         if len(lines) < 2:
             raise InputError(f"{self.file}: has no lines after its header")
@@ -52,16 +53,26 @@ class CSV(ReadSpec):
                 raise InputError(f"{self.file}: has two columns '{column}'")
         if self.target not in header:
             raise InputError(f"{self.file}: has no column '{self.target}'{nearest(self.target, header)}")
-        if len(header) < 2:
+        groups = self.partition.groups
+        if groups is not None and (groups not in header or groups == self.target):
+            others = [column for column in header if column != self.target]
+            raise InputError(f"{self.file}: has no column '{groups}' beside the target{nearest(groups, others)}")
+        if len(header) < 2 + (groups is not None):
             raise InputError(f"{self.file}: has no column beside '{self.target}'")
-        return header, np.array([self._line(number, cells, header) for number, cells in lines[1:]])
+        numbers = [self._line(number, cells, header) for number, cells in lines[1:]]
+        if groups is None:
+            return header, np.array(numbers), {}
+        place = header.index(groups)
+        texts = np.array([cells[place].strip() for _, cells in lines[1:]])
+        return [column for column in header if column != groups], np.array(numbers), {groups: texts}
 
     def _line(self, number: int, cells: list[str], header: list[str]) -> list[float]:
         where = f"{self.file}, line {number}"
         if len(cells) != len(header):
             raise InputError(f"{where}: has {len(cells)} values, and the header {len(header)} columns")
-        found = [_number(cell, f"{where}, column '{column}'") for cell, column in zip(cells, header, strict=True)]
-        label = found[header.index(self.target)]
+        named = [(cell, name) for cell, name in zip(cells, header, strict=True) if name != self.partition.groups]
+        found = [_number(cell, f"{where}, column '{name}'") for cell, name in named]
+        label = found[[name for _, name in named].index(self.target)]
         if self.task != "regression" and (label < 0 or label != int(label) or label > 2**31):
             raise InputError(f"{where}, column '{self.target}': {label:g} is no label; labels are 0 to C - 1")
         return found

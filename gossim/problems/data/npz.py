@@ -40,8 +40,10 @@ class NPZ(ReadSpec):
         wanted = ["train_x", "train_y"]
         if arrays.keys() & {"test_x", "test_y"}:
             wanted += ["test_x", "test_y"]
-        for name in wanted:
+        groups = self.partition.groups
+        for name in [*wanted, *([groups] if groups else [])]:
             if name not in arrays:
                 raise InputError(f"{self.file}: has no array '{name}'{nearest(name, arrays)}")
         test = (arrays["test_x"], arrays["test_y"]) if len(wanted) == 4 else None
-        return from_arrays(self.file, (arrays["train_x"], arrays["train_y"]), test, self.task)
+        columns = {groups: arrays[groups]} if groups else {}
+        return from_arrays(self.file, (arrays["train_x"], arrays["train_y"]), test, self.task, columns)

@@ -82,7 +82,7 @@ def test_a_bucket_that_is_under_way_when_a_gradient_ends_is_split_there() -> Non
     """Buckets of 0.3 s, there at 0.75 and 1: the first goes on for 0.05 s after the gradient."""
     world = run({"buckets": 2, "backward_share": 0.5})
     own = [(i.activity, i.start_s, i.end_s) for i in world.timeline.intervals if i.worker == 1]
-    assert own == [("message", 0.75, 1.0), ("computing", 0, 1), ("sending", 1, 1.35)]
+    assert own == [("message", 0.75, 1.0), ("computing", 0, 1), ("sending", 1, 1.05), ("sending", 1.05, 1.35)]
 
 
 @pytest.mark.parametrize("algorithm", [{"name": "local_sgd"}, {"name": "diloco", "outer": {"learning_rate": 0.7}}])
@@ -192,3 +192,24 @@ def test_buckets_are_cut_as_they_say() -> None:
 def test_what_cannot_overlap_is_refused(algorithm: dict[str, Any], sections: Any, message: str) -> None:
     with pytest.raises(ScenarioError, match=message):
         scenario(algorithm={"name": "allreduce", **algorithm}, **sections)
+
+
+@pytest.mark.parametrize(
+    ("threads", "ends_s"),
+    [
+        (1, 0.5 + 4 * 1.2),
+        (2, 3.4),  # 0.5 to 1.7 and 1 to 2.2; the third from 1.7, when the first is done, to 2.9; the fourth from 2.2
+        (4, 2 + 1.2),
+    ],
+)
+def test_gloo_has_several_buckets_under_way_at_once(threads: int, ends_s: float) -> None:
+    """Four workers, no bandwidth to speak of and 100 ms: 6 · 2 · 0.1 s an all-reduce. Buckets are there at 0.5, 1, 1.5
+    and 2 s."""
+    plan = {"collective": {"name": "gloo", "threads": threads}, "buckets": 4, "backward_share": 1.0}
+    slow = [{"workers": [0, 1, 2, 3], "factor": 2}]
+    assert run(plan, 1, slow, latency_s=0.1, bandwidth_bytes_per_s=1e12).clock.now_s == pytest.approx(ends_s)
+
+
+def test_buckets_that_are_under_way_at_once_share_the_bandwidth() -> None:
+    """200 bytes take 6 · 50 ms: 0.75 to 1.05 s; the second is there at 1 s, and takes twice as long."""
+    assert run({"collective": "gloo", "buckets": 2, "backward_share": 0.5}).clock.now_s == pytest.approx(1.6)

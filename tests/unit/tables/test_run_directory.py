@@ -389,6 +389,7 @@ def full(*_: Any, **__: Any) -> Any:
 @pytest.mark.parametrize("where", ["gossim.plots.figure_files.write_figures", "gossim.plots.figure_files.save"])
 def test_the_disk_fills_while_figures_are_drawn(where: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "s.yaml").write_text(asked().to_yaml())
+    monkeypatch.setattr("gossim.runner.figure_process.cores", lambda: 1)  # in this process
     monkeypatch.setattr(where, full)
     with pytest.raises(RunError, match="the figures cannot be written: .*No space left on device"):
         gossim.run(asked(), out=tmp_path / "python")
