@@ -27,6 +27,9 @@ SIZES = (1_000, 10_000, 100_000, 1_000_000, 10_000_000)
 IDLE_S = 0.5
 """Longer than TCP's retransmission timeout, after which a connection starts slowly again."""
 
+LEAST_S = 1e-9
+"""Of a message that takes no longer than a request."""
+
 
 class Timing(NamedTuple):
     """A row of the file."""
@@ -57,9 +60,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def measured(sizes: Sequence[int], repeats: int, backend: str = "gloo") -> Iterator[Timing]:
     """Yield, on rank 0, `repeats` times of each operation; other ranks take part and yield times of no meaning.
 
-    A request is a message of 8 bytes. Point-to-point times are half of what there and back between ranks 0 and 1 takes,
-    after another round trip. After idle a vector goes there and a request comes back, whose time is taken off. An
-    all-reduce takes from when the last rank has begun.
+    A request is a message of 8 bytes, whose time is half of there and back between ranks 0 and 1. For a point-to-point
+    time a vector goes there and a request comes back, whose time is taken off; after idle, once it was silent.
+    An all-reduce takes from when the last rank has begun.
     """
     on_gpu = backend == "nccl"
     device = torch.device("cuda", int(os.environ.get("LOCAL_RANK", 0))) if on_gpu else torch.device("cpu")
@@ -71,11 +74,10 @@ def measured(sizes: Sequence[int], repeats: int, backend: str = "gloo") -> Itera
     for size in sizes:
         vector = torch.zeros(max(1, size // 8), dtype=torch.float64, device=device)
         for _ in range(repeats):
-            yield Timing("point_to_point", workers, vector.numel() * 8, _round_trip_s(vector, vector) / 2)
+            yield Timing("point_to_point", workers, vector.numel() * 8, _there_s(vector, request, requests))
     vector = torch.zeros(max(1, max(sizes) // 8), dtype=torch.float64, device=device)
     for _ in range(max(1, repeats // 4)):
-        seconds = _round_trip_s(vector, request, IDLE_S) - median(requests)
-        yield Timing("after_idle", workers, vector.numel() * 8, max(seconds, 1e-9))
+        yield Timing("after_idle", workers, vector.numel() * 8, _there_s(vector, request, requests, IDLE_S))
     for size in sizes:
         vector = torch.zeros(max(1, size // 4), dtype=torch.float32, device=device)
         for _ in range(repeats):
@@ -97,6 +99,11 @@ def _round_trip_s(there: torch.Tensor, back: torch.Tensor, idle_s: float = 0.0) 
             dist.send(back, 0)
         _settle(there)
     return time.perf_counter() - begun_s
+
+
+def _there_s(vector: torch.Tensor, request: torch.Tensor, requests: list[float], idle_s: float = 0.0) -> float:
+    """Seconds of `vector` from rank 0 to rank 1: there, and a request back, less what `requests` take."""
+    return max(_round_trip_s(vector, request, idle_s) - median(requests), LEAST_S)
 
 
 def _all_reduce_s(vector: torch.Tensor) -> float:
