@@ -20,6 +20,7 @@ from .plot import plot
 from .run import run
 from .sweep import sweep
 from .trace import trace
+from .tune import tune
 from .validate import validate
 from .weights import weights
 
@@ -30,7 +31,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-for command in (run, sweep, merge, validate, list_, plot, trace, weights, import_, calibrate):
+for command in (run, sweep, merge, tune, validate, list_, plot, trace, weights, import_, calibrate):
     app.command(command.__name__.strip("_"))(command)
 
 

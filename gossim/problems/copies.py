@@ -56,7 +56,7 @@ class Copy:
             part.copy_(slope)
 
     @torch.no_grad()
-    def descend(self, x: Parts, batch: Batch, keep: float, rate: float) -> None:
+    def descend(self, x: Tensors, batch: Batch, keep: float, rate: float) -> None:
         """x ← keep · x − rate · ∇L, in place."""
         for part, slope in zip(x, self._slopes(x, batch), strict=True):
             if keep != 1.0:
@@ -64,7 +64,7 @@ class Copy:
             part.add_(slope, alpha=-rate)
 
     @torch.enable_grad()
-    def _slopes(self, x: Parts, batch: Batch) -> Parts:
+    def _slopes(self, x: Tensors, batch: Batch) -> Tensors:
         self._move_to(x)
         with drawing(self.draws, batch.key):
             loss = self.loss.mean(self.network(self._laid_out(batch.inputs)), batch.labels)

@@ -40,8 +40,8 @@ class Dense:
         between = [layer for layer in layers[1::2] if type(layer) is nn.ReLU]
         if len(linear) != len(between) + 1 or len(linear) + len(between) != len(layers):
             return None
-        # Its parameters, each once and learned, and nothing hung onto it: pruning, weight norms and hooks change what it
-        # computes.
+        # Its parameters, each once and learned, and nothing hung onto it: pruning, weight norms and hooks change what
+        # it computes.
         own = [f"{place}.{name}" for place in range(1, len(network), 2) for name in ("weight", "bias")]
         if [name for name, parameter in network.named_parameters() if parameter.requires_grad] != own or any(
             map(is_changed, network.modules())

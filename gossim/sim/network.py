@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Any
 
 from ..cluster.bandwidth import Rates
+from ..cluster.collective import Collective
 from ..cluster.device_trace import Device
 from ..cluster.latency import latency_s
 from ..cluster.link_rates import LinkRates
@@ -62,6 +64,8 @@ class Network:
         self.ages = Ages()
         self.in_flight: dict[Message, None] = {}  # in order of sending, from sending until merged or lost
         self.exchanges: dict[Direction, Exchange] = {}  # of links on which anything was sent
+        self.by_formula: Counter[tuple[Collective, tuple[int, ...], int]] = Counter()
+        """How often a collective that is a formula came to its end, by its members and the size of the vector."""
         self._transfers: dict[Transfer, None] = {}
         self._latency_s: dict[tuple[int, int], float] = {}
         self._jitter_s: dict[tuple[int, int], Iterator[float]] = {}

@@ -95,7 +95,7 @@ def activities(world: World) -> Iterator[dict[str, Any]]:
     """The rows of `activities` of one run, up to where its clock stands."""
     kinds: tuple[ActivityKind, ...] = ("computing", "waiting", "sending", "down")
     network, seconds = world.network, world.clock.now_s
-    carried = BytesByNode(network.exchanges, carried=True)
+    carried = BytesByNode(network, carried=True)
     for worker in world.workers:
         spent = {f"{kind}_s": worker.activity.spent_s(kind) for kind in kinds}
         rates = network.rates(worker.index)
