@@ -21,11 +21,11 @@ from gossim.cluster.calibration import fit, network_section, read_times
 from gossim.cluster.collectives import COLLECTIVES
 
 from .cases import CASES, ROUNDS, SEEDS, UNTIL_S, WORKERS, arm_for
+from .recorded import ROOT
 from .row import TOTAL, WAITING, Row
 from .simulation import in_rounds, in_time
 
 LONGEST_S = 300.0
-ROOT = Path(__file__).parents[2]
 QUANTITIES = {"steps": TOTAL, "sent": TOTAL, "total": TOTAL, "alpha": TOTAL}
 """Those with the goal of a total; the others are times of waiting and ages."""
 

@@ -14,6 +14,7 @@ from typing import Any
 from .row import TOTAL, WAITING, Row
 from .simulation import arm_of, in_rounds, in_time
 
+ROOT = Path(__file__).parents[2]
 DATA = Path(__file__).parent / "data"
 
 SEGMENT_BYTES, PACKET_BYTES, INITIAL_WINDOW = 1448, 1500, 10
