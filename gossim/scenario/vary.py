@@ -69,8 +69,8 @@ def variants(scenario: Scenario, grid: Values, source: str = "scenario") -> list
 
 def variant_of(arm: str, values: Mapping[str, Any], keys: Sequence[str]) -> Variant:
     """Return the arm at these values, named by them; `keys` are all that vary, which their short names tell apart."""
-    short_keys = _short_keys(keys)
-    return Variant(arm, values, _label(arm, {short_keys[key]: value for key, value in values.items()}))
+    shown = short_keys(keys)
+    return Variant(arm, values, _label(arm, {shown[key]: value for key, value in values.items()}))
 
 
 def with_arms(scenario: Scenario, arms: Iterable[Variant], source: str = "scenario", **shared: Any) -> Scenario:
@@ -137,7 +137,7 @@ def _arm(scenario: Scenario, variant: Variant, base: Mapping[str, Any], source: 
     return {"algorithm": arm.pop("algorithm"), **difference(arm, base)}
 
 
-def _short_keys(keys: Sequence[str]) -> dict[str, str]:
+def short_keys(keys: Sequence[str]) -> dict[str, str]:
     """The last parts of each key, as few as tell it from the others; a number does not stand alone."""
     short = {}
     for key in keys:
@@ -153,11 +153,14 @@ def _short_keys(keys: Sequence[str]) -> dict[str, str]:
 
 
 def _label(name: str, point: Mapping[str, Any]) -> str:
-    """The name of an arm at these values; brackets cannot stand in one."""
-    if not point:
-        return name
+    """The name of an arm at these values."""
+    return f"{name} ({told_values(point)})" if point else name
+
+
+def told_values(point: Mapping[str, Any]) -> str:
+    """`factor=5, hidden=(8, 4)`: what can stand in the name of an arm."""
     told = ", ".join(f"{key}={_told(value)}" for key, value in point.items())
-    return f"{name} ({told.translate(str.maketrans('[]', '()'))})"
+    return told.translate(str.maketrans("[]", "()"))
 
 
 def _told(value: Any) -> str:

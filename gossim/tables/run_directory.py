@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import stat
 import time
 from collections.abc import Iterator, Mapping
@@ -119,14 +120,18 @@ class RunDirectory:
             self.write(manifest, data)
 
     def _clear(self) -> None:
-        """Delete the figures and the trace of an earlier run, and drafts. Links go, and what they point to stays."""
+        """Delete figures, trace and report of an earlier run, and drafts. Links go, and what they point to stays."""
         folders = [self.figures, *(f for f in self.figures.glob(f"{COMPARED_WITH}*") if not f.is_symlink())]
         for folder in (folder for folder in folders if folder.is_dir()):
-            for path in [*folder.glob("*.png"), *folder.glob("*.svg"), *drafts(folder)]:
+            for path in [*folder.glob("*.png"), *folder.glob("*.svg"), *folder.glob("*.pdf"), *drafts(folder)]:
                 if path.is_symlink() or path.is_file():
                     path.unlink()
-        for path in (self.trace, *drafts(self.path)):
+        for path in (self.trace, self.report, *drafts(self.path)):
             path.unlink(missing_ok=True)
+        if self.logs.is_symlink():
+            self.logs.unlink()
+        elif self.logs.is_dir():
+            shutil.rmtree(self.logs)
         self.parts("").clear()
 
     @property
@@ -181,6 +186,15 @@ class RunDirectory:
     @property
     def trace(self) -> Path:
         return self.path / "trace.json"
+
+    @property
+    def logs(self) -> Path:
+        """Where the files of trackers stand."""
+        return self.path / "logs"
+
+    @property
+    def report(self) -> Path:
+        return self.path / "report.html"
 
     def manifest(self) -> dict[str, Any]:
         """Read manifest.json. Raises InputError, also if it is missing."""
