@@ -24,6 +24,7 @@ from gossim.analysis.comparison import interval
 from gossim.analysis.summary import TIME_TO_TARGET, per_seed
 from gossim.cli.progress import LiveProgress, SweepBar
 from gossim.cli.tables import comparison, show
+from gossim.estimates.limits import arms_s
 from gossim.plots.figure_files import save
 from gossim.plots.sweep_speedup import speedups
 
@@ -51,7 +52,7 @@ class Experiment:
         described, out = gossim.load(ROOT / "scenarios" / f"{self.scenario}.yaml"), RUNS / self.scenario
         results = gossim.Results.open(out) if keep and (out / "manifest.json").exists() else None
         if results is None or results.manifest["status"] != "complete" or results.scenario != described:
-            with LiveProgress(described, Console(stderr=True)) as progress:
+            with LiveProgress(described, Console(stderr=True), arms_s(described)) as progress:
                 results = gossim.run(described, out=out, force=True, progress=progress)
         printed = io.StringIO()
         show(Console(file=printed, width=120), comparison(results))

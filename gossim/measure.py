@@ -27,7 +27,7 @@ IDLE_S = 0.5
 """Longer than TCP's retransmission timeout, after which a connection starts slowly again."""
 
 
-class Measured(NamedTuple):
+class Timing(NamedTuple):
     """A row of the file."""
 
     operation: str
@@ -53,7 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sys.exit(2)
 
 
-def measured(sizes: Sequence[int], repeats: int, backend: str = "gloo") -> Iterator[Measured]:
+def measured(sizes: Sequence[int], repeats: int, backend: str = "gloo") -> Iterator[Timing]:
     """Yield, on rank 0, `repeats` times of each operation; other ranks take part and yield times of no meaning.
 
     A request is a message of 8 bytes. Point-to-point times are half of what there and back between ranks 0 and 1 takes,
@@ -63,14 +63,14 @@ def measured(sizes: Sequence[int], repeats: int, backend: str = "gloo") -> Itera
     for operation, size, idle in [("request", 8, False), *(("point_to_point", size, False) for size in sizes)]:
         vector = torch.zeros(max(1, size // 8), dtype=torch.float64, device=device)
         for seconds in _times(lambda v=vector: _there_and_back(v), repeats, idle):  # type: ignore[misc]
-            yield Measured(operation, workers, vector.numel() * 8, seconds / 2)
+            yield Timing(operation, workers, vector.numel() * 8, seconds / 2)
     vector = torch.zeros(max(1, max(sizes) // 8), dtype=torch.float64, device=device)
     for seconds in _times(lambda: _there(vector), max(1, repeats // 4), idle=True):
-        yield Measured("after_idle", workers, vector.numel() * 8, seconds)
+        yield Timing("after_idle", workers, vector.numel() * 8, seconds)
     for size in sizes:
         vector = torch.zeros(max(1, size // 4), dtype=torch.float32, device=device)
         for seconds in _times(lambda v=vector: dist.all_reduce(v), repeats):  # type: ignore[misc]
-            yield Measured("allreduce", workers, vector.numel() * 4, seconds)
+            yield Timing("allreduce", workers, vector.numel() * 4, seconds)
 
 
 def _times(act: Callable[[], object], repeats: int, idle: bool = False) -> Iterator[float]:
@@ -106,8 +106,8 @@ def _there(vector: torch.Tensor) -> None:
         dist.recv(vector, 0)
 
 
-def _write(path: Path, rows: Sequence[Measured]) -> None:
-    lines = [",".join(Measured._fields), *(f"{o},{w},{n},{s:.9g}" for o, w, n, s in rows)]
+def _write(path: Path, rows: Sequence[Timing]) -> None:
+    lines = [",".join(Timing._fields), *(f"{o},{w},{n},{s:.9g}" for o, w, n, s in rows)]
     write_text(path, "\n".join(lines) + "\n")
 
 

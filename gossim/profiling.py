@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import TypeVar
 
+__all__ = ["SHARES", "Stopwatch"]
+
 Item = TypeVar("Item")
 
 SHARES = {

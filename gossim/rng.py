@@ -40,6 +40,7 @@ class Purpose(StrEnum):
     TIES = "ties"
     STATISTICS = "statistics"
     SHUFFLE = "shuffle"
+    LAYER_DRAWS = "layer_draws"
 
 
 def _seed_sequence(seed: int, purpose: Purpose, index: tuple[int, ...]) -> np.random.SeedSequence:

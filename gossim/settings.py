@@ -142,6 +142,7 @@ class Settings(Frozen):
             raise broken_at(("topology",), self.topology.model_dump(mode="json"), unfit_topology)
         self._numbers_are_workers(("compute", "stragglers"), self.compute.stragglers)
         self._numbers_are_workers(("faults",), self.faults)
+        self._one_for_each_worker()
         self._trace_fits()
         self._replay_fits()
         if self.until.epochs is not None and (self.problem is None or self.problem.data is None):
@@ -166,6 +167,17 @@ class Settings(Frozen):
                     words = f"must be below {self.workers}: workers are numbered 0 to {self.workers - 1}"
                     raise broken_at((*path, number, "workers", place), worker, words)
 
+    def _one_for_each_worker(self) -> None:
+        sizes = self.problem.batch_size if self.problem else None
+        if not isinstance(sizes, tuple):
+            return
+        if len(sizes) != self.workers:
+            rule = f"must have one for each of {self.workers} workers, and has {len(sizes)}"
+            raise broken_at(("problem", "batch_size"), list(sizes), rule)
+        if self.until.epochs is not None:
+            rule = "passes over the data are not counted where batch sizes differ; use gradient_steps or time_s"
+            raise broken_at(("until", "epochs"), self.until.epochs, rule)
+
     def _trace_fits(self) -> None:
         timed = self.compute.time_s == "trace"
         limited = self.network is not None and self.network.bandwidth_bytes_per_s == "trace"
@@ -177,7 +189,7 @@ class Settings(Frozen):
         unfit = self.trace.unfit(self.workers)
         if unfit and (timed or limited):
             raise broken_at(("trace",), self.trace.file, unfit)
-        if timed and self.samples_per_gradient is None:
+        if timed and self.samples_per_gradient(0) is None:
             raise broken_at(
                 ("trace", "samples_per_gradient"), None, "is required where there is no batch_size", MISSING
             )
@@ -202,15 +214,17 @@ class Settings(Frozen):
         """Of a parameter in memory, and in a message."""
         return 64 if self.dtype == "float64" else 32
 
-    @property
-    def samples_per_gradient(self) -> int | None:
+    def samples_per_gradient(self, worker: int) -> int | None:
         """Samples that a worker of the trace computes on for one gradient; None where nothing says so."""
         own = self.trace.samples_per_gradient if self.trace else None
-        return own or (self.problem.batch_size if self.problem else None)
+        if own or self.problem is None or self.problem.batch_size is None:
+            return own
+        return self.problem.batch_sizes(self.workers)[worker]
 
     def gradient_s(self, seed: int, worker: int) -> Pace:
         """How long each gradient of `worker` takes, in seconds, one after the other."""
         traced_s = None
-        if self.trace is not None and self.samples_per_gradient is not None:
-            traced_s = self.trace.devices()[worker].s_per_sample * self.samples_per_gradient
+        samples = self.samples_per_gradient(worker)
+        if self.trace is not None and samples is not None:
+            traced_s = self.trace.devices()[worker].s_per_sample * samples
         return self.compute.pace(seed, worker, self.workers, traced_s)

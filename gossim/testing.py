@@ -24,6 +24,8 @@ from .sim.fair_links import Fair
 from .sim.link_sharing import Transfer
 from .sim.world import World
 
+__all__ = ["check_algorithm", "events", "trajectory", "transfer_times"]
+
 TIMES = (0.1, {"distribution": "expon", "scale": 0.1}, {"distribution": "lognorm", "s": 1.0, "scale": 0.07})
 LATENCIES = (0.0, 0.02, 0.1, {"distribution": "gamma", "a": 2.0, "scale": 0.02})
 CLOCK_S, GRADIENTS_S = 24.0, 3.0

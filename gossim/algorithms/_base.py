@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Generator
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
-import simpy
 from pydantic import model_validator
 
 from ..schema.fields import Frozen
@@ -14,7 +13,10 @@ from ..sim.message import Message
 from ..sim.questions import Reply
 from ..sim.worker import Worker
 
-Process = Generator[simpy.Event, Any, None]
+if TYPE_CHECKING:
+    import simpy  # belongs to the timing plane
+
+Process = Generator["simpy.Event", Any, None]
 
 
 class Algorithm(Frozen):

@@ -14,7 +14,7 @@ from ..tables.run_data import RunData
 if TYPE_CHECKING:
     import pandas as pd
 
-Recorded = dict[str, Any]
+RecordedRun = dict[str, Any]
 """The tables that the clock fills, pandas' DataFrames, by name; of those with rows for each probe the last."""
 
 NUMERIC = {"consensus_distance", "consensus_max", "distance", "train_loss", "test_loss", "test_accuracy"}
@@ -23,7 +23,7 @@ NUMERIC = {"consensus_distance", "consensus_max", "distance", "train_loss", "tes
 UNENDED = {"diverged": "diverged", "failed": "failed", "interrupted": "was interrupted"}
 
 
-def recorded(world: World, last: Facts) -> Recorded:
+def recorded(world: World, last: Facts) -> RecordedRun:
     """Return what a clock that came to its end knows: its last probe, the exchanges and the activities."""
     from ..tables.frames import stacked, table
 
@@ -46,7 +46,7 @@ def why_unended(results: RunData, name: str, seed: int) -> str | None:
     return "it has not been run"
 
 
-def require_repeated(results: RunData, name: str, seed: int, again: Recorded) -> None:
+def require_repeated(results: RunData, name: str, seed: int, again: RecordedRun) -> None:
     """Check that a clock repeats what a run recorded. Columns that an earlier version did not write are passed over.
 
     Raises:

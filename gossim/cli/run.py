@@ -147,10 +147,10 @@ def _run_to_its_end(
     experiment: Experiment, store: RunDirectory, notes: Console, figures: Drawer, how: Mapping[str, Any]
 ) -> RunError | KeyboardInterrupt | None:
     """Run it, and return what broke it off, if anything: what there is is shown and drawn all the same."""
-    from ..estimates.limits import cost
+    from ..estimates.limits import arms_s
     from .progress import LiveProgress
 
-    estimated_s = {name: cost(arm, 1, experiment.gradients).wall_s for name, arm in experiment.scenario.arms.items()}
+    estimated_s = arms_s(experiment.scenario, experiment.gradients)
     try:
         with LiveProgress(experiment.scenario, notes, estimated_s, how["jobs"]) as progress:
             experiment.run(store, progress, first_seed_ended=lambda: figures.begin(store), **how)

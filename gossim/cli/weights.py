@@ -43,7 +43,7 @@ def weights(
 
 
 def _weights(store: RunDirectory, results: Results, arm: str | None, seed: int | None, out: Path | None) -> None:
-    from ..analysis.gradient_weights import NoWeights
+    from ..analysis.tape import NoWeights
     from ..tables.frames import write_frames
 
     notes = new_console(stderr=True, soft_wrap=True, highlight=False)

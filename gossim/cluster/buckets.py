@@ -20,7 +20,7 @@ NumberOrBytes = Annotated[
 """A whole number is a number of buckets; one with a point or an exponent is the size of a bucket, in bytes."""
 
 
-class Part(NamedTuple):
+class Bucket(NamedTuple):
     """One bucket. `ready_at`: the share of the gradient's time after which it is there."""
 
     size_bytes: int
@@ -37,7 +37,7 @@ class Overlap(NamedTuple):
     buckets: int | float
     backward_share: float
 
-    def parts(self, size_bytes: int) -> list[Part]:
+    def parts(self, size_bytes: int) -> list[Bucket]:
         """Return the buckets of a vector of that size, in order.
 
         Raises:
@@ -59,6 +59,6 @@ class Overlap(NamedTuple):
         begins = [0, *ends[:-1]]
         forward = 1 - self.backward_share
         return [
-            Part(end - begin, forward + self.backward_share * end / size_bytes)
+            Bucket(end - begin, forward + self.backward_share * end / size_bytes)
             for begin, end in zip(begins, ends, strict=True)
         ]

@@ -22,7 +22,7 @@ BYTES = Rule("a whole number of bytes >= 1", lambda x: x >= 1 and x.is_integer()
 WORKERS = Rule("a whole number >= 2", lambda x: x >= 2 and x.is_integer() and x < 2**31)
 
 
-class Case(NamedTuple):
+class MeasuredCase(NamedTuple):
     """An `operation` among `workers` on that many bytes."""
 
     operation: str
@@ -41,13 +41,13 @@ class Fit(NamedTuple):
     reduction_s_per_byte: float | None = None
 
 
-def read_times(file: str) -> dict[Case, float]:
+def read_times(file: str) -> dict[MeasuredCase, float]:
     """Return the median time of each case in a CSV file with the columns operation, workers, size_bytes and seconds.
 
     Raises:
         InputError: If the file is not that, naming file and line.
     """
-    times: dict[Case, list[float]] = {}
+    times: dict[MeasuredCase, list[float]] = {}
     for line, row in read_columns(file, ("operation", "workers", "size_bytes", "seconds")):
         where = f"{file}, line {line}: "
         if row[0] not in OPERATIONS:
@@ -55,11 +55,11 @@ def read_times(file: str) -> dict[Case, float]:
         workers = int(number(row[1], WORKERS, f"{where}workers = "))
         size_bytes = int(number(row[2], BYTES, f"{where}size_bytes = "))
         seconds = number(row[3], POSITIVE, f"{where}seconds = ")
-        times.setdefault(Case(row[0], workers, size_bytes), []).append(seconds)
+        times.setdefault(MeasuredCase(row[0], workers, size_bytes), []).append(seconds)
     return {case: median(seconds) for case, seconds in sorted(times.items())}
 
 
-def fit(times: dict[Case, float], collective: Collective | None = None, file: str = "the file") -> Fit:
+def fit(times: dict[MeasuredCase, float], collective: Collective | None = None, file: str = "the file") -> Fit:
     """Fit by least squares of the relative differences, with no number below 0.
 
     Without requests all of a + o is the latency, and without both messages and all-reduces all of b and g is b.
@@ -93,7 +93,7 @@ def fit(times: dict[Case, float], collective: Collective | None = None, file: st
     return Fit(*(value if known else None for value, known in zip(found, free, strict=True)))  # type: ignore[arg-type]
 
 
-def predicted(own: Fit, cases: Sequence[Case], collective: Collective) -> np.ndarray:
+def predicted(own: Fit, cases: Sequence[MeasuredCase], collective: Collective) -> np.ndarray:
     """What these cases take, in seconds, of shape `(cases,)`."""
     round_s = own.latency_s + (own.overhead_s or 0.0)
     link = Link(round_s, own.s_per_byte, own.reduction_s_per_byte or 0.0)

@@ -8,7 +8,7 @@ from pydantic import model_validator
 
 from ..schema.fields import Frozen
 from ..schema.violations import broken_at
-from .message_rounds import Round
+from .message_rounds import Load, Round, loads
 
 
 class Link(NamedTuple):
@@ -54,6 +54,10 @@ class Collective(Frozen):
         """Return its messages among p > 1 members, round by round; None if it is known as a formula only."""
         return None
 
+    def loads(self, p: int, n: int) -> list[Load]:
+        """Return the bytes that each of p members sends and receives: without known messages, those of a ring."""
+        return [Load(2 * (p - 1) / p * n, 2 * (p - 1) / p * n)] * p
+
     @property
     def sends(self) -> bool:
         """Whether its messages are really sent."""
@@ -87,6 +91,9 @@ class MessageCollective(Collective):
         if not self.barrier and not self.events:
             raise broken_at(("barrier",), False, "needs `events: true`: a formula begins for all at once")
         return self
+
+    def loads(self, p: int, n: int) -> list[Load]:
+        return loads(self.rounds(p, n) or (), p)
 
     @property
     def sends(self) -> bool:

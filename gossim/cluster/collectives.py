@@ -16,7 +16,7 @@ from ..schema.chosen import chosen_by
 from ..schema.fields import Count
 from .collective import NOTHING, Collective, CollectiveCost, Link, MessageCollective, ring_cost
 from .collective_presets import Gloo, Measured, Nccl
-from .message_rounds import Round, Sending, broadcast, exchange, folded, reduction, ring, side_by_side
+from .message_rounds import Load, Round, Sending, broadcast, exchange, folded, loads, reduction, ring, side_by_side
 
 __all__ = ["COLLECTIVES", "AnyCollective", "Collective", "CollectiveCost", "Link", "RingCollective", "RingEvents"]
 
@@ -35,6 +35,9 @@ class RingCollective(MessageCollective):
 
     def rounds(self, p: int, n: int) -> list[Round]:
         return ring(range(p), n)
+
+    def loads(self, p: int, n: int) -> list[Load]:
+        return Collective.loads(self, p, n)  # all alike, and far more messages than members
 
 
 class RingEvents(Collective):
@@ -180,6 +183,16 @@ class HierarchicalCollective(MessageCollective):
     def connections(self, p: int) -> int:
         size = min(self.group_size, p)
         return (size > 1) + (p > size) * (1 + math.ceil(math.log2(size)))
+
+    def loads(self, p: int, n: int) -> list[Load]:
+        found, leaders = [], RingCollective().loads(math.ceil(p / self.group_size), n)
+        for first in range(0, p, self.group_size):
+            count = min(self.group_size, p - first)
+            inside, answer = RingCollective().loads(count, n), loads(broadcast(range(count), n), count)
+            own = [inside, *([answer] if len(leaders) > 1 else [])]
+            found += [Load(*map(sum, zip(*each, strict=True))) for each in zip(*own, strict=True)]
+            found[first] = Load(*map(sum, zip(found[first], leaders[first // self.group_size], strict=True)))
+        return found
 
     def rounds(self, p: int, n: int) -> list[Round]:
         groups = [range(first, min(first + self.group_size, p)) for first in range(0, p, self.group_size)]

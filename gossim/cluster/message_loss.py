@@ -13,7 +13,7 @@ from ..schema.fields import AS_TUPLE, Frozen, Indices, PositiveQuantity, Probabi
 from ..schema.violations import broken, broken_at
 
 
-class Loss(Frozen):
+class MessageLoss(Frozen):
     """A law of loss. Each directed link has its own state and its own random numbers."""
 
     name: str
@@ -32,7 +32,7 @@ class Loss(Frozen):
         return in_blocks(uniform, seed, Purpose.LOSS, sender, receiver)
 
 
-class Independent(Loss):
+class Independent(MessageLoss):
     """Each message is lost with `probability`, whatever became of the others."""
 
     name: Literal["independent"] = "independent"
@@ -46,7 +46,7 @@ class Independent(Loss):
         return (u < self.probability for u in self.uniform(seed, sender, receiver))
 
 
-class GilbertElliott(Loss):
+class GilbertElliott(MessageLoss):
     """Bursts: a link is good or bad, and after each message good turns bad with `good_to_bad`, bad good with
     `bad_to_good`; a message is lost with the probability of the state that it meets. Begun in the stationary state.
 
@@ -80,7 +80,7 @@ class GilbertElliott(Loss):
                 bad = not bad
 
 
-LOSSES: dict[str, type[Loss]] = {"independent": Independent, "gilbert_elliott": GilbertElliott}
+LOSSES: dict[str, type[MessageLoss]] = {"independent": Independent, "gilbert_elliott": GilbertElliott}
 
 
 class NetworkPartition(Frozen):
@@ -123,6 +123,6 @@ class NetworkPartition(Frozen):
 
 
 if TYPE_CHECKING:
-    AnyLoss = float | Loss
+    AnyLoss = float | MessageLoss
 else:
     AnyLoss = number_or(Probability, chosen_by("name", LOSSES))

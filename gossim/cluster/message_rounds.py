@@ -83,6 +83,22 @@ def side_by_side(groups: Iterable[list[Round]]) -> list[Round]:
     return [[sending for own in each for sending in own] for each in zip_longest(*groups, fillvalue=())]
 
 
+class Load(NamedTuple):
+    """The bytes that one member sends, and receives."""
+
+    up: float
+    down: float
+
+
+def loads(rounds: Iterable[Round], count: int) -> list[Load]:
+    """Return what each of the first `count` places sends and receives in these rounds."""
+    up, down = Counter[int](), Counter[int]()
+    for sending in (sending for each in rounds for sending in each):
+        up[sending.sender] += sending.size_bytes  # type: ignore[assignment]
+        down[sending.receiver] += sending.size_bytes  # type: ignore[assignment]
+    return [Load(up[place], down[place]) for place in range(count)]
+
+
 class Links(NamedTuple):
     """What messages between two nodes take. `latency_s`: of a pair, with what each message takes on top; `rates`: of
     links; `reduction_s_per_byte`: to add up."""

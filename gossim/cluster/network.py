@@ -20,7 +20,7 @@ from .bandwidth import UpDown
 from .durations import AnyLaw
 from .latency import Latency, LatencyMatrix, Regions
 from .link_rates import PAIRED, Bandwidth
-from .message_loss import AnyLoss, Loss, NetworkPartition
+from .message_loss import AnyLoss, MessageLoss, NetworkPartition
 
 if TYPE_CHECKING:
     MaybeLaw = AnyLaw | None
@@ -66,7 +66,7 @@ class NetworkSettings(Frozen):
     @model_validator(mode="after")
     def _something_arrives(self) -> NetworkSettings:
         if self.resend and self.share_lost == 1:
-            told = self.loss.model_dump(mode="json") if isinstance(self.loss, Loss) else self.loss
+            told = self.loss.model_dump(mode="json") if isinstance(self.loss, MessageLoss) else self.loss
             raise broken_at(("loss",), told, "loses everything, and here messages are sent until they arrive")
         return self
 
@@ -84,7 +84,7 @@ class NetworkSettings(Frozen):
     @property
     def share_lost(self) -> float:
         """Of all messages, in the long run, partitions aside."""
-        return self.loss.share_lost if isinstance(self.loss, Loss) else (self.loss or 0.0)
+        return self.loss.share_lost if isinstance(self.loss, MessageLoss) else (self.loss or 0.0)
 
     @property
     def loses(self) -> bool:

@@ -115,6 +115,11 @@ def affordable_jobs(scenario: Scenario, gradients: bool, jobs: int) -> int:
     return jobs
 
 
+def arms_s(scenario: Scenario, gradients: bool = True) -> dict[str, float]:
+    """Estimate the wall time of each arm with one seed, in seconds, by name."""
+    return {name: cost(arm, 1, gradients).wall_s for name, arm in scenario.arms.items()}
+
+
 def work_s(scenario: Scenario, gradients: bool = True) -> float:
     """Seconds of one core that a run is likely to take; off by a factor of two or three."""
     return sum(cost(arm, scenario.repeats, gradients).wall_s for arm in scenario.arms.values())

@@ -18,7 +18,7 @@ from ..program import Op
 from .batched import Batched
 from .reference import Reference
 
-Measure = Callable[[torch.Tensor, Any], None]
+OnProbe = Callable[[torch.Tensor, Any], None]
 
 
 class TimedGradients(Problem):
@@ -53,7 +53,7 @@ class TimedGradients(Problem):
 
 
 class ProfiledBatched(Batched):
-    def __init__(self, watch: Stopwatch, problem: Problem, measure: Measure):
+    def __init__(self, watch: Stopwatch, problem: Problem, measure: OnProbe):
         super().__init__(TimedGradients(watch, problem), _timed(watch, measure))
         self.watch = _settling(watch, problem.device)
 
@@ -65,12 +65,12 @@ class ProfiledBatched(Batched):
 class ProfiledReference(Reference):
     """One operation at a time: there is nothing to schedule."""
 
-    def __init__(self, watch: Stopwatch, problem: Problem, measure: Measure):
+    def __init__(self, watch: Stopwatch, problem: Problem, measure: OnProbe):
         super().__init__(TimedGradients(watch, problem), _timed(watch, measure))
         _settling(watch, problem.device)
 
 
-def _timed(watch: Stopwatch, measure: Measure) -> Measure:
+def _timed(watch: Stopwatch, measure: OnProbe) -> OnProbe:
     def timed(rows: torch.Tensor, facts: Any) -> None:
         with watch.share("probes"):
             measure(rows, facts)

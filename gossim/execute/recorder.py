@@ -10,7 +10,7 @@ from ..errors import Diverged
 from ..problems.problem import Problem
 from ..settings import ProbeSettings
 from ..sim.probe_facts import Facts
-from ..tables.probe_rows import Measured, Observations
+from ..tables.probe_rows import Measurements, Observations
 
 
 class Recorder:
@@ -43,7 +43,7 @@ class Recorder:
         losses = self.problem.losses(mean.to(rows.dtype) if model is None else model)
         if losses.diverged or not all(map(math.isfinite, distances)):
             raise Diverged(facts.time_s, facts.gradient_steps)
-        measured = Measured(distances, losses.columns())
+        measured = Measurements(distances, losses.columns())
         if self.probe.gradient_gap:
             measured = measured._replace(gaps=self._gaps(rows, mean.to(rows.dtype), facts))
         if self.probe.layers:

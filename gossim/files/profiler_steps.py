@@ -26,7 +26,7 @@ DURATION = Rule("a number > 0", lambda x: 0 < x < 1e18)
 INSTANT = Rule("a finite number", lambda x: abs(x) < 1e21)
 
 
-class Step(NamedTuple):
+class ProfiledStep(NamedTuple):
     """One step of a rank, by the profiler's `number`."""
 
     number: int
@@ -41,7 +41,7 @@ class Profile(NamedTuple):
     file: str
     rank: int | None
     world_size: int | None
-    steps: list[Step]
+    steps: list[ProfiledStep]
     communicates: str | None = None
 
 
@@ -87,7 +87,7 @@ def read_nsys(file: str, name: str) -> Profile:
         threads.add(tuple(thread))
         at_ns = number(begins_ns, INSTANT, f"{file}, line {line}: {begins} = ")
         seconds = number(lasts_ns, DURATION, f"{file}, line {line}: {duration} = ") * 1e-9
-        steps.append(Step(int(match[1]) if match[1] else -1, at_ns * 1e-9, seconds))
+        steps.append(ProfiledStep(int(match[1]) if match[1] else -1, at_ns * 1e-9, seconds))
     if not steps:
         seen = ", ".join(dict.fromkeys(others[:1000]))
         raise InputError(f"{file}: has no range '{name}'; it has {short(seen)}")
@@ -96,11 +96,11 @@ def read_nsys(file: str, name: str) -> Profile:
     if len({step.number < 0 for step in steps}) > 1:
         raise InputError(f"{file}: of its ranges '{name}' some are numbered and some are not")
     if steps[0].number < 0:  # in the order of time
-        steps = [Step(k, *step[1:]) for k, step in enumerate(sorted(steps, key=lambda step: step.begins_s))]
+        steps = [ProfiledStep(k, *step[1:]) for k, step in enumerate(sorted(steps, key=lambda step: step.begins_s))]
     return Profile(file, None, None, in_order(steps, file))
 
 
-def in_order(steps: list[Step], file: str) -> list[Step]:
+def in_order(steps: list[ProfiledStep], file: str) -> list[ProfiledStep]:
     """By their numbers, of which none may be there twice, and none begin before the one before it has ended."""
     steps = sorted(steps)
     for before, after in pairwise(steps):
@@ -161,12 +161,12 @@ def _is_step(event: dict[str, Any]) -> bool:
     return event.get("ph") == "X" and not on_gpu and NAMED_STEP.fullmatch(event["name"]) is not None
 
 
-def _step(event: dict[str, Any], file: str) -> Step:
+def _step(event: dict[str, Any], file: str) -> ProfiledStep:
     match = NAMED_STEP.fullmatch(event["name"])
     assert match is not None
     place: Callable[[str], str] = lambda key: f"{file}, {event['name']}: {key} = "  # noqa: E731
     begins_us = number(str(event.get("ts")), INSTANT, place("ts"))
-    return Step(int(match[1]), begins_us * 1e-6, number(str(event.get("dur")), DURATION, place("dur")) * 1e-6)
+    return ProfiledStep(int(match[1]), begins_us * 1e-6, number(str(event.get("dur")), DURATION, place("dur")) * 1e-6)
 
 
 def _place(data: dict[str, Any], file: str) -> tuple[int | None, int | None]:
@@ -180,7 +180,7 @@ def _place(data: dict[str, Any], file: str) -> tuple[int | None, int | None]:
     return rank, size
 
 
-def _communication(events: list[dict[str, Any]], steps: list[Step]) -> str | None:
+def _communication(events: list[dict[str, Any]], steps: list[ProfiledStep]) -> str | None:
     begins_us, ends_us = steps[0].begins_s * 1e6, (steps[-1].begins_s + steps[-1].seconds) * 1e6
     for event in events:
         at_us = event.get("ts")

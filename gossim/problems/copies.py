@@ -1,8 +1,8 @@
-"""Networks with convolutions on a CPU: one gradient after the other, and as many at a time as there are threads.
+"""Networks that do not go together: one gradient after the other, and as many at a time as there are threads.
 
-A batched convolution is slower there than one network after the other. And an operation that is shared out among cores
-ends with the slowest of them, layer after layer. So each thread has a copy of the network, computes on one core, and
-takes whole gradients: what it finds does not depend on how many threads there are.
+On a CPU a batched convolution is slower than one network after the other. And an operation that is shared out among
+cores ends with the slowest of them, layer after layer. So each thread has a copy of the network, computes on one core,
+and takes whole gradients: what it finds does not depend on how many threads there are.
 """
 
 from __future__ import annotations
@@ -17,50 +17,61 @@ import torch
 from torch import nn
 
 from ..errors import InputError, told
-from .dropout import Masks
+from .dropout import Draws, drawing
+from .layers import learned
 from .losses import Loss
 from .norms import Norms, Statistics
 from .threads import one_thread
 
-Parts = Sequence[torch.Tensor]
+Tensors = Sequence[torch.Tensor]
 """Parameters, or their gradients, in the shapes that the network has them in; in its order."""
 
 Found = TypeVar("Found")
 
+CONVOLUTIONS = {nn.Conv1d, nn.Conv2d, nn.Conv3d}
+
 
 class Batch(NamedTuple):
-    """Inputs, `(B, ...)`, labels, `(B,)`, or targets, `(B, outputs)`, and the key of the dropout masks, a number."""
+    """Inputs, `(B, ...)`, labels, `(B,)`, or targets, `(B, outputs)`, and the key of what layers draw, a number."""
 
     inputs: torch.Tensor
     labels: torch.Tensor
-    mask_key: torch.Tensor
+    key: torch.Tensor
 
 
 class Copy:
     """A network with parameters of its own, in which filters and images lie in this `layout`."""
 
-    def __init__(
-        self, network: nn.Module, mask: Masks | None, norms: Norms | None, loss: Loss, layout: torch.memory_format
-    ):
+    def __init__(self, network: nn.Module, draws: Draws, norms: Norms | None, loss: Loss, layout: torch.memory_format):
         self.loss = loss
-        self.network, self.mask, self.norms = copy.deepcopy((network, mask, norms))
+        self.network, self.draws, self.norms = copy.deepcopy((network, draws, norms))
         for leaf in self.network.parameters():
             leaf.data = laid_out(leaf.data, layout)
         self.layout = layout
-        self.leaves = list(self.network.parameters())
+        self.leaves = learned(self.network)
 
-    def gradient(self, x: Parts, batch: Batch, out: Parts) -> None:
+    def gradient(self, x: Tensors, batch: Batch, out: Tensors) -> None:
         """`out` ← ∇L at `x` on `batch`."""
-        self._move_to(x)
-        if self.mask is not None:
-            self.mask.begin(batch.mask_key)
-        loss = self.loss.mean(self.network(self._laid_out(batch.inputs)), batch.labels)
-        slopes = torch.autograd.grad(loss, self.leaves, allow_unused=True, materialize_grads=True)
-        for part, slope in zip(out, slopes, strict=True):
+        for part, slope in zip(out, self._slopes(x, batch), strict=True):
             part.copy_(slope)
 
+    @torch.no_grad()
+    def descend(self, x: Tensors, batch: Batch, keep: float, rate: float) -> None:
+        """x ← keep · x − rate · ∇L, in place."""
+        for part, slope in zip(x, self._slopes(x, batch), strict=True):
+            if keep != 1.0:
+                part.mul_(keep)
+            part.add_(slope, alpha=-rate)
+
+    @torch.enable_grad()
+    def _slopes(self, x: Tensors, batch: Batch) -> Tensors:
+        self._move_to(x)
+        with drawing(self.draws, batch.key):
+            loss = self.loss.mean(self.network(self._laid_out(batch.inputs)), batch.labels)
+            return torch.autograd.grad(loss, self.leaves, allow_unused=True, materialize_grads=True)
+
     @torch.inference_mode()
-    def logits(self, x: Parts, inputs: torch.Tensor, statistics: Statistics) -> torch.Tensor:
+    def logits(self, x: Tensors, inputs: torch.Tensor, statistics: Statistics) -> torch.Tensor:
         """Outputs at `x` without dropout, and with these statistics of BatchNorm, `(B, classes)`."""
         self._move_to(x)
         if self.norms is not None:
@@ -74,7 +85,7 @@ class Copy:
         return found
 
     @torch.no_grad()
-    def _move_to(self, x: Parts) -> None:
+    def _move_to(self, x: Tensors) -> None:
         for leaf, part in zip(self.leaves, x, strict=True):
             leaf.copy_(part)
 
@@ -85,9 +96,9 @@ class Copy:
 class Copies:
     """As many copies of `network` as torch was given threads, and no more than there is work for."""
 
-    def __init__(self, network: nn.Module, mask: Masks | None, norms: Norms | None, loss: Loss, sample: torch.Tensor):
-        self.network, self.mask, self.norms, self.loss = network, mask, norms, loss
-        self.layout = layout_for(network, mask, norms, loss, sample)
+    def __init__(self, network: nn.Module, draws: Draws, norms: Norms | None, loss: Loss, sample: torch.Tensor):
+        self.network, self.draws, self.norms, self.loss = network, draws, norms, loss
+        self.layout = layout_for(network, draws, norms, loss, sample)
         self.made: list[Copy] = []
 
     def each(self, work: Callable[..., Found], jobs: Sequence[tuple[Any, ...]]) -> list[Found]:
@@ -116,26 +127,28 @@ class Copies:
 
     def _copy(self, number: int) -> Copy:
         while len(self.made) <= number:
-            self.made.append(copied(self.network, self.mask, self.norms, self.loss, self.layout))
+            self.made.append(copied(self.network, self.draws, self.norms, self.loss, self.layout))
         return self.made[number]
 
 
-def copied(
-    network: nn.Module, mask: Masks | None, norms: Norms | None, loss: Loss, layout: torch.memory_format
-) -> Copy:
+def copied(network: nn.Module, draws: Draws, norms: Norms | None, loss: Loss, layout: torch.memory_format) -> Copy:
     """Raises InputError for a network that cannot be copied."""
     try:
-        return Copy(network, mask, norms, loss, layout)
+        return Copy(network, draws, norms, loss, layout)
     except Exception as error:  # a user's network may hold anything
         raise InputError(f"problem.model: a copy of the network cannot be made: {told(error)}") from None
 
 
 def layout_for(
-    network: nn.Module, mask: Masks | None, norms: Norms | None, loss: Loss, sample: torch.Tensor
+    network: nn.Module, draws: Draws, norms: Norms | None, loss: Loss, sample: torch.Tensor
 ) -> torch.memory_format:
     """`channels_last`, channel by channel for each pixel, which convolutions on a CPU are faster with; or torch's usual
-    one for networks that rely on it, such as with `x.view(len(x), -1)`."""
-    laid = copied(network, mask, norms, loss, torch.channels_last)
+    one for networks that rely on it, such as with `x.view(len(x), -1)`, and for those with GroupNorm, which on a CPU
+    loses more by the other layout than convolutions gain."""
+    kinds = {type(module) for module in network.modules()}
+    if not kinds & CONVOLUTIONS or nn.GroupNorm in kinds:
+        return torch.contiguous_format
+    laid = copied(network, draws, norms, loss, torch.channels_last)
     try:
         parts = [leaf.detach().clone() for leaf in laid.leaves]
         laid.logits(parts, sample.clone(), norms.initial(parts[0]) if norms else ())

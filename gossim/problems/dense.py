@@ -40,9 +40,12 @@ class Dense:
         between = [layer for layer in layers[1::2] if type(layer) is nn.ReLU]
         if len(linear) != len(between) + 1 or len(linear) + len(between) != len(layers):
             return None
-        # Its parameters, each once, and nothing hung onto it: pruning, weight norms and hooks change what it computes.
+        # Its parameters, each once and learned, and nothing hung onto it: pruning, weight norms and hooks change what
+        # it computes.
         own = [f"{place}.{name}" for place in range(1, len(network), 2) for name in ("weight", "bias")]
-        if [name for name, _ in network.named_parameters()] != own or any(map(is_changed, network.modules())):
+        if [name for name, parameter in network.named_parameters() if parameter.requires_grad] != own or any(
+            map(is_changed, network.modules())
+        ):
             return None
         return cls([linear[0].in_features, *(layer.out_features for layer in linear)])
 

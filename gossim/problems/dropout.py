@@ -1,10 +1,19 @@
-"""Dropout whose mask is a function of (seed, worker, step), not of a generator's state."""
+"""Random draws of layers, which are a function of (seed, worker, step), not of a generator's state at that time.
+
+The masks of `nn.Dropout` are hashed from a key, for many workers at once. All else that draws, such as dropout inside
+attention or between recurrent layers, does so from torch's global generator, which then starts from a key for each
+gradient: one gradient at a time.
+"""
 
 from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import torch
 from torch import nn
 
+from .generators import started
 from .keyed import mix, uniforms
 from .layers import refuse_unfit
 from .norms import put
@@ -27,6 +36,29 @@ class Masks:
         return mix(self.key + self.drawn)
 
 
+class FromTorch:
+    """Says of a network that its layers draw from torch's global generator; which is that of this `device` too."""
+
+    def __init__(self, device: torch.device):
+        self.device = device
+
+
+Draws = Masks | FromTorch | None
+"""How the layers of a network draw: None if none does."""
+
+
+@contextmanager
+def drawing(draws: Draws, key: torch.Tensor) -> Iterator[None]:
+    """Inside the block a forward pass and its backward pass draw what follows from `key`, a number."""
+    if isinstance(draws, FromTorch):
+        with started(int(key), draws.device):
+            yield
+        return
+    if draws is not None:
+        draws.begin(key)
+    yield
+
+
 class KeyedDropout(nn.Module):
     """`nn.Dropout` with masks from `Masks`; shape `(batch, ...)`. Used twice in a pass, it draws two masks."""
 
@@ -46,7 +78,7 @@ class KeyedDropout(nn.Module):
 def make_reproducible(network: nn.Module) -> Masks | None:
     """Replace every `nn.Dropout` in `network`, wherever it is registered; None if it has none.
 
-    Raises InputError for layers that draw from torch's global generator, or change as they are used.
+    Raises InputError for layers that change as they are used.
     """
     refuse_unfit(network)
     masks = Masks()

@@ -15,6 +15,18 @@ PROCESS = threading.RLock()
 
 
 @contextmanager
+def started(key: int, device: torch.device) -> Iterator[None]:
+    """Inside the block torch's global generator, and that of the `device`, start from `key`; then they are put back."""
+    on_gpu = device.type == "cuda"
+    with PROCESS, torch.random.fork_rng(devices=[device] if on_gpu else []):
+        torch.default_generator.manual_seed(key)
+        if on_gpu:
+            with torch.cuda.device(device):
+                torch.cuda.manual_seed(key)
+        yield
+
+
+@contextmanager
 def seeded(key: int) -> Iterator[None]:
     """Inside the block torch's, numpy's and Python's global generators start from `key`; their states are put back.
 

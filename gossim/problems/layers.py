@@ -10,8 +10,6 @@ from .norms import KINDS
 
 HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
 
-DRAWING = (nn.Dropout1d, nn.Dropout2d, nn.Dropout3d, nn.AlphaDropout, nn.FeatureAlphaDropout, nn.RReLU)
-
 
 def is_changed(module: nn.Module) -> bool:
     """Whether this one layer computes other things than its class says: it has hooks, or a forward of its own."""
@@ -42,10 +40,6 @@ def refuse_unfit(network: nn.Module) -> None:
 
 def _unfit(module: nn.Module) -> str | None:
     """Why this layer cannot be used, if so."""
-    if isinstance(module, DRAWING) or (isinstance(module, nn.RNNBase) and module.dropout):
-        return "draws random numbers; use nn.Dropout instead"
-    if any(isinstance(p, nn.parameter.UninitializedParameter) for p in module.parameters(recurse=False)):
-        return "has no shape before its first call; give its sizes"
     if isinstance(module, nn.SyncBatchNorm) or (
         getattr(module, "track_running_stats", False) and type(module) not in KINDS
     ):
@@ -59,6 +53,11 @@ def _unfit(module: nn.Module) -> str | None:
     if isinstance(module, nn.Dropout) and type(module).forward is not nn.Dropout.forward:
         return "has a forward of its own, and gossim draws the masks of nn.Dropout; use that"
     return None
+
+
+def learned(network: nn.Module) -> list[nn.Parameter]:
+    """The parameters that are learned, in the order of the network, each once; frozen ones are constants of it."""
+    return [parameter for parameter in network.parameters() if parameter.requires_grad]
 
 
 def real_as(network: nn.Module, dtype: torch.dtype) -> nn.Module:

@@ -159,7 +159,7 @@ class Classes(Partition):
         return [np.sort(np.concatenate(share)) for share in shares]
 
 
-class Column(Partition):
+class ByColumn(Partition):
     """A natural split: samples with the same value in `column`, such as a user, stay with one worker.
 
     With as many values as workers, worker m has the m-th in sorted order. Of more, each worker has as many as the
@@ -214,7 +214,7 @@ PARTITIONS: dict[str, type[Partition]] = {
     "dirichlet": Dirichlet,
     "shards": Shards,
     "classes": Classes,
-    "column": Column,
+    "column": ByColumn,
     "indices": GivenIndices,
 }
 

@@ -8,6 +8,8 @@ from typing import Any, NamedTuple
 import torch
 
 from ..errors import InputError
+from .dropout import drawing
+from .layers import learned
 from .norms import KINDS
 from .state import State, changed, state_of
 from .supervised import SupervisedProblem
@@ -27,35 +29,28 @@ class Case(NamedTuple):
 
 
 class Plain:
-    """The network of a problem as its factory makes it; only the masks of dropout are gossim's."""
+    """The network of a problem as its factory makes it; only what its layers draw follows from gossim's keys."""
 
     def __init__(self, problem: SupervisedProblem):
         self.problem = problem
-        self.network, self.mask = problem.fresh()
+        self.network, self.draws = problem.fresh()
+        self.learned = learned(self.network)
 
     def gradient(self, case: Case) -> torch.Tensor:
         """`(dim,)`; of a parameter that the loss does not reach, 0."""
         self._move_to(case.x)
         self._backward(case)
-        slopes = [torch.zeros_like(p) if p.grad is None else p.grad for p in self.network.parameters()]
+        slopes = [torch.zeros_like(p) if p.grad is None else p.grad for p in self.learned]
         return torch.cat([slope.flatten() for slope in slopes])
 
     def _backward(self, case: Case) -> None:
         inputs, labels, keys = self.problem.batch([case.worker], [case.step])
-        if self.mask is not None:
-            self.mask.begin(keys[0])
-        loss = self.problem.loss.mean(self.network(inputs[0]), labels[0])
-        drawn = self.mask.drawn if self.mask is not None else 0
-        loss.backward()
-        if self.mask is not None and self.mask.drawn != drawn:
-            raise InputError(
-                "problem.model: the backward pass computes layers with dropout once more (an activation checkpoint), "
-                "and their masks would be others; leave dropout out of it"
-            )
+        with drawing(self.draws, keys[0]):
+            self.problem.loss.mean(self.network(inputs[0]), labels[0]).backward()
 
     def unreached(self) -> set[str]:
         """The parameters that the latest gradient has left without one."""
-        return {name for name, parameter in self.network.named_parameters() if parameter.grad is None}
+        return {name for name, p in self.network.named_parameters() if p.requires_grad and p.grad is None}
 
     @torch.no_grad()
     def outputs(self, x: torch.Tensor, inputs: torch.Tensor) -> torch.Tensor:
@@ -78,9 +73,8 @@ class Plain:
             norm.running_mean, norm.running_var = x.new_zeros(norm.num_features), x.new_ones(norm.num_features)
             norm.num_batches_tracked = torch.zeros((), dtype=torch.long, device=x.device)
         for batch, key in self.problem.statistics_batches():
-            if self.mask is not None:
-                self.mask.begin(key)
-            self.network(batch)
+            with drawing(self.draws, key):
+                self.network(batch)
 
     def refuse_state(self, case: Case) -> torch.Tensor:
         """The gradient there. Raises InputError if it, or an evaluation, leaves the network other than it was."""
@@ -99,7 +93,8 @@ class Plain:
         for take in (self._backward, self._evaluate):
             for attempt in range(ATTEMPTS):
                 watch = self._watch(take, case)
-                found = watch.written or watch.drawn or watch.drawn_elsewhere
+                drawn = None if self.problem.from_torch and take == self._backward else watch.drawn
+                found = watch.written or drawn or watch.drawn_elsewhere
                 if found and (attempt == ATTEMPTS - 1 or found != watch.drawn_elsewhere):
                     raise InputError(_refused(found))
                 if not found:
@@ -127,7 +122,7 @@ class Plain:
     @torch.no_grad()
     def _move_to(self, x: torch.Tensor) -> None:
         parts = x.split(self.problem.sizes)
-        for parameter, part in zip(self.network.parameters(), parts, strict=True):
+        for parameter, part in zip(self.learned, parts, strict=True):
             parameter.copy_(part.view_as(parameter))
             parameter.grad = None
 
@@ -148,5 +143,5 @@ def _named(place: str) -> str:
 def _refused(what: str) -> str:
     return (
         f"problem.model: {what}, so that its gradient changes from call to call; it must follow from parameters and "
-        "samples alone (dropout: as an nn.Dropout layer, whose mask gossim draws)"
+        "samples alone (random numbers: in train mode, from torch's global generator)"
     )

@@ -22,7 +22,7 @@ from .cores import cores
 from .process_pool import prepare
 from .progress import NoSweepProgress, SweepProgress
 from .sweep_directory import SweepDirectory
-from .sweep_points import Task, ended_tasks
+from .sweep_points import PointTask, ended_tasks
 
 
 def sweep(
@@ -102,12 +102,12 @@ def _run(
     described: Sweep, points: Sequence[Point], store: SweepDirectory, jobs: int, force: bool, progress: SweepProgress
 ) -> SweepResults:
     errors: dict[str, str] = {}
-    todo: dict[str, Task] = {}
+    todo: dict[str, PointTask] = {}
     table = _Table(described, store)
     for point in points:
         error = None if force else store.done(point)
         if error is None:
-            todo[point.name] = Task(point.scenario.to_data(), str(store.run_directory(point).path), force)
+            todo[point.name] = PointTask(point.scenario.to_data(), str(store.run_directory(point).path), force)
         else:
             table.rows[point.name] = store.rows(point, error)
             errors |= {point.name: error} if error else {}

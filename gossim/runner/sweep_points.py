@@ -16,7 +16,7 @@ from .experiment import Experiment
 from .process_pool import ended
 
 
-class Task(NamedTuple):
+class PointTask(NamedTuple):
     """A scenario, as data, and the run directory that it is to fill; whether what is unfinished there is begun anew."""
 
     data: dict[str, Any]
@@ -24,7 +24,7 @@ class Task(NamedTuple):
     anew: bool = False
 
 
-def run_point(task: Task) -> str | None:
+def run_point(task: PointTask) -> str | None:
     """Run a task, without figures, on one thread. What an earlier run left in its directory goes first, unless it can
     go on. Returns what went wrong, in words."""
     from .experiment import Experiment
@@ -64,7 +64,7 @@ def _can_go_on(store: RunDirectory, experiment: Experiment) -> bool:
         return False
 
 
-def ended_tasks(tasks: Mapping[str, Task], jobs: int) -> Generator[dict[str, str | None], None, None]:
+def ended_tasks(tasks: Mapping[str, PointTask], jobs: int) -> Generator[dict[str, str | None], None, None]:
     """The tasks that have ended since the last time, by name, each with what went wrong; nothing at a heartbeat.
 
     Processes still at work when the caller stops listening are ended.

@@ -10,10 +10,10 @@ from typing import TypeVar
 
 from .fields import Frozen
 
-Kind = TypeVar("Kind", bound=Frozen)
+Class = TypeVar("Class", bound=Frozen)
 
 
-def classes_by_file(package: str, path: Iterable[str], kind: type[Kind]) -> dict[str, type[Kind]]:
+def classes_by_file(package: str, path: Iterable[str], kind: type[Class]) -> dict[str, type[Class]]:
     """Return the class of each file, by the file's name, which must be the default of its field `name`.
 
     Files whose names begin with an underscore are no part of the table.
@@ -31,7 +31,7 @@ def classes_by_file(package: str, path: Iterable[str], kind: type[Kind]) -> dict
 
 
 @cache
-def class_in_file(module_name: str, kind: type[Kind]) -> type[Kind]:
+def class_in_file(module_name: str, kind: type[Class]) -> type[Class]:
     """Return the subclass of `kind` in that module whose `name` is the file's. Raises ImportError if it has none."""
     module = importlib.import_module(module_name)
     name = module_name.rpartition(".")[2]

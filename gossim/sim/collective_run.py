@@ -72,6 +72,8 @@ class CollectiveRun:
             def over() -> None:
                 self._idle_since = clock.now
                 self.context.network.bytes_carried += cost.size_bytes
+                if len(members) > 1:
+                    self.context.network.by_formula[self.collective, tuple(members), size] += 1
                 ended()
 
             clock.after(cost.seconds + self._after_idle_s(len(members)) + after_s, over)

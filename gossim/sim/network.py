@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Any
 
 from ..cluster.bandwidth import Rates
+from ..cluster.collective import Collective
 from ..cluster.device_trace import Device
 from ..cluster.latency import latency_s
 from ..cluster.link_rates import LinkRates
@@ -22,7 +24,7 @@ from .link_sharing import NEVER, Transfer, Unshared
 from .message import Message
 from .staleness import Ages
 from .timeline import Timeline
-from .traffic import Exchange, Link, exchange_of
+from .traffic import Direction, Exchange, exchange_of
 
 SHARING: dict[str, type[Unshared]] = {"none": Unshared, "fifo": Fifo, "fair": Fair}
 """By the name that `network.sharing` uses."""
@@ -61,7 +63,9 @@ class Network:
         self.unit: Any = 1  # in which the weights of workers and messages are written, so that they do not vanish
         self.ages = Ages()
         self.in_flight: dict[Message, None] = {}  # in order of sending, from sending until merged or lost
-        self.exchanges: dict[Link, Exchange] = {}  # of links on which anything was sent
+        self.exchanges: dict[Direction, Exchange] = {}  # of links on which anything was sent
+        self.by_formula: Counter[tuple[Collective, tuple[int, ...], int]] = Counter()
+        """How often a collective that is a formula came to its end, by its members and the size of the vector."""
         self._transfers: dict[Transfer, None] = {}
         self._latency_s: dict[tuple[int, int], float] = {}
         self._jitter_s: dict[tuple[int, int], Iterator[float]] = {}

@@ -7,7 +7,7 @@ from typing import Literal, NamedTuple
 from ..units import PER_SECOND
 from .clock import Clock
 
-Kind = Literal["computing", "waiting", "sending", "down", "message"]
+ActivityKind = Literal["computing", "waiting", "sending", "down", "message"]
 
 TIMELINE_INTERVALS = 20_000
 """How many a run keeps, of the first seed of each arm."""
@@ -22,7 +22,7 @@ class Interval(NamedTuple):
     """
 
     worker: int
-    activity: Kind
+    activity: ActivityKind
     start_s: float
     end_s: float
     receiver: int | None = None
@@ -45,7 +45,7 @@ class Timeline:
     def add(
         self,
         worker: int,
-        activity: Kind,
+        activity: ActivityKind,
         start: int,
         end: int,
         receiver: int | None = None,
@@ -66,11 +66,11 @@ class Activity:
     def __init__(self, timeline: Timeline, worker: int):
         self.timeline = timeline
         self.worker = worker
-        self.kind: Kind = "waiting"
+        self.kind: ActivityKind = "waiting"
         self.since = timeline.clock.now
         self.computing = self.waiting = self.sending = self.down = 0
 
-    def enter(self, kind: Kind) -> None:
+    def enter(self, kind: ActivityKind) -> None:
         """From now on the worker does `kind`; as long as the timeline is kept, in an interval of its own."""
         timeline = self.timeline
         if kind == self.kind and timeline.full:
@@ -92,10 +92,10 @@ class Activity:
         """Seconds spent on anything else until now."""
         return (self.timeline.clock.now - self._ticks("computing")) / PER_SECOND
 
-    def spent_s(self, kind: Kind) -> float:
+    def spent_s(self, kind: ActivityKind) -> float:
         """Seconds spent on `kind` until now, the present spell included."""
         return self._ticks(kind) / PER_SECOND
 
-    def _ticks(self, kind: Kind) -> int:
+    def _ticks(self, kind: ActivityKind) -> int:
         spent: int = getattr(self, kind)
         return spent + self.timeline.clock.now - self.since if self.kind == kind else spent

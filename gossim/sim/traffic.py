@@ -11,7 +11,7 @@ from ..units import PER_SECOND
 PAIRS = 2**14
 """Pairs that are counted one by one: all of 128 workers. Above it, messages are counted by sender alone."""
 
-Link = tuple[int, int | None]
+Direction = tuple[int, int | None]
 """Sender and receiver; None for all receivers that are counted together."""
 
 
@@ -53,7 +53,7 @@ def total(exchanges: Iterable[Exchange]) -> Exchange:
     return total
 
 
-def exchange_of(exchanges: dict[Link, Exchange], sender: int, receiver: int, limit: int = PAIRS) -> Exchange:
+def exchange_of(exchanges: dict[Direction, Exchange], sender: int, receiver: int, limit: int = PAIRS) -> Exchange:
     """The one in which what `sender` sends to `receiver` is counted, made if need be: beyond `limit` pairs, that of the
     sender with all further receivers, so that a long run needs no more memory than a short one."""
     found = exchanges.get((sender, receiver))
@@ -65,11 +65,11 @@ def exchange_of(exchanges: dict[Link, Exchange], sender: int, receiver: int, lim
     return found
 
 
-def by_pair(exchanges: Mapping[Link, Exchange], limit: int = PAIRS) -> dict[Link, Exchange]:
+def by_pair(exchanges: Mapping[Direction, Exchange], limit: int = PAIRS) -> dict[Direction, Exchange]:
     """In the order of senders and receivers; where there are more than `limit`, by sender, with None as receiver."""
     if len(exchanges) <= limit:
         return {link: exchanges[link] for link in sorted(exchanges)}
-    together: dict[Link, Exchange] = {}
+    together: dict[Direction, Exchange] = {}
     for sender, receiver in sorted(exchanges, key=itemgetter(0)):
         own = together.setdefault((sender, None), Exchange())
         own += exchanges[sender, receiver]

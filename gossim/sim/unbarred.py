@@ -7,7 +7,7 @@ from typing import Any
 
 import simpy
 
-from ..cluster.buckets import Overlap, Part
+from ..cluster.buckets import Bucket, Overlap
 from ..cluster.collectives import Collective
 from .clock import Clock
 from .collective_run import CollectiveRun
@@ -52,7 +52,7 @@ class UnbarredMean:
         self.numbers = [member.index for member in members]
         self.collective = CollectiveRun(context, collective, reduction_s_per_byte)
         size = context.message_bytes
-        self.parts = overlap.parts(size) if overlap else [Part(size, 1.0)]
+        self.parts = overlap.parts(size) if overlap else [Bucket(size, 1.0)]
         self.overlaps = overlap is not None
         self._entered = dict.fromkeys(self.members, 0)
         self._rounds: dict[int, UnbarredRound] = {}

@@ -143,8 +143,8 @@ ACTIVITIES = (
         "up_utilisation",
         "float64",
         "",
-        "bytes that it sent and that arrived, over what it can send in the time of the run; not those of collectives "
-        "that are formulas; empty where nothing limits it",
+        "bytes that it sent and that arrived, over what it can send in the time of the run, collectives included; "
+        "empty where nothing limits it",
     ),
     Column(
         "down_utilisation",

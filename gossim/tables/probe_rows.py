@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..sim.probe_facts import Facts
-from ..sim.timeline import Kind
+from ..sim.timeline import ActivityKind
 from ..sim.traffic import by_pair
 from ..sim.world import World
 from .utilisation import BytesByNode, of_link, utilisation
@@ -20,7 +20,7 @@ Columns = dict[str, Any]
 """From a column's name to its numbers, an array, or to the one thing that all rows have in it."""
 
 
-class Measured(NamedTuple):
+class Measurements(NamedTuple):
     """What is known of a probe's parameters: `distances`, each worker's from their mean; `losses` of this mean, by
     column; `gaps`, of each worker that takes part, ‖∇L^m(x_m) − ∇L^m(x̄)‖ and ‖∇L^m(x̄)‖; `layers`, the consensus
     distance in each of the model's parameter tensors. The last two are empty unless they are asked for."""
@@ -50,7 +50,7 @@ class Observations:
         self.label = {"arm": arm, "seed": seed}
         self.seen: list[ProbeRows] = []
 
-    def add(self, facts: Facts, measured: Measured | None = None) -> None:
+    def add(self, facts: Facts, measured: Measurements | None = None) -> None:
         """A probe: what the timing plane knows and, where parameters are computed, what was measured. Workers that are
         down or on their way back have no part in it."""
         label = {**self.label, "time_s": facts.time_s}
@@ -93,9 +93,9 @@ def exchanges(world: World) -> Iterator[dict[str, Any]]:
 
 def activities(world: World) -> Iterator[dict[str, Any]]:
     """The rows of `activities` of one run, up to where its clock stands."""
-    kinds: tuple[Kind, ...] = ("computing", "waiting", "sending", "down")
+    kinds: tuple[ActivityKind, ...] = ("computing", "waiting", "sending", "down")
     network, seconds = world.network, world.clock.now_s
-    carried = BytesByNode(network.exchanges, carried=True)
+    carried = BytesByNode(network, carried=True)
     for worker in world.workers:
         spent = {f"{kind}_s": worker.activity.spent_s(kind) for kind in kinds}
         rates = network.rates(worker.index)
@@ -107,7 +107,7 @@ def activities(world: World) -> Iterator[dict[str, Any]]:
         }
 
 
-def _probe(facts: Facts, measured: Measured | None) -> Row:
+def _probe(facts: Facts, measured: Measurements | None) -> Row:
     away = [measured.distances[worker] for worker in dict.fromkeys(facts.participants)] if measured else None
     return {
         "gradient_steps": facts.gradient_steps,
@@ -121,7 +121,7 @@ def _probe(facts: Facts, measured: Measured | None) -> Row:
     }
 
 
-def _workers(facts: Facts, measured: Measured | None) -> Columns:
+def _workers(facts: Facts, measured: Measurements | None) -> Columns:
     workers, count = facts.by_worker, len(facts.by_worker.steps)
     distance = np.full(count, np.nan)
     if measured:

@@ -27,6 +27,9 @@ from .run_data import RunData
 
 COMPARED_WITH = "compared_with_"
 
+TRIALS = "trials"
+"""The folder with the runs by which a run's values were chosen: it is there before the run."""
+
 LOOKS, PAUSE_S = 20, 0.05
 """How often, and how far apart, tables and manifest are read that do not belong together: they are being replaced."""
 
@@ -86,7 +89,7 @@ class RunDirectory:
     def _others(self) -> bool:
         """Whether anything is here that is not what a gossim that was killed at once leaves behind."""
         with usable(self.path):
-            left = {self.path / LOCK, *drafts(self.path)}
+            left = {self.path / LOCK, self.path / TRIALS, *drafts(self.path)}
             return any(path not in left for path in self.path.iterdir())
 
     def begin(self, scenario: Scenario, manifest: Mapping[str, Any], empty: RunData) -> None:

@@ -6,8 +6,10 @@ import math
 from collections.abc import Iterator, Mapping
 
 from ..cluster.link_rates import End
-from ..sim.traffic import Exchange, Link
+from ..sim.network import Network
+from ..sim.traffic import Direction, Exchange
 from ..sim.world import World
+from ..units import readable_bytes
 
 MOST_NAMED = 4
 """Ends of links that are named one by one."""
@@ -26,9 +28,11 @@ def of_link(world: World, sender: int, receiver: int | None, carried: float) -> 
 
 
 class BytesByNode:
-    """The bytes of all links together at each end, sent (or, where `carried`, only those that arrived)."""
+    """The bytes of all links together at each end, sent (or, where `carried`, only those that arrived, and those of
+    collectives that are formulas)."""
 
-    def __init__(self, exchanges: Mapping[Link, Exchange], carried: bool):
+    def __init__(self, network: Network, carried: bool):
+        exchanges: Mapping[Direction, Exchange] = network.exchanges
         self._up: dict[int, float] = {}
         self._down: dict[int, float] = {}
         self._apart = all(receiver is not None for _, receiver in exchanges)
@@ -37,6 +41,10 @@ class BytesByNode:
             self._up[sender] = self._up.get(sender, 0.0) + size_bytes
             if receiver is not None:
                 self._down[receiver] = self._down.get(receiver, 0.0) + size_bytes
+        for (collective, members, size), times in network.by_formula.items() if carried else ():
+            for member, load in zip(members, collective.loads(len(members), size), strict=True):
+                self._up[member] = self._up.get(member, 0.0) + times * load.up
+                self._down[member] = self._down.get(member, 0.0) + times * load.down
 
     def up(self, node: int) -> float:
         """Return the bytes that it sent."""
@@ -57,7 +65,7 @@ def overloaded(world: World) -> list[str]:
     found = []
     for name, size_bytes, rate in (*_ends(world), *_between(world)):
         if size_bytes is not None and size_bytes > rate * seconds:
-            gave, can = (f"{each / 1e6:,.4g} MB" for each in (size_bytes, rate * seconds))
+            gave, can = readable_bytes(size_bytes), readable_bytes(rate * seconds)
             found.append((size_bytes / rate, f"{name} {what} {gave} in {seconds:g} s, and can carry {can}"))
     sentences = [sentence for _, sentence in sorted(found, key=lambda each: -each[0])]
     more = len(sentences) - MOST_NAMED
@@ -66,7 +74,7 @@ def overloaded(world: World) -> list[str]:
 
 def _ends(world: World) -> Iterator[tuple[str, float | None, float]]:
     """Of each node's two ends its name, the bytes sent, and bytes per second."""
-    sent = BytesByNode(world.network.exchanges, carried=False)
+    sent = BytesByNode(world.network, carried=False)
     for kind, nodes in (("worker", world.workers), ("server", world.servers)):
         for node in nodes:
             rates = world.network.rates(node.index)

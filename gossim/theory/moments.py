@@ -17,7 +17,7 @@ import numpy as np
 import scipy.linalg
 import scipy.sparse
 
-Kind = Callable[[int, int, int | None], np.ndarray]
+EventMatrix = Callable[[int, int, int | None], np.ndarray]
 """From M, the worker whose step it is, and its peer (None: it is silent) to K, `(2M, 2M)`."""
 
 
@@ -56,7 +56,7 @@ def pairwise_event(workers: int, first: int, peer: int | None) -> np.ndarray:
     return matrix
 
 
-def second_moment_map(kind: Kind, workers: int, probability: float = 1.0) -> np.ndarray:
+def second_moment_map(kind: EventMatrix, workers: int, probability: float = 1.0) -> np.ndarray:
     """Return E[K ⊗ K], the linear map of one event on E[y ⊗ y].
 
     It has 16 M⁴ numbers, which limits M to about 8. `spectral_radius` gives the rate for any M.
@@ -104,7 +104,7 @@ def kinds_of_pairs(workers: int) -> np.ndarray:
     return way[:, None] + way + 3 * (worker[:, None] != worker)
 
 
-def symmetric_map(kind: Kind, workers: int, probability: float = 1.0) -> np.ndarray:
+def symmetric_map(kind: EventMatrix, workers: int, probability: float = 1.0) -> np.ndarray:
     """Return the map of one event on the six sums of second moments of `kinds_of_pairs`, `(6, 6)`.
 
     Workers are alike, so E[K ⊗ K] commutes with their permutations, and the sums over each kind of pair follow a map
@@ -127,7 +127,7 @@ def symmetric_map(kind: Kind, workers: int, probability: float = 1.0) -> np.ndar
     return np.array(columns).T
 
 
-def spectral_radius(kind: Kind, workers: int, probability: float = 1.0) -> float:
+def spectral_radius(kind: EventMatrix, workers: int, probability: float = 1.0) -> float:
     """Return the factor by which second moments of a state of sum 0 shrink at each event in the long run, for any M ≥
     2.
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 import time
 from pathlib import Path
@@ -18,7 +17,7 @@ from gossim.files import yaml12
 from gossim.plots.timeline import timeline
 from gossim.scenario.scenario import read
 from gossim.schema.violations import short
-from support.commands import ROOT
+from support.processes import ran
 from support.scenarios import BASE, only_arm, scenario, world_of
 
 NO_LIMIT = {"bandwidth_bytes_per_s": None}
@@ -96,9 +95,9 @@ def test_names_are_printed_in_any_locale(tmp_path: Path) -> None:
     file.write_text(scenario(arms={"é-σ": BASE["arms"]["arm"]}).to_yaml(), encoding="utf-8")
     ascii_only = {"LC_ALL": "C", "PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
     command = [sys.executable, "-m", "gossim", "validate", file]
-    done = subprocess.run(command, env={**os.environ, **ascii_only}, capture_output=True, check=False, cwd=ROOT)
-    assert (done.returncode, done.stderr) == (0, b"")
-    assert rb"\xe9-\u03c3" in done.stdout
+    done = ran(command, env={**os.environ, **ascii_only})
+    assert (done.returncode, done.stderr) == (0, "")
+    assert r"\xe9-\u03c3" in done.stdout
 
 
 @pytest.mark.parametrize(

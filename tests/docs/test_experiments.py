@@ -45,7 +45,9 @@ def test_every_experiment_has_its_place_with_numbers_and_figures(experiments: An
 def test_what_is_written_is_what_the_run_says(experiments: Any, tmp_path: Path, monkeypatch: Any) -> None:
     """A small run of one scenario, in a folder of its own; a second time what is complete is kept."""
     (tmp_path / "scenarios").mkdir()
-    small = gossim.load(ROOT / "scenarios" / "gradient_gap.yaml").override({"until.time_s": 2.0, "repeats": 2})
+    small = gossim.load(ROOT / "scenarios" / "gradient_gap.yaml").override(
+        {"until.time_s": 1.0, "repeats": 2, "workers": 4}
+    )
     (tmp_path / "scenarios" / "gradient_gap.yaml").write_text(small.to_yaml(), encoding="utf-8")
     (tmp_path / "page.md").write_text("# A\n<!-- measured: gradient_gap -->\nold\n<!-- end -->\nprose\n")
     monkeypatch.setattr("gossim.runner.run.draw", lambda *_: [])

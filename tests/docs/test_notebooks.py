@@ -13,6 +13,7 @@ import nbformat
 import pytest
 
 from support.commands import ROOT
+from support.processes import ran
 
 NOTEBOOKS = sorted((ROOT / "analysis").glob("*.ipynb"))
 PAGE = (ROOT / "docs" / "notebooks.md").read_text(encoding="utf-8")
@@ -33,9 +34,7 @@ def executed(path: Path, scratch: Path) -> subprocess.CompletedProcess[str]:
         "JUPYTER_DATA_DIR": str(scratch / "data"),
         "JUPYTER_RUNTIME_DIR": str(scratch / "runtime"),
     }
-    return subprocess.run(
-        [sys.executable, EXECUTE, path], env=environment, capture_output=True, text=True, timeout=600, check=False
-    )
+    return ran([sys.executable, EXECUTE, path], Path.cwd(), environment)
 
 
 def files() -> set[Path]:

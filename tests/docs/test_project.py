@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+import inspect
 import re
 import tomllib
 import zipfile
@@ -113,6 +115,25 @@ def test_the_changelog_keeps_its_form() -> None:
     assert set(kinds) <= {"Added", "Changed", "Deprecated", "Removed", "Fixed", "Security"}
 
 
+PUBLIC = ("gossim", "gossim.schema", "gossim.testing", "gossim.theory", "gossim.profiling")
+
+
+@pytest.mark.parametrize("module", PUBLIC)
+def test_every_public_name_is_documented(module: str) -> None:
+    names = importlib.import_module(module).__all__
+    assert list(names) == sorted(names, key=lambda name: (not name.isupper(), not name[0].isupper(), name))
+    page = text("docs/stable.md")
+    assert re.findall(r"^\| `(gossim[\w.]*)` \|", page, re.MULTILINE) == list(PUBLIC)
+    (row,) = re.findall(rf"^\| `{module}` \| (.*) \|$", page, re.MULTILINE)
+    for name in names:
+        thing = getattr(importlib.import_module(module), name)
+        assert inspect.getdoc(thing) or not callable(thing), f"{module}.{name} has no docstring"
+        # The page of closed forms is made from the package: it has them all.
+        assert f"`{name}`" in row or module == "gossim.theory", f"{module}.{name} is not on the page"
+    if module != "gossim.theory":
+        assert set(re.findall(r"`(\w+)`", row)) == set(names)
+
+
 def test_the_layers_in_the_docs_are_those_of_the_contract() -> None:
     page = text("docs/architecture.md")
     written = re.findall(r"^    (?:→ )?([\w, ]+)$", page.partition("## Layers")[2].partition("## ")[0], re.MULTILINE)
@@ -120,6 +141,17 @@ def test_the_layers_in_the_docs_are_those_of_the_contract() -> None:
     rows = re.findall(r"^\| `(\w+)(?:/|\.py)` \|", page.partition("## One line a folder")[2], re.MULTILINE)
     assert len(rows) == len(set(rows))
     assert set(rows) == set().union(*LAYERS) - {"__main__"}
+
+
+def test_the_files_that_answer_common_questions_have_what_is_said_to_be_there() -> None:
+    rows = re.findall(r"^\| (Where .+\?) \| `(.+)` \| (.+) \|$", text("docs/architecture.md"), re.MULTILINE)
+    assert len(rows) == 7
+    for question, file, there in rows:
+        files = [file, *re.findall(r"`(gossim/[\w/]+\.py)`", there)]
+        code = "\n".join(text(each) for each in files)
+        for name in re.findall(r"`(\w+(?:\.\w+)?)`", there):
+            for part in name.split("."):
+                assert re.search(rf"^ *(?:class|def) {part}\b", code, re.MULTILINE), f"{question} {name}"
 
 
 @pytest.mark.parametrize(

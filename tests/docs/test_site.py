@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import runpy
-import subprocess
 import sys
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
@@ -33,6 +32,7 @@ from gossim.schema.describe import parameters
 from gossim.sim.network import SHARING
 from support.browser import CHROMIUM, measured
 from support.commands import ROOT
+from support.processes import ran
 
 REGISTRIES: dict[str, list[dict[str, Any]]] = {
     "algorithms.html": [ALGORITHMS, COMPRESSIONS],
@@ -74,7 +74,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("site")
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "NO_MKDOCS_2_WARNING": "1"}
     command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(out)]
-    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120, check=False)
+    done = ran(command, env=environment)
     assert done.returncode == 0, done.stderr
     said = (done.stdout + done.stderr).splitlines()  # with --quiet, warnings would not count
     assert all(line.startswith("INFO ") for line in said), said

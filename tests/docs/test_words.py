@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import runpy
-import subprocess
 import sys
 from pathlib import Path
 
 from support.commands import ROOT
+from support.processes import ran
 
 CHECK = runpy.run_path(str(ROOT / "docs" / "check_words.py"))
 WORDS = CHECK["avoided"]("told -> shown\nso many -> the name\n")
@@ -31,7 +31,7 @@ def test_names_in_code_are_not_prose(tmp_path: Path) -> None:
 
 
 def test_the_project_has_none_of_them() -> None:
-    done = subprocess.run([sys.executable, CHECK["__file__"]], capture_output=True, text=True, check=False)
+    done = ran([sys.executable, CHECK["__file__"]])
     assert done.returncode == 0, done.stdout
 
 

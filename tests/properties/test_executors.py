@@ -10,29 +10,133 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from gossim.errors import RunError
 from gossim.execute.batched import Batched
 from gossim.execute.functions import FUNCTIONS, columns
 from gossim.execute.reference import Reference
 from gossim.problems.build import build
-from gossim.program import Program
+from gossim.program import Probe, Program
 from gossim.scenario.arm import Arm
+from gossim.scenario.derived import message_bytes, steps_limit
+from gossim.sim.world import World
 from gossim.testing import trajectory
 from support.algorithms import ALGORITHMS, UNRELIABLE, reliable_enough
 from support.cases import case
 from support.clusters import clusters, failing_clusters
+from support.ledger import recorded
 from support.optimizers import OPTIMIZERS
 from support.problems import PROBLEMS
 from support.scenarios import CPU, only_arm
 
 
-def agree(arm: Arm, seed: int, window: int) -> None:
-    """The same facts, and the same rows at every probe, in windows of any length as in one."""
-    _, plain_facts, plain_rows = trajectory(arm, Reference, seed, window=10**9)
-    _, fast_facts, fast_rows = trajectory(arm, Batched, seed, window=window)
-    assert fast_facts == plain_facts
-    assert len(fast_rows) == len(plain_rows) >= 2
-    for fast, plain in zip(fast_rows, plain_rows, strict=True):
-        torch.testing.assert_close(fast, plain, rtol=1e-10, atol=1e-12)
+class Outcome(NamedTuple):
+    """What a run gives: the error in which it ends, if it does, all that the timing plane records, and the rows of each
+    probe."""
+
+    error: str | None
+    facts: list[Any]
+    recorded: tuple[Any, ...]
+    intervals: list[Any]
+    rows: list[torch.Tensor]
+
+
+def by_the_reference(arm: Arm, seed: int) -> Outcome:
+    """Event by event, each step an event of its own. Rows are poisoned the moment they are freed or handed out afresh.
+
+    Checks besides that time does not decrease and that no message on its way has lost its rows.
+    """
+    assert arm.problem is not None
+    facts: list[Any] = []
+    probed: list[torch.Tensor] = []
+
+    def measure(rows: torch.Tensor, known: Any) -> None:
+        facts.append(known)
+        probed.append(rows.clone())
+
+    problem = build(arm.problem, arm.workers, seed, arm.dtype, CPU)
+    options = {"stepwise": True, "timeline_limit": 10**6}
+    world = World(arm, arm.algorithm, seed, message_bytes(arm), steps_limit(arm), **options)
+    reference, rows = Reference(problem, measure), world.program.rows
+    nothing = torch.full((problem.dim,), torch.nan, dtype=torch.float64)
+    error, before = None, world.clock.now
+    while not world.finished:
+        try:
+            world.clock.step()
+        except RunError as broken:
+            error = str(broken)
+            break
+        assert world.clock.now >= before
+        before = world.clock.now
+        assert all(rows.holders[row] for message in world.network.in_flight for row in message.rows)
+        reference.run(world.program.take())
+        for row in reference.rows:
+            if not (rows.holders[row] and rows.written[row]):
+                reference.rows[row] = nothing
+    reference.run(world.program.take())
+    return Outcome(error, facts, recorded(world), world.timeline.intervals, probed)
+
+
+def by_the_batched(arm: Arm, seed: int, window: int, timeline_limit: int) -> Outcome:
+    """In windows; steps after those on the timeline are planned together."""
+    assert arm.problem is not None
+    outcome = Outcome(None, [], (), [], [])
+
+    def measure(rows: torch.Tensor, known: Any) -> None:
+        outcome.facts.append(known)
+        outcome.rows.append(rows.clone())
+
+    world = World(arm, arm.algorithm, seed, message_bytes(arm), steps_limit(arm), timeline_limit=timeline_limit)
+    batched = Batched(build(arm.problem, arm.workers, seed, arm.dtype, CPU), measure)
+    error = None
+    try:
+        for ops in world.windows(window, 10**9):
+            batched.run(ops)
+    except RunError as broken:
+        error = str(broken)
+    return outcome._replace(error=error, recorded=recorded(world), intervals=world.timeline.intervals)
+
+
+def by_the_clock(arm: Arm, seed: int, timeline_limit: int) -> Outcome:
+    """Nothing is learned, and there are no rows."""
+    options: dict[str, Any] = {"learns": False, "timeline_limit": timeline_limit}
+    world = World(arm, arm.algorithm, seed, message_bytes(arm), steps_limit(arm), **options)
+    facts: list[Any] = []
+    error = None
+    try:
+        for ops in world.windows(10**9, 10**9):
+            facts += [op.facts for op in ops if isinstance(op, Probe)]
+    except RunError as broken:
+        error = str(broken)
+    return Outcome(error, facts, recorded(world), world.timeline.intervals, [])
+
+
+def agree(arm: Arm, seed: int, window: int, timeline_limit: int = 0) -> Outcome:
+    """Every way to carry out a run gives the same, the clock's part to the byte. Returns what the reference gives."""
+    plain = by_the_reference(arm, seed)
+    fast = by_the_batched(arm, seed, window, timeline_limit)
+    clock = by_the_clock(arm, seed, timeline_limit)
+    assert clock[:-1] == fast[:-1]
+    assert (fast.error, fast.facts, fast.recorded) == (plain.error, plain.facts, plain.recorded)
+    assert len(fast.rows) == len(plain.rows) == len(plain.facts)
+    assert plain.error or len(plain.rows) >= 2
+    for one, other in zip(fast.rows, plain.rows, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-10, atol=1e-12)
+    return plain
+
+
+def check_every_second_is_accounted_for(arm: Arm, run: Outcome) -> None:
+    """At each probe busy + waiting = time, and the recorded intervals cover the run without gap or overlap."""
+    for probe in run.facts:
+        assert probe.gradient_steps == sum(worker.steps for worker in probe.workers)
+        for worker in probe.workers:
+            assert worker.busy_s + worker.waiting_s == pytest.approx(probe.time_s, abs=1e-9)
+    for index in range(arm.workers):
+        own = [each for each in run.intervals if each.worker == index and each.activity != "message"]
+        assert own[0].start_s == 0
+        assert own[-1].end_s == pytest.approx(run.facts[-1].time_s)
+        assert all(earlier.end_s == later.start_s for earlier, later in itertools.pairwise(own))
+        computing = sum(each.end_s - each.start_s for each in own if each.activity == "computing")
+        assert computing == pytest.approx(run.facts[-1].workers[index].busy_s)
 
 
 @st.composite
@@ -40,24 +144,47 @@ def arms(draw: st.DrawFn, name: str) -> Arm:
     """An arm of this algorithm: any problem, optimizer and cluster; every other one is a cluster in which all fails."""
     algorithm, cluster = ALGORITHMS[name], draw(clusters())
     if draw(st.booleans()):
-        algorithm, cluster = UNRELIABLE[name], draw(failing_clusters())
-        # If a worker never comes back, the run may end in an error.
-        cluster["faults"] = [fault for fault in cluster["faults"] if fault.get("parameters")]
-        cluster = reliable_enough(name, cluster)
+        algorithm, cluster = UNRELIABLE[name], reliable_enough(name, draw(failing_clusters(until_s=1.5)))
     probability = draw(st.floats(0, 1))
     algorithm = {key: probability if key.endswith("probability") else value for key, value in algorithm.items()}
     return only_arm(algorithm=algorithm, problem=draw(st.sampled_from(list(PROBLEMS.values()))), **cluster)
 
 
-@pytest.mark.parametrize("name", sorted(ALGORITHMS))
-@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
-@given(data=st.data(), window=st.integers(1, 200), seed=st.integers(0, 2**32))
-def test_batched_equals_reference(name: str, data: st.DataObject, window: int, seed: int) -> None:
-    agree(data.draw(arms(name)), seed, window)
+def runs_agree(name: str, data: st.DataObject, window: int, seed: int, timeline_limit: int) -> None:
+    arm = data.draw(arms(name))
+    plain = agree(arm, seed, window, timeline_limit)
+    if not arm.faults:
+        check_every_second_is_accounted_for(arm, plain)
+
+
+DRAWN = given(
+    data=st.data(),
+    window=st.integers(1, 300),
+    seed=st.integers(0, 2**32),
+    timeline_limit=st.sampled_from([0, 40, 10**6]),
+)
+"""With an arm from `data`."""
 
 
 @pytest.mark.parametrize("name", sorted(ALGORITHMS))
-def test_batched_equals_reference_with_each_optimizer_and_each_problem(name: str) -> None:
+@settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
+@DRAWN
+def test_a_run_is_the_same_however_it_is_carried_out(name: str, **drawn: Any) -> None:
+    """Batched as by the reference; in windows as in one; with steps planned together as one by one; with a timeline as
+    without; by the clock alone; and with every row poisoned that is free, as nothing reads it."""
+    runs_agree(name, **drawn)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", sorted(ALGORITHMS))
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@DRAWN
+def test_more_runs_are_the_same_however_they_are_carried_out(name: str, **drawn: Any) -> None:
+    runs_agree(name, **drawn)
+
+
+@pytest.mark.parametrize("name", sorted(ALGORITHMS))
+def test_with_each_optimizer_and_each_problem(name: str) -> None:
     """Each of the seven, and each of the five, once at least, and never the same two."""
     for optimizer, problem in zip(OPTIMIZERS, itertools.cycle(PROBLEMS), strict=False):
         with case(f"{optimizer}, {problem}"):
@@ -194,7 +321,7 @@ class Curved:
 
 
 @pytest.mark.usefixtures("functions")
-@settings(max_examples=250, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(windows=programs())
 def test_any_program_in_any_windows(windows: list[list[Any]]) -> None:
     seen: dict[type, list[Any]] = {}

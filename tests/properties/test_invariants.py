@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from fractions import Fraction
 from typing import Any
 
@@ -23,7 +22,7 @@ from support.optimizers import OPTIMIZERS
 from support.scenarios import CPU, DIGITS, only_arm, world_of
 
 RATE = {"learning_rate": 0.3}
-MANY = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+MANY = settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
 
 
 @MANY
@@ -68,29 +67,6 @@ def test_communication_keeps_the_weighted_sum(weighted: dict[str, Any], cluster:
         torch.testing.assert_close(weighted_sum(), start, rtol=0, atol=1e-12)
 
 
-@settings(MANY, max_examples=30)
-@given(cluster=clusters(), seed=st.integers(0, 2**32))
-def test_nothing_reads_a_freed_row(algorithm: dict[str, Any], cluster: dict[str, Any], seed: int) -> None:
-    """Rows are poisoned the moment they are freed or handed out afresh, and the outcome is the same."""
-    arm = only_arm(algorithm=algorithm, **cluster)
-    _, _, clean = trajectory(arm, Reference, seed)
-    problem = build(arm.problem, arm.workers, seed, "float64", CPU)
-    poisoned: list[torch.Tensor] = []
-    world = world_of(arm, seed, message_bytes=problem.dim * 8)
-    reference = Reference(problem, lambda rows, facts: poisoned.append(rows))
-    nothing = torch.full((problem.dim,), torch.nan, dtype=torch.float64)
-    while not world.finished:
-        world.clock.step()
-        reference.run(world.program.take())
-        rows = world.program.rows
-        for row in reference.rows:
-            if not (rows.holders[row] and rows.written[row]):
-                reference.rows[row] = nothing
-    assert len(poisoned) == len(clean)
-    for rows_now, rows_before in zip(poisoned, clean, strict=True):
-        assert torch.equal(rows_now, rows_before)
-
-
 def test_a_freed_row_cannot_be_used() -> None:
     program = Program()
     row = program.rows.allocate()
@@ -125,14 +101,14 @@ def test_a_row_is_free_when_its_last_holder_lets_go() -> None:
     assert rows.allocate() == first
 
 
-@pytest.mark.parametrize(("optimizer", "state"), [("sgd", 0), ("momentum", 1), ("adamw", 2), ("adam with decay", 3)])
+@pytest.mark.parametrize(("optimizer", "state"), [("momentum", 1), ("adam with decay", 3)])
 def test_rows_are_bounded_by_workers_and_messages(algorithm: dict[str, Any], optimizer: str, state: int) -> None:
     """However long the run: for each worker and server parameters, gradient, the optimizer's state, a probe's copy and
     the rows that the algorithm keeps; and those of messages."""
     arm = only_arm(
         algorithm=algorithm,
         workers=6,
-        until={"gradient_steps": 1500},
+        until={"gradient_steps": 600},
         optimizer=OPTIMIZERS[optimizer],
         network={"latency_s": 0.3, "bandwidth_bytes_per_s": None},
     )
@@ -150,16 +126,12 @@ def test_rows_are_bounded_by_workers_and_messages(algorithm: dict[str, Any], opt
 @pytest.mark.parametrize("executor", [Reference, Batched])
 def test_a_probe_changes_nothing_else(algorithm: dict[str, Any], executor: type) -> None:
     """To the bit, in single precision, where the company in which a gradient is computed may change its rounding."""
-    for steps in (150, 300) if executor is Batched else (100,):
-        probed_alike(algorithm, executor, steps)
-
-
-def probed_alike(algorithm: dict[str, Any], executor: type, steps: int) -> None:
+    steps = 150 if executor is Batched else 50
     problem = {"model": {"name": "mlp", "hidden": [33, 17]}, "data": DIGITS, "batch_size": 3}
     common = {"algorithm": algorithm, "problem": problem, "workers": 7, "dtype": "float32", "optimizer": RATE}
     arms = [
         only_arm(**common, until={"gradient_steps": steps}, probe={"every_s": every_s})
-        for every_s in (1000.0, 0.7, 0.02)
+        for every_s in (1000.0, 0.3, 0.02)
     ]
     runs = [trajectory(arm, executor, window=100) for arm in arms]
     assert len(runs[2][2]) > 10 * len(runs[0][2])
@@ -177,27 +149,6 @@ def test_a_timeline_changes_nothing_else(algorithm: dict[str, Any]) -> None:
     assert len(with_it.timeline.intervals) > 40
     assert same_facts == facts
     assert all(map(torch.equal, rows, same_rows))
-
-
-@settings(MANY, max_examples=30)
-@given(cluster=clusters(), seed=st.integers(0, 2**32))
-def test_every_second_of_a_worker_is_accounted_for(
-    algorithm: dict[str, Any], cluster: dict[str, Any], seed: int
-) -> None:
-    """At each probe busy + waiting = time, and the recorded intervals cover the run without gap or overlap."""
-    arm = only_arm(algorithm=algorithm, **cluster)
-    world, facts, _ = trajectory(arm, Reference, seed, timeline_limit=10**6)
-    for probe in facts:
-        assert probe.gradient_steps == sum(worker.steps for worker in probe.workers)
-        for worker in probe.workers:
-            assert worker.busy_s + worker.waiting_s == pytest.approx(probe.time_s, abs=1e-9)
-    for worker in world.workers:
-        own = [i for i in world.timeline.intervals if i.worker == worker.index and i.activity != "message"]
-        assert own[0].start_s == 0
-        assert own[-1].end_s == pytest.approx(facts[-1].time_s)
-        assert all(earlier.end_s == later.start_s for earlier, later in itertools.pairwise(own))
-        computing = sum(i.end_s - i.start_s for i in own if i.activity == "computing")
-        assert computing == pytest.approx(facts[-1].workers[worker.index].busy_s)
 
 
 def test_arms_are_paired(algorithm: dict[str, Any]) -> None:

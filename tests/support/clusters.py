@@ -39,7 +39,7 @@ def clusters(draw: st.DrawFn) -> dict[str, Any]:
 
 
 @st.composite
-def failing_clusters(draw: st.DrawFn) -> dict[str, Any]:
+def failing_clusters(draw: st.DrawFn, until_s: float = 2.5) -> dict[str, Any]:
     """Loss, partitions, crashes, churn and queues at once. Ends by time, for nobody may be left to take a step."""
     cluster = draw(clusters())
     workers = cluster["workers"]
@@ -48,12 +48,14 @@ def failing_clusters(draw: st.DrawFn) -> dict[str, Any]:
     faults: list[dict[str, Any]] = []
     for _ in range(draw(st.integers(0, 2))):
         back = draw(st.sampled_from([0.05, 0.5, 1e-9]))
-        crash = {"workers": draw(some), "at_s": draw(st.floats(0, 2)), "back_after_s": back}
+        crash = {"workers": draw(some), "at_s": draw(st.floats(0, until_s - 0.5)), "back_after_s": back}
         faults.append({"name": "crash", **crash, "parameters": draw(returns)})
     if draw(st.booleans()):
         faults.append({"name": "churn", "mean_up_s": 0.4, "mean_down_s": 0.2, "parameters": draw(returns)})
     if workers > 1 and draw(st.booleans()):
-        faults.append({"name": "crash", "workers": [draw(st.integers(1, workers - 1))], "at_s": draw(st.floats(0, 2))})
+        faults.append(
+            {"name": "crash", "workers": [draw(st.integers(1, workers - 1))], "at_s": draw(st.floats(0, until_s - 0.5))}
+        )
     burst = {"name": "gilbert_elliott", "good_to_bad": 0.2, "bad_to_good": 0.3}
     network = {
         **cluster["network"],
@@ -65,4 +67,4 @@ def failing_clusters(draw: st.DrawFn) -> dict[str, Any]:
     }
     if workers > 1 and draw(st.booleans()):
         network["partitions"] = [{"from_s": 0.3, "until_s": 0.9, "groups": [[0], list(range(1, workers))]}]
-    return {**cluster, "faults": faults, "network": network, "until": {"time_s": 2.5}}
+    return {**cluster, "faults": faults, "network": network, "until": {"time_s": until_s}}

@@ -22,13 +22,9 @@ def ledger(arm: Arm, seed: int, learns: bool, window: int) -> Any:
             facts += [op.facts for op in ops if isinstance(op, Probe)]
     except RunError as broken:
         error = str(broken)
-    network = world.network
-    return (
-        error,
-        facts,
-        list(exchanges(world)),
-        list(activities(world)),
-        world.timeline.intervals,
-        network.messages_lost,
-        world.staleness(),
-    )
+    return (error, facts, world.timeline.intervals, *recorded(world))
+
+
+def recorded(world: World) -> tuple[Any, ...]:
+    """What a world has recorded when its run is over, besides probes and intervals."""
+    return list(exchanges(world)), list(activities(world)), world.network.messages_lost, world.staleness()

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import ast
-import subprocess
+import re
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ from gossim.optimizers import OPTIMIZERS, SCHEDULES
 from gossim.problems import DATA, MODELS
 from support import algorithms
 from support.commands import ROOT
+from support.processes import ran
 
 PACKAGE = ROOT / "gossim"
 MODULES = sorted(PACKAGE.rglob("*.py"))
@@ -69,19 +71,28 @@ def imports(module: Path) -> set[str]:
     return found
 
 
-@pytest.mark.parametrize("module", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
-def test_the_planes_keep_apart(module: Path) -> None:
-    place = module.relative_to(PACKAGE).parts
-    if place[0] not in ("problems", "execute", "runner"):
-        assert "torch" not in imports(module), "torch belongs to the numeric plane"
-    if place[0] != "sim":
-        assert "simpy" not in imports(module), "simpy belongs to the timing plane"
+def defined(module: Path) -> Iterator[str]:
+    """The public classes and aliases of types that a module defines; not the single letters of type variables."""
+    for node in ast.parse(module.read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.ClassDef):
+            yield node.name
+        elif isinstance(node, ast.Assign | ast.AnnAssign):
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            yield from (each.id for each in targets if isinstance(each, ast.Name) and re.match("[A-Z][a-z]", each.id))
+
+
+def test_no_public_class_or_alias_is_defined_twice() -> None:
+    places: dict[str, list[str]] = {}
+    for module in MODULES:
+        for name in defined(module):
+            places.setdefault(name, []).append(str(module.relative_to(PACKAGE)))
+    assert not {name: where for name, where in places.items() if len(where) > 1 and not name.startswith("_")}
 
 
 @pytest.mark.parametrize("module", ["gossim", "gossim.cli.main", "gossim.scenario.scenario", "gossim.sim.world"])
 def test_torch_is_imported_only_when_needed(module: str) -> None:
     code = f"import sys, {module}; sys.exit('torch' in sys.modules or 'pandas' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+    assert ran([sys.executable, "-c", code]).returncode == 0
 
 
 def test_no_global_random_state() -> None:

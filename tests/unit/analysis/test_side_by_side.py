@@ -22,7 +22,7 @@ from gossim.results import Results
 from gossim.scenario.scenario import Scenario
 from gossim.tables.run_directory import RunDirectory
 from support.commands import gossim_command
-from support.drawing import no_figures
+from support.drawing import figure_of, no_figures, only
 from support.learning import LEARNING, line
 from support.scenarios import BASE, DIGITS
 
@@ -65,7 +65,8 @@ ARMS = ["push (fast)", "push (slow)", "together (fast)", "pull (slow)"]
 
 @pytest.fixture(scope="module")
 def figures_of_each(pair: Any) -> list[dict[str, Any]]:
-    return [run.plot() for run in pair.runs]
+    with only("loss", "loss_by_steps"):
+        return [run.plot() for run in pair.runs]
 
 
 def test_arms_of_one_name_stand_together_and_share_a_hue(pair: Any) -> None:
@@ -151,10 +152,12 @@ def _begun(path: Path) -> tuple[Any, ...]:
 
 
 def test_it_writes_where_it_is_told_to(runs: Path, tmp_path: Path) -> None:
-    done = gossim_command("plot", runs / "fast", "--compare", runs / "slow", "--out", tmp_path / "a" / "b")
+    with only("loss"):
+        done = gossim_command("plot", runs / "fast", "--compare", runs / "slow", "--out", tmp_path / "a" / "b")
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "a" / "b" / "loss.png").stat().st_size > 5000
-    alone = gossim_command("plot", runs / "fast", "--out", tmp_path / "c")
+    with only("timeline"):
+        alone = gossim_command("plot", runs / "fast", "--out", tmp_path / "c")
     assert alone.returncode == 0, alone.stderr
     assert (tmp_path / "c" / "timeline.svg").exists()
     for taken in (runs / "slow" / "figures", runs / "fast" / "figures", runs / "noise"):
@@ -184,7 +187,7 @@ def test_different_problems_have_no_figure_in_common_but_time(runs: Path) -> Non
     reasons = left_out(pair)
     assert reasons["loss"] == "the runs do not both have a test loss, nor both a train loss"
     assert reasons["consensus_distance"].startswith("distances between parameters of different models ({name: log")
-    assert set(pair.plot()) == {"time_shares"}
+    assert set(COMPARED) - {"metrics"} - set(reasons) == {"time_shares"}
     quadratic = {**NOISE, "problem": BASE["problem"]}
     curved = gossim.run(Scenario.parse(quadratic))
     other = {**quadratic, "problem": {"model": {"name": "quadratic", "dim": 6}}}
@@ -192,23 +195,25 @@ def test_different_problems_have_no_figure_in_common_but_time(runs: Path) -> Non
     assert reasons["loss"].startswith("losses of different problems ({name: quadratic, dim: 5")
     larger = {**FIRST, "problem": {**FIRST["problem"], "model": {"name": "mlp", "hidden": [5]}}, "repeats": 1}
     pair = Results.open(runs / "fast").beside(gossim.run(Scenario.parse(larger)), ("small", "large"))
-    assert {"loss", "loss_by_steps", "time_shares"} == set(pair.plot())  # one test set, two models
+    shown = set(COMPARED) - {"metrics"} - set(left_out(pair))
+    assert shown == {"loss", "loss_by_steps", "time_shares"}  # one test set, two models
 
 
 def test_without_a_test_loss_in_one_run_the_train_loss_is_shown(runs: Path) -> None:
     fast = Results.open(runs / "fast")
     without = Results(**{**vars(fast), "probes": fast.probes.assign(test_loss=math.nan)})
-    axes = fast.beside(without, ("a", "b")).plot()["loss"].axes[0]
+    axes = figure_of(fast.beside(without, ("a", "b")), "loss").axes[0]
     assert axes.get_ylabel() == "train loss of the mean model [nats]"
     neither = Results(**{**vars(fast), "probes": without.probes.assign(train_loss=math.nan)})
-    assert "loss" not in fast.beside(neither, ("a", "b")).plot()
+    with only("loss"):
+        assert fast.beside(neither, ("a", "b")).plot() == {}
 
 
 def test_the_gradient_gap_of_both(runs: Path) -> None:
     gap = Results.open(runs / "gap")
     pair = gap.beside(gossim.run(gap.scenario.override({"seed": 7})), ("0", "7"))
     means = gap.gaps[gap.gaps["arm"] == "push"].groupby("time_s")["gradient_gap"].mean()
-    shown = line(pair, pair.plot()["gradient_gap"].axes[0], "push (0)")
+    shown = line(pair, figure_of(pair, "gradient_gap").axes[0], "push (0)")
     np.testing.assert_allclose(shown, means[means > 0].reset_index().to_numpy())
 
 
@@ -226,13 +231,14 @@ def test_interrupted_diverged_and_older_runs(runs: Path, tmp_path: Path) -> None
         table[table["arm"] == "push"].to_parquet(store.path / f"{name}.parquet", index=False)
     for name in ("activities", "exchanges", "gaps", "layers"):
         (store.path / f"{name}.parquet").unlink()
-    done = gossim_command("plot", runs / "slow", "--compare", store.path)
+    with only("loss", "time_shares"):
+        done = gossim_command("plot", runs / "slow", "--compare", store.path)
     assert done.returncode == 0, done.stderr
     assert "fast: status 'interrupted'; what was recorded until then is shown" in done.stderr
     assert "no figure time_shares: fast did not record it" in done.stderr
     assert "1 diverged" in done.stdout
     pair = Results.open(runs / "slow").beside(store.read(), ("slow", "fast"))
-    axes = pair.plot()["loss"].axes[0]
+    axes = figure_of(pair, "loss").axes[0]
     probes = pd.read_parquet(store.path / "probes.parquet")
     own = probes[probes["seed"] == 1]
     np.testing.assert_allclose(line(pair, axes, "push (fast)"), own[["time_s", "test_loss"]].to_numpy())

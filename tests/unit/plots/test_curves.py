@@ -14,6 +14,7 @@ from gossim.plots.style import axis_number, log_scale
 from gossim.results import Results
 from gossim.scenario.scenario import Scenario
 from gossim.tables.frames import table
+from support.drawing import figure_of
 from support.learning import LEARNING, line
 from support.scenarios import scenario
 
@@ -110,7 +111,7 @@ def test_by_hand() -> None:
     """Seed 1 ends at 8 steps, having stood still at 4 while its loss fell: the last loss there counts."""
     slow = [(1, 0, 8.0), (1, 4, 6.0), (1, 4, 4.0), (1, 8, 2.0)]
     results = made_up({"arm": [(0, 0, 8.0), (0, 10, 3.0), (0, 20, 1.0), *slow]})
-    axes = results.plot()["loss_by_steps"].axes[0]
+    axes = figure_of(results, "loss_by_steps").axes[0]
     (above,) = axes.child_axes
     points = line(results, axes, "arm")
     np.testing.assert_allclose(points, [[0, 8], [1, (4 + 6) / 2], [2, (2 + 4) / 2]])
@@ -127,7 +128,7 @@ def test_seeds_that_diverged_are_left_out_and_the_band_says_so() -> None:
     losses["b"] += [(1, 0, 4.0), (1, 4, 3.0), (1, 12, 2.0)]
     results = made_up(losses, {"a 1": "diverged"})
     for name in ("loss", "loss_by_steps"):
-        axes = results.plot()[name].axes[0]
+        axes = figure_of(results, name).axes[0]
         assert line(results, axes, "a")[-1, 1] == 1.0
         assert axes.get_xlabel().endswith("band: lowest to highest of 1 to 2 seeds")
     gone = made_up(losses, {f"{arm} {seed}": "diverged" for arm in "ab" for seed in (0, 1)})
@@ -137,14 +138,14 @@ def test_seeds_that_diverged_are_left_out_and_the_band_says_so() -> None:
 def test_what_no_axis_can_hold_is_left_out() -> None:
     losses = {"a": [(0, 0, 4.0), (0, 8, 2.0), (0, 16, 1e308)]}
     for name in ("loss", "loss_by_steps"):
-        figure = made_up(losses).plot()[name]
-        figure.draw_without_rendering()
-        assert figure.axes[0].get_ylim()[1] < 10
+        shown = figure_of(made_up(losses), name)
+        shown.draw_without_rendering()
+        assert shown.axes[0].get_ylim()[1] < 10
 
 
 def test_one_worker_has_but_one_kind_of_step() -> None:
     results = gossim.run(Scenario.parse({**LEARNING, "workers": 1, "arms": {"alone": LEARNING["arms"]["alone"]}}))
-    axes = results.plot()["loss_by_steps"].axes
+    axes = figure_of(results, "loss_by_steps").axes
     assert [each.get_xlabel() for each in axes] == ["gradient steps\nband: lowest to highest of 3 seeds"]
     assert not axes[0].child_axes
 

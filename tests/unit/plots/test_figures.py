@@ -73,15 +73,18 @@ def drawn(results: Results, names: list[str], width: float | None = None) -> dic
     return {name: figure for name, figure in made.items() if figure is not None}
 
 
+WIDTHS = [pytest.param(None, marks=pytest.mark.slow), COLUMN]
+"""The narrow one, in which there is least room; the others are left to the slow tests."""
 CURVES = ["loss", "loss_by_steps", "consensus_distance", "gradient_gap"]
 PANELS = ["alpha", "timeline", "time_shares"]
 CASES = [
-    (1, CURVES + PANELS, None),
     (1, CURVES + PANELS, COLUMN),
-    (3, PANELS, COLUMN),
+    (3, PANELS, None),
     (8, CURVES, None),
-    (8, CURVES[1:3], COLUMN),
     (12, PANELS[:1], 7.0),
+    pytest.param(1, CURVES + PANELS, None, marks=pytest.mark.slow),
+    pytest.param(3, PANELS, COLUMN, marks=pytest.mark.slow),
+    pytest.param(8, CURVES[1:3], COLUMN, marks=pytest.mark.slow),
     pytest.param(40, CURVES[:2], None, marks=pytest.mark.slow),
     pytest.param(40, CURVES[1:3], COLUMN, marks=pytest.mark.slow),
 ]
@@ -98,7 +101,7 @@ def test_nothing_is_covered_or_cut(recorded: Results, count: int, figures: list[
             assert [label for label in labels(figure) if not label.startswith("target")] == names
 
 
-@pytest.mark.parametrize("width", [None, COLUMN])
+@pytest.mark.parametrize("width", WIDTHS)
 def test_names_are_text_whatever_is_in_them(recorded: Results, width: float | None, tmp_path: Path) -> None:
     odd = {"title": "$x$ costs $5 & <more> than $y$, " + "a long title " * 12, "target": None}
     figures = drawn(renamed(recorded, ODD, **odd), ["loss", "time_shares"], width)
@@ -135,17 +138,17 @@ def test_forty_arms_look_different_and_the_first_eight_as_ever(recorded: Results
     assert [(line.get_color(), line.get_marker()) for line in curves] == [(look[0], look[2]) for look in looks]
 
 
-def test_the_legend_of_two_runs_covers_no_curve(recorded: Results) -> None:
+@pytest.mark.parametrize("width", WIDTHS)
+def test_the_legend_of_two_runs_covers_no_curve(recorded: Results, width: float | None) -> None:
     """Curves in every corner: there is no place for it in the panel."""
     first, second = renamed(recorded, ["one", "two"]), renamed(recorded, ["one", "two", "three"])
     up = second.probes.assign(test_loss=1 / second.probes["test_loss"])
     pair = first.beside(dataclasses.replace(second, probes=up), ("early run", "late run"))
-    for width in (None, COLUMN):
-        figures = draw_pair(pair, width)
-        assert set(figures) == {"loss", "loss_by_steps", "consensus_distance", "gradient_gap", "time_shares"}
-        for figure in figures.values():
-            check(figure)
-        assert [label for label in labels(figures["loss"]) if "target" not in label] == list(pair.scenario.arms)
+    figures = draw_pair(pair, width)
+    assert set(figures) == {"loss", "loss_by_steps", "consensus_distance", "gradient_gap", "time_shares"}
+    for figure in figures.values():
+        check(figure)
+    assert [label for label in labels(figures["loss"]) if "target" not in label] == list(pair.scenario.arms)
 
 
 def test_a_picture_of_very_many_panels_has_a_bounded_size(tmp_path: Path) -> None:
@@ -172,7 +175,7 @@ def test_losses_that_no_logarithm_has(recorded: Results) -> None:
         check(figure)
 
 
-@pytest.mark.parametrize("width", [None, COLUMN])
+@pytest.mark.parametrize("width", WIDTHS)
 def test_weights_and_theory_likewise(width: float | None) -> None:
     push = {"algorithm": {"name": "gosgd_push", "push_probability": 0.5}}
     problem = {"problem": {"model": {"name": "noise", "dim": 25}}, "compute": {"time_s": 0.1}}

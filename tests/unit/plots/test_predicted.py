@@ -16,7 +16,7 @@ from gossim.plots.predicted.gosgd_push import relaxation_steps
 from gossim.testing import trajectory
 from support.commands import gossim_command
 from support.consensus import DIM, apart, mean_and_error, noise_arm, over_time
-from support.drawing import no_figures
+from support.drawing import figure_of, no_figures, only
 from support.scenarios import only_arm, scenario
 
 NOISE = {
@@ -44,9 +44,10 @@ FAIR = {"latency_s": 0.0, "bandwidth_bytes_per_s": 1e6, "sharing": "fair"}
 
 def test_theory_is_dashed_where_it_applies() -> None:
     results = gossim.run(scenario(**NOISE, arms=ARMS))
-    plain = results.plot()["consensus_distance"].axes[0].get_legend().get_texts()
+    plain = figure_of(results, "consensus_distance").axes[0].get_legend().get_texts()
     assert [text.get_text() for text in plain] == list(ARMS)
-    axes = results.plot(theory=True)["consensus_distance"].axes[0]
+    with only("consensus_distance"):
+        axes = results.plot(theory=True)["consensus_distance"].axes[0]
     shown = [text.get_text() for text in axes.get_legend().get_texts()][len(ARMS) :]
     named = [f"{arm}: theory (r.m.s.)" for arm in ("push", "pairs", "rounds", "late", "ring", "mixed")]
     named[2] = "rounds: theory (r.m.s., mean over time)"
@@ -230,6 +231,7 @@ def test_local_sgd_asks_no_topology() -> None:
 def test_the_terminal_says_where_there_is_none(tmp_path: object) -> None:
     with no_figures():
         gossim.run(scenario(until={"time_s": 1.0}), out=f"{tmp_path}/out")
-    drawn = gossim_command("plot", f"{tmp_path}/out", "--theory")
+    with only("loss"):
+        drawn = gossim_command("plot", f"{tmp_path}/out", "--theory")
     assert drawn.returncode == 0
     assert drawn.stderr == "no theory for arm (the problem is not 'noise')\n"

@@ -15,7 +15,7 @@ from gossim.problems.build import build
 from gossim.problems.data import assigned as assigned_of
 from gossim.problems.data import loaded
 from gossim.problems.minibatches import Shuffled
-from gossim.problems.partition import Column, GivenIndices
+from gossim.problems.partition import ByColumn, GivenIndices
 from support.scenarios import CPU, scenario
 
 DIGITS = {"model": {"name": "logistic"}, "data": {"name": "digits"}, "batch_size": 5}
@@ -169,6 +169,6 @@ def test_given_indices() -> None:
 
 def test_columns_are_dealt_out_by_the_seed() -> None:
     labels = np.repeat(np.arange(9), 2)
-    first, again, other = (Column(column="user").assign(labels, 3, seed) for seed in (0, 0, 1))
+    first, again, other = (ByColumn(column="user").assign(labels, 3, seed) for seed in (0, 0, 1))
     assert all(np.array_equal(one, two) for one, two in zip(first, again, strict=True))
     assert not all(np.array_equal(one, two) for one, two in zip(first, other, strict=True))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 
 import numpy as np
@@ -12,6 +11,7 @@ from sklearn.model_selection import train_test_split
 
 from gossim.problems.data import DATA
 from gossim.problems.stratified import stratified_split
+from support.processes import ran
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -38,4 +38,4 @@ def test_digits_are_scikit_learns_to_the_byte() -> None:
 def test_scikit_learn_is_not_imported() -> None:
     load = "from gossim.problems.data import DATA; DATA['digits']().load()"
     code = f"import sys; {load}; assert 'sklearn' not in sys.modules"
-    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+    assert ran([sys.executable, "-c", code]).returncode == 0

@@ -250,6 +250,7 @@ def test_the_command(file: Path) -> None:
     assert "Traceback" not in broke.stderr
 
 
+@pytest.mark.slow
 def test_ctrl_c_leaves_what_is_done(file: Path) -> None:
     """The whole group gets the signal, as from a terminal."""
     file.write_text(yaml.safe_dump({**SWEPT, "sweep": {"until": [{"time_s": 1.0}, {"time_s": 1e6}, {"time_s": 2e6}]}}))

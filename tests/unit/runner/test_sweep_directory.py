@@ -19,7 +19,7 @@ from gossim.runner import manifest as provenance
 from gossim.runner import sweep_points as processes
 from gossim.runner.experiment import Experiment
 from gossim.runner.sweep_directory import SweepDirectory
-from gossim.runner.sweep_points import Task
+from gossim.runner.sweep_points import PointTask
 from gossim.scenario.sweep import Sweep
 from gossim.tables.run_directory import RunDirectory
 from support.commands import ENVIRONMENT, GOSSIM, gossim_command
@@ -99,7 +99,7 @@ def test_a_run_that_has_not_ended_is_no_result(tmp_path: Path, monkeypatch: pyte
     """Somebody begins a point again in the instant in which it has ended."""
     real = processes.run_point
 
-    def racing(task: Task) -> str | None:
+    def racing(task: PointTask) -> str | None:
         error = real(task)
         other = Experiment(gossim.Scenario.parse(task.data))
         RunDirectory(Path(task.directory)).begin(other.scenario, other.manifest, other.results())
@@ -123,6 +123,7 @@ def alive(group: int) -> bool:
     return False
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="asks /proc which processes are left")
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGKILL, -9), (signal.SIGTERM, 130)])
 def test_nobody_goes_on_when_the_sweep_is_killed(number: int, status: int, tmp_path: Path) -> None:
@@ -145,6 +146,7 @@ def test_nobody_goes_on_when_the_sweep_is_killed(number: int, status: int, tmp_p
         assert "interrupted; the same command goes on" in errors
 
 
+@pytest.mark.slow
 def test_the_same_numbers_in_one_process_as_in_many(tmp_path: Path) -> None:
     """With as many threads as the machine has; a convolution's sums are shared out among them."""
     (tmp_path / "wide.py").write_text(

@@ -19,6 +19,7 @@ from gossim.testing import check_executors, transfer_times
 from support.algorithms import ALGORITHMS
 from support.commands import gossim_command
 from support.scenarios import BASE, only_arm, scenario, world_of
+from support.transfers import arrivals
 
 ALL_NEW = {"efficiency": 0.5, "message_overhead_s": 0.003, "after_idle_s": 0.01, "sharing": "fair"}
 
@@ -28,6 +29,39 @@ def test_messages_of_one_connection_go_in_order() -> None:
     flows = [(0, 1, 20.0, 0.0), (0, 2, 30.0, 1.0), (0, 1, 10.0, 0.0)]
     # 0→1: 10 by 1 s, then 5 a second: through at 3 s. Its second: 10 at 5 a second: 5 s. 0→2: 20 by 5 s, then 10: 6 s.
     assert transfer_times([(10.0, 10.0)] * 3, flows) == pytest.approx([3.0, 6.0, 5.0])
+
+
+def test_jitter_keeps_the_order_of_a_connection() -> None:
+    """Messages of 10 bytes a tenth of a second apart, with jitter of half a second: each comes after those before it,
+    at the instant at which it would have come or at theirs. Other connections have an order of their own."""
+    flows = [(0, 1, 10.0, number / 10) for number in range(60)] + [(0, 2, 10.0, number / 10) for number in range(60)]
+    network = {
+        "latency_s": 0.01, "jitter_s": {"distribution": "expon", "scale": 0.5}, "bandwidth_bytes_per_s": 1e6,
+    }  # fmt: skip
+    free, fair = (arrivals(network | {"sharing": sharing}, flows) for sharing in ("none", "fair"))
+    for first in (0, 60):
+        own, alone = fair[first : first + 60], free[first : first + 60]
+        assert own == sorted(own)
+        assert alone != sorted(alone)
+        assert own == pytest.approx([max(alone[: number + 1]) for number in range(60)], abs=1e-4)
+
+
+@pytest.mark.parametrize("resend", [False, True])
+def test_what_a_partition_holds_up_takes_its_senders_bandwidth_alone(resend: bool) -> None:
+    """10 bytes each at 10 a second, 0 and 1 apart from 2 and 3 between 1 and 2.5 s.
+
+    0→2 is sent at 1.2 s and shares the uplink of 0 with 0→1: both are out at 3.2 s, and 0→2 is lost. 3→2 has the
+    downlink of 2 for itself. 1→3, sent before, would come at 1.8 s and is lost as well. Sent again, they are under way
+    from 3.4 and 2 s on, of which the second meets the partition again and goes at 3.2 s.
+    """
+    flows = [(0, 2, 10.0, 1.2), (0, 1, 10.0, 1.2), (3, 2, 10.0, 1.2), (1, 3, 10.0, 0.8)]
+    network = {
+        "latency_s": 0.0, "bandwidth_bytes_per_s": 10.0, "sharing": "fair", "resend": resend, "resend_timeout_s": 0.2,
+        "partitions": [{"from_s": 1.0, "until_s": 2.5, "groups": [[0, 1], [2, 3]]}],
+    }  # fmt: skip
+    lost = [4.4, 4.2] if resend else [math.nan, math.nan]
+    expected = [lost[0], 3.2, 2.2, lost[1]]
+    assert arrivals(network, flows) == pytest.approx(expected, nan_ok=True)
 
 
 def test_an_overloaded_connection_does_not_take_more_than_its_share() -> None:
@@ -156,7 +190,7 @@ def test_what_is_more_than_a_link_carries_is_said(share: str, what: str, caplog:
     )  # fmt: skip
     with caplog.at_level(logging.WARNING, "gossim"):
         results = gossim.run(described)
-    assert f"the uplink of worker 0 {what} 0.4 MB in 10 s, and can carry 0.1 MB" in caplog.text
+    assert f"the uplink of worker 0 {what} 400.0 kB in 10 s, and can carry 100.0 kB" in caplog.text
     assert len(caplog.records) <= 5, "a cluster of a thousand workers would fill the screen"
     last, used = results.probes.iloc[-1], results.activities
     assert last["bytes_sent"] == 4 * 100 * 4000

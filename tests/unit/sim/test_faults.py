@@ -22,7 +22,7 @@ from gossim.problems.build import build
 from gossim.sim.traffic import total
 from gossim.sim.world import World
 from gossim.testing import trajectory
-from support.algorithms import KEPT_ROWS, UNRELIABLE, reliable_enough
+from support.algorithms import KEPT_ROWS, UNRELIABLE, WEIGHTED, reliable_enough
 from support.clusters import failing_clusters
 from support.scenarios import CPU, only_arm, scenario, world_of
 
@@ -47,24 +47,21 @@ def steps_of(world: World) -> list[int]:
     return [worker.steps for worker in world.workers]
 
 
-@pytest.mark.parametrize("name", sorted(UNRELIABLE))
+@pytest.mark.parametrize("name", WEIGHTED)
 @settings(MANY, max_examples=30)
-@given(cluster=failing_clusters(), seed=st.integers(0, 2**32))
-def test_the_ledger_balances_at_every_event(name: str, cluster: dict[str, Any], seed: int) -> None:
+@given(cluster=failing_clusters(until_s=1.5), probability=st.floats(0, 1), seed=st.integers(0, 2**32))
+def test_the_ledger_balances_at_every_event(name: str, cluster: dict[str, Any], probability: float, seed: int) -> None:
     """Workers + in flight + lost = 1, as fractions, under loss, crashes, churn and partitions at once."""
-    arm = only_arm(algorithm=UNRELIABLE[name], **reliable_enough(name, cluster))
-    world, before = world_of(arm, seed, one=Fraction(1)), 0
+    algorithm = {key: probability if key.endswith("probability") else value for key, value in UNRELIABLE[name].items()}
+    arm = only_arm(algorithm=algorithm, **reliable_enough(name, cluster))
+    world = world_of(arm, seed, one=Fraction(1))
     try:
         while not world.finished:
             world.clock.step()
-            assert world.clock.now >= before
-            before = world.clock.now
-            rows = world.program.rows
-            assert all(rows.holders[row] for message in world.network.in_flight for row in message.rows)
-            if arm.algorithm.weighted:
-                held = sum(worker.alpha for worker in world.workers)
-                assert held + world.alpha_in_flight() + world.network.alpha_lost == Fraction(1)
-                assert all(not worker.alpha for worker in world.workers if worker.gone)
+            held = sum(worker.alpha for worker in world.workers)
+            assert held + world.alpha_in_flight() + world.network.alpha_lost == Fraction(1)
+            assert all(worker.alpha >= 0 for worker in world.workers)
+            assert all(not worker.alpha for worker in world.workers if worker.gone)
     except RunError as error:
         assert "every worker is down" in str(error)
 

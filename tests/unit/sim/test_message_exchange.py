@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytest
+from pydantic import TypeAdapter
 
-from gossim.cluster.collectives import COLLECTIVES
+import gossim
+from gossim.cluster.collectives import COLLECTIVES, AnyCollective, Collective, Link
 from gossim.errors import ScenarioError
 from gossim.sim.world import World
 from gossim.testing import check_executors
@@ -172,3 +175,38 @@ def test_what_cannot_be_is_refused() -> None:
 
 def test_every_collective_in_rounds_is_tested_here() -> None:
     assert {name for name, kind in COLLECTIVES.items() if "events" in kind.model_fields} == set(IN_ROUNDS)
+
+
+@pytest.mark.parametrize("events", [False, True])
+@pytest.mark.parametrize("name", sorted(IN_ROUNDS))
+def test_what_a_collective_carries_uses_links(name: str, events: bool) -> None:
+    """One all-reduce of 800 bytes in 2 s of links of 10,000 bytes a second, by hand: as a formula and as messages."""
+    by_hand = {  # of 800 bytes, up and down, of each worker
+        "ring": [(1.5, 1.5)] * 4,
+        "tree": [(2, 2), (1, 1), (2, 2), (1, 1)],
+        "recursive_doubling": [(2, 2)] * 4,
+        "rabenseifner": [(1.5, 1.5)] * 4,
+        "hierarchical": [(3, 2), (1, 2)] * 2,  # a ring of two, one of the leaders, who then pass it on
+        "parameter_server": [(1, 1)] * 4,
+    }
+    made = scenario(
+        algorithm={"name": "allreduce", "collective": collective(name, events=events)},
+        network=NETWORK | {"message_bytes": 800},
+        compute={"time_s": 1.3},
+        until={"time_s": 2.0},
+        problem=None,
+    )
+    used = gossim.run(made).activities[["up_utilisation", "down_utilisation"]].to_numpy()
+    assert used == pytest.approx(np.array(by_hand[name]) * 800 / 2e4)
+
+
+@pytest.mark.parametrize("workers", [2, 3, 5, 6, 8])
+@pytest.mark.parametrize("name", sorted(IN_ROUNDS))
+def test_members_send_all_bytes_that_are_counted(name: str, workers: int) -> None:
+    made: Collective = TypeAdapter(AnyCollective).validate_python(collective(name))
+    loads = made.loads(workers, 800)
+    assert len(loads) == workers
+    total = made.cost(workers, 800, Link(0.0, 0.0, 0.0)).size_bytes
+    served = 2 if name == "parameter_server" else 1  # half of them is sent by the server
+    assert sum(load.up for load in loads) == pytest.approx(total / served)
+    assert sum(load.down for load in loads) == pytest.approx(total / served)

@@ -15,9 +15,10 @@ import gossim
 from gossim.analysis.summary import staleness
 from gossim.errors import InputError
 from gossim.plots import FIGURES
-from gossim.sim.traffic import Exchange, Link, by_pair, exchange_of, total
+from gossim.sim.traffic import Direction, Exchange, by_pair, exchange_of, total
 from gossim.tables.columns import LATER, TABLES
 from support.algorithms import ALGORITHMS
+from support.drawing import figure_of
 from support.scenarios import only_arm, scenario, world_of
 
 FORMULAS = {"allreduce", "local_sgd", "diloco", "moshpit", "gossip_pga", "hierarchical"}
@@ -150,8 +151,8 @@ def test_too_many_pairs_are_told_apart_by_sender() -> None:
 @given(sends=st.lists(st.tuples(st.integers(0, 4), st.integers(0, 4)), max_size=60), limit=st.integers(1, 12))
 def test_counting_needs_no_more_than_the_limit(sends: list[tuple[int, int]], limit: int) -> None:
     """And comes to what is found by adding up afterwards."""
-    few: dict[Link, Exchange] = {}
-    all_of_them: dict[Link, Exchange] = {}
+    few: dict[Direction, Exchange] = {}
+    all_of_them: dict[Direction, Exchange] = {}
     for sender, receiver in sends:
         for exchange in (exchange_of(few, sender, receiver, limit), exchange_of(all_of_them, sender, receiver, 10**9)):
             exchange.messages += 1
@@ -218,7 +219,7 @@ def test_runs_that_do_not_say_what_was_carried_are_read_and_walked(tmp_path: Pat
 
 def test_many_workers_are_shown_as_one() -> None:
     changes: dict[str, Any] = {"workers": 40, "until": {"time_s": 1.0}}
-    (axes,) = gossim.run(scenario(**changes)).plot()["time_shares"].axes
+    (axes,) = figure_of(gossim.run(scenario(**changes)), "time_shares").axes
     assert [label.get_text() for label in axes.get_yticklabels()] == ["all 40"]
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -29,6 +28,7 @@ from gossim.files import yaml12
 from gossim.scenario.scenario import Scenario
 from gossim.testing import trajectory
 from support.commands import gossim_command
+from support.processes import ran
 from support.scenarios import BASE, only_arm, scenario, world_of
 
 WORKERS = 16
@@ -505,16 +505,11 @@ def test_lists_show_gaps_and_why_there_is_none() -> None:
 
 
 def test_networkx_is_imported_only_where_there_is_a_graph(tmp_path: Path) -> None:
-    path = tmp_path / "scenario.yaml"
+    code = "import sys; from gossim.cli.main import main\n"
     for topology in ("complete", "ring"):
+        path = tmp_path / f"{topology}.yaml"
         path.write_text(yaml.safe_dump({**BASE, "compute": {"time_s": 0.1}, "topology": topology}))
         for command in (["--help"], ["validate", str(path)]):
-            code = (
-                "import sys; from gossim.cli.main import main\n"
-                f"sys.argv = ['gossim', *{command}]\n"
-                "try: main()\n"
-                "except SystemExit: pass\n"
-                "sys.exit('networkx' in sys.modules or 'scipy' in sys.modules)"
-            )
-            done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-            assert done.returncode == 0, done.stderr
+            code += f"sys.argv = ['gossim', *{command}]\ntry: main()\nexcept SystemExit as end: assert not end.code\n"
+    done = ran([sys.executable, "-c", code + "sys.exit('networkx' in sys.modules or 'scipy' in sys.modules)"])
+    assert done.returncode == 0, done.stderr
