@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, ConfigDict, model_validator
+from pydantic import BeforeValidator, ConfigDict, GetJsonSchemaHandler, model_validator
 
 from .cluster.compute_time import ComputeSettings, Pace
 from .cluster.device_trace import Trace
@@ -19,8 +19,10 @@ from .errors import nearest
 from .files import trust
 from .optimizers import AnyOptimizer
 from .problems import ProblemSettings
+from .schema.bounds import Bounds
 from .schema.fields import (
     AS_TUPLE,
+    LARGEST_NUMBER,
     Count,
     Frozen,
     Lasting,
@@ -58,6 +60,9 @@ class ProbeSettings(Frozen):
     layers: bool = False
 
 
+Goal = Annotated[float, Bounds("in [-1e100, 1e100]", ge=-LARGEST_NUMBER, le=LARGEST_NUMBER)]
+
+
 class Target(Frozen):
     """The goal whose time of arrival is compared: the first probe at which it is met. One measure and its value.
 
@@ -65,7 +70,7 @@ class Target(Frozen):
     """
 
     model_config = ConfigDict(extra="allow")
-    __pydantic_extra__: dict[str, float | None]
+    __pydantic_extra__: dict[str, Goal | None]
     train_loss: Positive | None = None
     test_loss: Positive | None = None
     test_accuracy: Probability | None = None
@@ -79,6 +84,15 @@ class Target(Frozen):
         if sum(goal is not None for _, goal in self) != 1:
             raise broken("must have exactly one of train_loss, test_loss, test_accuracy, test_<metric>")
         return self
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, schema: Any, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        """Other keys than these are metrics."""
+        described = handler(schema)
+        own = handler.resolve_ref_schema(described)
+        own["patternProperties"] = {r"^test_\w+$": own.pop("additionalProperties", {})}
+        own["additionalProperties"] = False
+        return described
 
     @property
     def measure(self) -> str:

@@ -49,7 +49,7 @@ CHUNKS = 16
 TOGETHER_BYTES = 2**24
 """Of activations that one gradient keeps on a CPU; more take longer together than one after the other."""
 
-PIECE_BYTES = 2**26
+PIECE_BYTES = 2**25
 """The same of all that go together at once: what is larger than the caches is slower than the calls that it saves."""
 
 OUTPUT_BYTES = 2**27
