@@ -94,7 +94,7 @@ def test_real_processes_beside_the_clock(tmp_path: Path) -> None:
     """They draw what gossim draws, so that they take the same steps, lose no weight and are no faster."""
     processes.run_workers(tmp_path)
     ranks = [json.loads((tmp_path / f"{rank}.json").read_text()) for rank in range(cases.WORKERS)]
-    network = {"latency_s": 0.0, "bandwidth_bytes_per_s": None}
+    network = {"latency_s": 1e-9, "bandwidth_bytes_per_s": None}
     for name in ("push", "pull"):
         seen = [rank[f"{name}/0"] for rank in ranks]
         real, ideal = processes.of_pairs(seen, name == "pull"), in_time(cases.arm_for(name, network), 0)
