@@ -36,7 +36,9 @@ def byte_unit(largest: float) -> tuple[str, float]:
 
 
 def readable_bytes(size: float) -> str:
-    """Format a number of bytes: 1.2 GB, or 5.6 TB."""
+    """Format a number of bytes: 1.2 GB, 5.6 TB, or 300 bytes."""
+    if size < 1e3:
+        return f"{size:.3g} bytes"
     unit, factor = byte_unit(size)
     shown = size * factor
     return f"{shown:.1f} {unit}" if shown < 1e5 else f"{shown:.2g} {unit}"

@@ -9,6 +9,7 @@ from ..cluster.link_rates import End
 from ..sim.network import Network
 from ..sim.traffic import Direction, Exchange
 from ..sim.world import World
+from ..units import readable_bytes
 
 MOST_NAMED = 4
 """Ends of links that are named one by one."""
@@ -64,7 +65,7 @@ def overloaded(world: World) -> list[str]:
     found = []
     for name, size_bytes, rate in (*_ends(world), *_between(world)):
         if size_bytes is not None and size_bytes > rate * seconds:
-            gave, can = (f"{each / 1e6:,.4g} MB" for each in (size_bytes, rate * seconds))
+            gave, can = readable_bytes(size_bytes), readable_bytes(rate * seconds)
             found.append((size_bytes / rate, f"{name} {what} {gave} in {seconds:g} s, and can carry {can}"))
     sentences = [sentence for _, sentence in sorted(found, key=lambda each: -each[0])]
     more = len(sentences) - MOST_NAMED

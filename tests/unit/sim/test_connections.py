@@ -190,7 +190,7 @@ def test_what_is_more_than_a_link_carries_is_said(share: str, what: str, caplog:
     )  # fmt: skip
     with caplog.at_level(logging.WARNING, "gossim"):
         results = gossim.run(described)
-    assert f"the uplink of worker 0 {what} 0.4 MB in 10 s, and can carry 0.1 MB" in caplog.text
+    assert f"the uplink of worker 0 {what} 400.0 kB in 10 s, and can carry 100.0 kB" in caplog.text
     assert len(caplog.records) <= 5, "a cluster of a thousand workers would fill the screen"
     last, used = results.probes.iloc[-1], results.activities
     assert last["bytes_sent"] == 4 * 100 * 4000

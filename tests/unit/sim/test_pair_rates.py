@@ -197,7 +197,7 @@ def test_links_between_regions_that_are_too_full_are_named(caplog: pytest.LogCap
     with caplog.at_level(logging.WARNING, "gossim"):
         results = gossim.run(described)
     assert "the uplink of region 0 carried" in caplog.text
-    assert "can carry 0.005 MB" in caplog.text
+    assert "can carry 5.0 kB" in caplog.text
     assert "4 other ends of links were too full as well" in caplog.text  # links from worker to worker
     links = results.exchanges.set_index(["sender", "receiver"])
     assert links.loc[(1, 2), "utilisation"] == pytest.approx(links.loc[(1, 2), "bytes_carried"] / 5e3)
