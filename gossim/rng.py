@@ -40,7 +40,6 @@ class Purpose(StrEnum):
     TIES = "ties"
     STATISTICS = "statistics"
     SHUFFLE = "shuffle"
-    LAYER_DRAWS = "layer_draws"
 
 
 def _seed_sequence(seed: int, purpose: Purpose, index: tuple[int, ...]) -> np.random.SeedSequence:
