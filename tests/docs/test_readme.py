@@ -53,7 +53,13 @@ def straggler(tmp_path_factory: pytest.TempPathFactory) -> tuple[gossim.Results,
 
 
 def test_the_scenario_that_is_explained_is_the_one_that_is_shipped(tmp_path: Path) -> None:
-    explained, recorded, stragglers, network, trace = blocks(page("scenario"), "yaml")
+    explained, recorded, stragglers, network, pairs, trace, collective = blocks(page("scenario"), "yaml")
+    two_level = load(ROOT / "scenarios" / "straggler.yaml").override(yaml12.read(pairs))
+    assert two_level.arms["allreduce"].network.bandwidth_bytes_per_s.between == 1e7
+    with_messages = load(ROOT / "scenarios" / "straggler.yaml").override(
+        {"workers": 16, "arms.allreduce.algorithm": yaml12.read(collective)["algorithm"]}
+    )
+    assert with_messages.arms["allreduce"].algorithm.buckets == 25e6
     steps = tmp_path / "steps.csv"
     steps.write_text("rank,seconds\n" + "".join(f"{rank},0.1\n" for rank in range(8)))
     replayed = yaml12.read(recorded.replace("steps.csv", str(steps)))
