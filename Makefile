@@ -4,6 +4,7 @@
 # make test-all   runs the slow tests, those alone: notebooks, site, long statistics, large networks
 # make docs       builds the pages and the reference into site/; open site/index.html
 # make benchmark  measures the speed
+# make validation compares the clock with what was measured, in minutes, and writes docs/validation.md
 # Each sets up .venv first, in the versions that requirements.lock names: `make run` with what running needs, the others
 # with the tools for tests and pages besides. PYTHON chooses the interpreter (3.11 or newer).
 PYTHON ?= python3
@@ -12,7 +13,7 @@ RUNS := .venv/runs
 READY := .venv/installed
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: run lint test test-all fuzz kill docs experiments benchmark lock clean
+.PHONY: run lint test test-all fuzz kill docs experiments benchmark validation lock clean
 
 run: $(RUNS)
 	$(BIN)/gossim run scenarios/straggler.yaml
@@ -53,6 +54,9 @@ experiments: $(READY)
 
 benchmark: $(READY)
 	$(BIN)/python -m benchmarks
+
+validation: $(READY)
+	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.validation
 
 $(RUNS): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \

@@ -12,8 +12,9 @@ import argparse
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from statistics import median
 from typing import NamedTuple
 
 import torch
@@ -25,6 +26,9 @@ from .files.atomic import write_text
 SIZES = (1_000, 10_000, 100_000, 1_000_000, 10_000_000)
 IDLE_S = 0.5
 """Longer than TCP's retransmission timeout, after which a connection starts slowly again."""
+
+LEAST_S = 1e-9
+"""Of a message that takes no longer than a request."""
 
 
 class Timing(NamedTuple):
@@ -56,54 +60,67 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def measured(sizes: Sequence[int], repeats: int, backend: str = "gloo") -> Iterator[Timing]:
     """Yield, on rank 0, `repeats` times of each operation; other ranks take part and yield times of no meaning.
 
-    A request is a message of 8 bytes. Point-to-point times are half of what there and back between ranks 0 and 1 takes,
-    and an all-reduce takes until the last rank has it, from when all have begun.
+    A request is a message of 8 bytes, whose time is half of there and back between ranks 0 and 1. For a point-to-point
+    time a vector goes there and a request comes back, whose time is taken off; after idle, once it was silent.
+    An all-reduce takes from when the last rank has begun.
     """
-    workers, device = dist.get_world_size(), torch.device("cuda" if backend == "nccl" else "cpu")
-    for operation, size, idle in [("request", 8, False), *(("point_to_point", size, False) for size in sizes)]:
+    on_gpu = backend == "nccl"
+    device = torch.device("cuda", int(os.environ.get("LOCAL_RANK", 0))) if on_gpu else torch.device("cpu")
+    workers, request = dist.get_world_size(), torch.zeros(1, dtype=torch.float64, device=device)
+    requests: list[float] = []
+    for _ in range(repeats):
+        requests.append(_round_trip_s(request, request) / 2)
+        yield Timing("request", workers, 8, requests[-1])
+    for size in sizes:
         vector = torch.zeros(max(1, size // 8), dtype=torch.float64, device=device)
-        for seconds in _times(lambda v=vector: _there_and_back(v), repeats, idle):  # type: ignore[misc]
-            yield Timing(operation, workers, vector.numel() * 8, seconds / 2)
+        for _ in range(repeats):
+            yield Timing("point_to_point", workers, vector.numel() * 8, _there_s(vector, request, requests))
     vector = torch.zeros(max(1, max(sizes) // 8), dtype=torch.float64, device=device)
-    for seconds in _times(lambda: _there(vector), max(1, repeats // 4), idle=True):
-        yield Timing("after_idle", workers, vector.numel() * 8, seconds)
+    for _ in range(max(1, repeats // 4)):
+        yield Timing("after_idle", workers, vector.numel() * 8, _there_s(vector, request, requests, IDLE_S))
     for size in sizes:
         vector = torch.zeros(max(1, size // 4), dtype=torch.float32, device=device)
-        for seconds in _times(lambda v=vector: dist.all_reduce(v), repeats):  # type: ignore[misc]
-            yield Timing("allreduce", workers, vector.numel() * 4, seconds)
+        for _ in range(repeats):
+            yield Timing("allreduce", workers, vector.numel() * 4, _all_reduce_s(vector))
 
 
-def _times(act: Callable[[], object], repeats: int, idle: bool = False) -> Iterator[float]:
-    """Seconds that `act` takes, after one time that does not count; the longest of any rank."""
-    act()
-    for _ in range(repeats):
-        if idle:
-            time.sleep(IDLE_S)
-        dist.barrier()
-        if idle:
-            time.sleep(IDLE_S)
-        begun_s = time.perf_counter()
-        act()
-        longest = torch.tensor([time.perf_counter() - begun_s])
-        dist.all_reduce(longest, op=dist.ReduceOp.MAX)
-        yield float(longest)
+def _round_trip_s(there: torch.Tensor, back: torch.Tensor, idle_s: float = 0.0) -> float:
+    """Seconds in which, on rank 0, one vector goes to rank 1 and another comes back, after a round trip of both and
+    `idle_s` of silence."""
+    rank, begun_s = dist.get_rank(), 0.0
+    for silence_s in (0.0, idle_s):
+        if rank == 0:
+            time.sleep(silence_s)
+            begun_s = time.perf_counter()
+            dist.send(there, 1)
+            dist.recv(back, 1)
+        elif rank == 1:
+            dist.recv(there, 0)
+            dist.send(back, 0)
+        _settle(there)
+    return time.perf_counter() - begun_s
 
 
-def _there_and_back(vector: torch.Tensor) -> None:
-    rank = dist.get_rank()
-    if rank == 0:
-        dist.send(vector, 1)
-        dist.recv(vector, 1)
-    elif rank == 1:
-        dist.recv(vector, 0)
-        dist.send(vector, 0)
+def _there_s(vector: torch.Tensor, request: torch.Tensor, requests: list[float], idle_s: float = 0.0) -> float:
+    """Seconds of `vector` from rank 0 to rank 1: there, and a request back, less what `requests` take."""
+    return max(_round_trip_s(vector, request, idle_s) - median(requests), LEAST_S)
 
 
-def _there(vector: torch.Tensor) -> None:
-    if dist.get_rank() == 0:
-        dist.send(vector, 1)
-    elif dist.get_rank() == 1:
-        dist.recv(vector, 0)
+def _all_reduce_s(vector: torch.Tensor) -> float:
+    """Seconds of an all-reduce from when the last rank has begun: the shortest time of any rank."""
+    dist.barrier()
+    begun_s = time.perf_counter()
+    dist.all_reduce(vector)
+    _settle(vector)
+    shortest = torch.tensor([time.perf_counter() - begun_s], dtype=torch.float64, device=vector.device)
+    dist.all_reduce(shortest, op=dist.ReduceOp.MIN)
+    return float(shortest)
+
+
+def _settle(vector: torch.Tensor) -> None:
+    """Wait for what a GPU has still to do."""
+    if vector.is_cuda:
+        torch.cuda.synchronize(vector.device)
 
 
 def _write(path: Path, rows: Sequence[Timing]) -> None:
@@ -127,7 +144,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="a CSV file for gossim calibrate")
     parser.add_argument("--sizes", type=int, nargs="+", default=list(SIZES), metavar="BYTES", help="of the vectors")
     parser.add_argument("--repeats", type=int, default=20, metavar="N", help="of each measurement")
-    parser.add_argument("--backend", default="gloo", help="of torch.distributed")
+    parser.add_argument("--backend", choices=["gloo", "nccl"], default="gloo", help="of torch.distributed")
     return parser
 
 

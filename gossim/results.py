@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
@@ -10,6 +11,7 @@ import pandas as pd
 
 from .analysis.side_by_side import SideBySide
 from .analysis.summary import summarise
+from .errors import InputError, nearest
 from .tables.run_data import RunData
 from .tables.run_directory import RunDirectory
 from .tables.sweep_data import SweepData
@@ -41,6 +43,13 @@ class Results(RunData):
             time to the target is given only if every seed reached it.
         """
         return summarise(self)
+
+    def to_latex(self) -> str:
+        r"""Write the table that `gossim run` prints as a LaTeX `tabular`, which needs `\usepackage{booktabs}`."""
+        from .analysis.latex import latex
+        from .analysis.shown_table import shown_table
+
+        return latex(shown_table(self.summary(), self.scenario))
 
     def weights(self, arm: str, seed: int | None = None) -> GradientWeights:
         """Compute with which weight each gradient of an arm enters the final model. The arm's clock runs again.
@@ -74,15 +83,54 @@ class Results(RunData):
 
         return sentences(self)
 
-    def plot(self, theory: bool = False) -> dict[str, Figure]:
+    def plot(
+        self,
+        theory: bool = False,
+        *,
+        width: float | None = None,
+        band: str = "range",
+        arms: Sequence[str] | None = None,
+        titled: bool = True,
+    ) -> dict[str, Figure]:
         """Draw the matplotlib figures, by name.
 
         Args:
             theory: Whether to add the predicted consensus distance as a dashed line.
-        """
-        from .plots import draw
+            width: Inches, with texts in proportion; as suits each figure, for the back row, where it is None.
+            band: Around means over seeds: `range` from the lowest to the highest, `sem` ± standard error, `ci95` the
+                95% confidence interval.
+            arms: The arms that are drawn; all, where it is None.
+            titled: Whether the scenario's title stands on the figures.
 
-        return draw(self, theory)
+        Raises:
+            InputError: For a band or an arm that is not there.
+        """
+        from .analysis.some_arms import SomeArms, chosen_arms
+        from .plots import draw
+        from .plots.bands import BANDS
+        from .plots.style import Look
+
+        if band not in BANDS:
+            raise InputError(f"band = {band!r}: unknown band{nearest(band, BANDS)}")
+        shown: RunData = self
+        if arms is not None:
+            shown = SomeArms.of(self, [name for arm in arms for name in chosen_arms([arm], self.scenario.arms)])
+        return draw(shown, theory, width, Look(band, titled))
+
+    def report(self, path: str | Path) -> None:
+        """Write one HTML page with the table, the curves and an animation of the first seconds.
+
+        It needs no network and nothing beside it.
+
+        Args:
+            path: Where it goes.
+
+        Raises:
+            InputError: Where nothing was recorded, or the file cannot be written.
+        """
+        from .report.page import write_report
+
+        write_report(self, Path(path))
 
     def beside(self, other: RunData, names: tuple[str, str]) -> ResultsSideBySide:
         """Put the arms of this run and of another one side by side.

@@ -42,7 +42,6 @@ class Purpose(StrEnum):
     MATCHING = "matching"
     STATISTICS = "statistics"
     SHUFFLE = "shuffle"
-    LAYER_DRAWS = "layer_draws"
 
 
 def _seed_sequence(seed: int, purpose: Purpose, index: tuple[int, ...]) -> np.random.SeedSequence:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, ConfigDict, model_validator
+from pydantic import BeforeValidator, ConfigDict, GetJsonSchemaHandler, model_validator
 
 from .cluster.compute_time import ComputeSettings, Pace
 from .cluster.device_trace import Trace
@@ -19,8 +19,10 @@ from .errors import nearest
 from .files import trust
 from .optimizers import AnyOptimizer
 from .problems import ProblemSettings
+from .schema.bounds import Bounds
 from .schema.fields import (
     AS_TUPLE,
+    LARGEST_NUMBER,
     Count,
     Frozen,
     Lasting,
@@ -58,6 +60,9 @@ class ProbeSettings(Frozen):
     layers: bool = False
 
 
+Goal = Annotated[float, Bounds("in [-1e100, 1e100]", ge=-LARGEST_NUMBER, le=LARGEST_NUMBER)]
+
+
 class Target(Frozen):
     """The goal whose time of arrival is compared: the first probe at which it is met. One measure and its value.
 
@@ -65,7 +70,7 @@ class Target(Frozen):
     """
 
     model_config = ConfigDict(extra="allow")
-    __pydantic_extra__: dict[str, float | None]
+    __pydantic_extra__: dict[str, Goal | None]
     train_loss: Positive | None = None
     test_loss: Positive | None = None
     test_accuracy: Probability | None = None
@@ -79,6 +84,15 @@ class Target(Frozen):
         if sum(goal is not None for _, goal in self) != 1:
             raise broken("must have exactly one of train_loss, test_loss, test_accuracy, test_<metric>")
         return self
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, schema: Any, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        """Other keys than these are metrics."""
+        described = handler(schema)
+        own = handler.resolve_ref_schema(described)
+        own["patternProperties"] = {r"^test_\w+$": own.pop("additionalProperties", {})}
+        own["additionalProperties"] = False
+        return described
 
     @property
     def measure(self) -> str:
@@ -142,6 +156,7 @@ class Settings(Frozen):
             raise broken_at(("topology",), self.topology.model_dump(mode="json"), unfit_topology)
         self._numbers_are_workers(("compute", "stragglers"), self.compute.stragglers)
         self._numbers_are_workers(("faults",), self.faults)
+        self._one_for_each_worker()
         self._trace_fits()
         self._replay_fits()
         if self.until.epochs is not None and (self.problem is None or self.problem.data is None):
@@ -166,6 +181,17 @@ class Settings(Frozen):
                     words = f"must be below {self.workers}: workers are numbered 0 to {self.workers - 1}"
                     raise broken_at((*path, number, "workers", place), worker, words)
 
+    def _one_for_each_worker(self) -> None:
+        sizes = self.problem.batch_size if self.problem else None
+        if not isinstance(sizes, tuple):
+            return
+        if len(sizes) != self.workers:
+            rule = f"must have one for each of {self.workers} workers, and has {len(sizes)}"
+            raise broken_at(("problem", "batch_size"), list(sizes), rule)
+        if self.until.epochs is not None:
+            rule = "passes over the data are not counted where batch sizes differ; use gradient_steps or time_s"
+            raise broken_at(("until", "epochs"), self.until.epochs, rule)
+
     def _trace_fits(self) -> None:
         timed = self.compute.time_s == "trace"
         limited = self.network is not None and self.network.bandwidth_bytes_per_s == "trace"
@@ -177,7 +203,7 @@ class Settings(Frozen):
         unfit = self.trace.unfit(self.workers)
         if unfit and (timed or limited):
             raise broken_at(("trace",), self.trace.file, unfit)
-        if timed and self.samples_per_gradient is None:
+        if timed and self.samples_per_gradient(0) is None:
             raise broken_at(
                 ("trace", "samples_per_gradient"), None, "is required where there is no batch_size", MISSING
             )
@@ -202,15 +228,17 @@ class Settings(Frozen):
         """Of a parameter in memory, and in a message."""
         return 64 if self.dtype == "float64" else 32
 
-    @property
-    def samples_per_gradient(self) -> int | None:
+    def samples_per_gradient(self, worker: int) -> int | None:
         """Samples that a worker of the trace computes on for one gradient; None where nothing says so."""
         own = self.trace.samples_per_gradient if self.trace else None
-        return own or (self.problem.batch_size if self.problem else None)
+        if own or self.problem is None or self.problem.batch_size is None:
+            return own
+        return self.problem.batch_sizes(self.workers)[worker]
 
     def gradient_s(self, seed: int, worker: int) -> Pace:
         """How long each gradient of `worker` takes, in seconds, one after the other."""
         traced_s = None
-        if self.trace is not None and self.samples_per_gradient is not None:
-            traced_s = self.trace.devices()[worker].s_per_sample * self.samples_per_gradient
+        samples = self.samples_per_gradient(worker)
+        if self.trace is not None and samples is not None:
+            traced_s = self.trace.devices()[worker].s_per_sample * samples
         return self.compute.pace(seed, worker, self.workers, traced_s)

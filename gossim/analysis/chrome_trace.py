@@ -1,5 +1,5 @@
 """A run as a Chrome trace, which Perfetto (ui.perfetto.dev) and chrome://tracing show: one process an arm, one track a
-worker, an arrow a message.
+worker, an arrow a message, and a bucket of an all-reduce beside what its worker computes.
 
 Source of the format: Google, "Trace Event Format" (the JSON object format). Times are simulated ones, in microseconds
 with three decimals.
@@ -83,7 +83,8 @@ def trace_events(results: RunData, arm: str, process: int) -> Iterator[Event]:
     yield from _names(process, arm, tracks)
     slices = [*_activities(own["timeline"], tracks)]
     until = {event["tid"]: event["end"] for event in sorted(slices, key=lambda event: event["end"])}
-    timed = [*slices, *_arrows(own["timeline"], until, process), *_counters(own["probes"], own["workers"])]
+    moved = (*_arrows(own["timeline"], until, process), *_buckets(own["timeline"], process))
+    timed = [*slices, *moved, *_counters(own["probes"], own["workers"])]
     for event in sorted(timed, key=lambda event: event["ts"]):  # stable: an activity is there before its arrows
         end = event.pop("end", event["ts"])
         length = {"dur": (end - event["ts"]) / 1000} if event["ph"] == "X" else {}
@@ -125,6 +126,15 @@ def _activities(timeline: pd.DataFrame, tracks: dict[int, str]) -> Iterator[Even
 
 def _slice(node: int, activity: str, start: int, end: int) -> Event:
     return {"ph": "X", "name": activity, "cat": "activity", "tid": node + 1, "ts": start, "end": end}
+
+
+def _buckets(timeline: pd.DataFrame, process: int) -> Iterator[Event]:
+    """Yield what is averaged while a worker computes: several may be under way at once, each a track of its own."""
+    under_way = (timeline["activity"] == "message") & timeline["receiver"].isna() & timeline["size_bytes"].notna()
+    for number, row in enumerate(timeline[under_way].itertuples()):
+        bucket = {"name": "bucket", "cat": "collective", "id": f"{process}.{number}", "tid": row.worker + 1}
+        yield {**bucket, "ph": "b", "ts": _ns(row.start_s), "args": {"size_bytes": int(row.size_bytes)}}
+        yield {**bucket, "ph": "e", "ts": _ns(row.end_s)}
 
 
 def _arrows(timeline: pd.DataFrame, until: dict[int, int], process: int) -> Iterator[Event]:

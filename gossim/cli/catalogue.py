@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 from rich import box
 from rich.markup import escape
@@ -27,9 +27,29 @@ def catalogue(topic: str, workers: int = 16) -> Table:
     shown.add_column("what it is", overflow="fold")
     if topic == "topologies":
         shown.add_column(f"spectral gap of W, {workers} workers", overflow="fold")
+    if topic == "data":
+        shown.add_column("task; outputs; shape of a sample; samples to train on", overflow="fold")
     for name, lines, meaning in _entries(topic):
-        shown.add_row(name, lines, meaning, *([_spectral_gap(name, workers)] if topic == "topologies" else []))
+        more = {"topologies": lambda name=name: [_spectral_gap(name, workers)], "data": lambda name=name: [_task(name)]}
+        shown.add_row(name, lines, meaning, *more.get(topic, list)())
     return shown
+
+
+def _task(name: str) -> str:
+    """What a data set asks of a network, as far as it is known without reading it, a line each."""
+    from ..problems import DATA
+    from ..problems.data import DataFactory, DataSpec
+    from ..problems.data._bytes import BytesSpec
+
+    kind: type[DataSpec] = DATA.get(name, DataFactory)
+    task = kind.model_fields.get("task")
+    own = [" or ".join(get_args(task.annotation)) if task else getattr(kind, "task", "classification")]
+    classes, samples = getattr(kind, "classes", None), getattr(kind, "train_samples", None)
+    if task is not None:
+        return "\n".join([*own, "as the data have it" if name == "package.module:factory" else "as the file has it"])
+    own.append(f"{classes} classes" if classes else "1 number")
+    own.append("(context,)" if issubclass(kind, BytesSpec) else f"{kind(name=name).shape}")
+    return "\n".join([*own, f"{samples:,} samples" if isinstance(samples, int) else "samples as its length gives"])
 
 
 def _entries(topic: str) -> list[tuple[str, str, str]]:

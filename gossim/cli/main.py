@@ -17,9 +17,11 @@ from .list_ import list_
 from .merge import merge
 from .options import INTERRUPTED, new_console
 from .plot import plot
+from .report import report
 from .run import run
 from .sweep import sweep
 from .trace import trace
+from .tune import tune
 from .validate import validate
 from .weights import weights
 
@@ -30,7 +32,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-for command in (run, sweep, merge, validate, list_, plot, trace, weights, import_, calibrate):
+for command in (run, sweep, merge, tune, validate, list_, plot, report, trace, weights, import_, calibrate):
     app.command(command.__name__.strip("_"))(command)
 
 

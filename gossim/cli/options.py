@@ -56,8 +56,8 @@ Varied = Annotated[
 ]
 
 
-def varied_values(options: list[str]) -> dict[str, list[Any]]:
-    """The values of `--vary` by their keys, each text a list in YAML without its brackets."""
+def varied_values(options: list[str], flag: str = "--vary") -> dict[str, list[Any]]:
+    """The values of an option such as `--vary` by their keys, each text a list in YAML without its brackets."""
     import yaml
 
     from ..files import yaml12
@@ -66,15 +66,15 @@ def varied_values(options: list[str]) -> dict[str, list[Any]]:
     for option in options:
         key, equals, values = option.partition("=")
         if not equals or not all(key.split(".")):
-            raise InputError(f"--vary {_cut(option)}: must read KEY=V1,V2, as in --vary workers=8,16")
+            raise InputError(f"{flag} {_cut(option)}: must read KEY=V1,V2, as in {flag} workers=8,16")
         if key in wanted:
-            raise InputError(f"--vary {_cut(option)}: '{key}' is varied already; give all of its values in one --vary")
+            raise InputError(f"{flag} {_cut(option)}: '{key}' is varied already; give all of its values in one {flag}")
         try:
             wanted[key] = yaml12.read(f"[{values}]")
         except yaml.YAMLError:
-            raise InputError(f"--vary {_cut(option)}: the values are not valid YAML, separated by commas") from None
+            raise InputError(f"{flag} {_cut(option)}: the values are not valid YAML, separated by commas") from None
         if not isinstance(wanted[key], list) or not wanted[key] or not values.strip():
-            raise InputError(f"--vary {_cut(option)}: must give at least one value, as in --vary workers=8,16")
+            raise InputError(f"{flag} {_cut(option)}: must give at least one value, as in {flag} workers=8,16")
     return wanted
 
 

@@ -10,15 +10,17 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..errors import InputError
+from .drawing import Arms, Around, Band, Drawing, For, Formats, LatexFonts, Style, Width, drawing
 from .options import Imports, new_console, permit_imports
 
 if TYPE_CHECKING:
     from ..results import Results
+    from ..tables.run_data import RunData
     from ..tables.run_directory import RunDirectory
 
 
 def plot(
-    directory: Annotated[Path, typer.Argument(metavar="RUN_DIR", help="A run directory.")],
+    directory: Annotated[Path, typer.Argument(metavar="RUN_DIR", help="A run directory, or that of a sweep.")],
     theory: Annotated[
         bool, typer.Option("--theory", help="Draw the consensus distance that theory predicts, where it does.")
     ] = False,
@@ -29,16 +31,30 @@ def plot(
         Path | None,
         typer.Option(metavar="DIR", help="[default: RUN_DIR/figures, or compared_with_<the other> in there]"),
     ] = None,
+    formats: Formats = "png,svg",
+    style: For = Style.talk,
+    width: Width = None,
+    band: Around = Band.range,
+    arms: Arms = [],  # noqa: B006 (typer reads it and never changes it)
+    latex_fonts: LatexFonts = False,
     imports: Imports = False,
 ) -> None:
-    """Draw the figures of a run again, or of two runs side by side."""
+    """Draw the figures of a run again, or of two runs side by side, or the curves of a sweep's points in one figure."""
     from ..results import Results
     from ..tables.run_directory import RunDirectory
 
     if theory and compare is not None:
         raise InputError("--theory and --compare: draw the theory of one run at a time")
+    if arms and compare is not None:
+        raise InputError("--arms and --compare: choose the arms of one run at a time")
+    how = drawing(formats, style, width, band, latex_fonts)
     if imports:
         permit_imports()
+    if (directory / "sweep.yaml").is_file():
+        if theory or compare is not None:
+            raise InputError(f"{directory}: is a sweep; --theory and --compare are for a run, as of one of its points")
+        _plot_points(directory, arms, how, out)
+        return
     store = RunDirectory(directory)
     store.manifest()  # reports a directory that is not a run's
     if out is not None:
@@ -46,13 +62,37 @@ def plot(
     with store.reserved(create=False) if out is None else nullcontext():
         results = Results.of(store.read_recorded(imports))
         if compare is None:
-            _plot(store, results, theory, out)
+            _plot(store, _some(results, arms), theory, how, out)
         else:
-            _plot_beside(store, results, RunDirectory(compare), out)
+            _plot_beside(store, results, RunDirectory(compare), how, out)
 
 
-def _plot(store: RunDirectory, results: Results, theory: bool, out: Path | None) -> None:
+def _some(results: RunData, arms: list[str]) -> RunData:
+    """The arms that are asked for; all, where none is."""
+    from ..analysis.some_arms import SomeArms, chosen_arms
+
+    return SomeArms.of(results, chosen_arms(arms, results.scenario.arms)) if arms else results
+
+
+def _plot_points(directory: Path, arms: list[str], how: Drawing, out: Path | None) -> None:
+    """The curves of the points of a sweep."""
+    from ..plots import FIGURES, draw
+    from ..plots.comparable import COMPARED
+    from ..plots.figure_files import write_figures
+    from ..runner.sweep_directory import points_together
+
+    home = directory / "figures"
+    results = points_together(directory)
+    figures = draw(_some(results, arms), False, how.width, how.look, names=[n for n in COMPARED if n in FIGURES])
+    if not figures:
+        raise InputError(f"{directory}: has nothing that can be drawn")
+    for path in write_figures(figures, out or home / "curves", home, how.formats, how.look):
+        print(path)
+
+
+def _plot(store: RunDirectory, results: RunData, theory: bool, how: Drawing, out: Path | None) -> None:
     """One run."""
+    from ..plots import draw
     from ..plots.figure_files import write_figures
 
     without = {}
@@ -60,16 +100,18 @@ def _plot(store: RunDirectory, results: Results, theory: bool, out: Path | None)
         from ..plots.predicted import predictions
 
         without = predictions(results)[1]
-    for path in write_figures(results.plot(theory=theory), out or store.figures, home=store.figures):
+    figures = draw(results, theory, how.width, how.look)
+    for path in write_figures(figures, out or store.figures, store.figures, how.formats, how.look):
         print(path)
     if without:
         told = ", ".join(f"{arm} ({reason})" for arm, reason in without.items())
         print(f"no theory for {told}", file=sys.stderr)
 
 
-def _plot_beside(store: RunDirectory, results: Results, other: RunDirectory, out: Path | None) -> None:
+def _plot_beside(store: RunDirectory, results: Results, other: RunDirectory, how: Drawing, out: Path | None) -> None:
     """Two runs in one table and in one set of figures."""
     from ..analysis.side_by_side import told_apart
+    from ..plots import draw_pair
     from ..plots.comparable import COMPARED, left_out
     from ..plots.figure_files import write_figures
     from ..plots.metrics import asked_for
@@ -81,12 +123,12 @@ def _plot_beside(store: RunDirectory, results: Results, other: RunDirectory, out
         if run.manifest["status"] != "complete":
             status = run.manifest["status"]
             print(f"{name}: status '{status}'; what was recorded until then is shown", file=sys.stderr)
-    figures, reasons = pair.plot(), left_out(pair)
+    figures, reasons = draw_pair(pair, how.width, how.look), left_out(pair)
     for figure in COMPARED:
         if figure not in figures and (figure != "metrics" or asked_for(pair)):
             print(f"no figure {figure}: {reasons.get(figure, 'every seed diverged')}", file=sys.stderr)
     if not figures:
         raise InputError(f"{other.path}: has nothing that can be drawn beside {store.path}")
     show(new_console(), comparison(pair))
-    for path in write_figures(figures, out or store.compared_with(pair.names[1]), home=store.figures):
+    for path in write_figures(figures, out or store.compared_with(pair.names[1]), store.figures, how.formats, how.look):
         print(path)

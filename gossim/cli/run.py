@@ -61,6 +61,13 @@ def run(
         float,
         typer.Option(metavar="SECONDS", min=0, help="Keep where each arm stands, to go on from after a kill."),
     ] = 60.0,
+    report: Annotated[
+        bool, typer.Option("--report", help="Also write report.html, a page with curves and an animation.")
+    ] = False,
+    log: Annotated[
+        list[str],
+        typer.Option("--log", metavar="TRACKER", help="Also write scalars: tensorboard, wandb (offline) or csv."),
+    ] = [],  # noqa: B006
     profile: Annotated[bool, typer.Option("--profile", help="Show where the wall time went.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="Print nothing but errors.")] = False,
     no_limits: NoLimits = False,
@@ -68,6 +75,10 @@ def run(
     """Run every arm of a scenario with every seed; write tables and figures; compare the arms."""
     permit_imports()
     say_what_is_read(scenario, quiet)
+    if log:
+        from ..runner.trackers import refuse_unusable
+
+        refuse_unusable(log)
     stopwatch = Stopwatch() if profile else None
     watch = stopwatch or Unwatched()
     with watch.share("preparing"):
@@ -86,7 +97,7 @@ def run(
     from ..runner.process_pool import prepare
 
     if earlier(store, settings, Identity.of(settings, not no_gradients), force) == "finished":
-        _show_stored(console, notes, store)
+        _show_stored(console, notes, store, report, log)
         return
     if long:
         notes.print(f"this will take {long}, as estimated", highlight=False, markup=False)
@@ -108,7 +119,7 @@ def run(
             store.refuse_unusable()
             was = earlier(store, experiment.scenario, experiment.identity, force)  # another run may have come first
             if was == "finished":
-                _show_stored(console, notes, store)
+                _show_stored(console, notes, store, report, log)
                 return
             how = {"go_on": was == "unfinished", "jobs": side_by_side, "checkpoint_every_s": checkpoint_every}
             broken = _run_to_its_end(experiment, store, notes, figures, how)
@@ -117,6 +128,8 @@ def run(
             with watch.share("writing"), console.status("Drawing"):
                 try:
                     drawn = f"{len(figures.draw(results, store))} figures in {store.figures}, "
+                    drawn += _report(results, store) if report else ""
+                    drawn += _log(results, store, log) if log else ""
                 except RunError as error:
                     broken = broken or error
     if stopwatch:
@@ -177,8 +190,28 @@ def _show(console: Console, results: Results) -> None:
         console.print(sentence, highlight=False, markup=False)
 
 
-def _show_stored(console: Console, notes: Console, store: RunDirectory) -> None:
+def _report(results: Results, store: RunDirectory) -> str:
+    """Write the report, and say so. Raises RunError where it cannot be written."""
+    if results.probes.empty:
+        return ""
+    try:
+        results.report(store.report)
+    except InputError as error:
+        raise RunError(f"{error}; the tables are whole, and `gossim report` writes it") from None
+    return f"report in {store.report}, "
+
+
+def _log(results: Results, store: RunDirectory, trackers: list[str]) -> str:
+    """Write the scalars for each of the trackers, and say so. Raises RunError where they cannot be written."""
+    from ..runner.trackers import log
+
+    return "".join(f"scalars in {folder}, " for folder in log(results, dict.fromkeys(trackers), store))
+
+
+def _show_stored(console: Console, notes: Console, store: RunDirectory, report: bool, trackers: list[str]) -> None:
     """Print what a run that is complete has recorded, and draw its figures if they are missing.
+
+    With `report`, also write its report; with `trackers`, its scalars for them.
 
     Raises:
         RunError: Where an arm broke down.
@@ -193,6 +226,10 @@ def _show_stored(console: Console, notes: Console, store: RunDirectory) -> None:
     if not are_drawn(results, store):
         with store.reserved(), console.status("Drawing"):
             draw(results, store)
+    if report or trackers:
+        with store.reserved(), console.status("Drawing"):
+            also = (_report(results, store) if report else "") + (_log(results, store, trackers) if trackers else "")
+        console.print(also.rstrip(", "), highlight=False, markup=False)
     console.print(f"figures in {store.figures}, tables in {store.path}", highlight=False, markup=False)
     if errors := errors_of(results):
         raise RunError(errors)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 
 from ..scenario.scenario import Scenario
 
-Key = tuple[str, int]
+ArmAndSeed = tuple[str, int]
 """An arm's name and a seed."""
 
 ENOUGH = 0.01
@@ -36,26 +36,26 @@ class TimeLeft:
     ):
         self.estimated_s, self.jobs, self.clock = estimated_s, jobs, clock
         self.to_come = {(name, seed) for seed in scenario.seeds for name in scenario.arms}
-        self.began_s: dict[Key, float] = {}
-        self.shares: dict[Key, float] = {}
-        self.took_s: dict[Key, float] = {}
+        self.began_s: dict[ArmAndSeed, float] = {}
+        self.shares: dict[ArmAndSeed, float] = {}
+        self.took_s: dict[ArmAndSeed, float] = {}
 
-    def begin(self, key: Key) -> None:
+    def begin(self, key: ArmAndSeed) -> None:
         """An arm with a seed begins now, unless it has begun."""
         if key in self.to_come:
             self.to_come.remove(key)
             self.began_s[key], self.shares[key] = self.clock(), 0.0
 
-    def advance(self, key: Key, share: float) -> None:
+    def advance(self, key: ArmAndSeed, share: float) -> None:
         """So much of it is done, from 0 to 1."""
         self.shares[key] = share
 
-    def end(self, key: Key) -> None:
+    def end(self, key: ArmAndSeed) -> None:
         """It has ended."""
         self.took_s[key] = self.clock() - self.began_s.pop(key)
         del self.shares[key]
 
-    def skip(self, key: Key) -> None:
+    def skip(self, key: ArmAndSeed) -> None:
         """It ended in an earlier run, and nobody knows how long it took."""
         self.to_come.remove(key)
 
@@ -74,7 +74,7 @@ class TimeLeft:
         known = [part for part in parts if part is not None]
         return sum(known) if len(known) == len(parts) else None
 
-    def _each(self) -> dict[Key, float | None]:
+    def _each(self) -> dict[ArmAndSeed, float | None]:
         """Of each arm with a seed that has not ended, the seconds left."""
         lengths_s = self._lengths()
         shares = self.shares | dict.fromkeys(self.to_come, 0.0)

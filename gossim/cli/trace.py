@@ -31,7 +31,7 @@ def trace(
     with store.reserved(create=False) if out is None else nullcontext():
         results = store.read(imports)
         arrows = write_trace(results, out or store.trace, arm)
-    messages = results.timeline["activity"] == "message"
-    if not arrows and messages.any() and results.timeline.loc[messages, "receiver"].isna().all():
+    messages = results.timeline[results.timeline["activity"] == "message"]
+    if not arrows and len(messages) and messages[["receiver", "size_bytes"]].isna().all(axis=None):
         print(f"{directory}: was recorded without the receivers of messages: no arrows", file=sys.stderr)
     print(out or store.trace)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from typing import Annotated, NamedTuple
 
+from pydantic import WithJsonSchema
+
 from ..errors import InputError
 from ..schema.fields import must
 
@@ -15,6 +17,14 @@ NumberOrBytes = Annotated[
     must(
         "a whole number from 1 to 10,000, of buckets, or the bytes of one, > 0, with a point or an exponent (25e6)",
         lambda value: 1 <= value <= MOST_BUCKETS if isinstance(value, int) else value > 0,
+    ),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "integer", "minimum": 1, "maximum": MOST_BUCKETS},
+                {"type": "number", "exclusiveMinimum": 0},
+            ]
+        }
     ),
 ]
 """A whole number is a number of buckets; one with a point or an exponent is the size of a bucket, in bytes."""

@@ -34,10 +34,12 @@ def ring(places: Sequence[int], size_bytes: float) -> list[Round]:
     """Return 2(p−1) rounds, in each of which everybody passes one p-th of the vector on to the next."""
     count = len(places)
     following = (*places[1:], places[0])
-    return [
-        [Sending(m, n, size_bytes / count, number < count - 1, True) for m, n in zip(places, following, strict=True)]
-        for number in range(2 * (count - 1))
-    ]
+    adding, passing = (
+        [Sending(m, n, size_bytes / count, adds, True) for m, n in zip(places, following, strict=True)]
+        for adds in (True, False)
+    )
+    rounds: list[Round] = [adding] * (count - 1)
+    return rounds + [passing] * (count - 1)
 
 
 def reduction(places: Sequence[int], size_bytes: float) -> list[Round]:
@@ -108,7 +110,7 @@ class Links(NamedTuple):
     reduction_s_per_byte: float
 
 
-def duration_s(rounds: Iterable[Round], nodes: Sequence[int], links: Links) -> float:
+def duration_s(rounds: Sequence[Round], nodes: Sequence[int], links: Links) -> float:
     """Return how long these rounds take from where all begin at once, over the links that they use.
 
     Messages of one round share what they pass equally; those of different rounds do not meet.
@@ -119,19 +121,41 @@ def duration_s(rounds: Iterable[Round], nodes: Sequence[int], links: Links) -> f
         links: The network between them.
     """
     ready = [0.0] * len(nodes)
+    known: dict[int, list[_Timed]] = {}  # a ring has many rounds, and two different ones
     for each in rounds:
-        before, shared = list(ready), Counter(end for s in each for end in _passed(s, nodes, links.rates))
+        before = ready.copy()
         adding = [0.0] * len(nodes)
-        for s in each:
-            pair = nodes[s.sender], nodes[s.receiver]
-            begins = before[s.sender] if s.early else max(before[s.sender], before[s.receiver])
-            ends = _passed(s, nodes, links.rates)
-            out = begins + s.size_bytes / min(links.rates.capacity(end) / shared[end] for end in ends)
-            ready[s.sender] = max(ready[s.sender], out)
-            ready[s.receiver] = max(ready[s.receiver], out + links.latency_s(*pair))
-            adding[s.receiver] += s.adds * s.size_bytes * links.reduction_s_per_byte
+        if id(each) not in known:
+            known[id(each)] = _timed(each, nodes, links)
+        for sender, receiver, early, out_s, latency_s, added_s in known[id(each)]:
+            begins = before[sender] if early else max(before[sender], before[receiver])
+            ready[sender] = max(ready[sender], begins + out_s)
+            ready[receiver] = max(ready[receiver], begins + out_s + latency_s)
+            adding[receiver] += added_s
         ready = [at + more for at, more in zip(ready, adding, strict=True)]
     return max(ready)
+
+
+class _Timed(NamedTuple):
+    """A message with the seconds until it is out, until it is there, and until it is added, each after the other."""
+
+    sender: int
+    receiver: int
+    early: bool
+    out_s: float
+    latency_s: float
+    added_s: float
+
+
+def _timed(each: Round, nodes: Sequence[int], links: Links) -> list[_Timed]:
+    shared = Counter(end for s in each for end in _passed(s, nodes, links.rates))
+    found = []
+    for s in each:
+        rate = min(links.rates.capacity(end) / shared[end] for end in _passed(s, nodes, links.rates))
+        added_s = s.adds * s.size_bytes * links.reduction_s_per_byte
+        latency_s = links.latency_s(nodes[s.sender], nodes[s.receiver])
+        found.append(_Timed(s.sender, s.receiver, s.early, s.size_bytes / rate, latency_s, added_s))
+    return found
 
 
 def _passed(sending: Sending, nodes: Sequence[int], rates: LinkRates) -> list[tuple[str, object]]:

@@ -84,7 +84,7 @@ def arithmetic_s(arm: Arm, counted: Events, learns: bool) -> float:
     row_s, each, evaluated = dim * (8 if arm.dtype == "float64" else 4) / BYTES_PER_S, 10.0 * dim, 0.0
     if problem.data is not None:
         often = 1 if problem.model.name in ("mlp", "logistic") else CONVOLUTION
-        each = 6.0 * dim * (problem.batch_size or 1) * often
+        each = 6.0 * dim * max(problem.batch_sizes(1)) * often
         evaluated = 2.0 * dim * _evaluated(problem) * often
         if task_of(problem.data) == "tokens":  # each parameter is used at each position
             each, evaluated = (cost * problem.data.shape[0] for cost in (each, evaluated))
@@ -129,10 +129,11 @@ def _samples_bytes(arm: Arm, itemsize: int) -> float:
     problem = arm.problem
     if problem is None or problem.data is None or problem.batch_size is None:
         return 0.0
+    batch = max(problem.batch_sizes(1))
     sample = math.prod(problem.data.shape) * itemsize
     # Those of a few gradients at a time are at hand as they are computed on.
-    at_hand = min(arm.workers, 8) * problem.batch_size * 3 * sample
-    drawn = arm.workers * MINIBATCHES * problem.batch_size * 8.0
+    at_hand = min(arm.workers, 8) * batch * 3 * sample
+    drawn = arm.workers * MINIBATCHES * batch * 8.0
     if problem.sampling == "shuffled":  # the order of two epochs
         each = arm.workers if problem.data.partition.name == "iid" else 1
         drawn = 8.0 * each * problem.data.train_samples

@@ -122,8 +122,8 @@ def _means_s(arm: Arm) -> list[float]:
     if not isinstance(own, str):
         return []
     assert arm.trace is not None
-    assert arm.samples_per_gradient is not None
-    return [device.s_per_sample * arm.samples_per_gradient for device in arm.trace.devices()[: arm.workers]]
+    devices = arm.trace.devices()[: arm.workers]
+    return [device.s_per_sample * (arm.samples_per_gradient(worker) or 1) for worker, device in enumerate(devices)]
 
 
 def _near(seconds: list[float]) -> list[Group]:

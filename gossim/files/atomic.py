@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-DRAFT = re.compile(r"\.[a-z_]+-[a-z0-9_]{8}\.(json|parquet|png|svg|yaml)")
+DRAFT = re.compile(r"\.[a-z_]+-[a-z0-9_]{8}\.(html|json|parquet|pdf|png|svg|yaml)")
 """The name of a draft that `whole` makes of the files of a run or a sweep: a kill leaves it behind."""
 
 

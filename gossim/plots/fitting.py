@@ -61,9 +61,9 @@ def fit(
     for axes in _with_children(figure):  # whatever the style is when it is drawn, on which the choice of marks rests
         axes.tick_params("x", labelsize=mpl.rcParams["xtick.labelsize"])
         axes.tick_params("y", labelsize=mpl.rcParams["ytick.labelsize"])
-    titles = [figure.get_suptitle(), *(axes.get_title() for axes in figure.axes)]
-    texts = [text.replace(r"\$", "$") for text in [*titles, *map(from_label, entries)] if text]
-    _named[figure] = (texts[0] if texts else "", list(dict.fromkeys(texts[1:])))
+    titles = [text for text in (figure.get_suptitle(), *(axes.get_title() for axes in figure.axes)) if text]
+    headline, *names = [text.replace(r"\$", "$") for text in [*(titles or [""]), *map(from_label, entries)]]
+    _named[figure] = (headline, list(dict.fromkeys(name for name in names if name)))
     _arrange(figure)
     size = _panel_size(figure)
     _wrap(figure)

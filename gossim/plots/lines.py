@@ -10,6 +10,7 @@ import seaborn as sns
 
 from ..analysis.summary import told_count
 from ..tables.run_data import RunData
+from .bands import ends, told_band
 from .names import as_label
 from .style import arm_colours, arm_dashes, arm_look, points
 
@@ -29,20 +30,20 @@ def by_time(results: RunData, frame: pd.DataFrame, measure: str) -> pd.DataFrame
     return pd.concat([frame.iloc[:0], *together], ignore_index=True)
 
 
-def by_steps(results: RunData, frame: pd.DataFrame, measure: str) -> pd.DataFrame:
-    """`measure` for every seed of an arm at the numbers of gradient steps at which the seed was probed that took the
-    fewest; between two probes of another seed, on the straight line. So nothing is said of steps that a seed did not
-    take. Columns `arm, seed, gradient_steps`, of all workers together, and the measure."""
+def by_steps(results: RunData, frame: pd.DataFrame, measure: str, count: str = "gradient_steps") -> pd.DataFrame:
+    """`measure` for every seed of an arm at the numbers of gradient steps, or of whatever else `count` counts, at which
+    the seed was probed that took the fewest; between two probes of another seed, on the straight line. So nothing is
+    said of steps that a seed did not take. Columns `arm, seed`, the count, of all workers together, and the measure."""
     together = []
     for arm, own in _finite(results, frame, measure).groupby("arm"):
         # Of probes between which nobody took a step, the last.
-        last = own.groupby(["seed", "gradient_steps"])[measure].last()
+        last = own.groupby(["seed", count])[measure].last()
         curves = {seed: last[seed] for seed in own["seed"].unique()}
         shortest = min(curves.values(), key=lambda curve: curve.index[-1])
         grid = shortest.index[shortest.index >= max(curve.index[0] for curve in curves.values())].to_numpy()
         for seed, curve in curves.items():
             values = np.interp(grid, curve.index.to_numpy(), curve.to_numpy())
-            together.append(pd.DataFrame({"arm": arm, "seed": seed, "gradient_steps": grid, measure: values}))
+            together.append(pd.DataFrame({"arm": arm, "seed": seed, count: grid, measure: values}))
     return pd.concat([frame.iloc[:0], *together], ignore_index=True)
 
 
@@ -62,7 +63,7 @@ def lines(results: RunData, together: pd.DataFrame, axes: Axes, x: str, y: str) 
         style="arm",
         style_order=arms,
         dashes=[arm_dashes(results)[arm] for arm in arms],
-        errorbar=("pi", 100),
+        errorbar=ends(),
         linewidth=points(3),
         legend=False,
         ax=axes,
@@ -78,7 +79,7 @@ def lines(results: RunData, together: pd.DataFrame, axes: Axes, x: str, y: str) 
 def band(together: pd.DataFrame) -> str:
     """What the band is, for the axis; nothing where every arm has one seed."""
     counts = together.groupby("arm")["seed"].nunique()
-    return f"band: lowest to highest of {told_count(counts)} seeds" if (counts > 1).any() else ""
+    return f"band: {told_band(told_count(counts))}" if (counts > 1).any() else ""
 
 
 LARGEST_DRAWN = 1e300

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from ..tables.run_data import RunData
 from .fitting import fit
 from .legends import entries_of
 from .lines import band, by_time, lines
 from .losses import unit_of
-from .style import panels, points, title
+from .style import log_scale, panels, points, title
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
 
 def metrics(results: RunData) -> Figure | None:
     """Those metrics that the scenario asks for, by `problem.metrics` or as its target, a panel each: mean over seeds,
-    and a band from the lowest to the highest."""
+    and a band from the lowest to the highest. What is better lower is on a logarithmic scale, as a loss is."""
     shown = {name: by_time(results, results.probes, name) for name in asked_for(results)}
     shown = {name: together for name, together in shown.items() if not together.empty}
     if not shown:
@@ -53,6 +55,9 @@ def _dress(results: RunData, axes: Axes, measure: str) -> None:
     axes.set(ylabel=f"{words} of the mean model{unit_of(scenario, measure)}")
     if better is not None:
         axes.set_ylabel(f"{axes.get_ylabel()}\n({better} is better)")
+    values = [np.asarray(line.get_ydata(), dtype=float) for line in axes.get_lines()]
+    if better == "lower" and not any((each <= 0).any() for each in values):
+        log_scale(axes)
     if scenario.target is not None and scenario.target.measure == measure:
         goal = scenario.target.goal
         axes.axhline(goal, color="0.35", linestyle=":", linewidth=points(2.5), label=f"target {goal:g}")

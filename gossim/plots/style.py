@@ -7,7 +7,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import matplotlib as mpl
 import pandas as pd
@@ -59,6 +59,30 @@ FALLBACK_FONTS = (
 
 _width_inches: ContextVar[float | None] = ContextVar("width_inches", default=None)
 
+
+class Look(NamedTuple):
+    """What figures are drawn for.
+
+    Attributes:
+        band: What the band around a mean over seeds is: `range`, from the lowest to the highest; `sem`, the mean ± its
+            standard error; `ci95`, Student's 95% confidence interval of the mean.
+        titled: Whether the scenario's title stands on them; in a paper it stands in the caption.
+        latex: Whether letters have serifs, as LaTeX's.
+        dots_per_inch: Of a PNG.
+    """
+
+    band: str = "range"
+    titled: bool = True
+    latex: bool = False
+    dots_per_inch: int = 110
+
+
+_look: ContextVar[Look] = ContextVar("look", default=Look())  # noqa: B039 (it is immutable)
+
+LATEX_FONTS = ("Latin Modern Roman", "CMU Serif", "STIXGeneral")
+"""Those that are installed; the last comes with matplotlib. (So does cmr10, which has other letters in the places of
+`_` and `<`.)"""
+
 DARKER = 0.6
 """The second of two runs: so much of the first's light, so that its dashes are seen on a line that they cover."""
 
@@ -79,17 +103,19 @@ _STYLED = threading.RLock()
 
 
 @contextmanager
-def style(width_inches: float | None = None) -> Iterator[None]:
+def style(width_inches: float | None = None, look: Look | None = None) -> Iterator[None]:
     """Apply the look that all figures share; in SVG files nothing changes from run to run.
 
     Args:
         width_inches: How wide figures are made in it, with texts in proportion; as wide as suits each, large enough
             for the back row, where it is None.
+        look: What they are drawn for; as around it, where it is None.
     """
-    before = _width_inches.set(width_inches)
+    before, looked = _width_inches.set(width_inches), _look.set(look or _look.get())
     try:
         sizes = {key: points(value) for key, value in sns.plotting_context("talk").items()}
-        installed = set(fontManager.get_font_names())
+        installed, latex = set(fontManager.get_font_names()), _look.get().latex
+        families = [font for font in LATEX_FONTS if font in installed] if latex else ["sans-serif"]
         with (
             _STYLED,
             sns.plotting_context(sizes),
@@ -97,16 +123,25 @@ def style(width_inches: float | None = None) -> Iterator[None]:
             mpl.rc_context(
                 {
                     "svg.hashsalt": "gossim",
-                    "savefig.dpi": 110,
+                    "savefig.dpi": _look.get().dots_per_inch,
                     "figure.constrained_layout.use": True,
                     "axes.titlesize": points(17),
-                    "font.family": ["sans-serif", *(font for font in FALLBACK_FONTS if font in installed)],
+                    "pdf.fonttype": 42,  # journals refuse the other kind
+                    "font.family": [*families, *(font for font in FALLBACK_FONTS if font in installed)],
+                    "mathtext.fontset": "stix" if latex else "dejavusans",
+                    "axes.formatter.use_mathtext": latex,
                 }
             ),
         ):
             yield
     finally:
         _width_inches.reset(before)
+        _look.reset(looked)
+
+
+def present_look() -> Look:
+    """What figures are drawn for, here and now."""
+    return _look.get()
 
 
 def fixed_width() -> float | None:
@@ -197,7 +232,7 @@ def axis_number(value: float) -> str:
 
 def title(results: RunData | SweepData) -> str:
     """The scenario's title, in which no dollar begins a formula."""
-    return as_text(results.scenario.title)
+    return as_text(results.scenario.title) if _look.get().titled else ""
 
 
 def of_first_seed(results: RunData, table: str, arm: str) -> pd.DataFrame:

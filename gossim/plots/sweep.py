@@ -10,10 +10,12 @@ from matplotlib.figure import Figure
 
 from ..analysis.summary import TIME_TO_TARGET
 from ..tables.sweep_data import SweepData
+from .bands import ends, told_band
 from .fitting import fit
 from .legends import entries_of
 from .names import as_label
 from .style import (
+    Look,
     arm_colours,
     arm_dashes,
     arm_look,
@@ -38,7 +40,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
-def draw_sweep(results: SweepData, width_inches: float | None = None) -> dict[str, Figure]:
+def draw_sweep(results: SweepData, width_inches: float | None = None, look: Look | None = None) -> dict[str, Figure]:
     """The figure `sweep`, and `speedup` if there is a target that two arms met; none for more than two keys, for keys
     without numbers, or if nothing came to an end."""
     key = axis_key(results)
@@ -47,7 +49,7 @@ def draw_sweep(results: SweepData, width_inches: float | None = None) -> dict[st
     if len(results.sweep.keys) > 2 or key is None or measure is None:
         return {}
     other = next((k for k in results.sweep.keys if k != key), None)
-    with style(width_inches):
+    with style(width_inches, look):
         figures = {"sweep": _figure(results, ended, measure, key, other), "speedup": draw_speedup(results, key, other)}
     return {name: figure for name, figure in figures.items() if figure is not None}
 
@@ -74,7 +76,7 @@ def _figure(results: SweepData, ended: pd.DataFrame, measure: str, key: str, oth
 
 
 def _panel(results: SweepData, ended: pd.DataFrame, axes: Axes, measure: str, key: str) -> None:
-    """A line an arm through the means over seeds, bars from the lowest to the highest. Where a seed did not meet the
+    """A line an arm through the means over seeds, with bars. Where a seed did not meet the
     target, no mean is drawn: a triangle stands at the end of its runs, which is less than its time. Where the key is
     null, the mean is a dotted line across."""
     arms = list(results.scenario.arms)
@@ -93,7 +95,7 @@ def _panel(results: SweepData, ended: pd.DataFrame, axes: Axes, measure: str, ke
             style="arm",
             style_order=arms,
             dashes=[arm_dashes(results)[arm] for arm in arms],
-            errorbar=("pi", 100),
+            errorbar=ends(),
             err_style="bars",
             marker="o",
             markersize=points(9),
@@ -153,7 +155,7 @@ def _axes(axes: Axes, ended: pd.DataFrame, measure: str, key: str) -> None:
 
 def _seeds(results: SweepData) -> str:
     repeats = results.scenario.repeats
-    return f"   (bars: lowest to highest of {repeats} seeds)" if repeats > 1 else ""
+    return f"   (bars: {told_band(str(repeats))})" if repeats > 1 else ""
 
 
 def _label(results: SweepData, measure: str) -> str:

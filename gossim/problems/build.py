@@ -50,12 +50,11 @@ def build(settings: ProblemSettings, workers: int, seed: int, dtype: str, device
     if isinstance(spec, Noise):
         return NoiseProblem(spec, workers, seed, kind, device)
     if isinstance(spec, Quadratic):
-        return QuadraticProblem(spec, settings.batch_size or 1, workers, seed, kind, device)
+        return QuadraticProblem(spec, settings.batch_sizes(workers), workers, seed, kind, device)
     assert settings.data is not None
-    assert settings.batch_size is not None
     data = loaded(settings.data)
     samples = Samples(data, settings.data.crop, kind, device)
     samples.measure_on(settings.evaluate.train_samples, settings.evaluate.test_samples)
-    drawing = settings.batch_size, settings.sampling
+    drawing = settings.batch_sizes(workers), settings.sampling
     learning = settings.loss_function(), settings.measured_metrics
     return SupervisedProblem(spec, samples, *learning, assigned(settings.data, workers, seed), drawing, seed)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Literal
 
@@ -87,6 +88,21 @@ class Shuffled(Minibatches):
         random, count = stream(self.seed, Purpose.SHUFFLE, worker, epoch), len(self.assigned[worker])
         order = random.permutation(np.arange(count, dtype=np.int32))
         return order, random.integers(self.views, size=count, dtype=np.int32) if self.views > 1 else None
+
+
+class OfEachSize:
+    """Minibatches of workers who have sizes of their own; those asked for together must have one size.
+
+    Args:
+        drawn: Minibatches by their size.
+        sizes: The size of each worker's, `(workers,)`.
+    """
+
+    def __init__(self, drawn: Mapping[int, Minibatches], sizes: np.ndarray):
+        self.drawn, self.sizes = drawn, sizes
+
+    def indices(self, workers: Numbers, steps: Numbers) -> tuple[np.ndarray, np.ndarray]:
+        return self.drawn[int(self.sizes[workers[0]])].indices(workers, steps)
 
 
 SAMPLINGS: dict[Sampling, type[Minibatches]] = {"with_replacement": WithReplacement, "shuffled": Shuffled}

@@ -108,7 +108,7 @@ class QuadraticProblem(Problem):
     def __init__(
         self,
         spec: Quadratic,
-        batch_size: int,
+        batch_sizes: Sequence[int],
         workers: int,
         seed: int,
         dtype: torch.dtype,
@@ -117,7 +117,8 @@ class QuadraticProblem(Problem):
         self.dim, self.dtype, self.device = spec.dim, dtype, device
         self.curvatures = torch.logspace(0, 1, spec.dim, spec.condition_number, dtype=dtype, device=device)
         self.optimum = torch.ones(spec.dim, dtype=dtype, device=device)
-        self.deviation = spec.gradient_noise / batch_size**0.5
+        self.deviation = [spec.gradient_noise / size**0.5 for size in batch_sizes]
+        self.alike = len(set(batch_sizes)) == 1
         self.keys = StepKeys(seed, Purpose.GRADIENT_NOISE, workers, device)
 
     def initial(self) -> torch.Tensor:
@@ -128,10 +129,13 @@ class QuadraticProblem(Problem):
 
     def gradients(self, x: torch.Tensor, workers: Numbers, steps: Numbers) -> torch.Tensor:
         slope = self.curvatures * (x - self.optimum)
-        if not self.deviation:
+        if not self.deviation[0]:
             return slope
         keys = self.keys(*(torch.tensor(numbers, device=self.device) for numbers in (workers, steps)))
-        return slope + self.deviation * normals(keys, self.dim, self.dtype)
+        if self.alike:
+            return slope + self.deviation[0] * normals(keys, self.dim, self.dtype)
+        own = torch.tensor([self.deviation[worker] for worker in workers], dtype=self.dtype, device=self.device)
+        return slope + own.unsqueeze(1) * normals(keys, self.dim, self.dtype)
 
     def losses(self, x: torch.Tensor) -> Losses:
         distance = x - self.optimum

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import model_validator
 
-from ..schema.fields import AS_TUPLE, Count, Frozen, must
+from ..schema.fields import AS_TUPLE, Count, Frozen, must, one_or_each
 from ..schema.violations import MISSING, broken_at
 from .data import AnyData, assigned, outputs_of, task_of
 from .metrics import METRICS, METRICS_OF, AnyMetric, Measure, Metric
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from .losses import Loss
 
 LOSS_OF: dict[Task, str] = {"classification": "cross_entropy", "regression": "mse", "tokens": "cross_entropy"}
+
+OneOrEach: Any = one_or_each(Count)
 
 LOSS_RULE = "cross_entropy, mse or package.module:function"
 
@@ -42,13 +44,15 @@ class ProblemSettings(Frozen):
     your own, `package.module:function`, `f(outputs, targets)`, that returns the loss of each sample. `metrics` are
     `accuracy`, `perplexity`, `rmse`, `r2` or `package.module:function`; by default those of the task.
 
+    `batch_size` is a number, or a list of one for each worker.
+
     `sampling`: minibatches are drawn `with_replacement` from a worker's own samples, or these are `shuffled` and taken
     in turn, each once an epoch of the worker's. `evaluate`: on how many samples probes measure.
     """
 
     model: AnyModel
     data: AnyData | None = None
-    batch_size: Count | None = None
+    batch_size: OneOrEach | None = None
     sampling: Literal["with_replacement", "shuffled"] = "with_replacement"
     evaluate: Evaluate = Evaluate()
     weighting: Literal["equal", "samples"] = "equal"
@@ -129,6 +133,10 @@ class ProblemSettings(Frozen):
         if self.weighting == "samples" and self.data is None:
             raise broken_at(("weighting",), "samples", f"the model '{name}' has no samples to count; use equal")
         return self
+
+    def batch_sizes(self, workers: int) -> list[int]:
+        """Return the samples of one gradient of each worker; 1 where nothing says so."""
+        return list(self.batch_size) if isinstance(self.batch_size, tuple) else [self.batch_size or 1] * workers
 
     def sample_counts(self, workers: int, seed: int) -> list[int]:
         """Return n_m, how many samples are each worker's own; one that is another's too counts for both."""

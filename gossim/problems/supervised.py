@@ -29,7 +29,7 @@ from .lazy import give_shapes
 from .losses import CrossEntropy, Loss, OwnLoss
 from .meters import Meter, meter_of
 from .metrics import Metric
-from .minibatches import SAMPLINGS, Sampling
+from .minibatches import SAMPLINGS, OfEachSize, Sampling
 from .models import ModelSpec
 from .norms import Statistics, replace_norms, statistics_batches
 from .problem import Losses, Numbers, Problem
@@ -49,7 +49,7 @@ CHUNKS = 16
 TOGETHER_BYTES = 2**24
 """Of activations that one gradient keeps on a CPU; more take longer together than one after the other."""
 
-PIECE_BYTES = 2**26
+PIECE_BYTES = 2**25
 """The same of all that go together at once: what is larger than the caches is slower than the calls that it saves."""
 
 OUTPUT_BYTES = 2**27
@@ -69,7 +69,7 @@ class SupervisedProblem(Problem):
         loss: Loss,
         metrics: Sequence[Metric],
         assigned: list[np.ndarray],
-        drawing: tuple[int, Sampling],
+        drawing: tuple[Sequence[int], Sampling],
         seed: int,
     ):
         self.samples = samples
@@ -81,10 +81,12 @@ class SupervisedProblem(Problem):
         self._make()
         if not self.parameters:
             raise InputError("problem.model: the network has no parameters to learn")
-        batch_size, sampling = drawing
+        sizes, sampling = drawing
+        self.batch_sizes = np.array(sizes)
         self.sizes = [p.numel() for p in self.parameters.values()]
         self.dim = sum(self.sizes)
-        self.minibatches = SAMPLINGS[sampling](assigned, samples.views, batch_size, seed)
+        drawn = {size: SAMPLINGS[sampling](assigned, samples.views, size, seed) for size in dict.fromkeys(sizes)}
+        self.minibatches = drawn[sizes[0]] if len(drawn) == 1 else OfEachSize(drawn, self.batch_sizes)
         self.workers = len(assigned)
         self.keys = StepKeys(seed, Purpose.DROPOUT, len(assigned), self.device)
         self.convolutions = any(isinstance(module, tuple(CONVOLUTIONS)) for module in self.network.modules())
@@ -97,7 +99,7 @@ class SupervisedProblem(Problem):
         self.at_once = 2**62  # rows that go together
         self.chunk = EVALUATION_CHUNK
         if not self.dense:
-            self._choose(batch_size)
+            self._choose(max(sizes))
         self.large_operations = self.convolutions or self.one_by_one is not None
 
     def _choose(self, batch_size: int) -> None:
@@ -152,6 +154,11 @@ class SupervisedProblem(Problem):
         return out
 
     def gradients(self, x: torch.Tensor, workers: Numbers, steps: Numbers) -> torch.Tensor:
+        if parts := self._of_one_size(workers):
+            out = torch.empty_like(x)
+            for places, own, of in self._parts_of(parts, x, workers, steps):
+                out[places] = self.gradients(own, *of)
+            return out
         inputs, labels, keys = self.batch(workers, steps)
         if self.dense:
             return self.dense.gradients(x, inputs, labels)
@@ -171,6 +178,11 @@ class SupervisedProblem(Problem):
     def descend(self, x: torch.Tensor, workers: Numbers, steps: Numbers, keep: float, rate: float) -> None:
         if not self.dense and len(workers) == 1 and not self.one_by_one:
             return super().descend(x, workers, steps, keep, rate)
+        if parts := self._of_one_size(workers):
+            for places, own, of in self._parts_of(parts, x, workers, steps):
+                self.descend(own, *of, keep, rate)
+                x[places] = own
+            return None
         inputs, labels, keys = self.batch(workers, steps)
         if self.dense:
             return self.dense.descend(x, inputs, labels, keep, rate)
@@ -184,6 +196,22 @@ class SupervisedProblem(Problem):
                     part.mul_(keep)
                 part.add_(slope, alpha=-rate)
         return None
+
+    def _of_one_size(self, workers: Numbers) -> list[np.ndarray]:
+        """The places of those among `workers` whose minibatches have one size, size by size; empty if all have."""
+        if not isinstance(self.minibatches, OfEachSize):
+            return []
+        sizes = self.batch_sizes[np.asarray(workers)]
+        found = [np.flatnonzero(sizes == size) for size in np.unique(sizes)]
+        return found if len(found) > 1 else []
+
+    def _parts_of(
+        self, parts: list[np.ndarray], x: torch.Tensor, workers: Numbers, steps: Numbers
+    ) -> Iterator[tuple[torch.Tensor, torch.Tensor, tuple[np.ndarray, np.ndarray]]]:
+        """For each part its places, a copy of its rows of `x`, and its workers and steps."""
+        for part in parts:
+            places = torch.from_numpy(part).to(x.device)
+            yield places, x.index_select(0, places), (np.asarray(workers)[part], np.asarray(steps)[part])
 
     def losses(self, x: torch.Tensor) -> Losses:
         statistics = self.statistics(x)

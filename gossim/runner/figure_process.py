@@ -16,7 +16,7 @@ from ..results import Results
 from ..tables.run_directory import RunDirectory
 from .cores import cores, under_torchrun
 from .drawing import draw, noted
-from .process_pool import ended, one_thread_each
+from .process_pool import Place, ended, one_thread_each
 
 
 class Drawer(Protocol):
@@ -76,7 +76,7 @@ class FigureProcess:
     def __init__(self, jobs: int):
         spawn = multiprocessing.get_context("spawn")
         self._connection, its = spawn.Pipe()
-        self._process = spawn.Process(target=_serve, args=(its, jobs))
+        self._process = spawn.Process(target=_serve, args=(its, jobs, Place.here()))
         self._its, self._number = its, 0
 
     def __enter__(self) -> Self:
@@ -118,8 +118,9 @@ class FigureProcess:
             return None
 
 
-def _serve(connection: Connection, jobs: int) -> None:
+def _serve(connection: Connection, jobs: int, place: Place) -> None:
     """Draw what is asked for until the process that asks has ended."""
+    place.enter()
     from ..plots import figure_files  # noqa: F401 (loaded while the run goes on)
 
     try:

@@ -12,14 +12,12 @@ from ..profiling import Stopwatch, Unwatched
 from ..scenario.arm import Arm
 from ..scenario.derived import message_bytes, parameter_bytes, steps_limit, window_size
 from ..scenario.scenario import Scenario
+from ..sim.timeline import TIMELINE_INTERVALS
 from ..sim.world import World
 from ..tables.utilisation import overloaded
 from .checkpoint import Checkpoints
 from .going_on import GoingOn
 from .recording import PairRecord
-
-TIMELINE_INTERVALS = 20_000
-"""Of each arm's first seed that are kept for the timeline."""
 
 Advance = Callable[[float, int], None]
 """Called with the simulated seconds and the gradient steps that a run has come to."""

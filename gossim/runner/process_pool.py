@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import sys
 import threading
 from collections.abc import Callable, Generator, Hashable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from multiprocessing.context import BaseContext
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, Self, TypeVar
 
 from ..errors import RunError
 from ..files.atomic import undisturbed
@@ -69,7 +70,7 @@ def ended(
     """
     before = set(multiprocessing.active_children())
     chosen = multiprocessing.get_context(method) if method else context()
-    pool = ProcessPoolExecutor(jobs, chosen, _begin, (begin, arguments))
+    pool = ProcessPoolExecutor(jobs, chosen, _begin, (Place.here(), begin, arguments))
     try:
         with undisturbed(), one_thread_each():  # processes inherit both: Ctrl-C reaches this one alone
             running = {pool.submit(work, each): name for name, each in given.items()}
@@ -89,8 +90,30 @@ def ended(
         pool.shutdown(cancel_futures=True)
 
 
-def _begin(begin: Callable[..., None] | None, arguments: tuple[Any, ...]) -> None:
+class Place(NamedTuple):
+    """The directory from which a process reads files, and the path on which it looks for modules.
+
+    Processes that multiprocessing begins have those with which Python began, whatever has been changed since.
+    """
+
+    directory: str
+    path: list[str]
+
+    @classmethod
+    def here(cls) -> Self:
+        """Return those of this process."""
+        directory = os.getcwd()
+        return cls(directory, [folder or directory for folder in sys.path])
+
+    def enter(self) -> None:
+        """Make them those of this process."""
+        os.chdir(self.directory)
+        sys.path[:] = self.path
+
+
+def _begin(place: Place, begin: Callable[..., None] | None, arguments: tuple[Any, ...]) -> None:
     _end_with_parent()
+    place.enter()
     if begin:
         begin(*arguments)
 

@@ -13,6 +13,7 @@ from ..scenario.cautions import log_warnings
 from ..scenario.scenario import Scenario, load
 from ..scenario.vary import varied
 from ..tables.run_directory import RunDirectory
+from . import trackers
 from .drawing import are_drawn, draw
 from .earlier import earlier
 from .experiment import CHECKPOINT_EVERY_S, Experiment, asked_for
@@ -34,6 +35,7 @@ def run(
     limits: bool = True,
     jobs: int = 1,
     checkpoint_every_s: float = CHECKPOINT_EVERY_S,
+    log: Sequence[str] = (),
 ) -> Results:
     """Run a scenario, or the scenario in a file. With `out`, also write the run directory, figures included.
 
@@ -55,6 +57,7 @@ def run(
         jobs: How many arms and seeds run side by side, in processes. In a script, call this under `if __name__ ==
             "__main__":`. The results do not depend on it.
         checkpoint_every_s: Seconds of wall time after which, with `out`, each arm and seed saves its state.
+        log: Trackers, `tensorboard`, `wandb` and `csv`, for which scalars are written to the folder `logs` in `out`.
 
     Returns:
         What the run recorded.
@@ -68,6 +71,9 @@ def run(
         raise InputError(f"jobs = {jobs!r}: must be a whole number >= 1")
     if not checkpoint_every_s >= 0:
         raise InputError(f"checkpoint_every_s = {checkpoint_every_s!r}: must be a number of seconds >= 0")
+    trackers.refuse_unusable(log)
+    if log and out is None:
+        raise InputError(f"log = {log!r}: needs `out`, the run directory in which it is written")
     store = None if out is None else RunDirectory(Path(out))
     if store:
         store.refuse_unusable()
@@ -81,7 +87,7 @@ def run(
         if store:
             was = earlier(store, settings, Identity.of(settings, gradients, executor), force)
             if was == "finished":
-                return _stored(store)
+                return _stored(store, log)
         ready = Experiment(settings, None, executor, gradients, stopwatch, limits)
     if store is None:
         return ready.run(None, progress, jobs=jobs)
@@ -89,16 +95,17 @@ def run(
         store.refuse_unusable()
         was = earlier(store, ready.scenario, ready.identity, force)  # another run may have come first
         if was == "finished":
-            return _stored(store)
+            return _stored(store, log)
         results = ready.run(
             store, progress, go_on=was == "unfinished", jobs=jobs, checkpoint_every_s=checkpoint_every_s
         )
         with watch.share("writing"):
             draw(results, store)
+            trackers.log(results, log, store)
     return results
 
 
-def _stored(store: RunDirectory) -> Results:
+def _stored(store: RunDirectory, log: Sequence[str]) -> Results:
     """Return the results of the run that is complete in `store`, after drawing the figures that are missing.
 
     Raises:
@@ -108,6 +115,9 @@ def _stored(store: RunDirectory) -> Results:
     if not are_drawn(results, store):
         with store.reserved():
             draw(results, store)
+    if log:
+        with store.reserved():
+            trackers.log(results, log, store)
     if errors := errors_of(results):
         raise RunError(errors)
     return results

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 from filelock import FileLock, Timeout
 
+from ..analysis.some_arms import together
 from ..analysis.summary import TIME_TO_TARGET, final_columns, per_seed
 from ..errors import InputError, RunError
 from ..files import yaml12
 from ..files.atomic import drafts, whole, write_text
 from ..files.guards import refuse_links, refuse_unwritable
 from ..files.lock import LOCK
+from ..files.trust import Trust, trusting
 from ..scenario.sweep import Point, Sweep
+from ..scenario.vary import short_keys, told_values
+from ..tables.run_data import RunData
 from ..tables.run_directory import RunDirectory
 from .input_hashes import inputs
 from .manifest import versions
@@ -125,3 +129,22 @@ def measures(sweep: Sweep) -> list[str]:
     targeted = any(point.scenario.target for point in sweep.points)
     final = dict.fromkeys(column for point in sweep.points for column in final_columns(point.scenario))
     return [*final, "steps_per_s", "idle_share", *([TIME_TO_TARGET] if targeted else [])]
+
+
+def points_together(directory: Path) -> RunData:
+    """The points of the sweep in `directory` that recorded anything, as one run whose arms are called
+    `gosgd_push (workers=4)`. Nothing that its scenarios name is imported or opened.
+
+    Raises:
+        InputError: If it is no sweep, or holds no such point.
+    """
+    store = SweepDirectory(directory)
+    with trusting(Trust(imports=False, files=False)):
+        sweep = Sweep.load(directory / "sweep.yaml")
+    labels = short_keys(list(sweep.keys))
+    runs = {}
+    for point in sweep.points:
+        with suppress(InputError):  # not run yet, or failed before it recorded anything
+            label = told_values({labels[key]: value for key, value in point.values.items()})
+            runs[label] = store.run_directory(point).read_recorded()
+    return together(runs)

@@ -55,6 +55,7 @@ def steps_limit(settings: Arm) -> int | None:
     limits = [settings.until.gradient_steps] if settings.until.gradient_steps else []
     problem = settings.problem
     if settings.until.epochs is not None and problem is not None and problem.data and problem.batch_size:
-        steps = settings.until.epochs * problem.data.train_samples / problem.batch_size
+        # Batch sizes that differ are refused here.
+        steps = settings.until.epochs * problem.data.train_samples / problem.batch_sizes(settings.workers)[0]
         limits.append(math.ceil(min(steps, 2.0**62)))
     return min(limits, default=None)

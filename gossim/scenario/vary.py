@@ -5,8 +5,8 @@ from __future__ import annotations
 import itertools
 import json
 import math
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
 from ..errors import ScenarioError, nearest
 from ..files.trust import trusting
@@ -19,6 +19,14 @@ MOST_ARMS = 200
 """Of one run: figures and tables of more say nothing."""
 
 Values = Mapping[str, Sequence[Any]]
+
+
+class Variant(NamedTuple):
+    """An `arm` of a scenario at some values of the keys that concern it, and its `name` beside the others."""
+
+    arm: str
+    values: Mapping[str, Any]
+    name: str
 
 
 def varied(scenario: Scenario, grid: Values, source: str = "scenario") -> Scenario:
@@ -35,23 +43,47 @@ def varied(scenario: Scenario, grid: Values, source: str = "scenario") -> Scenar
     Raises:
         ScenarioError: Where a key cannot be varied, has no values or the same twice, or makes an arm that cannot run.
     """
+    return with_arms(scenario, variants(scenario, grid, source), source)
+
+
+def variants(scenario: Scenario, grid: Values, source: str = "scenario") -> list[Variant]:
+    """Return the arms that `varied` makes, in its order.
+
+    Raises:
+        ScenarioError: As `varied`.
+    """
     grid = {key: plain(list(values) if isinstance(values, tuple) else values) for key, values in grid.items()}
     if wrong := list(_wrong(scenario, grid)):
         raise ScenarioError(source, [str(each) for each in wrong])
     concerned = {key: _concerned(scenario, key, values, source) for key, values in grid.items()}
-    base, labels = scenario.to_data(), _short_keys(list(grid))
-    own = base.pop("arms")
-    arms: dict[str, Any] = {}
-    for name in scenario.arms:
-        keys = [key for key in grid if name in concerned[key]]
+    found: dict[str, Variant] = {}
+    for arm in scenario.arms:
+        keys = [key for key in grid if arm in concerned[key]]
         for values in itertools.product(*(grid[key] for key in keys)):
-            point = dict(zip(keys, values, strict=True))
-            label = _label(name, {labels[key]: value for key, value in point.items()})
-            if label in arms or (point and label in scenario.arms):
-                raise ScenarioError(source, [f"arms.{label}: would be there twice; give an arm another name"])
-            arms[label] = _arm(scenario, name, point, base, source) if point else own[name]
+            variant = variant_of(arm, dict(zip(keys, values, strict=True)), list(grid))
+            if variant.name in found or (variant.values and variant.name in scenario.arms):
+                raise ScenarioError(source, [f"arms.{variant.name}: would be there twice; give an arm another name"])
+            found[variant.name] = variant
+    return list(found.values())
+
+
+def variant_of(arm: str, values: Mapping[str, Any], keys: Sequence[str]) -> Variant:
+    """Return the arm at these values, named by them; `keys` are all that vary, which their short names tell apart."""
+    shown = short_keys(keys)
+    return Variant(arm, values, _label(arm, {shown[key]: value for key, value in values.items()}))
+
+
+def with_arms(scenario: Scenario, arms: Iterable[Variant], source: str = "scenario", **shared: Any) -> Scenario:
+    """Return a scenario that has these arms, and of all else what `scenario` has, or what `shared` has in its place.
+
+    Raises:
+        ScenarioError: Where an arm cannot run.
+    """
+    base = scenario.to_data()
+    own = base.pop("arms")
+    made = {each.name: _arm(scenario, each, base, source) if each.values else own[each.arm] for each in arms}
     with trusting(scenario.trust):
-        return Scenario.parse({**base, "arms": arms}, source)
+        return Scenario.parse({**base, **shared, "arms": made}, source)
 
 
 def _wrong(scenario: Scenario, grid: Values) -> Iterator[Violation]:
@@ -97,14 +129,15 @@ def _concerned(scenario: Scenario, key: str, values: Sequence[Any], source: str)
     return arms
 
 
-def _arm(scenario: Scenario, name: str, point: Mapping[str, Any], base: Mapping[str, Any], source: str) -> Any:
-    """Arm `name` at these values, as what differs from `base`."""
-    told = ", ".join(f"{key}={_told(value)}" for key, value in point.items())
-    arm = scenario.override(point, f"{source} with {told}").arms[name].model_dump(mode="json")
+def _arm(scenario: Scenario, variant: Variant, base: Mapping[str, Any], source: str) -> Any:
+    """The arm at its values, as what differs from `base`."""
+    told = ", ".join(f"{key}={_told(value)}" for key, value in variant.values.items())
+    changed = scenario.override(dict(variant.values), f"{source} with {told}")
+    arm = changed.arms[variant.arm].model_dump(mode="json")
     return {"algorithm": arm.pop("algorithm"), **difference(arm, base)}
 
 
-def _short_keys(keys: Sequence[str]) -> dict[str, str]:
+def short_keys(keys: Sequence[str]) -> dict[str, str]:
     """The last parts of each key, as few as tell it from the others; a number does not stand alone."""
     short = {}
     for key in keys:
@@ -120,11 +153,14 @@ def _short_keys(keys: Sequence[str]) -> dict[str, str]:
 
 
 def _label(name: str, point: Mapping[str, Any]) -> str:
-    """The name of an arm at these values; brackets cannot stand in one."""
-    if not point:
-        return name
+    """The name of an arm at these values."""
+    return f"{name} ({told_values(point)})" if point else name
+
+
+def told_values(point: Mapping[str, Any]) -> str:
+    """`factor=5, hidden=(8, 4)`: what can stand in the name of an arm."""
     told = ", ".join(f"{key}={_told(value)}" for key, value in point.items())
-    return f"{name} ({told.translate(str.maketrans('[]', '()'))})"
+    return told.translate(str.maketrans("[]", "()"))
 
 
 def _told(value: Any) -> str:

@@ -140,3 +140,13 @@ Index = Annotated[int, Bounds("a whole number >= 0", ge=0), _BOUNDED, AS_WHOLE]
 AS_TUPLE = BeforeValidator(lambda value: tuple(value) if isinstance(value, list) else value)
 Counts = Annotated[tuple[Count, ...], AS_TUPLE]
 Indices = Annotated[tuple[Index, ...], AS_TUPLE]
+
+
+def one_or_each(number: Any) -> Any:
+    """The type of a value that is one `number` for all workers, or a list with one for each."""
+
+    def tag(value: Any) -> str:
+        return "one for each" if isinstance(value, list | tuple) else "one for all"  # as above, no key of the data
+
+    each = Annotated[tuple[number, ...], AS_TUPLE, Tag("one for each")]
+    return Annotated[Union[Annotated[number, Tag("one for all")], each], Discriminator(tag)]  # noqa: UP007

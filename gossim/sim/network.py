@@ -95,7 +95,10 @@ class Network:
         message.after = self.ages.now(self.clock)
 
         def arrive() -> None:
-            self.timeline.add(message.sender, "message", message.sent, self.clock.now, message.receiver, size_bytes)
+            if not self.timeline.full:
+                alpha = None if message.alpha is None else float(message.alpha * self.unit)
+                told = (message.receiver, size_bytes, alpha)
+                self.timeline.add(message.sender, "message", message.sent, self.clock.now, *told)
             deliver(message)
 
         transfer = self.transfer(

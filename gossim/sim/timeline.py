@@ -9,13 +9,16 @@ from .clock import Clock
 
 ActivityKind = Literal["computing", "waiting", "sending", "down", "message"]
 
+TIMELINE_INTERVALS = 20_000
+"""How many a run keeps, of the first seed of each arm."""
+
 
 class Interval(NamedTuple):
     """Worker `worker` did `activity` from `start_s` to `end_s`.
 
     `computing`, `waiting`, `sending` and `down` follow each other without gap; `sending` is a collective in progress,
     during which the worker can do nothing else. `message` is a message of that worker's on its way while it goes on,
-    of `size_bytes` to `receiver`; other activities have neither.
+    of `size_bytes` to `receiver`, with the weight `alpha` where there are weights; other activities have none of these.
     """
 
     worker: int
@@ -24,6 +27,7 @@ class Interval(NamedTuple):
     end_s: float
     receiver: int | None = None
     size_bytes: int | None = None
+    alpha: float | None = None
 
 
 class Timeline:
@@ -46,11 +50,12 @@ class Timeline:
         end: int,
         receiver: int | None = None,
         size_bytes: int | None = None,
+        alpha: float | None = None,
     ) -> None:
         """From `start` to `end` in ticks of the clock."""
         if end > start and not self.full:
             start_s, end_s = start / PER_SECOND, end / PER_SECOND
-            self.intervals.append(Interval(worker, activity, start_s, end_s, receiver, size_bytes))
+            self.intervals.append(Interval(worker, activity, start_s, end_s, receiver, size_bytes, alpha))
 
 
 class Activity:

@@ -97,6 +97,7 @@ TIMELINE = (
         "of a message, who gets it (a server is the node after the last worker); empty for a bucket of an all-reduce",
     ),
     Column("size_bytes", "Int64", "bytes", "of a message, its size"),
+    Column("alpha", "float64", "", "of a message, the weight that travels in it; empty without weights"),
 )
 
 EXCHANGES = (
@@ -209,7 +210,7 @@ def columns_of(name: str, present: Iterable[str]) -> tuple[Column, ...]:
 
 LATER = {
     "probes": {"bytes_carried"},
-    "timeline": {"receiver", "size_bytes"},
+    "timeline": {"receiver", "size_bytes", "alpha"},
     **{name: {c.name for c in TABLES[name]} for name in ("exchanges", "activities", "gaps", "layers")},
 }
 """Columns that runs of earlier versions do not have; such a run is read as if they were empty."""

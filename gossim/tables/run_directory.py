@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import stat
 import time
 from collections.abc import Iterator, Mapping
@@ -25,6 +26,9 @@ from .parts import Parts
 from .run_data import RunData
 
 COMPARED_WITH = "compared_with_"
+
+TRIALS = "trials"
+"""The folder with the runs by which a run's values were chosen: it is there before the run."""
 
 LOOKS, PAUSE_S = 20, 0.05
 """How often, and how far apart, tables and manifest are read that do not belong together: they are being replaced."""
@@ -85,7 +89,7 @@ class RunDirectory:
     def _others(self) -> bool:
         """Whether anything is here that is not what a gossim that was killed at once leaves behind."""
         with usable(self.path):
-            left = {self.path / LOCK, *drafts(self.path)}
+            left = {self.path / LOCK, self.path / TRIALS, *drafts(self.path)}
             return any(path not in left for path in self.path.iterdir())
 
     def begin(self, scenario: Scenario, manifest: Mapping[str, Any], empty: RunData) -> None:
@@ -116,14 +120,18 @@ class RunDirectory:
             self.write(manifest, data)
 
     def _clear(self) -> None:
-        """Delete the figures and the trace of an earlier run, and drafts. Links go, and what they point to stays."""
+        """Delete figures, trace and report of an earlier run, and drafts. Links go, and what they point to stays."""
         folders = [self.figures, *(f for f in self.figures.glob(f"{COMPARED_WITH}*") if not f.is_symlink())]
         for folder in (folder for folder in folders if folder.is_dir()):
-            for path in [*folder.glob("*.png"), *folder.glob("*.svg"), *drafts(folder)]:
+            for path in [*folder.glob("*.png"), *folder.glob("*.svg"), *folder.glob("*.pdf"), *drafts(folder)]:
                 if path.is_symlink() or path.is_file():
                     path.unlink()
-        for path in (self.trace, *drafts(self.path)):
+        for path in (self.trace, self.report, *drafts(self.path)):
             path.unlink(missing_ok=True)
+        if self.logs.is_symlink():
+            self.logs.unlink()
+        elif self.logs.is_dir():
+            shutil.rmtree(self.logs)
         self.parts("").clear()
 
     @property
@@ -178,6 +186,15 @@ class RunDirectory:
     @property
     def trace(self) -> Path:
         return self.path / "trace.json"
+
+    @property
+    def logs(self) -> Path:
+        """Where the files of trackers stand."""
+        return self.path / "logs"
+
+    @property
+    def report(self) -> Path:
+        return self.path / "report.html"
 
     def manifest(self) -> dict[str, Any]:
         """Read manifest.json. Raises InputError, also if it is missing."""

@@ -140,7 +140,7 @@ def test_the_layers_in_the_docs_are_those_of_the_contract() -> None:
     assert [set(line.split(", ")) for line in written] == LAYERS[::-1]
     rows = re.findall(r"^\| `(\w+)(?:/|\.py)` \|", page.partition("## One line a folder")[2], re.MULTILINE)
     assert len(rows) == len(set(rows))
-    assert set(rows) == set().union(*LAYERS) - {"report", "__main__"}
+    assert set(rows) == set().union(*LAYERS) - {"__main__"}
 
 
 def test_the_files_that_answer_common_questions_have_what_is_said_to_be_there() -> None:
@@ -158,7 +158,7 @@ def test_the_files_that_answer_common_questions_have_what_is_said_to_be_there() 
     ("package", "where"), [("torch", {"problems", "execute", "runner", "measure"}), ("simpy", {"sim"})]
 )
 def test_every_layer_but_its_own_may_not_import(package: str, where: set[str]) -> None:
-    everywhere = set().union(*LAYERS) - {"report", "__main__"}
+    everywhere = set().union(*LAYERS) - {"__main__"}
     forbidden = {module.removeprefix("gossim.") for module in CONTRACTS[package]["source_modules"]}
     assert CONTRACTS[package]["forbidden_modules"] == [package]
     assert forbidden == everywhere - where

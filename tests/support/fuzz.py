@@ -59,6 +59,17 @@ def pick(random: np.random.Generator, choices: Any) -> Any:
     return choices[int(random.integers(len(choices)))]
 
 
+COLLECTIVES: tuple[Any, ...] = (
+    "gloo",
+    {"name": "nccl", "workers_per_node": 2},
+    {"name": "ring", "events": True, "barrier": False},
+    {"name": "tree", "events": True},
+    {"name": "recursive_doubling", "events": True, "barrier": False},
+    {"name": "hierarchical", "group_size": 2, "events": True},
+    {"name": "parameter_server", "events": True, "barrier": False},
+)
+
+
 def drawn(random: np.random.Generator) -> dict[str, Any]:
     """A scenario of one arm that may well be valid: any algorithm, topology, network, faults and optimizer."""
     from support.algorithms import ALGORITHMS, UNRELIABLE, reliable_enough
@@ -78,6 +89,10 @@ def drawn(random: np.random.Generator) -> dict[str, Any]:
         algorithm["backup"] = int(random.integers(workers))
     if not fails and name in ("allreduce", "local_sgd", "diloco", "gossip_pga", "moshpit"):
         algorithm["collective"] = pick(random, ("ring", "ring_events", "tree", "rabenseifner", "parameter_server"))
+        if random.random() < 0.3:
+            algorithm["collective"] = pick(random, COLLECTIVES)
+        if random.random() < 0.3 and name in ("allreduce", "local_sgd", "diloco"):
+            algorithm |= {"buckets": int(random.integers(1, 4)), "backward_share": float(random.uniform(0.1, 1))}
     cluster: dict[str, Any] = {
         "workers": workers,
         "until": pick(
@@ -139,6 +154,8 @@ def _network(random: np.random.Generator, workers: int, fails: bool) -> dict[str
         half = workers // 2
         regions = [list(range(half)), list(range(half, workers))]
         latency = {"regions": regions, "within_s": 0.001, "between_s": 0.1}
+        if random.random() < 0.5:
+            rate = {"regions": regions, "within": 1e4, "between": 2e3, "uplink": pick(random, (None, 3e3))}
     network: dict[str, Any] = {
         "latency_s": latency,
         "bandwidth_bytes_per_s": rate,

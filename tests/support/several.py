@@ -25,7 +25,7 @@ class Several(QuadraticProblem):
 
     def __init__(self, workers: int, seed: int = 0, noise: float = 0.3, dim: int = DIM):
         spec = Quadratic(dim=dim, condition_number=5.0, gradient_noise=noise)
-        super().__init__(spec, 1, workers, seed, torch.float64, CPU)
+        super().__init__(spec, [1] * workers, workers, seed, torch.float64, CPU)
         generator = torch.Generator().manual_seed(seed)
         self.optima = torch.randn(workers, dim, dtype=torch.float64, generator=generator)
         self.start = torch.randn(dim, dtype=torch.float64, generator=generator)

@@ -60,7 +60,7 @@ class ResNet(ModelSpec):
     def network(self, shape: tuple[int, ...], classes: int) -> nn.Module:
         from torch import nn
 
-        from ..networks.residual import ResNet as Network
+        from ..networks.residual import ResidualNetwork as Network
 
         if len(shape) != 3:
             raise InputError(

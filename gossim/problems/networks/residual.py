@@ -12,7 +12,7 @@ Norm = Callable[[int], nn.Module]
 """A layer that normalises that many channels."""
 
 
-class Block(nn.Module):
+class ResidualBlock(nn.Module):
     """ReLU(shortcut(x) + norm(conv(ReLU(norm(conv(x)))))) with 3 × 3 filters.
 
     Where channels are doubled and sides halved, the shortcut takes every second pixel and fills the new channels with
@@ -33,7 +33,7 @@ class Block(nn.Module):
         return torch.relu(x + inner)
 
 
-class ResNet(nn.Module):
+class ResidualNetwork(nn.Module):
     """Images `(batch, channels, height, width)` to `(batch, outputs)`: three stages of `blocks` blocks each."""
 
     def __init__(self, channels: int, outputs: int, blocks: int, width: int, norm: Norm):
@@ -44,7 +44,7 @@ class ResNet(nn.Module):
         for stage in range(3):
             for number in range(blocks):
                 after = width * 2**stage
-                layers.append(Block(before, after, 2 if stage and not number else 1, norm))
+                layers.append(ResidualBlock(before, after, 2 if stage and not number else 1, norm))
                 before = after
         self.blocks, self.head = nn.Sequential(*layers), nn.Linear(before, outputs)
 

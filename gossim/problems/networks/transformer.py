@@ -33,7 +33,7 @@ class Attention(nn.Module):
         return out
 
 
-class Block(nn.Module):
+class TransformerBlock(nn.Module):
     """x ← x + attention(norm(x)); x ← x + mlp(norm(x)): layers are normalised before they are called (pre-norm)."""
 
     def __init__(self, width: int, heads: int, context: int, dropout: float):
@@ -56,7 +56,7 @@ class Transformer(nn.Module):
         super().__init__()
         self.token, self.position = nn.Embedding(tokens, width), nn.Embedding(context, width)
         self.dropout = nn.Dropout(dropout) if dropout else nn.Identity()
-        self.blocks = nn.Sequential(*[Block(width, heads, context, dropout) for _ in range(layers)])
+        self.blocks = nn.Sequential(*[TransformerBlock(width, heads, context, dropout) for _ in range(layers)])
         self.norm, self.head = nn.LayerNorm(width), nn.Linear(width, tokens, bias=False)
         self._draw(layers)
         if tied:

@@ -7,6 +7,7 @@ from collections import Counter, defaultdict
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -179,6 +180,21 @@ def test_runs_without_receivers_have_no_arrows_and_say_so(tmp_path: Path) -> Non
     done = gossim_command("trace", tmp_path)
     assert done.returncode == 0
     assert "without the receivers of messages: no arrows" in done.stderr
+
+
+def test_buckets_stand_beside_what_their_workers_compute(tmp_path: Path) -> None:
+    """Two at once, of gloo, from the first of which a worker computes on: each begins and ends by itself."""
+    results = gossim.run(scenario(algorithm={"name": "allreduce", "collective": "gloo", "buckets": 4}))
+    assert write_trace(results, tmp_path / "trace.json") == 0
+    events = json.loads((tmp_path / "trace.json").read_text())["traceEvents"]
+    found: dict[str, list[float]] = defaultdict(list)
+    for event in (event for event in events if event["name"] == "bucket"):
+        assert event["ph"] == "be"[len(found[event["id"]])]
+        found[event["id"]].append(event["ts"] / 1e6)
+    recorded = results.timeline[results.timeline["activity"] == "message"]
+    assert len(found) == len(recorded) > 8
+    spans = sorted(recorded[["start_s", "end_s"]].to_numpy().tolist())
+    assert np.array(sorted(found.values())) == pytest.approx(np.array(spans), abs=1e-9)
 
 
 def test_a_run_without_activities_is_refused(tmp_path: Path) -> None:

@@ -46,7 +46,7 @@ def cost(collective: Any, workers: int, size_bytes: int = 1000, link: Link = LIN
         ("rabenseifner", 6, 4 + 2, 6 / 4 + 2, 3 / 4 + 1, 16 + 4, 6 + 4),
         ("parameter_server", 8, 2, 16, 8, 16, 16),
         # Of 1,000 bytes, b = 1e-6 s and a = 0.01 s: the notices weigh more than the bytes.
-        ("gloo", 2, 4, 1 / 2, 1 / 2, 4, 2),
+        ("gloo", 2, 4, 1, 1 / 2, 8, 2),
         ({"name": "hierarchical", "group_size": 4}, 8, 6 + 2 + 2, 6 / 4 + 1 + 2, 3 / 4 + 1 / 2, 48 + 4 + 6, 12 + 2 + 6),
     ],
 )  # fmt: skip

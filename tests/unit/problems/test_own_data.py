@@ -14,6 +14,7 @@ from sklearn.model_selection import train_test_split
 from torch.utils.data import TensorDataset
 
 import gossim
+from gossim.cli.catalogue import catalogue
 from gossim.errors import InputError
 from gossim.files import trust
 from gossim.problems import DATA, DataSpec
@@ -265,3 +266,32 @@ def test_classes_are_so_many_each() -> None:
 def test_shares_that_cannot_be_are_refused(partition: Any, said: str) -> None:
     with pytest.raises(InputError, match=said):
         partition.assign(np.arange(20) % 4, 2, 0)
+
+
+def test_cifar100_is_read_by_its_fine_labels(tmp_path: Path) -> None:
+    """Records are a coarse label, a fine one, and the pixels: red, green, blue, row by row."""
+    random = np.random.default_rng(0)
+    written = {}
+    for name, count in (("train.bin", 200), ("test.bin", 100)):
+        records = random.integers(0, 256, (count, 2 + 3072), dtype=np.uint8)
+        records[:, 0], records[:, 1] = np.arange(count) % 20, np.arange(count) % 100
+        records.tofile(tmp_path / name)
+        written[name] = records
+    data = loaded(DATA["cifar100"].model_validate({"name": "cifar100", "directory": str(tmp_path)}))
+    assert (data.classes, data.shape) == (100, (3, 32, 32))
+    assert np.array_equal(data.train_y, np.arange(200) % 100)
+    train, test = (written[name][:, 2:].reshape(-1, 3, 32, 32) / 255 for name in ("train.bin", "test.bin"))
+    mean, deviation = (statistic(train, axis=(0, 2, 3), keepdims=True) for statistic in (np.mean, np.std))
+    assert data.test_x == pytest.approx((test - mean) / deviation, abs=1e-4)
+    with pytest.raises(InputError, match="does not hold CIFAR-100's train.bin and test.bin; unpack https"):
+        loaded(DATA["cifar100"].model_validate({"name": "cifar100", "directory": str(tmp_path / "none")}))
+
+
+def test_the_list_of_data_says_task_outputs_and_shape() -> None:
+    table = catalogue("data")
+    names, *_, tasks = (list(column.cells) for column in table.columns)
+    shown = dict(zip(names, tasks, strict=True))
+    assert shown["digits"] == "classification\n10 classes\n(1, 8, 8)\n1,437 samples"
+    assert shown["autompg"] == "regression\n1 number\n(7,)\n313 samples"
+    assert shown["text"].startswith("tokens\n256 classes\n(context,)")
+    assert shown["npz"] == "classification or regression or tokens\nas the file has it"

@@ -83,7 +83,7 @@ def test_which_keys_have_texts() -> None:
 
     collect(Scenario.model_json_schema())
     columns = {"column", "worker", "ms_per_sample", "upload_bits_per_s", "download_bits_per_s"}
-    words = {"title", "name", "unit", "target"}
+    words = {"title", "name", "unit", "target", "loss"}
     assert texts == {"file", "matrix", "replay", "directory"} | columns | words
 
 

@@ -24,6 +24,7 @@ DATA_KEYS: list[dict[str, Any]] = [
     {"name": "mnist5k"},
     {"name": "mnist5k", "channels": 3},
     {"name": "cifar10"},
+    {"name": "cifar100"},
     {"name": "diabetes"},
     {"name": "autompg"},
     {"name": "fashion_mnist"},
@@ -44,6 +45,7 @@ CLASSES = {
     "autompg": 1,
     "text": 256,
     "python_source": 256,
+    "cifar100": 100,
 }
 OWN_KEYS = [{"name": "support.networks:told_shape"}]
 

@@ -1,0 +1,1 @@
+"""The clock against what was measured and published: `make validation`."""

@@ -1,0 +1,91 @@
+"""`gossim tune`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ..errors import InputError
+from .options import (
+    INTERRUPTED,
+    Changes,
+    NoLimits,
+    ScenarioFile,
+    new_console,
+    permit_imports,
+    set_values,
+    show_warnings,
+    varied_values,
+)
+
+
+def tune(
+    scenario: ScenarioFile,
+    over: Annotated[
+        list[str],
+        typer.Option(metavar="KEY=V1,V2", help="Values to try, e.g. --over optimizer.learning_rate=0.1,0.3,1"),
+    ],
+    changes: Changes = [],  # noqa: B006 (typer reads it and never changes it)
+    seeds: Annotated[int, typer.Option(metavar="N", min=1, help="Trial seeds; the scenario's own are not used.")] = 3,
+    metric: Annotated[
+        str | None, typer.Option(metavar="NAME", help="[default: time to the target if there is one, else train_loss]")
+    ] = None,
+    widen: Annotated[
+        bool, typer.Option("--widen", help="Go on beyond the grid while the best lies on its edge.")
+    ] = False,
+    out: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Where to write  [default: runs/<scenario>,tuned]")
+    ] = None,
+    jobs: Annotated[
+        int | None, typer.Option(metavar="N", min=1, help="Arms and seeds run at a time  [default: one a core]")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Begin anew, whatever is in the directory.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Print nothing but errors.")] = False,
+    no_limits: NoLimits = False,
+) -> None:
+    """Choose values, such as the learning rate, for each arm on trial seeds, and run the best on the scenario's."""
+    permit_imports()
+    from ..estimates.limits import arms_s
+    from ..runner.cores import default_jobs
+    from ..runner.tune import tune as tuning
+    from ..scenario.scenario import load
+    from .progress import LiveProgress
+    from .tables import comparison, show
+
+    wanted, grid = set_values(changes), varied_values(over, "--over")
+    if twice := [key for key in grid if key in wanted]:
+        raise InputError(f"--over {twice[0]}: is set too, to one value")
+    settings = load(scenario)
+    if wanted:
+        settings = settings.override(wanted, source=f"{scenario} with {', '.join(wanted)}")
+    show_warnings(settings.warnings, quiet)
+    store = out or Path("runs") / f"{scenario.stem},tuned"
+    console, notes = new_console(quiet=quiet), new_console(stderr=True, quiet=quiet)
+    jobs = jobs or default_jobs(settings, True, "cpu")
+    try:
+        found = tuning(
+            settings,
+            grid,
+            store,
+            seeds=seeds,
+            metric=metric,
+            widen=widen,
+            force=force,
+            limits=not no_limits,
+            jobs=jobs,
+            progress=lambda each: LiveProgress(each, notes, arms_s(each), jobs),
+        )
+    except KeyboardInterrupt:
+        notes.print(f"interrupted; the same command goes on from what is in {store}", highlight=False, markup=False)
+        raise typer.Exit(INTERRUPTED) from None
+    for arm, values in found.chosen.items():
+        told = ", ".join(f"{key} = {value}" for key, value in values.items())
+        console.print(f"{arm}: {told}", highlight=False, markup=False)
+    show(console, comparison(found.results))
+    for sentence in found.results.sentences():
+        console.print(sentence, highlight=False, markup=False)
+    show_warnings(list(found.warnings), quiet)
+    told = f"tables and figures in {store}, all trials in {store / 'trials.parquet'}"
+    console.print(told, highlight=False, markup=False)
