@@ -46,7 +46,9 @@ class ACiD(Algorithm):
             w.flow(eta)
             gradient = w.gradient()
             computed = w.compute()
-            while not w.alone and not computed.processed:
+            if w.alone:
+                yield computed
+            while not computed.processed:
                 gap = -math.log1p(-w.rng.random()) / self.exchanges_per_gradient
                 yield computed | w.wait(gap * w.mean_gradient_s)
                 if not computed.processed:

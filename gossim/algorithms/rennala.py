@@ -12,7 +12,7 @@ from ._families import WithServer
 
 
 class Rennala(WithServer):
-    """Rennala SGD: a server averages B gradients that were taken at its x, from whoever is fast, and drops all others.
+    """Rennala SGD: a server averages B gradients that were taken at its x, from the fast workers, and drops all others.
 
     Worker: a gradient at the server's x^k, sent, and answered with the x that the server has by then.
     Server: with B = `batch_gradients` of them, x^{k+1} ← x^k − (η/B) Σ g; gradients at an older x are dropped.

@@ -84,12 +84,14 @@ def _messages(collective: Collective, members: int, links: Link) -> float:
 
 def _with_server(arm: Arm, paces: Paces, links: Link, size_bytes: float) -> Rhythm:
     algorithm: Any = arm.algorithm
-    period = getattr(algorithm, "period", 1)
-    own_s = 1 / paces.per_s() if getattr(algorithm, "staleness", None) is None else _slowest_mean_s(paces)
+    period = getattr(algorithm, "period", getattr(algorithm, "local_steps", 1) if hasattr(algorithm, "arrived") else 1)
+    own_s = 1 / paces.per_s() if not isinstance(getattr(algorithm, "staleness", None), int) else _slowest_mean_s(paces)
     answer_s = 2 * (links.latency_s + size_bytes * links.s_per_byte)
     if algorithm.timeout_s is not None and hasattr(algorithm, "moving_rate"):
         answer_s = min(answer_s, algorithm.timeout_s)
-    exchange_s = period * own_s + answer_s
+    # Of gradients that are under way together, the server takes some only: more than these, and less than all.
+    taken = getattr(algorithm, "delay_bound", getattr(algorithm, "batch_gradients", arm.workers))
+    exchange_s = period * own_s + answer_s * math.sqrt(max(1.0, arm.workers / taken))
     if not _unshared(arm):  # all go through the server's link
         exchange_s = max(exchange_s, arm.workers * size_bytes * links.s_per_byte)
     return Rhythm(exchange_s / period, 2 / period)

@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     import networkx as nx
     from scipy.sparse import csr_array
 
-Link = tuple[int, int, float]
+WeightedEdge = tuple[int, int, float]
 """Two workers and the weight that each gives to the other."""
-Links = list[Link]
+WeightedEdges = list[WeightedEdge]
 """Of one round."""
 
 
@@ -93,7 +93,7 @@ class InPeriods(Topology):
         return 1 - worst_deviation(product)
 
 
-def _neighbours(links: Links, workers: int) -> list[tuple[int, ...]]:
+def _neighbours(links: WeightedEdges, workers: int) -> list[tuple[int, ...]]:
     found: list[list[int]] = [[] for _ in range(workers)]
     for i, j, _ in links:
         found[i].append(j)
@@ -101,12 +101,12 @@ def _neighbours(links: Links, workers: int) -> list[tuple[int, ...]]:
     return [tuple(sorted(own)) for own in found]
 
 
-def _matrix(links: Links, workers: int) -> csr_array:
+def _matrix(links: WeightedEdges, workers: int) -> csr_array:
     i, j, weights = (np.array(column) for column in zip(*links, strict=True)) if links else (np.zeros(0, int),) * 3
     return completed(workers, np.concatenate([i, j]), np.concatenate([j, i]), np.concatenate([weights, weights]))
 
 
-def base_graph(nodes: Sequence[int], degree: int) -> list[Links]:
+def base_graph(nodes: Sequence[int], degree: int) -> list[WeightedEdges]:
     """Return the rounds of the shorter of two sequences: of all nodes at once, or first within groups, whose number has
     no prime factor above `degree` + 1, and then across them (algorithm 3)."""
     smooth = _smooth_part(len(nodes), degree)
@@ -118,7 +118,7 @@ def base_graph(nodes: Sequence[int], degree: int) -> list[Links]:
     return at_once if len(at_once) < len(within) + len(across) else within + across
 
 
-def hyper_hypercube(nodes: Sequence[int], degree: int) -> list[Links]:
+def hyper_hypercube(nodes: Sequence[int], degree: int) -> list[WeightedEdges]:
     """Return a round for each factor f of the number of nodes, in which those that differ in one digit average
     (algorithm 1)."""
     factors, rest, stride = [], len(nodes), 1
@@ -134,7 +134,7 @@ def hyper_hypercube(nodes: Sequence[int], degree: int) -> list[Links]:
     return rounds
 
 
-def simple_base_graph(nodes: Sequence[int], degree: int) -> list[Links]:
+def simple_base_graph(nodes: Sequence[int], degree: int) -> list[WeightedEdges]:
     """Return the rounds of the Simple Base-(k + 1) graph (algorithm 2).
 
     The nodes are cut into sets V_1, V_2, … of a_l (k + 1)^{p_l} nodes, p_l descending. First each set averages within
@@ -161,7 +161,7 @@ def simple_base_graph(nodes: Sequence[int], degree: int) -> list[Links]:
     return rounds
 
 
-def _links_to_later(parts: list[list[Sequence[int]]], sets: list[list[int]], place: int, degree: int) -> Links:
+def _links_to_later(parts: list[list[Sequence[int]]], sets: list[list[int]], place: int, degree: int) -> WeightedEdges:
     """Return the links of a set with all later ones; those of it that are left over average in groups."""
     left = [list(part) for part in parts[place]]
     share = len(sets[place]) / sum(map(len, sets[place:])) / len(left)
@@ -195,10 +195,10 @@ def _smooth_part(number: int, degree: int) -> int:
     return smooth
 
 
-def _cliques(groups: Iterator[Sequence[int]]) -> Links:
+def _cliques(groups: Iterator[Sequence[int]]) -> WeightedEdges:
     return [(i, j, 1 / len(group)) for group in groups for i, j in itertools.combinations(group, 2)]
 
 
-def _together(sequences: Iterator[list[Links]]) -> list[Links]:
+def _together(sequences: Iterator[list[WeightedEdges]]) -> list[WeightedEdges]:
     """Return sequences of the same length, on different nodes, as one."""
     return [[link for links in rounds for link in links] for rounds in zip(*sequences, strict=True)]
