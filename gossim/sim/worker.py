@@ -4,9 +4,9 @@ A worker is built up in layers, each in a file of its own; `Worker` has the verb
 
 | verbs | where |
 |---|---|
-| `gradient`, `compute`, `compute_unless_newer`, `step`, `local_steps`, `local_steps_until`, `count_step` | here |
-| `give_back`, `take`, `random_peer`, `random_peers`, `server`, `allreduce`, `optimizer_on` | here |
-| `wait`, `accompany`, `flow`, `move_both` | here, `gossim.sim.companion.WithCompanion` |
+| `gradient`, `compute`, `compute_unless_newer`, `wait`, `step`, `local_steps`, `local_steps_until` | here |
+| `count_step`, `give_back`, `take`, `random_peer`, `random_peers`, `server`, `allreduce`, `optimizer_on` | here |
+| `accompany`, `flow`, `move_both` | `gossim.sim.companion.WithCompanion` |
 | `ask`, `pull` | `gossim.sim.questions.Asking` |
 | `tell`, `gather`, `mix`, `expect`, `gathered` | `gossim.sim.rounds.Rounds` |
 | `push`, `spread`, `post`, `receive`, `news`, `merge`, `average` | `gossim.sim.messaging.Messaging` |

@@ -220,7 +220,7 @@ def mutated(random: np.random.Generator) -> bytes:
     if random.random() < 0.5:
         data = yaml12.read(pick(random, sorted((ROOT / "scenarios").glob("*.yaml"))).read_text())
     else:
-        data = drawn(random)
+        data = copy.deepcopy(drawn(random))  # what is shared by all tests is not changed
     if random.random() < 0.8:
         for _ in range(pick(random, (1, 1, 1, 2, 3))):
             data = _changed(random, data)
