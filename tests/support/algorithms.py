@@ -35,11 +35,18 @@ ALGORITHMS = {
     "decentlam": {"name": "decentlam", "beta": 0.4},
     "gossipgrad": {"name": "gossipgrad"},
     "acid": {"name": "acid"},
-    "slowmo": {"name": "slowmo", "period": 3},
+    "slowmo": {"name": "slowmo", "period": 3, "slow_momentum": 0.5},
     "noloco": {"name": "noloco", "period": 2},
     "fedbuff": {"name": "fedbuff", "local_steps": 2, "buffer": 3},
     "fedasync": {"name": "fedasync", "local_steps": 2},
-    "async_local_sgd": {"name": "async_local_sgd", "local_steps": 2, "delay": 2, "spread": 0.1},
+    "async_local_sgd": {
+        "name": "async_local_sgd",
+        "local_steps": 2,
+        "delay": 2,
+        "server_rate": 0.3,
+        "server_momentum": 0.4,
+        "spread": 0.1,
+    },
     "ringmaster": {"name": "ringmaster", "delay_bound": 3, "gradient_scale": 0.5},
     "rennala": {"name": "rennala", "batch_gradients": 3, "stop": True},
 }
@@ -81,8 +88,15 @@ KEPT_ROWS = {
 """Rows that a worker's process keeps, besides parameters, one gradient and the optimizer's state; 0 if not named."""
 
 
-OTHER_ALONE = {"diloco", "qg_dsgdm", "decentlam", "rennala", "slowmo", "noloco"}
-"""Those that have a momentum or a batch of their own, so that a single worker does not do what plain SGD does."""
+PLAIN_ALONE: dict[str, dict[str, Any]] = {
+    "diloco": {"outer": {"learning_rate": 1.0}},
+    "qg_dsgdm": {"beta": 0.0},
+    "decentlam": {"beta": 0.0},
+    "slowmo": {"slow_momentum": 0.0},
+    "noloco": {"outer_momentum": 0.0, "outer_rate": 1.0},
+    "rennala": {"batch_gradients": 1},
+}
+"""What to set of those with a momentum or a batch of their own, so that a single worker does what plain SGD does."""
 
 
 def on_a_ring(name: str) -> dict[str, Any]:

@@ -11,6 +11,7 @@ import torch
 from gossim.execute.reference import Reference
 from gossim.problems.build import build
 from gossim.testing import trajectory
+from support.algorithms import PLAIN_ALONE
 from support.problems import PROBLEMS
 from support.scenarios import CPU, only_arm
 
@@ -18,8 +19,8 @@ PLAIN = {"name": "sgd"}
 
 
 def test_alone_every_algorithm_is_sgd(algorithm: dict[str, Any]) -> None:
-    outer = {"outer": {"learning_rate": 1.0}} if "outer" in algorithm else {}  # DiLoCo takes steps of its own besides
-    arms = [only_arm(algorithm=each, workers=1) for each in ({**algorithm, **outer}, PLAIN)]
+    plain = PLAIN_ALONE.get(algorithm["name"], {})  # some have steps of their own besides
+    arms = [only_arm(algorithm=each, workers=1) for each in ({**algorithm, **plain}, PLAIN)]
     (_, facts, rows), (_, plain_facts, plain_rows) = (trajectory(arm) for arm in arms)
     assert [f.time_s for f in facts] == [f.time_s for f in plain_facts]
     assert facts[-1].gradient_steps == plain_facts[-1].gradient_steps == 40

@@ -11,13 +11,13 @@ import gossim
 from gossim import Algorithm, RunError, ScenarioError
 from gossim.program import RowError
 from gossim.testing import check_algorithm, events, trajectory
-from support.algorithms import ALGORITHMS, OTHER_ALONE
+from support.algorithms import ALGORITHMS, PLAIN_ALONE
 from support.scenarios import only_arm, scenario
 
 
 @pytest.mark.parametrize("name", sorted(ALGORITHMS))
 def test_built_in_algorithms_pass(name: str) -> None:
-    check_algorithm(ALGORITHMS[name], clusters=2, workers=3, alone_is_sgd=name not in OTHER_ALONE)
+    check_algorithm(ALGORITHMS[name], clusters=2, workers=3, alone_is_sgd=name not in PLAIN_ALONE)
 
 
 class Push(Algorithm):
