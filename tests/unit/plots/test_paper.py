@@ -106,8 +106,13 @@ def test_the_command_writes_what_is_asked_for(run_dir: Path, tmp_path: Path) -> 
     again = gossim_command("plot", run_dir, *options, "--out", tmp_path / "again")
     assert again.returncode == 0
     assert b"CreationDate" not in (tmp_path / "figures" / "loss.pdf").read_bytes()
-    for path in (tmp_path / "figures").glob("*.svg"):  # in which lengths are rounded
-        assert path.read_bytes() == (tmp_path / "again" / path.name).read_bytes()
+    for path in (tmp_path / "figures").glob("*.svg"):  # in which lengths are rounded, but not those that names hash
+        assert unnamed(path) == unnamed(tmp_path / "again" / path.name)
+
+
+def unnamed(svg: Path) -> str:
+    """The text of an SVG without the names that matplotlib makes for shapes by a hash."""
+    return re.sub(r"\b[a-zA-Z]?[0-9a-f]{10}\b", "name", svg.read_text())
 
 
 @pytest.mark.parametrize(
