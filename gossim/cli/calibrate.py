@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-import numpy as np
 import typer
 
 from ..errors import InputError, nearest
@@ -22,6 +21,7 @@ def calibrate(
     ] = "ring",
 ) -> None:
     """Fit latency, bandwidth and overhead to measured times, and print the `network:` section and what it misses."""
+    import numpy as np
     import yaml
     from rich.table import Table
 

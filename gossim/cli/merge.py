@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from .options import Imports, permit_imports
+from .options import Imports, Quiet, permit_imports
 from .sweep import show_sweep
 
 
@@ -17,7 +17,7 @@ def merge(
     ],
     out: Annotated[Path, typer.Option(metavar="DIR", help="The sweep directory to write.")],
     imports: Imports = False,
-    quiet: Annotated[bool, typer.Option("--quiet", help="Print nothing but errors.")] = False,
+    quiet: Quiet = False,
 ) -> None:
     """Join the parts of a sweep: the table and the figures of one sweep of all points."""
     if imports:

@@ -23,6 +23,8 @@ NoLimits = Annotated[
     typer.Option("--no-limits", help="Run it whatever it takes: more memory than there is, days of work."),
 ]
 
+Quiet = Annotated[bool, typer.Option("--quiet", help="Print nothing but errors.")]
+
 Changes = Annotated[
     list[str],
     typer.Option("--set", metavar="KEY=VALUE", help="Change a value, e.g. --set optimizer.momentum=0.9"),

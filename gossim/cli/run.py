@@ -12,10 +12,12 @@ import typer
 
 from ..errors import InputError, RunError
 from ..profiling import Stopwatch, Unwatched
+from .jobs import affordable, likely_device
 from .options import (
     INTERRUPTED,
     Changes,
     NoLimits,
+    Quiet,
     ScenarioFile,
     Varied,
     new_console,
@@ -69,7 +71,7 @@ def run(
         typer.Option("--log", metavar="TRACKER", help="Also write scalars: tensorboard, wandb (offline) or csv."),
     ] = [],  # noqa: B006
     profile: Annotated[bool, typer.Option("--profile", help="Show where the wall time went.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", help="Print nothing but errors.")] = False,
+    quiet: Quiet = False,
     no_limits: NoLimits = False,
 ) -> None:
     """Run every arm of a scenario with every seed; write tables and figures; compare the arms."""
@@ -101,7 +103,7 @@ def run(
         return
     if long:
         notes.print(f"this will take {long}, as estimated", highlight=False, markup=False)
-    likely = jobs or default_jobs(settings, not no_gradients, settings_device(settings))
+    likely = jobs or default_jobs(settings, not no_gradients, likely_device(settings))
     if likely > 1:
         prepare(not no_gradients and any(arm.problem for arm in settings.arms.values()))
     with drawer(jobs) as figures:
@@ -114,7 +116,7 @@ def run(
                 raise InputError(f"{scenario}: {error}") from None
         side_by_side = jobs or default_jobs(settings, not no_gradients, experiment.manifest["device"])
         if side_by_side > 1 and not no_limits:
-            side_by_side = _affordable(settings, not no_gradients, side_by_side, notes)
+            side_by_side = affordable(settings, not no_gradients, side_by_side, notes)
         with store.reserved():
             store.refuse_unusable()
             was = earlier(store, experiment.scenario, experiment.identity, force)  # another run may have come first
@@ -161,22 +163,6 @@ def _run_to_its_end(
         notes.print(told, highlight=False, markup=False)
         return error
     return None
-
-
-def _affordable(settings: Scenario, gradients: bool, jobs: int, notes: Console) -> int:
-    """As many of `jobs` as there is memory for."""
-    from ..estimates.limits import affordable_jobs
-
-    affordable = affordable_jobs(settings, gradients, jobs)
-    if affordable < jobs:
-        notes.print(f"{affordable} at a time, and not {jobs}: there is no memory for more", highlight=False)
-    return min(affordable, jobs)
-
-
-def settings_device(settings: Scenario) -> str:
-    """The kind of device on which a run is likely to be, as far as that is known without torch."""
-    asked = {arm.device for arm in settings.arms.values()}
-    return "cuda" if "cuda" in asked or ("auto" in asked and Path("/dev/nvidiactl").exists()) else "cpu"
 
 
 def _show(console: Console, results: Results) -> None:

@@ -13,6 +13,7 @@ from .options import (
     INTERRUPTED,
     Changes,
     NoLimits,
+    Quiet,
     ScenarioFile,
     new_console,
     permit_imports,
@@ -36,7 +37,7 @@ def sweep(
         str | None, typer.Option(metavar="I/N", help="Run part I of N, from 1, of the points; see gossim merge.")
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Run all points anew.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", help="Print nothing but errors.")] = False,
+    quiet: Quiet = False,
     no_limits: NoLimits = False,
 ) -> None:
     """Run a scenario at every point of its `sweep:`; what is done already is not run again."""

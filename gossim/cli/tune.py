@@ -8,10 +8,12 @@ from typing import Annotated
 import typer
 
 from ..errors import InputError
+from .jobs import affordable, likely_device
 from .options import (
     INTERRUPTED,
     Changes,
     NoLimits,
+    Quiet,
     ScenarioFile,
     new_console,
     permit_imports,
@@ -42,7 +44,7 @@ def tune(
         int | None, typer.Option(metavar="N", min=1, help="Arms and seeds run at a time  [default: one a core]")
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Begin anew, whatever is in the directory.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", help="Print nothing but errors.")] = False,
+    quiet: Quiet = False,
     no_limits: NoLimits = False,
 ) -> None:
     """Choose values, such as the learning rate, for each arm on trial seeds, and run the best on the scenario's."""
@@ -63,7 +65,9 @@ def tune(
     show_warnings(settings.warnings, quiet)
     store = out or Path("runs") / f"{scenario.stem},tuned"
     console, notes = new_console(quiet=quiet), new_console(stderr=True, quiet=quiet)
-    jobs = jobs or default_jobs(settings, True, "cpu")
+    jobs = jobs or default_jobs(settings, True, likely_device(settings))
+    if jobs > 1 and not no_limits:
+        jobs = affordable(settings, True, jobs, notes)
     try:
         found = tuning(
             settings,
@@ -75,6 +79,7 @@ def tune(
             force=force,
             limits=not no_limits,
             jobs=jobs,
+            quiet=True,
             progress=lambda each: LiveProgress(each, notes, arms_s(each), jobs),
         )
     except KeyboardInterrupt:

@@ -17,11 +17,15 @@ from ..analysis.summary import TIME_TO_TARGET, per_seed
 from ..errors import InputError, RunError, nearest
 from ..files.atomic import whole
 from ..results import Results
+from ..scenario.cautions import log_warnings
 from ..scenario.scenario import Scenario, load
 from ..scenario.vary import Values, Variant, variant_of, variants, with_arms
 from ..tables.run_directory import TRIALS, RunDirectory
+from .drawing import are_drawn, draw
+from .earlier import earlier
+from .experiment import Experiment
 from .progress import Progress
-from .run import run
+from .run import errors_of
 
 MOST_ROUNDS = 8
 """How often a grid is widened at the most; a rate beyond that is a sign of something else."""
@@ -54,6 +58,7 @@ def tune(
     progress: Callable[[Scenario], AbstractContextManager[Progress]] | None = None,
     limits: bool = True,
     jobs: int = 1,
+    quiet: bool = False,
 ) -> Tuned:
     """Run every arm at each combination of values on trial seeds, and each arm's best on the scenario's seeds.
 
@@ -72,6 +77,7 @@ def tune(
         progress: Gives, for each scenario that is run, what is called during its run.
         limits: Whether to refuse what needs more memory than this machine has, or more than some 10¹⁰ events.
         jobs: How many arms and seeds run side by side, in processes.
+        quiet: Whether the scenario's warnings are not logged, because they have been shown.
 
     Raises:
         ScenarioError: Before anything runs, if the scenario or a value is invalid.
@@ -80,30 +86,49 @@ def tune(
         RunError: If a run breaks down.
     """
     base = scenario if isinstance(scenario, Scenario) else load(scenario)
+    if not quiet:
+        log_warnings(base.warnings)
     search = _Search(base, over, seeds, metric)
     if out is not None:
         RunDirectory(Path(out)).refuse_unusable()
 
-    def ran(settings: Scenario, folder: Path | None) -> Results:
+    def ran(settings: Scenario, folder: Path) -> Results:
         with nullcontext() if progress is None else progress(settings) as bar:
-            return run(settings, folder, force=force, progress=bar, limits=limits, jobs=jobs)
-
-    def tried(settings: Scenario, folder: Path) -> Results:
-        try:
-            return ran(settings, folder)
-        except RunError:  # a rate that is too high: what diverged is not chosen
-            return Results.of(RunDirectory(folder).read(imports=True))
+            return _recorded(Experiment(settings, limits=limits), RunDirectory(folder), force, bar, jobs)
 
     with TemporaryDirectory(prefix="gossim-") if out is None else nullcontext(out) as home:
-        trials, best = _tried(search, widen, lambda arms, name: tried(search.trial(arms), Path(home) / TRIALS / name))
-    trials["chosen"] = [row["name"] in {each.name for each in best.values()} for _, row in trials.iterrows()]
-    final = ran(search.final(best), None if out is None else Path(out))
-    trials = trials.drop(columns="name")
+        trials, best = _tried(search, widen, lambda arms, name: ran(search.trial(arms), Path(home) / TRIALS / name))
+        final = ran(search.final(best), Path(home))
+    names = {each.name for each in best.values()}
+    trials["chosen"] = trials.pop("name").isin(names)
     if out is not None:
-        with whole(Path(out) / "trials.parquet") as draft:
+        store = RunDirectory(Path(out))
+        with whole(store.path / "trials.parquet") as draft:
             trials.to_parquet(draft, engine="pyarrow", index=False)
+        if not are_drawn(final, store):
+            with store.reserved():
+                draw(final, store)
+    if errors := errors_of(final):
+        raise RunError(errors)
     chosen = {arm: variant.values for arm, variant in best.items()}
     return Tuned(final, trials, chosen, search.warnings(best, trials))
+
+
+def _recorded(experiment: Experiment, store: RunDirectory, force: bool, bar: Progress | None, jobs: int) -> Results:
+    """Run it into `store`, or take what is there of the same run. Figures are not drawn. What diverged or broke is in
+    the manifest."""
+    with store.reserved():
+        was = earlier(store, experiment.scenario, experiment.identity, force)
+        if was == "finished":
+            return Results.of(store.read(imports=True))
+        try:
+            return experiment.run(store, bar, go_on=was == "unfinished", jobs=jobs)
+        except RunError:
+            results = experiment.results()
+            runs = len(experiment.scenario.arms) * experiment.scenario.repeats
+            if len(results.manifest["runs"]) < runs:  # it was broken off, and nothing diverged by itself
+                raise
+            return results
 
 
 def _tried(
