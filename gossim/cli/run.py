@@ -47,34 +47,35 @@ def run(
     vary: Varied = [],  # noqa: B006
     out: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", help="Run directory  [default: runs/<scenario>, and what --set and --vary say]"),
+        typer.Option(metavar="DIR", help="Run directory  [default: runs/<scenario>, plus the changes]"),
     ] = None,
-    device: Annotated[
-        str | None, typer.Option(metavar="D", help="auto, cpu or cuda, instead of the scenario's")
-    ] = None,
+    device: Annotated[str | None, typer.Option(metavar="D", help="auto, cpu or cuda; overrides the scenario")] = None,
     jobs: Annotated[
-        int | None, typer.Option(metavar="N", min=1, help="Arms and seeds run at a time  [default: one a core]")
+        int | None, typer.Option(metavar="N", min=1, help="Runs at the same time  [default: one per core]")
     ] = None,
     no_gradients: Annotated[
-        bool, typer.Option("--no-gradients", help="Run the clock alone: no parameters, no losses, no torch.")
+        bool, typer.Option("--no-gradients", help="Simulate time only: no parameters, no losses, no torch.")
     ] = False,
-    force: Annotated[bool, typer.Option("--force", help="Begin anew, whatever run is there.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace the run in that directory, if there is one.")] = False,
     checkpoint_every: Annotated[
         float,
-        typer.Option(metavar="SECONDS", min=0, help="Keep where each arm stands, to go on from after a kill."),
+        typer.Option(metavar="SECONDS", min=0, help="Time between checkpoints, from which a killed run continues."),
     ] = 60.0,
     report: Annotated[
         bool, typer.Option("--report", help="Also write report.html, a page with curves and an animation.")
     ] = False,
     log: Annotated[
         list[str],
-        typer.Option("--log", metavar="TRACKER", help="Also write scalars: tensorboard, wandb (offline) or csv."),
+        typer.Option("--log", metavar="TRACKER", help="Also log the curves for tensorboard, wandb (offline) or csv."),
     ] = [],  # noqa: B006
     profile: Annotated[bool, typer.Option("--profile", help="Show where the wall time went.")] = False,
     quiet: Quiet = False,
     no_limits: NoLimits = False,
 ) -> None:
-    """Run every arm of a scenario with every seed; write tables and figures; compare the arms."""
+    """Run a scenario, print its table, write tables and figures.
+
+    Every arm is run with every seed, and the arms are compared.
+    """
     permit_imports()
     say_what_is_read(scenario, quiet)
     if log:
