@@ -79,7 +79,7 @@ def test_a_notebook_begins_with_a_title_and_ends_with_three_exercises_and_their_
     assert exercises.startswith("## Exercises\n")
     assert re.findall(r"^(\d+)\. ", exercises, re.MULTILINE) == ["1", "2", "3"]
     for number, solution in enumerate(solutions, start=1):
-        assert solution.startswith(f"<summary>Solution {number}</summary>\n\n")
+        assert solution.startswith(f"\n<summary>Solution {number}</summary>\n\n")
         assert solution.rstrip().endswith("\n\n</details>")
     assert len(solutions) == 3
 
@@ -88,7 +88,10 @@ def test_a_notebook_begins_with_a_title_and_ends_with_three_exercises_and_their_
 def test_the_page_of_a_notebook_holds_its_cells_in_order_and_its_figures(path: Path) -> None:
     """A notebook that was changed and not run again has a page that shows something else."""
     page, place = (PAGES / f"{path.stem}.md").read_text(encoding="utf-8"), 0
-    for cell in nbformat.read(path, as_version=4).cells:
+    title, *cells = nbformat.read(path, as_version=4).cells
+    assert page.startswith(title.source.partition("\n")[0] + "\n\n*Notebook `analysis/")
+    assert title.source.partition("\n")[2].strip() in page
+    for cell in cells:
         shown = re.sub(r"\n{3,}", "\n\n", cell.source.strip())
         assert shown in page[place:], cell.id
         place = page.index(shown, place) + len(shown)
