@@ -26,10 +26,10 @@ class Plane(Protocol):
 
     def run(self, ops: Sequence[Op]) -> None: ...
     def values(self, rows: Sequence[int]) -> np.ndarray:
-        """What these rows hold, `(rows, dim)`."""
+        """Return the contents of these rows, `(rows, dim)`."""
 
     def restore(self, rows: Sequence[int], values: np.ndarray) -> None:
-        """Let these rows hold `values`, `(rows, dim)`."""
+        """Set these rows to `values`, `(rows, dim)`."""
 
     def tuned(self) -> AbstractContextManager[None]: ...
 
@@ -173,8 +173,9 @@ _COLLECTOR = _Collector()
 
 @contextmanager
 def collector_resting() -> Iterator[None]:
-    """Python's cycle collector rests: a window is some hundred thousand small tuples without cycles, and it would walk
-    through them again and again."""
+    """Pause Python's cycle collector. A window is some hundred thousand small tuples without cycles, which it would
+    walk through again and again.
+    """
     _COLLECTOR.rest()
     try:
         yield

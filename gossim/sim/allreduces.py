@@ -45,6 +45,6 @@ class AllReduces:
         return found
 
     def crashed(self, worker: Member) -> None:
-        """`worker` is down: see `AllReduceMean.crashed`."""
+        """Drop what `worker`, which is down, brought: see `AllReduceMean.crashed`."""
         for group in list(self.by_members.values()):
             group.crashed(worker)

@@ -22,7 +22,7 @@ class RoundLedger:
         self.arrival: simpy.Event | None = None
 
     def hear(self, sender: int, number: int) -> None:
-        """A message of that round is here."""
+        """Note that a message of that round is here."""
         if number >= self.number:
             self.heard.setdefault(number, set()).add(sender)
         if number == self.number and sender in self.awaited:
@@ -31,7 +31,7 @@ class RoundLedger:
                 self.arrival.succeed()
 
     def begin(self, number: int, senders: Iterable[int]) -> None:
-        """From now on wait for those of `senders` whose message of that round is not here."""
+        """Begin to wait for those of `senders` whose message of that round is not here."""
         self.number = number
         here = self.heard.pop(number, set())
         self.awaited = dict.fromkeys(sender for sender in senders if sender not in here)
@@ -42,6 +42,6 @@ class RoundLedger:
         self.number += 1
 
     def forget(self) -> None:
-        """Nobody is waited for any more, and nobody remembered as heard."""
+        """Stop waiting, and forget all that was heard."""
         self.awaited.clear()
         self.heard.clear()

@@ -25,7 +25,7 @@ class TimeoutWatch:
         return self.event
 
     def changed(self) -> None:
-        """Plan a look, at the first multiple that is not past."""
+        """Plan a look at the first multiple that is not past."""
         self._plan(max(1, -(-(self.clock.now - self.begun) // self.every)))
 
     def _plan(self, multiple: int) -> None:
