@@ -2,8 +2,11 @@ from __future__ import annotations
 
 from typing import ClassVar, Literal
 
+from pydantic import model_validator
+
 from ..optimizers import AnyOptimizer
 from ..schema.fields import Count
+from ..schema.violations import broken_at
 from ..sim.worker import Worker
 from ._base import Process
 from ._families import Overlapping
@@ -27,6 +30,13 @@ class DiLoCo(Overlapping):
     name: Literal["diloco"] = "diloco"
     period: Count
     outer: AnyOptimizer
+
+    @model_validator(mode="after")
+    def _one_outer_step(self) -> DiLoCo:
+        if not self.outer.one_rate:
+            rule = "must be one number: all workers take the same outer step"
+            raise broken_at(("outer", "learning_rate"), list(self.outer.learning_rate), rule)
+        return self
 
     def worker(self, w: Worker) -> Process:
         group = w.allreduce(self.collective, timeout_s=self.timeout_s, overlap=self.overlap)
