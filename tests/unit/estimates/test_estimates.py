@@ -19,7 +19,7 @@ from gossim.estimates import limits
 from gossim.estimates.events import events
 from gossim.estimates.limits import cost, machine_bytes, refuse_the_impossible
 from gossim.estimates.paces import Paces, mean_s
-from gossim.estimates.survivors import Loss, reached
+from gossim.estimates.survivors import Departure, reached
 from gossim.problems.build import build
 from support.commands import ROOT
 from support.processes import ran
@@ -220,7 +220,7 @@ def test_what_goes_on_for_ever_because_the_fast_are_gone_is_refused() -> None:
 
 def test_who_is_left_when_some_are_gone() -> None:
     """Steps of 8 a second: half of that from 1 s on, nothing from 3 s on."""
-    lost = [Loss(1.0, 0.5), Loss(3.0, 0.5)]
+    lost = [Departure(1.0, 0.5), Departure(3.0, 0.5)]
     assert reached(4, 8.0, lost, math.inf) == (4, 0.5)
     assert reached(12, 8.0, lost, math.inf) == (12, 2.0)
     assert reached(17, 8.0, lost, math.inf) == (16, 3.0)
