@@ -18,7 +18,7 @@ def validate(scenario: ScenarioFile, imports: Imports = False) -> None:
     be loaded is known only when the scenario runs.
     """
     from ..files.trust import Trust, trusting
-    from ..scenario.scenario import read
+    from ..scenario.yaml_file import read
 
     if imports:
         permit_imports()

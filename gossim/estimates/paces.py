@@ -58,7 +58,7 @@ class Paces:
     def __init__(self, arm: Arm, end_s: float = math.inf):
         self.workers, self.end_s = arm.workers, end_s
         own = arm.compute.time_s
-        measured = _means_s(arm)
+        measured = means_s(arm)
         self.law: float | Law = 1.0 if isinstance(own, str | Replay) else own
         self.groups = _near(measured) if measured else [Group(1.0, 1.0)]
         self.chances: list[Chance] = []
@@ -115,7 +115,7 @@ class Paces:
         self.groups = [Group(g.share * own, g.factor * factor) for g in self.groups for own, factor in split if own > 0]
 
 
-def _means_s(arm: Arm) -> list[float]:
+def means_s(arm: Arm) -> list[float]:
     """Return the mean time of each worker in a trace or recording, whose distribution then has mean one second."""
     own = arm.compute.time_s
     if isinstance(own, Replay):

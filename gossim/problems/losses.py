@@ -26,7 +26,7 @@ class Loss(ABC):
         """Return the mean over samples, a number, as torch's own loop computes it."""
 
     def mean_for_vmap(self, outputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
-        """Return the same in operations that `vmap` has rules for."""
+        """Compute the mean without torch's own function, whose decomposition by `vmap` costs more."""
         return self.mean(outputs, targets)
 
     @abstractmethod
