@@ -223,7 +223,8 @@ def _show_stored(console: Console, notes: Console, store: RunDirectory, report: 
 
 
 def default_name(path: Path, changes: list[str]) -> str:
-    """The name of the run directory where none is given: that of the scenario, and what `--set` and `--vary` say.
+    """Return the name of the run directory if none is given: that of the scenario, with the changes by `--set` and
+    `--vary`.
 
     Where a character cannot stand in a name, or it would be too long, a digest keeps it apart from others.
     """
@@ -237,7 +238,7 @@ def default_name(path: Path, changes: list[str]) -> str:
 
 
 def _refuse_the_impossible(path: Path, settings: Scenario, gradients: bool) -> str | None:
-    """Before anything is imported that a run needs. Returns the estimate of one that takes long."""
+    """Refuse an impossible run before the imports that a run needs. Returns the estimate of one that takes long."""
     from ..estimates.limits import refuse_the_impossible
 
     try:
@@ -247,7 +248,7 @@ def _refuse_the_impossible(path: Path, settings: Scenario, gradients: bool) -> s
 
 
 def _changed(path: Path, changes: list[str], more: dict[str, Any], grid: dict[str, list[Any]]) -> Scenario:
-    """The scenario in `path` with the values of `--set`, its arms varied over `grid`."""
+    """Return the scenario in `path` with the values of `--set`, its arms varied over `grid`."""
     from ..scenario.overrides import overlapping
     from ..scenario.scenario import load
 

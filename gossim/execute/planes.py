@@ -41,7 +41,7 @@ class Nothing:
     device, device_name = "none", "none"
 
     def check(self, arm: Arm, seeds: Sequence[int]) -> None:
-        """Nothing can be wrong."""
+        """Do nothing, because nothing can be wrong."""
 
     def plane(self, arm: Arm, seed: int, observed: Observations) -> Plane:
         return _ProbesOnly(observed)
@@ -61,7 +61,7 @@ class _ProbesOnly:
         return np.zeros((len(rows), 0))
 
     def restore(self, rows: Sequence[int], values: np.ndarray) -> None:
-        """There are no rows."""
+        """Do nothing, because there are no rows."""
 
 
 class Gradients:

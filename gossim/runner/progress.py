@@ -42,7 +42,7 @@ class NoProgress:
     def done(self, message: str | None) -> None: ...
 
     def warn(self, message: str) -> None:
-        """Log it, so that it is seen where nothing else is shown."""
+        """Log the warning, so that it is seen where nothing else is shown."""
         log_warnings([message])
 
 

@@ -75,7 +75,7 @@ class Recording:
         return record
 
     def end(self, arm: str, seed: int, frames: Frames) -> None:
-        """These are the tables of an arm with a seed, which has ended."""
+        """Take over the tables of an arm with a seed that has ended."""
         self.pairs[arm, seed] = frames
 
     def ended(self, arm: str, seed: int) -> Frames:

@@ -123,7 +123,7 @@ class Sweep:
         return cls.parse(read(path), str(path))
 
     def cells(self, key: str) -> list[Any]:
-        """The value of `key` at each point as it stands in a table; see `cells`."""
+        """Return the value of `key` at each point as it is written in a table; see `cells`."""
         return cells([point.values[key] for point in self.points])
 
 

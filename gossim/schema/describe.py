@@ -51,7 +51,7 @@ def _rule(annotation: Any, metadata: Iterable[Any]) -> str:
 
 
 def _rule_of_one(annotation: Any) -> str:
-    """Of a number that may be a list of such."""
+    """Return the rule of a number, also of one in a list."""
     kind, *more = get_args(get_args(annotation)[0])
     return _rule(kind, more)
 

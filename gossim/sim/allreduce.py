@@ -90,8 +90,9 @@ class AllReduceMean:
         return now.done
 
     def wait_for(self, now: AllReduceRound, worker: Member) -> simpy.Event:
-        """`worker`, which came to the round `now` and went on `meanwhile`, waits for its end. Returns what `arrive`
-        returned."""
+        """Wait for the end of the round `now`, to which `worker` came before it went on `meanwhile`. Returns what
+        `arrive` returned.
+        """
         self._overlapped_until_now(now, worker)
         now.meanwhile.pop(worker, None)
         if not now.done.triggered:

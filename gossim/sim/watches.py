@@ -60,6 +60,6 @@ class Watches:
             del self.by_awaited[index][watch]
 
     def changed(self, index: int) -> None:
-        """Node `index` has gone down or begun another round."""
+        """Note that node `index` has gone down or begun another round."""
         for watch in self.by_awaited.get(index, ()):
             watch.changed()
