@@ -89,7 +89,8 @@ class Swept:
                 f"How many times sooner {first} reaches the target than {arm}, by `{rows}` (rows) and "
                 f"`{columns}` (columns), with 95% CI over {results.scenario.repeats} paired seeds:"
             )
-            written.append(table(intervals.unstack(columns)))
+            shown = intervals.unstack(columns).rename_axis(rows.rpartition(".")[2])
+            written.append(table(shown))
         drawn = results.plot()
         _publish(self.scenario, written, {name: drawn[name] for name in self.figures})
 

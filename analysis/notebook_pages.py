@@ -29,12 +29,12 @@ CELL_TIMEOUT_S = 300
 
 OUTPUT = """{%- extends 'markdown/index.md.j2' -%}
 {% block stream %}
-```text
+``` {.text .output}
 {{ output.text.rstrip() | strip_ansi }}
 ```
 {% endblock stream %}
 {% block data_text scoped %}
-```text
+``` {.text .output}
 {{ output.data['text/plain'] }}
 ```
 {% endblock data_text %}"""
