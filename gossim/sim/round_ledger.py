@@ -8,7 +8,8 @@ import simpy
 
 
 class RoundLedger:
-    """Of one worker. `awaited`: those whose message of the round `number` is missing; `arrival` comes when none is.
+    """The rounds of one worker. `awaited`: those whose message of the round `number` is missing; `arrival` occurs when
+    none is missing.
 
     What has been heard of rounds that are over is not remembered.
     """
