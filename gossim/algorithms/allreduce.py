@@ -27,6 +27,7 @@ class AllReduce(Overlapping):
 
     brings_back: ClassVar[bool] = True
     counts_samples: ClassVar[bool] = True
+    family: ClassVar[str] = "synchronous"
     name: Literal["allreduce"] = "allreduce"
     backup: Index = 0
     reduction_s_per_byte: Quantity = 0.0

@@ -34,6 +34,7 @@ class DecoupledDiLoCo(Algorithm):
     """
 
     servers: ClassVar[int] = 1
+    family: ClassVar[str] = "local steps"
     name: Literal["decoupled_diloco"] = "decoupled_diloco"
     period: Count
     quorum: Count

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from ..settings import Settings
 from ..sim.worker import Worker
@@ -24,6 +24,9 @@ class EagerSGD(WithCollective):
     implementation.
     """
 
+    family: ClassVar[str] = "synchronous"
+    waits_for: ClassVar[str] = "the first to come, or one drawn"
+    all_up: ClassVar[bool] = True
     name: Literal["eager_sgd"] = "eager_sgd"
     trigger: Literal["solo", "majority"] = "majority"
 

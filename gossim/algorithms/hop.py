@@ -24,6 +24,8 @@ class Hop(InRounds):
     """
 
     undirected: ClassVar[bool] = True
+    waits_for: ClassVar[str] = "all but its slowest neighbours"
+    static: ClassVar[bool] = True
     name: Literal["hop"] = "hop"
     backup: Index = 1
     gap: Count = 4

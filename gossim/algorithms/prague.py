@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from ..schema.bounds import Bounds
 from ..schema.fields import AS_WHOLE, Count, Index
@@ -25,6 +25,8 @@ class Prague(WithCollective):
     against a second implementation.
     """
 
+    family: ClassVar[str] = "groups"
+    waits_for: ClassVar[str] = "its group"
     name: Literal["prague"] = "prague"
     group_size: Annotated[int, Bounds("a whole number >= 2", ge=2), AS_WHOLE]
     period: Count = 1

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from ..schema.fields import Index, Positive
 from ..settings import Settings
@@ -24,6 +24,8 @@ class SSP(WithServer):
     Source: Ho et al. 2013, "More effective distributed ML via a stale synchronous parallel parameter server".
     """
 
+    waits_for: ClassVar[str] = "the server, and the slowest"
+    all_messages: ClassVar[bool] = True
     name: Literal["ssp"] = "ssp"
     staleness: Index | None
     gradient_scale: Positive = 1.0
