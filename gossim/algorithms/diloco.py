@@ -55,6 +55,13 @@ class DiLoCo(Overlapping):
             raise broken_at(("buckets",), self.buckets, rule)
         return self
 
+    @model_validator(mode="after")
+    def _one_outer_step(self) -> DiLoCo:
+        if not self.outer.one_rate:
+            rule = "must be one number: all workers take the same outer step"
+            raise broken_at(("outer", "learning_rate"), list(self.outer.learning_rate), rule)
+        return self
+
     @property
     def streams(self) -> bool:
         """Whether it is more than DiLoCo as first published."""

@@ -25,6 +25,7 @@ class EagerSGD(WithCollective):
     """
 
     family: ClassVar[str] = "synchronous"
+    one_rate: ClassVar[str] = "steps along one mean gradient with all workers"
     waits_for: ClassVar[str] = "the first to come, or one drawn"
     all_up: ClassVar[bool] = True
     name: Literal["eager_sgd"] = "eager_sgd"

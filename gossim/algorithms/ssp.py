@@ -9,7 +9,7 @@ from ..sim.questions import Reply
 from ..sim.server import Server
 from ..sim.worker import Worker
 from ._base import Process
-from ._families import WithServer
+from ._families import THE_SERVER_STEPS, WithServer
 
 
 class SSP(WithServer):
@@ -26,6 +26,7 @@ class SSP(WithServer):
 
     waits_for: ClassVar[str] = "the server, and the slowest"
     all_messages: ClassVar[bool] = True
+    one_rate: ClassVar[str] = THE_SERVER_STEPS
     name: Literal["ssp"] = "ssp"
     staleness: Index | None
     gradient_scale: Positive = 1.0

@@ -86,7 +86,7 @@ def drawn(random: np.random.Generator) -> dict[str, Any]:
         if key.endswith("probability"):
             algorithm[key] = float(random.random())
         elif key == "period":
-            algorithm[key] = int(random.integers(1, 6))
+            algorithm[key] = int(random.integers(1, 6)) * algorithm.get("fragments", 1)
     if name == "allreduce" and random.random() < 0.5:
         algorithm["backup"] = int(random.integers(workers))
     if not fails and name in ("allreduce", "local_sgd", "diloco", "gossip_pga", "moshpit"):
@@ -419,8 +419,9 @@ def check_mutated(random: np.random.Generator, folder: Path) -> Outcome:
 def _described(path: Path) -> Any:
     """The scenario in that file; of a sweep, that of its first point. None if it names code that does not fit."""
     from gossim.errors import ScenarioError
-    from gossim.scenario.scenario import Scenario, read
+    from gossim.scenario.scenario import Scenario
     from gossim.scenario.sweep import Sweep
+    from gossim.scenario.yaml_file import read
 
     data = read(path)
     try:

@@ -1,4 +1,4 @@
-"""What `gossim list algorithms` and docs/algorithms.md say that an algorithm needs is what scenarios are refused for."""
+"""What `gossim list algorithms` says that an algorithm needs is what scenarios are refused for."""
 
 from __future__ import annotations
 
