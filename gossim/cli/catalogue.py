@@ -17,24 +17,20 @@ if TYPE_CHECKING:
 
 
 def catalogue(topic: str, workers: int = 16) -> Table:
-    """The names that a scenario can use for `topic`: each with its parameters, one line about it and its source; of an
-    algorithm also its family and what it needs, of a topology the spectral gap for that number of workers."""
+    """The names that a scenario can use for `topic`: each with its parameters, one line about it and its source; of a
+    topology also the spectral gap for that number of workers."""
     shown = Table(title=topic, title_justify="left", box=box.HORIZONTALS, pad_edge=False, show_lines=True)
     if topic == "algorithms":
         shown.caption = "or a class of your own, `package.module:Class`: see docs/write_your_own_algorithm.md"
     shown.add_column("name", no_wrap=True)
     shown.add_column("parameters", overflow="fold")
     shown.add_column("what it is", overflow="fold")
-    if topic == "algorithms":
-        shown.add_column("family", overflow="fold")
-        shown.add_column("waits for; needs", overflow="fold")
     if topic == "topologies":
         shown.add_column(f"spectral gap of W, {workers} workers", overflow="fold")
     if topic == "data":
         shown.add_column("task; outputs; shape of a sample; samples to train on", overflow="fold")
     for name, lines, meaning in _entries(topic):
         more = {
-            "algorithms": lambda name=name: _needs(name),
             "topologies": lambda name=name: [_spectral_gap(name, workers)],
             "data": lambda name=name: [_task(name)],
         }
@@ -42,12 +38,21 @@ def catalogue(topic: str, workers: int = 16) -> Table:
     return shown
 
 
-def _needs(name: str) -> list[str]:
-    """The family of an algorithm, and for whom it waits and what it needs of a cluster, a line each."""
+def needs() -> Table:
+    """Every algorithm by its family, with whom it waits for and what it needs of a cluster."""
     from ..algorithms import ALGORITHMS
 
-    kind = ALGORITHMS[name]
-    return [kind.family, "\n".join([f"waits for {kind.waits_for}", *kind.requirements()])]
+    shown = Table(title="what algorithms need", title_justify="left", box=box.HORIZONTALS, pad_edge=False)
+    for column in ("family", "name", "waits for", "needs"):
+        shown.add_column(column, overflow="fold")
+    before = None
+    for kind, name in sorted((kind.family, name) for name, kind in ALGORITHMS.items()):
+        if before not in (None, kind):
+            shown.add_section()
+        of = ALGORITHMS[name]
+        shown.add_row("" if kind == before else kind, name, of.waits_for, ", ".join(of.requirements()))
+        before = kind
+    return shown
 
 
 def _task(name: str) -> str:
