@@ -22,12 +22,12 @@ WAITS_FOR_ALL = "begins before it is known who comes, and goes with no faults, t
 
 
 def may_lose_answers(settings: Settings) -> bool:
-    """Whether somebody may wait for what never comes."""
+    """Return whether a worker may wait for a message that never comes."""
     return settings.workers > 1 and bool(settings.faults or (settings.network and settings.network.loses))
 
 
 def unfit_in_pairs(settings: Settings, timeout_s: float | None, static: bool = False) -> str | None:
-    """Why pairs cannot average both ways, one of which waits for the answer; None if they can."""
+    """Return why pairs cannot average both ways, where one waits for the answer; None if they can."""
     if may_lose_answers(settings) and timeout_s is None:
         return "must have a timeout_s where workers fail or messages are lost: an answer may never come"
     if settings.topology.is_directed:
@@ -115,7 +115,7 @@ class InRounds(Algorithm):
         return settings.topology.unfit_to_average(self.undirected)
 
     def peers_each(self, settings: Settings) -> float:
-        """To how many a worker sends in a round, in the mean."""
+        """Return the mean number of workers to which a worker sends in a round."""
         return settings.topology.links_each(settings.workers)
 
 
@@ -182,5 +182,5 @@ class LocalStepsWithServer(WithServer):
             w.combine(start, (1.0, w.row))
 
     def arrived(self, server: Server, message: Message, reply: Reply) -> None:
-        """The server does what it does with a change or a model, and answers."""
+        """Let the server process a change or a model, and answer."""
         raise NotImplementedError

@@ -81,7 +81,7 @@ class Rounds(Messaging):
     def mix(
         self, timeout_s: float | None = None, weights: dict[int, float] | None = None, missing: int = 0
     ) -> Generator[simpy.Event, Any, list[tuple[float, Message]]]:
-        """Gather this round's messages from all neighbours that have a weight. To be yielded from.
+        """Gather this round's messages from all neighbours that have a weight. Yield from it.
 
         Messages that come too late for their round are lost.
 
