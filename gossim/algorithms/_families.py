@@ -41,6 +41,7 @@ class WithCollective(Algorithm):
     """Uses a `collective`. With `timeout_s` a round of it closes that long after the first has come; without, it waits
     for workers that are down, and the run stops if one is down for good."""
 
+    waits_for: ClassVar[str] = "everybody"
     collective: AnyCollective = RingCollective()
     timeout_s: Timeout | None = None
 
@@ -96,9 +97,10 @@ class Overlapping(WithCollective):
 class InRounds(Algorithm):
     """Waits in each round for its neighbours. With `timeout_s`, those found down that long after are not waited for."""
 
+    family: ClassVar[str] = "gossip"
+    waits_for: ClassVar[str] = "its neighbours"
+    all_messages: ClassVar[bool] = True
     timeout_s: Timeout | None = None
-    undirected: ClassVar[bool] = False
-    """Whether those who are heard must hear the answer."""
 
     def unfit(self, settings: Settings) -> str | None:
         if settings.workers == 1:
@@ -121,7 +123,9 @@ class BiasCorrected(InRounds):
     """Takes back in each round the error of the one before: right only if every message of every round arrived, and all
     rounds mix by the same symmetric W."""
 
+    all_up: ClassVar[bool] = True
     undirected: ClassVar[bool] = True
+    static: ClassVar[bool] = True
 
     def unfit(self, settings: Settings) -> str | None:
         if settings.faults and settings.workers > 1:
@@ -139,6 +143,8 @@ class BiasCorrected(InRounds):
 class WithServer(Algorithm):
     """Asks a parameter server. With `timeout_s` it goes on with what it has where no answer has come by then."""
 
+    family: ClassVar[str] = "server"
+    waits_for: ClassVar[str] = "the server"
     servers: ClassVar[int] = 1
     timeout_s: Timeout | None = None
 
@@ -154,6 +160,8 @@ class LocalStepsWithServer(WithServer):
     A worker that is not answered in time goes on from where it is. Steps are counted as the workers take them.
     """
 
+    family: ClassVar[str] = "local steps"
+    waits_for: ClassVar[str] = "the server, seldom"
     sends_change: ClassVar[bool] = True
     local_steps: Count
 

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from ..cluster.topology.spectral import acceleration
 from ..schema.fields import NonNegative, PositiveQuantity, Timeout
@@ -31,6 +31,10 @@ class ACiD(Algorithm):
     code (AdelNabli/ACiD), which was read; it takes the last two gradients' times for the unit.
     """
 
+    family: ClassVar[str] = "gossip"
+    waits_for: ClassVar[str] = "the answer, if it takes longer"
+    undirected: ClassVar[bool] = True
+    static: ClassVar[bool] = True
     name: Literal["acid"] = "acid"
     exchanges_per_gradient: PositiveQuantity = 1.0
     eta: NonNegative | None = None

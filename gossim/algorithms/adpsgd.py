@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from ..schema.fields import Timeout
 from ..settings import Settings
@@ -28,6 +28,9 @@ class ADPSGD(Algorithm):
     Source: Lian et al. 2018, arXiv:1710.06952, algorithm 1.
     """
 
+    family: ClassVar[str] = "gossip"
+    waits_for: ClassVar[str] = "the answer, if it takes longer"
+    undirected: ClassVar[bool] = True
     name: Literal["adpsgd"] = "adpsgd"
     timeout_s: Timeout | None = None
 

@@ -30,6 +30,7 @@ class OSGP(InRounds):
 
     weighted: ClassVar[bool] = True
     counts_samples: ClassVar[bool] = True
+    waits_for: ClassVar[str] = "those of an earlier exchange"
     name: Literal["osgp"] = "osgp"
     overlap: Count = 1
     outstanding: Literal["one", "many"] = "one"

@@ -24,6 +24,8 @@ class SSP(WithServer):
     Source: Ho et al. 2013, "More effective distributed ML via a stale synchronous parallel parameter server".
     """
 
+    waits_for: ClassVar[str] = "the server, and the slowest"
+    all_messages: ClassVar[bool] = True
     one_rate: ClassVar[str] = THE_SERVER_STEPS
     name: Literal["ssp"] = "ssp"
     staleness: Index | None

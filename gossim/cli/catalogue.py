@@ -31,8 +31,28 @@ def catalogue(topic: str, workers: int = 16) -> Table:
     if topic == "data":
         shown.add_column("task; outputs; shape of a sample; samples to train on", overflow="fold")
     for name, lines, meaning in _entries(topic):
-        more = {"topologies": lambda name=name: [_spectral_gap(name, workers)], "data": lambda name=name: [_task(name)]}
+        more = {
+            "topologies": lambda name=name: [_spectral_gap(name, workers)],
+            "data": lambda name=name: [_task(name)],
+        }
         shown.add_row(name, lines, meaning, *more.get(topic, list)())
+    return shown
+
+
+def needs() -> Table:
+    """Every algorithm by its family, with whom it waits for and what it needs of a cluster."""
+    from ..algorithms import ALGORITHMS
+
+    shown = Table(title="what algorithms need", title_justify="left", box=box.HORIZONTALS, pad_edge=False)
+    for column in ("family", "name", "waits for", "needs"):
+        shown.add_column(column, overflow="fold")
+    before = None
+    for kind, name in sorted((kind.family, name) for name, kind in ALGORITHMS.items()):
+        if before not in (None, kind):
+            shown.add_section()
+        of = ALGORITHMS[name]
+        shown.add_row("" if kind == before else kind, name, of.waits_for, ", ".join(of.requirements()))
+        before = kind
     return shown
 
 

@@ -28,8 +28,10 @@ def list_(
     ] = 16,
 ) -> None:
     """List what a scenario can name, with its parameters."""
-    from .catalogue import catalogue
+    from .catalogue import catalogue, needs
 
     topics = [topic] if topic else [each for each in Topic if each is not Topic.DISTRIBUTIONS]
     for each in topics:
         new_console().print(catalogue(each.value, workers))
+        if each is Topic.ALGORITHMS:
+            new_console().print(needs())

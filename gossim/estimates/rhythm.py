@@ -68,7 +68,8 @@ def _with_collective(arm: Arm, paces: Paces, links: Link, size_bytes: float) -> 
     period, size_bytes = getattr(algorithm, "period", 1) // fragments, size_bytes / fragments
     members = min(arm.workers, getattr(algorithm, "group_size", arm.workers))
     round_s = paces.longest_s(members, getattr(algorithm, "backup", 0), period)
-    if members < arm.workers and not hasattr(algorithm, "push_probability"):  # other groups each time
+    others = not hasattr(algorithm, "push_probability") and getattr(algorithm, "lead", None) is None
+    if members < arm.workers and others:  # other groups each time, of slow workers too
         round_s = max(round_s, period * _slowest_mean_s(paces))
     if algorithm.timeout_s is not None:
         round_s = min(round_s, period * paces.mean_s + algorithm.timeout_s)
@@ -111,6 +112,8 @@ def _in_pairs(arm: Arm, own_s: float, links: Link, size_bytes: float) -> Rhythm:
     if algorithm.name == "acid":
         each_s = algorithm.exchanges_per_gradient * (answer_s + size_bytes * links.s_per_byte)
         return Rhythm(max(own_s, each_s), 2 * algorithm.exchanges_per_gradient)
+    if algorithm.name == "decoupled_diloco":
+        return Rhythm(own_s, 2 * algorithm.fragments / algorithm.period)
     if algorithm.name == "adpsgd":
         return Rhythm(max(own_s, answer_s + size_bytes * links.s_per_byte), 2.0)
     if hasattr(algorithm, "pull_probability"):

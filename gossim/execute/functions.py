@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from ..algorithms._compression import RandomKFunction, SignFunction, TopKFunction
-from ..algorithms._fragments import FragmentFunction
+from ..algorithms._fragments import FragmentFunction, NormFunction, ProductFunction, UnitFunction
 from ..optimizers.adam import AdamStep, SquaredAverage
 from ..problems.keyed import mix, uniforms
 
@@ -60,6 +60,19 @@ def fragment(functions: Sequence[FragmentFunction], v: torch.Tensor) -> torch.Te
     return kept
 
 
+def unit(functions: Sequence[UnitFunction], v: torch.Tensor) -> torch.Tensor:
+    norms = torch.linalg.vector_norm(v, dim=1, keepdim=True)
+    return torch.where(norms > 0, v / norms, v)
+
+
+def norm(functions: Sequence[NormFunction], v: torch.Tensor) -> torch.Tensor:
+    return torch.linalg.vector_norm(v, dim=1, keepdim=True).expand_as(v)
+
+
+def product(functions: Sequence[ProductFunction], u: torch.Tensor, v: torch.Tensor) -> torch.Tensor:
+    return u * v
+
+
 def columns(functions: Sequence[tuple[float, ...]], like: torch.Tensor) -> torch.Tensor:
     """Return the numbers of `functions`, one column each, as `(parameters, count, 1)` of the dtype and device of
     `like`.
@@ -74,5 +87,8 @@ FUNCTIONS: dict[type, Callable[..., torch.Tensor]] = {
     RandomKFunction: random_k,
     SignFunction: sign,
     FragmentFunction: fragment,
+    UnitFunction: unit,
+    NormFunction: norm,
+    ProductFunction: product,
 }
 """By the type of a function, what it computes; it must leave its arguments as they are, for they may be the rows."""

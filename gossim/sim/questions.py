@@ -76,6 +76,8 @@ class Asking(Rounds):
         by_lot: bool = True,
         version: int | None = None,
         meanwhile: bool = False,
+        size_bytes: int | None = None,
+        note: Any = None,
     ) -> simpy.Event:
         """Ask a node, and wait for its answer. To be yielded.
 
@@ -96,6 +98,8 @@ class Asking(Rounds):
                 decide whose work counts.
             version: The version of a server's parameters that the rows come from.
             meanwhile: Whether the worker goes on computing, and does not count as waiting yet.
+            size_bytes: Of the rows, if these are not whole vectors.
+            note: Plain values that go with the rows, of no size.
 
         Returns:
             An event whose value is the answer, a `Message`, or None after `timeout_s`. An answer that comes later
@@ -111,8 +115,9 @@ class Asking(Rounds):
         self.asked = asked.answered
         network = self.context.network
         if rows:
-            message = self.pack(peer, *rows, version=version)
-            network.send(message, self._size(len(rows)), asked.reach, reliable)
+            message = self.pack(peer, *rows, version=version, note=note)
+            size = self._size(len(rows)) if size_bytes is None else size_bytes
+            network.send(message, size, asked.reach, reliable)
         else:
             network.transfer(self.index, peer, 0, lambda: asked.reach(None), reliable=reliable)
         if timeout_s is not None:
