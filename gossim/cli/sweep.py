@@ -43,8 +43,8 @@ def sweep(
     """Run a scenario at every point of its `sweep:`; what is done already is not run again."""
     permit_imports()
     say_what_is_read(scenario, quiet)
-    from ..scenario.scenario import read
     from ..scenario.sweep import Sweep, changed
+    from ..scenario.yaml_file import read
 
     wanted, place = set_values(changes), None if part is None else _part(part)
     source = f"{scenario} with {', '.join(wanted)}" if wanted else str(scenario)

@@ -16,8 +16,9 @@ from typing import Any
 from ..errors import ScenarioError, nearest
 from ..schema.violations import Violation, short
 from .overrides import overlapping, plain, put
-from .scenario import Scenario, read
+from .scenario import Scenario
 from .unused import unused
+from .yaml_file import read
 
 LARGEST_GRID = 10_000
 """Points; each is read, checked and written by itself."""

@@ -419,8 +419,9 @@ def check_mutated(random: np.random.Generator, folder: Path) -> Outcome:
 def _described(path: Path) -> Any:
     """The scenario in that file; of a sweep, that of its first point. None if it names code that does not fit."""
     from gossim.errors import ScenarioError
-    from gossim.scenario.scenario import Scenario, read
+    from gossim.scenario.scenario import Scenario
     from gossim.scenario.sweep import Sweep
+    from gossim.scenario.yaml_file import read
 
     data = read(path)
     try:
