@@ -27,6 +27,7 @@ from .keyed import StepKeys, mix, normals
 from .layers import real_as, refuse_unfit
 from .lazy import give_shapes
 from .losses import CrossEntropy, Loss, OwnLoss
+from .mapped import Mapped
 from .meters import Meter, meter_of
 from .metrics import Metric
 from .minibatches import SAMPLINGS, OfEachSize, Sampling
@@ -73,7 +74,7 @@ class SupervisedProblem(Problem):
         seed: int,
     ):
         self.samples = samples
-        self.dtype, self.device = samples.dtype, samples.train_x.device
+        self.dtype, self.device = samples.dtype, samples.device
         self.spec, self.loss, self.seed = spec, loss, seed
         self.from_torch = False
         self.meters = {metric.column: meter_of(metric) for metric in metrics}
@@ -218,6 +219,7 @@ class SupervisedProblem(Problem):
     def losses(self, x: torch.Tensor) -> Losses:
         statistics = self.statistics(x)
         meters = {column: make() for column, make in self.meters.items()}
+        self.samples.require_unchanged()
         train, test = self.samples.measured
         train_loss = self._evaluate(x, statistics, *train, ())
         test_loss = self._evaluate(x, statistics, *test, meters.values())
@@ -327,7 +329,7 @@ class SupervisedProblem(Problem):
         self,
         x: torch.Tensor,
         statistics: Statistics,
-        inputs: torch.Tensor,
+        inputs: torch.Tensor | Mapped,
         labels: torch.Tensor,
         meters: Collection[Meter],
     ) -> float:
@@ -342,7 +344,7 @@ class SupervisedProblem(Problem):
 
     @torch.no_grad()
     def outputs(
-        self, x: torch.Tensor, statistics: Statistics, inputs: torch.Tensor, chunk: int
+        self, x: torch.Tensor, statistics: Statistics, inputs: torch.Tensor | Mapped, chunk: int
     ) -> Iterator[torch.Tensor]:
         """Return logits in eval mode, computed `chunk` samples at a time."""
         central = self.samples.central

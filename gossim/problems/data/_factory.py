@@ -11,7 +11,7 @@ from ...errors import InputError, told
 from ...files.process_state import UNSEEDED, seeded
 from ..imported import imported
 from ..task import Task
-from ._arrays import Pair, from_arrays
+from ._arrays import Pair, from_arrays, is_mapped
 from ._base import Dataset, ReadSpec
 
 
@@ -68,5 +68,7 @@ def _pair(place: str, part: Any) -> Pair:
 
 
 def _array(values: Any) -> np.ndarray:
-    """Convert to an array; tensors may be on any device."""
+    """Convert to an array; tensors may be on any device, and what is mapped from a file stays there."""
+    if is_mapped(values):
+        return values
     return np.asarray(values.detach().cpu().numpy() if hasattr(values, "detach") else values)
