@@ -12,7 +12,9 @@ from ..files.process_state import PROCESS
 
 @contextmanager
 def started(key: int, device: torch.device) -> Iterator[None]:
-    """Inside the block torch's global generator, and that of the `device`, start from `key`; then they are put back."""
+    """Start torch's global generator, and that of the `device`, from `key` inside the block, and restore them
+    afterwards.
+    """
     on_gpu = device.type == "cuda"
     with PROCESS, torch.random.fork_rng(devices=[device] if on_gpu else []):
         torch.default_generator.manual_seed(key)

@@ -86,7 +86,7 @@ def drawn(random: np.random.Generator) -> dict[str, Any]:
         if key.endswith("probability"):
             algorithm[key] = float(random.random())
         elif key == "period":
-            algorithm[key] = int(random.integers(1, 6))
+            algorithm[key] = int(random.integers(1, 6)) * algorithm.get("fragments", 1)
     if name == "allreduce" and random.random() < 0.5:
         algorithm["backup"] = int(random.integers(workers))
     if not fails and name in ("allreduce", "local_sgd", "diloco", "gossip_pga", "moshpit"):

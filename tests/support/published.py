@@ -49,3 +49,25 @@ def taken(problem: Several, m: int, k: int, x: Vectors) -> Vectors:
     point, gradient = problem.seen[m, k]
     np.testing.assert_allclose(point.numpy(), x, **SAME)
     return gradient.numpy()
+
+
+class Cluster:
+    """Who ends which gradient next, from the streams of compute times; whoever is not begun anew does nothing."""
+
+    def __init__(self) -> None:
+        drawn = [stream(7, Purpose.COMPUTE, m).standard_normal(512) for m in range(M)]
+        self.seconds: list[Iterator[float]] = [iter(0.1 * np.exp(0.4 * own)) for own in drawn]
+        self.queue: list[tuple[float, int, int]] = []
+        self.now, self.begun = 0.0, [0] * M
+
+    def begin(self, m: int) -> int:
+        """Worker m begins its next gradient, and gives up the one that it computes, if any. Returns its number."""
+        heapq.heappush(self.queue, (self.now + next(self.seconds[m]), m, self.begun[m]))
+        self.begun[m] += 1
+        return self.begun[m] - 1
+
+    def ends(self) -> Iterator[tuple[int, int]]:
+        while True:
+            self.now, m, number = heapq.heappop(self.queue)
+            if number == self.begun[m] - 1:
+                yield m, number

@@ -28,7 +28,7 @@ class DataFactory(ReadSpec):
     KEY: ClassVar[str] = "problem.data.name"
 
     def imported(self) -> Any:
-        """What the name stands for. Raises InputError where it cannot be imported, or may not be."""
+        """Import what the name stands for. Raises InputError if it cannot be imported, or may not be."""
         return imported(self.KEY, self.name)
 
     def load(self) -> Dataset:
@@ -53,7 +53,7 @@ class DataFactory(ReadSpec):
 
 
 def _pair(place: str, part: Any) -> Pair:
-    """Inputs and labels as arrays."""
+    """Return inputs and labels as arrays."""
     if isinstance(part, tuple | list) and len(part) == 2:
         return _array(part[0]), _array(part[1])
     if not (hasattr(part, "__len__") and hasattr(part, "__getitem__")):
@@ -68,5 +68,5 @@ def _pair(place: str, part: Any) -> Pair:
 
 
 def _array(values: Any) -> np.ndarray:
-    """Tensors of torch's have a method for it, on whatever device."""
+    """Convert to an array; tensors may be on any device."""
     return np.asarray(values.detach().cpu().numpy() if hasattr(values, "detach") else values)

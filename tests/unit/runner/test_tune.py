@@ -147,7 +147,7 @@ def test_the_command_says_what_it_chose(tmp_path: Path) -> None:
     assert (tmp_path / "runs" / "s,tuned" / "trials.parquet").exists()
     bad = gossim_command("tune", tmp_path / "s.yaml", "--over", RATE, cwd=tmp_path)
     assert (bad.returncode, bad.stdout) == (2, "")
-    assert "--over optimizer.learning_rate: must read KEY=V1,V2" in bad.stderr
+    assert "--over optimizer.learning_rate: must be KEY=V1,V2" in bad.stderr
 
 
 def test_a_list_and_a_number_are_one_column_of_texts(tmp_path: Path) -> None:

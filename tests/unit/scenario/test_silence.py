@@ -133,7 +133,7 @@ def test_one_value_for_each_key_on_the_command_line() -> None:
         "optimizer.momentum": 0.5,
     }
     for changes in (["workers=4", "workers=8"], ["optimizer.momentum=0.5", "optimizer={learning_rate: 1}"]):
-        with pytest.raises(InputError, match="--set .*: replaces --set .*=…, which stands before it"):
+        with pytest.raises(InputError, match="--set .*: overwrites the earlier --set .*=…"):
             set_values(changes)
 
 

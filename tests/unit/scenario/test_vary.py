@@ -147,7 +147,7 @@ def test_the_command_runs_resumes_and_takes_set_beside_it(small: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--vary", "workers"], "--vary workers: must read KEY=V1,V2"),
+        (["--vary", "workers"], "--vary workers: must be KEY=V1,V2"),
         (["--vary", "workers="], "--vary workers=: must give at least one value"),
         (["--vary", "workers=2,[3"], "the values are not valid YAML"),
         (["--vary", "workers=2", "--vary", "workers=3"], "'workers' is varied already"),

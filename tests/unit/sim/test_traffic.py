@@ -12,6 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import gossim
+from gossim.algorithms import ALGORITHMS as REGISTRY
+from gossim.algorithms._families import WithCollective
 from gossim.analysis.summary import staleness
 from gossim.errors import InputError
 from gossim.plots import FIGURES
@@ -21,7 +23,7 @@ from support.algorithms import ALGORITHMS
 from support.drawing import figure_of
 from support.scenarios import only_arm, scenario, world_of
 
-FORMULAS = {"allreduce", "local_sgd", "diloco", "moshpit", "gossip_pga", "hierarchical", "slowmo"}
+FORMULAS = {name for name, cls in REGISTRY.items() if issubclass(cls, WithCollective)}
 """What their collectives send is counted, but not by whom to whom."""
 
 
