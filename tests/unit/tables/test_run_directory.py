@@ -238,7 +238,12 @@ def test_a_reader_waits_for_tables_that_are_being_replaced(run: Path) -> None:
     manifest = json.loads((run / "manifest.json").read_text())
     store = RunDirectory(run)
     store.write_manifest({**manifest, "recorded": None})
-    thread = threading.Thread(target=lambda: (time.sleep(0.1), store.write_manifest(manifest)))
+
+    def later() -> None:
+        time.sleep(0.1)
+        store.write_manifest(manifest)
+
+    thread = threading.Thread(target=later)
     thread.start()
     assert Results.open(run).manifest == manifest
     thread.join()
@@ -471,6 +476,11 @@ def cut(name: str, size: int) -> Callable[[Path], None]:
     return lambda run: (run / name).write_bytes((run / name).read_bytes()[:size])  # type: ignore[return-value]
 
 
+def made_a_folder(run: Path) -> None:
+    (run / "workers.parquet").unlink()
+    (run / "workers.parquet").mkdir()
+
+
 DAMAGE: dict[str, tuple[Callable[[Path], Any], str]] = {
     "brackets": (lambda run: (run / "manifest.json").write_text("[" * 100_000), "is not a run directory"),
     "no text": (lambda run: (run / "manifest.json").write_bytes(b"\xff\xfe{"), "is not a run directory"),
@@ -498,9 +508,7 @@ DAMAGE: dict[str, tuple[Callable[[Path], Any], str]] = {
     "cut short": (cut("workers.parquet", 3), "the run's tables cannot be read: workers.parquet"),
     "empty": (cut("timeline.parquet", 0), "the run's tables cannot be read: timeline.parquet"),
     "no table": (lambda run: (run / "workers.parquet").unlink(), "the run's tables cannot be read"),
-    "a folder": (
-        lambda run: ((run / "workers.parquet").unlink(), (run / "workers.parquet").mkdir()), "is not a file of this"
-    ),
+    "a folder": (made_a_folder, "is not a file of this"),
     "columns": (in_table("probes", lambda f: f.rename(columns={"time_s": "t"})), "does not have the columns"),
     "texts": (
         in_table("probes", lambda f: f.astype({"time_s": "str"})),
