@@ -23,6 +23,7 @@ from gossim.scenario.yaml_file import read
 from gossim.tables.columns import TABLES
 from gossim.testing import trajectory
 from support.commands import ROOT, gossim_command
+from support.drawing import drawn
 from support.scenarios import only_arm, world_of
 
 CIFAR10_ARCHIVE = Path(pooch.os_cache("gossim")) / "cifar-10-binary.tar.gz"
@@ -48,7 +49,8 @@ def test_the_readme_is_one_page() -> None:
 def straggler(tmp_path_factory: pytest.TempPathFactory) -> tuple[gossim.Results, str, Path]:
     """`gossim run scenarios/straggler.yaml`, as `make run` does it."""
     out = tmp_path_factory.mktemp("runs") / "straggler"
-    done = gossim_command("run", "scenarios/straggler.yaml", "--out", out)
+    with drawn():
+        done = gossim_command("run", "scenarios/straggler.yaml", "--out", out)
     assert done.returncode == 0, done.stderr
     return gossim.Results.open(out), done.stdout, out
 

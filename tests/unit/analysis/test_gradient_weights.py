@@ -338,7 +338,6 @@ def test_what_a_run_has_not_is_refused(run: Path) -> None:
         other.weights("push")
 
 
-@pytest.mark.usefixtures("undrawn")
 def test_weights_of_another_run_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Over other links steps and bytes may be the same; α, and who waits for whom, are not."""
     monkeypatch.chdir(tmp_path)
@@ -406,7 +405,6 @@ def test_a_run_without_an_end_has_no_weights(run: Path, status: str | None, told
     assert not results.weights("push", 0).gradients.empty
 
 
-@pytest.mark.usefixtures("undrawn")
 def test_a_run_that_diverged_is_left_out(tmp_path: Path) -> None:
     arms = {
         "wild": {"algorithm": ALGORITHMS["sgd"], "optimizer": {"learning_rate": 1e6}},
