@@ -96,6 +96,7 @@ def test_the_schedules_that_are_shown_are_schedules() -> None:
         assert described.optimizer.schedule.name == yaml12.read(written)["name"]
 
 
+@pytest.mark.slow
 def test_the_straggler_scenario_says_what_the_readme_says(straggler: tuple[gossim.Results, str, Path]) -> None:
     results, _, _ = straggler
     summary = results.summary()
@@ -112,6 +113,7 @@ def test_the_straggler_scenario_says_what_the_readme_says(straggler: tuple[gossi
     assert weight["gosgd_pull"].idxmin() == 7
 
 
+@pytest.mark.slow
 def test_the_straggler_scenario_ends_with_a_table_and_figures(straggler: tuple[gossim.Results, str, Path]) -> None:
     results, printed, out = straggler
     for arm in results.scenario.arms:
@@ -212,7 +214,7 @@ def test_every_scenario_with_a_large_network_learns(name: str) -> None:
     runs([described], time_s=0.2)
 
 
-def runs(scenarios: list[Scenario], gradients: bool = True, time_s: float = 2.0) -> None:
+def runs(scenarios: list[Scenario], gradients: bool = True, time_s: float = 1.0) -> None:
     for described in scenarios:
         workers = min(described.workers, 1000)  # of a million
         short = described.override({"until": {"time_s": time_s}, "repeats": 1, "workers": workers})

@@ -19,8 +19,10 @@ from gossim.runner.sweep import SweepResults
 
 @contextmanager
 def no_figures() -> Iterator[None]:
-    """Runs and sweeps write no figures, and say in the manifest that they are drawn. So it is in every test that does not
-    ask for more."""
+    """Runs and sweeps write no figures, and say in the manifest that they are drawn.
+
+    So it is in every test that does not ask for more.
+    """
     with pytest.MonkeyPatch.context() as patch:
         for module in REAL:
             patch.setattr(f"gossim.runner.{module}.draw", partial(_draw_none, REAL[module]))

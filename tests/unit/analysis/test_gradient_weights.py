@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 import sys
 import tracemalloc
@@ -66,7 +65,15 @@ def rebuilt_and_final(arm: Arm, seed: int = 0) -> tuple[torch.Tensor, torch.Tens
 
 @pytest.mark.parametrize(
     ("name", "optimizer"),
-    [*itertools.product(LINEAR, ["sgd", "nesterov"]), ("gosgd_push", "sgd with decay"), ("gosgd_push", "momentum")],
+    [
+        *(
+            pytest.param(name, optimizer, marks=pytest.mark.slow if (place + other) % 2 else [])
+            for place, name in enumerate(LINEAR)
+            for other, optimizer in enumerate(("sgd", "nesterov"))
+        ),
+        ("gosgd_push", "sgd with decay"),
+        ("gosgd_push", "momentum"),
+    ],
 )
 def test_the_final_model_is_rebuilt_from_its_gradients(name: str, optimizer: str) -> None:
     arm = only_arm(algorithm=ALGORITHMS[name], optimizer=OPTIMIZERS[optimizer], **LOGISTIC)
