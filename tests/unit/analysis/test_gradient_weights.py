@@ -32,7 +32,6 @@ from gossim.tables.columns import DERIVED
 from gossim.testing import trajectory
 from support.algorithms import ALGORITHMS, UNRELIABLE, reliable_enough
 from support.commands import ROOT, gossim_command
-from support.drawing import no_figures
 from support.optimizers import OPTIMIZERS
 from support.problems import PROBLEMS
 from support.processes import ran
@@ -312,8 +311,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     problem = {"model": {"name": "logistic"}, "data": DIGITS, "batch_size": 5}
     data = {**BASE, "title": "A small run", "problem": problem, "repeats": 2, "until": {"time_s": 2.0}, "arms": arms}
     (out.parent / "small.yaml").write_text(yaml.safe_dump(data))
-    with no_figures():
-        gossim.run(Scenario.parse(data), out=out)
+    gossim.run(Scenario.parse(data), out=out)
     return out
 
 
@@ -353,8 +351,7 @@ def test_weights_of_another_run_are_refused(tmp_path: Path, monkeypatch: pytest.
     arms = {"push": {"algorithm": ALGORITHMS["gosgd_push"]}, "dpsgd": {"algorithm": ALGORITHMS["dpsgd"]}}
     topology = {"name": "edge_list", "file": "links.csv"}
     network = {"latency_s": 0.01, "bandwidth_bytes_per_s": None}
-    with no_figures():
-        results = gossim.run(scenario(arms=arms, topology=topology, network=network, until={"time_s": 3.0}), out="run")
+    results = gossim.run(scenario(arms=arms, topology=topology, network=network, until={"time_s": 3.0}), out="run")
     assert len(results.weights("push").gradients) > 50
     links.write_text("0,1\n1,3\n3,2\n2,0\n")
     for name, differs in (("push", "'alpha_in_flight' of probes"), ("dpsgd", "'busy_s', 'waiting_s' of workers")):
