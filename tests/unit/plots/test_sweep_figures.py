@@ -212,7 +212,7 @@ def test_the_speedup_is_of_the_first_arm_seed_by_seed(swept: tuple[SweepResults,
 
 
 @pytest.mark.parametrize(
-    ("arms", "width"), [(2, COLUMN), (24, None), *(pytest.param(*case, marks=pytest.mark.slow) for case in MORE)]
+    ("arms", "width"), [(2, COLUMN), *(pytest.param(*case, marks=pytest.mark.slow) for case in [(24, None), *MORE])]
 )
 def test_nothing_is_covered_or_cut(arms: int, width: float | None, tmp_path: Path) -> None:
     own = {f"_push (factor={n})": {"algorithm": {"name": "allreduce"}} for n in range(arms)}

@@ -18,6 +18,7 @@ from gossim.files import trust
 from gossim.problems.build import build, check_gradients
 from gossim.problems.data import loaded
 from gossim.runner.input_hashes import inputs
+from support.drawing import figure_of
 from support.present import present
 from support.scenarios import CPU, scenario
 
@@ -196,7 +197,7 @@ def test_columns_target_summary_and_sentences_follow_the_metric(tmp_path: Path) 
         assert results.summary().loc[arm, "time_to_target_s"] == reached.min()
         assert results.summary().loc[arm, "test_auc"] == own_probes.test_auc.iloc[-1]
     assert "test auc 0.6" in results.sentences()[0]
-    figure = results.plot()["metrics"]
+    figure = figure_of(results, "metrics")
     labels = [axes.get_ylabel() for axes in figure.axes]
     assert labels == [
         "test perplexity of the mean model\n(lower is better)",

@@ -59,7 +59,9 @@ def test_no_torch_is_imported(tmp_path: Path) -> None:
         yaml.safe_dump({**BASE, "problem": {"model": {"name": "mlp", "hidden": [9]}, "data": DIGITS, "batch_size": 4}})
     )
     code = (
-        "import sys; from gossim.cli.main import main\n"
+        "import sys, gossim.plots; from gossim.cli.main import main; import gossim.runner.figure_process as figures\n"
+        "figures.cores = lambda: 1  # in this process, and no more of them than show that the rest is loaded\n"
+        "gossim.plots.FIGURES = {'alpha': gossim.plots.FIGURES['alpha']}\n"
         f"sys.argv = ['gossim', 'run', {str(path)!r}, '--no-gradients', '--out', {str(tmp_path / 'out')!r}]\n"
         "try: main()\n"
         "except SystemExit as end: sys.exit('torch' in sys.modules or end.code)\n"
