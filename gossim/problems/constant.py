@@ -19,20 +19,20 @@ from .views import wide
 @torch.no_grad()
 def refuse_inconstant(problem: SupervisedProblem) -> None:
     """Raise InputError for a loss or metric that keeps state between calls, or draws random numbers."""
-    owned = {make().name: make for make in problem.meters.values() if isinstance(make(), Own)}
+    owned = [meter for meter in (make() for make in problem.meters.values()) if isinstance(meter, Own)]
     if not owned and not isinstance(problem.loss, OwnLoss):
         return
     x, (_, (inputs, labels)) = problem.initial(), problem.samples.measured
     outputs = torch.cat(list(problem.outputs(x, problem.statistics(x), inputs, problem.chunk)))
     targets = wide(labels)
-    for name, make in owned.items():
+    for metric in owned:
 
-        def value(make: Callable[[], Any] = make) -> float:
-            meter = make()
+        def value(metric: Own = metric) -> float:
+            meter = Own(metric.name, metric.function)
             meter.add(outputs, targets)
-            return float(meter.value())
+            return meter.value()
 
-        _refuse(f"problem.metrics = {name!r}", make().function, value)
+        _refuse(f"problem.metrics = {metric.name!r}", metric.function, value)
     if isinstance(problem.loss, OwnLoss):
         loss = problem.loss
 
