@@ -24,7 +24,7 @@ from .copies import CONVOLUTIONS, Batch, Copies, Copy
 from .dense import Dense
 from .dropout import Draws, FromTorch, drawing, make_reproducible
 from .keyed import StepKeys, mix, normals
-from .layers import real_as, refuse_unfit
+from .layers import in_train_mode, real_as, refuse_unfit
 from .lazy import give_shapes
 from .losses import CrossEntropy, Loss, OwnLoss
 from .mapped import Mapped
@@ -132,6 +132,7 @@ class SupervisedProblem(Problem):
         network = initialised(
             self.spec, samples.shape, samples.classes, self.seed, lambda: not samples.train_x.is_floating_point()
         )
+        in_train_mode(network)
         draws: Draws = FromTorch(self.device) if self.from_torch else make_reproducible(network)
         if self.from_torch:
             refuse_unfit(network)
@@ -370,6 +371,7 @@ class SupervisedProblem(Problem):
         try:
             with torch.no_grad():
                 output = network.eval()(sample.clone())
+            network.train()  # the same layers may be in another network, and are refused for that
         except Exception as error:  # a user's network may do anything
             raise InputError(
                 f"problem.model: does not take samples of shape {self.samples.shape}: {told(error)}"
@@ -384,7 +386,8 @@ class SupervisedProblem(Problem):
                 f"{wanted} {what}"
             )
         if isinstance(self.loss, OwnLoss):
-            self.loss.check(output, wide(self.samples.test_y[: len(sample)]))
+            with seeded(0):  # it may draw, and is refused for that later
+                self.loss.check(output, wide(self.samples.test_y[: len(sample)]))
 
 
 RTOL, ATOL = 1e-3, 1e-4

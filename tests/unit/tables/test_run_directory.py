@@ -520,6 +520,13 @@ DAMAGE: dict[str, tuple[Callable[[Path], Any], str]] = {
     "times": (in_table("timeline", lambda f: f.assign(end_s=float("nan"))), "end_s is not a finite number"),
     "ages": (in_table("timeline", lambda f: f.assign(end_s=1e308)), "end_s is not a finite number"),
     "endless": (in_table("workers", lambda f: f.assign(busy_s=float("inf"))), "busy_s is not a finite number"),
+    "before the beginning": (in_table("timeline", lambda f: f.assign(start_s=-5.0)), "start_s is negative"),
+    "backwards": (in_table("timeline", lambda f: f.assign(start_s=f["end_s"] + 1)), "end_s is before start_s"),
+    "strange activity": (
+        in_table("timeline", lambda f: f.assign(activity=pd.Series(["resting"] * len(f), dtype="str"))),
+        "timeline.parquet is damaged: there is no activity 'resting'",
+    ),
+    "one time": (in_table("probes", lambda f: f.assign(time_s=1.0)), "probes.parquet has two rows of the same time"),
     "no arms": (in_table("probes", lambda f: f.assign(arm=pd.Series([None] * len(f), dtype="str"))), "arm is empty"),
     "strange arm": (in_table("exchanges", lambda f: f.assign(arm=pd.Series(["x"] * len(f), dtype="str"))), "'x'"),
     "strange seed": (in_table("gaps", lambda f: pd.DataFrame(
