@@ -137,7 +137,7 @@ def _samples_bytes(arm: Arm, itemsize: int) -> float:
     if problem.sampling == "shuffled":  # the order of two epochs
         each = arm.workers if problem.data.partition.name == "iid" else 1
         drawn = 8.0 * each * problem.data.train_samples
-    return drawn + at_hand + 3.0 * problem.data.train_samples * sample
+    return drawn + at_hand + (0.0 if problem.data.in_files else 3.0 * problem.data.train_samples * sample)
 
 
 def _evaluated(problem: ProblemSettings) -> float:

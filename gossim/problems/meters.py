@@ -116,7 +116,10 @@ class Own(Meter):
         if not isinstance(found, numbers.Real):
             shape = f" of shape {tuple(found.shape)}" if hasattr(found, "shape") else ""
             raise InputError(f"{place}: returned a {type(found).__name__}{shape}, not a number")
-        return float(found)
+        try:
+            return float(found)
+        except OverflowError:
+            raise InputError(f"{place}: returned a whole number that is too large") from None
 
 
 METERS: dict[str, Callable[[], Meter]] = {

@@ -103,11 +103,12 @@ def replace_norms(network: nn.Module) -> Norms | None:
 
 
 def put(network: nn.Module, name: str, layer: nn.Module) -> None:
-    """Put `layer` in the place of that `name`. Raises InputError if the layer is all there is."""
+    """Put `layer`, in the same mode, in the place of that `name`. Raises InputError if the layer is all there is."""
     if not name:
         kind = type(network).__name__
         raise InputError(f"problem.model: is nothing but one {kind}, with no layer that learns from samples")
     parent, _, attribute = name.rpartition(".")
+    layer.training = network.get_submodule(name).training
     setattr(network.get_submodule(parent), attribute, layer)
 
 

@@ -138,7 +138,7 @@ def _named(place: str) -> str:
     for attribute, kind in (("_parameters.", "parameter"), ("_buffers.", "buffer")):
         if place.startswith(attribute):
             return f"its {kind} '{place.removeprefix(attribute)}'"
-    return place if "the global" in place else f"its attribute '{place}'"
+    return place if "the global" in place or "of the module" in place else f"its attribute '{place}'"
 
 
 def _refused(what: str) -> str:

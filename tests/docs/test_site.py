@@ -6,6 +6,7 @@ import os
 import re
 import runpy
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from pathlib import Path
@@ -34,7 +35,7 @@ from support.browser import CHROMIUM, measured
 from support.commands import ROOT
 from support.processes import ran
 
-REGISTRIES: dict[str, list[dict[str, Any]]] = {
+REGISTRIES: dict[str, list[Mapping[str, Any]]] = {
     "algorithms.html": [ALGORITHMS, COMPRESSIONS],
     "api/times.html": [LAWS, STRAGGLERS, FAULTS],
     "api/network.html": [LOSSES, SHARING, COLLECTIVES],

@@ -171,7 +171,7 @@ def test_decoupled_diloco(quorum: int, grace_s: float, average: str) -> None:
     for _ in range(steps):
         m, number = next(ends)
         for p in range(parts):
-            if due[p] is not None and due[p] < cluster.now:
+            if (late := due[p]) is not None and late < cluster.now:
                 merge(p)
         x[m] = x[m] - ETA * taken(run.problem, m, number, x[m])
         count[m] += 1

@@ -196,7 +196,7 @@ def test_fedasync(staleness: str) -> None:
 def test_delayed_nesterov(spread: float) -> None:
     """Liu et al. 2024, algorithm 3."""
     eta, beta, n = 0.5, 0.6, 3
-    state = {"t": 0, "m": np.zeros(DIM), "total": np.zeros(DIM)}
+    state: dict[str, Any] = {"t": 0, "m": np.zeros(DIM), "total": np.zeros(DIM)}
 
     def server(x: Any, begun: Any, y: Any, stale: int) -> Any:
         g = begun - y

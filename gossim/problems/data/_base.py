@@ -71,6 +71,11 @@ class Dataset:
     def shape(self) -> tuple[int, ...]:
         return self.train_x.shape[1:]
 
+    @property
+    def in_files(self) -> bool:
+        """Whether inputs to train on are mapped from a file, and so take no memory of the run's own."""
+        return isinstance(self.train_x, np.memmap)
+
 
 class DataSpec(Frozen):
     """A data set and its partition. `load` reads it; `crop` is the side of the squares that training draws.
@@ -88,6 +93,11 @@ class DataSpec(Frozen):
     def shape(self) -> tuple[int, ...]:
         """Of one sample as the model sees it: `(channels, height, width)`, or as the arrays of the user's have it."""
         raise NotImplementedError
+
+    @property
+    def in_files(self) -> bool:
+        """Whether its samples stay in a file that is mapped into memory."""
+        return False
 
     def load(self) -> Dataset:
         raise NotImplementedError
@@ -116,6 +126,10 @@ class ReadSpec(DataSpec):
     @property
     def shape(self) -> tuple[int, ...]:
         return loaded(self).shape
+
+    @property
+    def in_files(self) -> bool:
+        return loaded(self).in_files
 
 
 def split(images: np.ndarray, labels: np.ndarray) -> Dataset:

@@ -141,7 +141,7 @@ def test_compressed_bytes(compression: Any, dtype: str, item: int) -> None:
 def test_what_is_remembered_of_rounds_is_bounded(name: str) -> None:
     """Who was heard in which round, however often a worker had to wait for a neighbour."""
     arm = only_arm(
-        algorithm=algorithms.ALGORITHMS[name], topology=algorithms.on_a_ring(name), until={"gradient_steps": 2000}
+        algorithm=algorithms.ALGORITHMS[name], topology=algorithms.on_a_ring(name), until={"gradient_steps": 500}
     )
     world = world_of(arm)
     for _ in world.windows(100, 10**9):

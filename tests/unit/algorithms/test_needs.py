@@ -50,7 +50,7 @@ def test_families() -> None:
 
 
 def test_they_are_listed() -> None:
-    families, names, waits, wanted = (list(column.cells) for column in needs().columns)
+    families, names, waits, wanted = ([str(cell) for cell in column.cells] for column in needs().columns)
     assert sorted(names) == sorted(REGISTRY)
     assert set(families) - {""} == FAMILIES
     shown = dict(zip(names, zip(waits, wanted, strict=True), strict=True))
