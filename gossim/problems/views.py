@@ -19,7 +19,9 @@ with warnings.catch_warnings():
 
 
 def _on(device: torch.device, array: np.ndarray, dtype: torch.dtype) -> torch.Tensor:
-    """The array there: real numbers in `dtype`, and whole numbers, which may be labels or tokens, as they are."""
+    """Return the array on the device: real numbers in `dtype`, and whole numbers, which may be labels or tokens,
+    unchanged.
+    """
     tensor = torch.from_numpy(array).to(device)
     return tensor.to(dtype) if tensor.is_floating_point() else tensor
 
@@ -33,7 +35,7 @@ def _inputs(device: torch.device, array: np.ndarray, dtype: torch.dtype) -> torc
 
 
 def wide(numbers: torch.Tensor) -> torch.Tensor:
-    """Whole numbers in 64 bits, as layers take them, whatever they are kept in."""
+    """Convert whole numbers to 64 bits, which layers expect."""
     return numbers if numbers.is_floating_point() else numbers.long()
 
 
@@ -57,7 +59,8 @@ class Samples:
         self.shape = (data.shape[0], crop, crop) if crop else data.shape
 
     def measure_on(self, train_samples: int | None, test_samples: int | None) -> None:
-        """Let probes measure on that many of each part, evenly spaced from the first to the last; on all of None.
+        """Let probes measure on that many samples of each part, evenly spaced from the first to the last; on all if
+        None.
 
         Raises:
             InputError: A part has fewer samples.
@@ -73,8 +76,9 @@ class Samples:
         self.measured = parts[0], parts[1]
 
     def batch(self, samples: np.ndarray, views: np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:
-        """Inputs `(..., channels, height, width)` and labels `(...)`, targets `(..., outputs)` or tokens
-        `(..., length)`, for sample and view numbers of shape `(...)`."""
+        """Return inputs `(..., channels, height, width)` and labels `(...)`, targets `(..., outputs)` or tokens `(...,
+        length)`, for sample and view numbers of shape `(...)`.
+        """
         index = torch.from_numpy(samples.ravel()).to(self.device)
         # Not by `[index]`, which on a CPU takes five times as long.
         inputs, labels = (wide(whole.index_select(0, index)) for whole in (self.train_x, self.train_y))
@@ -90,7 +94,7 @@ class Samples:
                 x.require_unchanged()
 
     def central(self, x: torch.Tensor | Mapped) -> torch.Tensor:
-        """The view that evaluation uses."""
+        """Return the view that evaluation uses."""
         if isinstance(x, Mapped):
             x = x.whole()
         if not self.crop:

@@ -104,8 +104,8 @@ def from_arrays(
 
 
 def _checked(place: str, part: str, inputs: Any, targets: Any, task: Task) -> tuple[np.ndarray, np.ndarray]:
-    """The arrays in memory of their own, floats as they are, whole numbers in 64 bits. Inputs that are mapped from a
-    file stay there, as they are. Raises InputError."""
+    """Return the arrays in their own memory, floats unchanged and whole numbers in 64 bits; mapped inputs stay in their
+    file. Raises InputError."""
     x, y = inputs if is_mapped(inputs) else np.array(inputs), np.array(targets)
     if x.ndim < 2 or x.dtype.kind not in "fiu" or 0 in x.shape:
         raise InputError(
@@ -148,7 +148,7 @@ def _refuse_not_finite(place: str, name: str, values: np.ndarray) -> None:
 
 
 def _real(place: str, part: str, y: np.ndarray) -> np.ndarray:
-    """Targets of a regression, `(n, outputs)`, floats."""
+    """Return the targets of a regression as floats, `(n, outputs)`."""
     if y.dtype.kind not in "fiu" or y.ndim > 2 or 0 in y.shape:
         raise InputError(
             f"{place}: {part}_y is {y.dtype} of shape {y.shape}; it must hold numbers, of shape (samples,) or "
@@ -182,7 +182,7 @@ def _positions(place: str, part: str, y: np.ndarray) -> np.ndarray:
 
 
 def _tokens(place: str, data: Dataset) -> Dataset:
-    """The same with one set of tokens for inputs and targets. Raises InputError."""
+    """Return the arrays with one set of tokens for inputs and targets. Raises InputError."""
     if data.train_y.shape[1] != data.test_y.shape[1]:
         lengths = data.train_y.shape[1], data.test_y.shape[1]
         raise InputError(f"{place}: targets to train on have {lengths[0]} positions, and those to test {lengths[1]}")

@@ -78,7 +78,7 @@ class Dataset:
 
 
 class DataSpec(Frozen):
-    """A data set and how it is shared out. `load` reads it; `crop` is the side of the squares that training draws.
+    """A data set and its partition. `load` reads it; `crop` is the side of the squares that training draws.
 
     `classes`, `train_samples` and `shape` are known without reading it, unless it is a `ReadSpec`.
     """
@@ -113,7 +113,7 @@ class DataSpec(Frozen):
 
 
 class ReadSpec(DataSpec):
-    """Data of the user's: how many classes and samples there are, and of which shape, is seen when they are read."""
+    """User's data: the number of classes and samples, and their shape, are known only after reading."""
 
     @property
     def classes(self) -> int:  # type: ignore[override]
@@ -140,7 +140,7 @@ def split(images: np.ndarray, labels: np.ndarray) -> Dataset:
 
 
 def loaded(spec: DataSpec) -> Dataset:
-    """`spec.load()`, once per process. Raises InputError where it is not what the spec says beforehand."""
+    """Call `spec.load()`, once per process. Raises InputError if the data differ from what the spec states."""
     with PROCESS:
         return _loaded(spec, spec.version())
 
@@ -170,11 +170,11 @@ def assigned(spec: DataSpec, workers: int, seed: int) -> list[np.ndarray]:
 
 
 def task_of(spec: DataSpec) -> Task:
-    """What it asks of a network: known without reading it."""
+    """Return the task of the data set, which is known without reading it."""
     task: Task = getattr(spec, "task", "classification")
     return task
 
 
 def outputs_of(spec: DataSpec) -> int:
-    """How many numbers a network gives for a sample, one for each class: as the set says, or as it is when loaded."""
+    """Return the number of outputs per sample, one per class: as the set states, or as loaded."""
     return getattr(spec, "classes", None) or getattr(spec, "outputs", None) or loaded(spec).outputs
