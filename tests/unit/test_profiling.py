@@ -15,6 +15,7 @@ from gossim.profiling import SHARES, Stopwatch
 from gossim.runner.experiment import Experiment
 from gossim.tables.columns import TABLES
 from support.algorithms import ALGORITHMS
+from support.cases import in_turn
 from support.commands import gossim_command
 from support.problems import PROBLEMS
 from support.scenarios import BASE, scenario
@@ -105,14 +106,7 @@ def test_where_nothing_is_learned_there_are_no_gradients(how: str, tmp_path: Pat
     assert set(watch.read()) == WITHOUT_GRADIENTS
 
 
-@pytest.mark.parametrize(
-    ("name", "executor"),
-    [
-        pytest.param(name, executor, marks=[] if (place + other) % 2 == 0 else pytest.mark.slow)
-        for place, name in enumerate(sorted(ALGORITHMS))
-        for other, executor in enumerate(("batched", "reference"))
-    ],
-)
+@pytest.mark.parametrize(("name", "executor"), in_turn(sorted(ALGORITHMS), ["batched", "reference"]))
 def test_it_changes_no_number(name: str, executor: str, tmp_path: Path) -> None:
     looked_at = scenario(algorithm=ALGORITHMS[name], problem=PROBLEMS["quadratic"])
     plain = Experiment(looked_at, executor=executor).run()

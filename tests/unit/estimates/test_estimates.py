@@ -22,6 +22,7 @@ from gossim.estimates.paces import Paces, mean_s
 from gossim.estimates.survivors import Departure, reached
 from gossim.problems.build import build
 from support.algorithms import ALGORITHMS
+from support.cases import in_turn
 from support.commands import ROOT
 from support.processes import ran
 from support.scenarios import CPU, only_arm, scenario, world_of
@@ -36,14 +37,7 @@ CLUSTERS: dict[str, dict[str, Any]] = {
 }
 
 
-@pytest.mark.parametrize(
-    ("name", "cluster"),
-    [
-        pytest.param(name, cluster, marks=[] if (place - other) % len(CLUSTERS) == 0 else pytest.mark.slow)
-        for place, name in enumerate(sorted(ALGORITHMS))
-        for other, cluster in enumerate(CLUSTERS)
-    ],
-)
+@pytest.mark.parametrize(("name", "cluster"), in_turn(sorted(ALGORITHMS), CLUSTERS))
 def test_steps_messages_and_rows_are_estimated_within_a_factor_of_two(name: str, cluster: str) -> None:
     algorithm = ALGORITHMS[name]
     arm = only_arm(algorithm=algorithm, **{**SOME_TIME, **CLUSTERS[cluster]})
