@@ -178,7 +178,8 @@ print(int(re.search(r"VmHWM:\\s*(\\d+)", open("/proc/self/status").read())[1]) *
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="the peak of memory is read as Linux tells it")
-@pytest.mark.parametrize("kind", [pytest.param("learning", marks=pytest.mark.slow), "clock"])
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["learning", "clock"])
 def test_memory_is_estimated_within_a_factor_of_three(kind: str, tmp_path: Path) -> None:
     settings = scenario(
         problem={"model": {"name": "quadratic", "dim": 100}}, until={"time_s": 1.0}, probe={"every_s": 0.5}
