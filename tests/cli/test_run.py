@@ -95,7 +95,7 @@ BAD = [
     ("run absent.yaml", "absent.yaml: 1 problem\n  cannot be read: No such file or directory"),
     ("run small.yaml --set workers=0", "workers = 0: must be a whole number >= 1"),
     ("run small.yaml --set wrokers=3", "wrokers = 3: unknown key; did you mean 'workers'?"),
-    ("run small.yaml --set workers", "--set workers: must read KEY=VALUE"),
+    ("run small.yaml --set workers", "--set workers: must be KEY=VALUE"),
     ("run small.yaml --set 'workers=[1'", "the value is not valid YAML"),
     ("run small.yaml --device gpu", "device = gpu: unknown device"),
     ("run small.yaml --set compute.time_s.distribution=norm", "norm has no parameter 's'"),

@@ -19,6 +19,7 @@ from gossim.testing import trajectory
 from support.algorithms import KEPT_ROWS
 from support.clusters import clusters
 from support.optimizers import OPTIMIZERS
+from support.present import present
 from support.scenarios import CPU, DIGITS, only_arm, world_of
 
 RATE = {"learning_rate": 0.3}
@@ -47,7 +48,7 @@ def test_communication_keeps_the_weighted_sum(weighted: dict[str, Any], cluster:
     """With learning rate 0, Σ α_m x_m, in flight included, stays what it was, event by event."""
     optimizer = {**cluster.pop("optimizer"), "learning_rate": 0.0}
     arm = only_arm(algorithm=weighted, optimizer=optimizer, **cluster)
-    problem = build(arm.problem, arm.workers, seed, "float64", CPU)
+    problem = build(present(arm.problem), arm.workers, seed, "float64", CPU)
     world = world_of(arm, seed)
     reference = Reference(problem, lambda rows, facts: None)
     reference.run(world.program.take())

@@ -12,7 +12,7 @@ import pytest
 from matplotlib.figure import Figure
 
 import gossim.plots
-from gossim.results import Results
+from gossim.results import Results, ResultsSideBySide
 from gossim.runner.cores import cores
 from gossim.runner.sweep import SweepResults
 
@@ -70,7 +70,7 @@ SWEPT = {"sweep": "_figure", "speedup": "draw_speedup"}
 """What draws each figure of a sweep."""
 
 
-def figure_of(results: Results | SweepResults, name: str) -> Figure:
+def figure_of(results: Results | ResultsSideBySide | SweepResults, name: str) -> Figure:
     """One figure of a run, a pair of runs or a sweep."""
     with only(name):
         return results.plot()[name]

@@ -35,9 +35,10 @@ def started(
     command: Sequence[str | Path], cwd: Path = ROOT, env: Mapping[str, str] = ENVIRONMENT
 ) -> Iterator[subprocess.Popen[str]]:
     """A process that leads a group of its own, with pipes for what it prints. The whole group is killed at the end."""
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     with usual_signals():
-        process = subprocess.Popen(command, cwd=cwd, env=env, text=True, start_new_session=True, **pipes)
+        process = subprocess.Popen(
+            command, cwd=cwd, env=env, text=True, start_new_session=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        )
     with process:
         try:
             yield process

@@ -5,6 +5,8 @@ Only the gradients are shared: those that the run took, at points that are compa
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -301,7 +303,8 @@ def test_epidemic_learning() -> None:
         {"name": "epidemic", "peers": peers}, network=IMMEDIATE, until={"gradient_steps": steps}, topology="complete"
     )
     uniform = [iter(stream(7, Purpose.PEERS, m).random(4096)) for m in range(M)]
-    x, count, came = [*run.start], [0] * M, [[] for _ in range(M)]
+    came: list[list[Any]] = [[] for _ in range(M)]
+    x, count = [*run.start], [0] * M
     order = ends(7)
     for _ in range(steps):
         m = next(order)

@@ -33,6 +33,7 @@ from gossim.tables.columns import TABLES
 from gossim.tables.probe_rows import Observations
 from gossim.tables.run_directory import RunDirectory
 from support.drawing import drawn, no_figures, only
+from support.present import present
 from support.scenarios import BASE, DIGITS, scenario
 
 SMALL: dict[str, Any] = {
@@ -288,6 +289,10 @@ def test_an_interrupted_run_is_readable(tmp_path: Path) -> None:
 
         def done(self, message: str | None) -> None: ...
 
+        def kept(self, name: str, seed: int) -> None: ...
+
+        def warn(self, message: str) -> None: ...
+
     small = Scenario.parse({**SMALL, "until": {"time_s": 10}, "repeats": 1})
     experiment = Experiment(small)
     store = RunDirectory(tmp_path / "out")
@@ -385,8 +390,8 @@ def test_figures_show_what_there_is(run: tuple[Results, Path]) -> None:
     loss = figures["loss"].axes[0]
     assert loss.get_xlabel().startswith("simulated time [s]")
     assert loss.get_title() == "A small run"
-    assert [text.get_text() for text in loss.get_legend().get_texts()] == [*SMALL["arms"], "target 2.1"]
-    consensus = figures["consensus_distance"].axes[0].get_legend().get_texts()
+    assert [text.get_text() for text in present(loss.get_legend()).get_texts()] == [*SMALL["arms"], "target 2.1"]
+    consensus = present(figures["consensus_distance"].axes[0].get_legend()).get_texts()
     assert [text.get_text() for text in consensus] == [
         "push", "pull", "together: exactly 0 throughout", "alone: exactly 0 throughout",
     ]  # fmt: skip
@@ -396,7 +401,8 @@ def test_figures_show_what_there_is(run: tuple[Results, Path]) -> None:
     assert [axes.get_title() for axes in shares] == list(SMALL["arms"])
     for axes, arm in zip(shares, results.scenario.arms.values(), strict=True):
         for place in range(arm.workers):
-            widths = [bar.get_width() for bar in axes.patches if bar.get_y() == place - 0.375]
+            bars: Any = axes.patches
+            widths = [bar.get_width() for bar in bars if bar.get_y() == place - 0.375]
             assert sum(widths) == pytest.approx(1)
 
 
@@ -449,9 +455,9 @@ def test_figures_of_runs_shorter_than_a_probe_interval() -> None:
 
 
 def test_a_run_leaves_the_global_generators_alone(small: Scenario) -> None:
-    before = random.getstate(), np.random.get_state()[1].tolist(), torch.random.get_rng_state()  # noqa: NPY002
+    before = random.getstate(), np.random.get_state(legacy=False)["state"]["key"].tolist(), torch.random.get_rng_state()  # noqa: NPY002
     gossim.run(small.override({"problem.model": {"name": "mlp", "hidden": [4], "dropout": 0.5}, "until.time_s": 0.5}))
-    after = random.getstate(), np.random.get_state()[1].tolist(), torch.random.get_rng_state()  # noqa: NPY002
+    after = random.getstate(), np.random.get_state(legacy=False)["state"]["key"].tolist(), torch.random.get_rng_state()  # noqa: NPY002
     assert before[:2] == after[:2]
     assert torch.equal(before[2], after[2])
 

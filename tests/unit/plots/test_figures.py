@@ -135,7 +135,7 @@ def test_forty_arms_look_different_and_the_first_eight_as_ever(recorded: Results
     assert len({look[0] for look in looks}) == 8
     assert all(look[1:] == ("", "") for look in looks[:8])
     (axes,) = drawn(recorded, ["loss"])["loss"].axes
-    curves = [line for line in axes.get_lines() if len(line.get_xdata()) > 2]
+    curves = [line for line in axes.get_lines() if np.size(line.get_xdata()) > 2]
     assert [(line.get_color(), line.get_marker()) for line in curves] == [(look[0], look[2]) for look in looks]
 
 

@@ -63,7 +63,7 @@ def test_the_band_is_drawn_and_named(band: str, results: Results) -> None:
     assert f"{BANDS[band][1]} 3 seeds" in axes.get_xlabel()
     own = results.probes[results.probes["arm"] == "push"].pivot(index="time_s", columns="seed", values="test_loss")
     ends = np.array([BANDS[band][0](row) for _, row in own.iterrows()])
-    corners = axes.collections[0].get_paths()[0].vertices
+    corners = np.asarray(axes.collections[0].get_paths()[0].vertices)
     for time_s, (low, high) in zip(own.index, ends, strict=True):
         at = corners[np.isclose(corners[:, 0], time_s), 1]
         assert min(at) == pytest.approx(low)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,9 +18,10 @@ from gossim.testing import trajectory
 from support.commands import gossim_command
 from support.consensus import DIM, apart, mean_and_error, noise_arm, over_time
 from support.drawing import figure_of, only
+from support.present import present
 from support.scenarios import only_arm, scenario
 
-NOISE = {
+NOISE: dict[str, Any] = {
     "workers": 4,
     "problem": {"model": {"name": "noise", "dim": 25}},
     "optimizer": {"learning_rate": 0.2},
@@ -27,7 +29,7 @@ NOISE = {
     "network": {"latency_s": 0.0, "bandwidth_bytes_per_s": None},
     "until": {"time_s": 3.0},
 }
-ARMS = {
+ARMS: dict[str, dict[str, Any]] = {
     "push": {"algorithm": {"name": "gosgd_push", "push_probability": 0.5}},
     "pairs": {"algorithm": {"name": "adpsgd"}},
     "rounds": {"algorithm": {"name": "local_sgd", "period": 4}},
@@ -44,11 +46,11 @@ FAIR = {"latency_s": 0.0, "bandwidth_bytes_per_s": 1e6, "sharing": "fair"}
 
 def test_theory_is_dashed_where_it_applies() -> None:
     results = gossim.run(scenario(**NOISE, arms=ARMS))
-    plain = figure_of(results, "consensus_distance").axes[0].get_legend().get_texts()
+    plain = present(figure_of(results, "consensus_distance").axes[0].get_legend()).get_texts()
     assert [text.get_text() for text in plain] == list(ARMS)
     with only("consensus_distance"):
         axes = results.plot(theory=True)["consensus_distance"].axes[0]
-    shown = [text.get_text() for text in axes.get_legend().get_texts()][len(ARMS) :]
+    shown = [text.get_text() for text in present(axes.get_legend()).get_texts()][len(ARMS) :]
     named = [f"{arm}: theory (r.m.s.)" for arm in ("push", "pairs", "rounds", "late", "ring", "mixed")]
     named[2] = "rounds: theory (r.m.s., mean over time)"
     assert shown == [*named[:3], f"{named[3]},\nfor no latency", named[4], f"{named[5]},\nfor constant times"]
@@ -85,6 +87,7 @@ def test_where_there_is_no_theory(change: dict, reason: str) -> None:
     assert reason in (unfit(only_arm(**{**NOISE, **ARMS["rounds"], **change})) or "")
 
 
+GRAPHS: list[dict[str, Any]] = [{"name": "star"}, {"name": "erdos_renyi", "edge_probability": 0.8}]
 FEW = {("star", 0.06, "combine_then_adapt")}
 """Of all topologies, latencies and orders what is not left to the slow tests."""
 
@@ -94,7 +97,7 @@ FEW = {("star", 0.06, "combine_then_adapt")}
     [
         pytest.param(*case, marks=() if (case[0]["name"], *case[1:]) in FEW else pytest.mark.slow)
         for case in itertools.product(
-            [{"name": "star"}, {"name": "erdos_renyi", "edge_probability": 0.8}],
+            GRAPHS,
             [0.0, 0.06, 0.25],
             ["combine_then_adapt", "adapt_then_combine"],
         )

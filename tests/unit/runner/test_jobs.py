@@ -75,7 +75,7 @@ def test_in_python_with_and_without_a_directory(tmp_path: Path) -> None:
 def test_a_number_of_jobs_that_cannot_be_is_refused() -> None:
     for wrong in (0, 1.5, True):
         with pytest.raises(InputError, match=f"jobs = {wrong}: must be a whole number >= 1"):
-            gossim.run(scenario(), jobs=wrong)  # type: ignore[arg-type]
+            gossim.run(scenario(), jobs=wrong)
 
 
 def begun(process: subprocess.Popen[str], out: Path, parts: int) -> None:

@@ -68,7 +68,7 @@ def test_a_module_and_a_version_that_have_changed(folder: Path, monkeypatch: pyt
 
 def test_force_runs_all_anew(folder: Path) -> None:
     over = {RATE: [0.1, 0.2]}
-    counts = [run_again(over, **options)[0] for options in ({}, {}, {"force": True})]
+    counts = [run_again(over, force=force)[0] for force in (False, False, True)]
     assert counts == [2, 0, 2]
 
 

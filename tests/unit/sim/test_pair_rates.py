@@ -118,7 +118,8 @@ def _fluid(section: dict[str, Any], flows: list[tuple[int, int, float, float]]) 
         crossing = [] if together else [("out", region[s]), ("in", region[r])]
         capacity |= {end: section["uplink"][end[1]] for end in crossing}
         paths.append([("up", s), ("pair", (s, r)), *crossing])
-    now, left, ended = 0.0, {}, [0.0] * len(flows)
+    left: dict[int, float] = {}
+    now, ended = 0.0, [0.0] * len(flows)
     starts = sorted((start, number) for number, (*_, start) in enumerate(flows))
     while starts or left:
         speed = max_min_rates({n: paths[n] for n in left}, capacity.__getitem__)

@@ -241,7 +241,12 @@ def test_a_reader_waits_for_tables_that_are_being_replaced(run: Path) -> None:
     manifest = json.loads((run / "manifest.json").read_text())
     store = RunDirectory(run)
     store.write_manifest({**manifest, "recorded": None})
-    thread = threading.Thread(target=lambda: (time.sleep(0.1), store.write_manifest(manifest)))
+
+    def later() -> None:
+        time.sleep(0.1)
+        store.write_manifest(manifest)
+
+    thread = threading.Thread(target=later)
     thread.start()
     assert Results.open(run).manifest == manifest
     thread.join()
@@ -475,6 +480,11 @@ def cut(name: str, size: int) -> Callable[[Path], None]:
     return lambda run: (run / name).write_bytes((run / name).read_bytes()[:size])  # type: ignore[return-value]
 
 
+def made_a_folder(run: Path) -> None:
+    (run / "workers.parquet").unlink()
+    (run / "workers.parquet").mkdir()
+
+
 DAMAGE: dict[str, tuple[Callable[[Path], Any], str]] = {
     "brackets": (lambda run: (run / "manifest.json").write_text("[" * 100_000), "is not a run directory"),
     "no text": (lambda run: (run / "manifest.json").write_bytes(b"\xff\xfe{"), "is not a run directory"),
@@ -502,9 +512,7 @@ DAMAGE: dict[str, tuple[Callable[[Path], Any], str]] = {
     "cut short": (cut("workers.parquet", 3), "the run's tables cannot be read: workers.parquet"),
     "empty": (cut("timeline.parquet", 0), "the run's tables cannot be read: timeline.parquet"),
     "no table": (lambda run: (run / "workers.parquet").unlink(), "the run's tables cannot be read"),
-    "a folder": (
-        lambda run: ((run / "workers.parquet").unlink(), (run / "workers.parquet").mkdir()), "is not a file of this"
-    ),
+    "a folder": (made_a_folder, "is not a file of this"),
     "columns": (in_table("probes", lambda f: f.rename(columns={"time_s": "t"})), "does not have the columns"),
     "texts": (
         in_table("probes", lambda f: f.astype({"time_s": "str"})),
@@ -515,6 +523,13 @@ DAMAGE: dict[str, tuple[Callable[[Path], Any], str]] = {
     "times": (in_table("timeline", lambda f: f.assign(end_s=float("nan"))), "end_s is not a finite number"),
     "ages": (in_table("timeline", lambda f: f.assign(end_s=1e308)), "end_s is not a finite number"),
     "endless": (in_table("workers", lambda f: f.assign(busy_s=float("inf"))), "busy_s is not a finite number"),
+    "before the beginning": (in_table("timeline", lambda f: f.assign(start_s=-5.0)), "start_s is negative"),
+    "backwards": (in_table("timeline", lambda f: f.assign(start_s=f["end_s"] + 1)), "end_s is before start_s"),
+    "strange activity": (
+        in_table("timeline", lambda f: f.assign(activity=pd.Series(["resting"] * len(f), dtype="str"))),
+        "timeline.parquet is damaged: there is no activity 'resting'",
+    ),
+    "one time": (in_table("probes", lambda f: f.assign(time_s=1.0)), "probes.parquet has two rows of the same time"),
     "no arms": (in_table("probes", lambda f: f.assign(arm=pd.Series([None] * len(f), dtype="str"))), "arm is empty"),
     "strange arm": (in_table("exchanges", lambda f: f.assign(arm=pd.Series(["x"] * len(f), dtype="str"))), "'x'"),
     "strange seed": (in_table("gaps", lambda f: pd.DataFrame(
