@@ -106,7 +106,7 @@ def test_where_nothing_is_learned_there_are_no_gradients(how: str, tmp_path: Pat
 
 
 @pytest.mark.parametrize("executor", ["batched", "reference"])
-def test_it_changes_no_number(algorithm: dict[str, Any], executor: str, tmp_path: Path) -> None:
+def test_profiling_changes_no_number(algorithm: dict[str, Any], executor: str, tmp_path: Path) -> None:
     looked_at = scenario(algorithm=algorithm, problem=PROBLEMS["quadratic"])
     plain = Experiment(looked_at, executor=executor).run()
     timed = Experiment(looked_at, executor=executor, stopwatch=Stopwatch()).run()
