@@ -41,12 +41,12 @@ class Diverged(RunError):
 
 
 def told(error: BaseException) -> str:
-    """An error of somebody else's code on one line."""
+    """Return an error of other code on one line."""
     return f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
 
 
 def printable(text: str) -> str:
-    """`text` without what a terminal would obey: control characters are shown as they stand in Python, `\\x1b`."""
+    """Return `text` with control characters, which a terminal would obey, as Python writes them, `\\x1b`."""
     return "".join(c if c.isprintable() or c in "\n\t" else repr(c)[1:-1] for c in text)
 
 
@@ -55,7 +55,7 @@ MANY = 20
 
 
 def nearest(name: object, valid: Iterable[str]) -> str:
-    """`; did you mean 'x'?` for the closest valid name, else `; valid: a, b, c` unless these are too many."""
+    """Return `; did you mean 'x'?` for the closest valid name, else `; valid: a, b, c` unless there are too many."""
     names = sorted(valid)
     close = difflib.get_close_matches(str(name)[:100], names, n=1, cutoff=0.6)
     if close:

@@ -87,7 +87,7 @@ class Target(Frozen):
 
     @classmethod
     def __get_pydantic_json_schema__(cls, schema: Any, handler: GetJsonSchemaHandler) -> dict[str, Any]:
-        """Other keys than these are metrics."""
+        """Declare all other keys as metrics."""
         described = handler(schema)
         own = handler.resolve_ref_schema(described)
         own["patternProperties"] = {r"^test_\w+$": own.pop("additionalProperties", {})}
@@ -183,12 +183,12 @@ class Settings(Frozen):
 
     def _one_for_each_worker(self) -> None:
         sizes = self.problem.batch_size if self.problem else None
-        if not isinstance(sizes, tuple):
-            return
-        if len(sizes) != self.workers:
-            rule = f"must have one for each of {self.workers} workers, and has {len(sizes)}"
-            raise broken_at(("problem", "batch_size"), list(sizes), rule)
-        if self.until.epochs is not None:
+        rates = self.optimizer.learning_rate if self.optimizer else None
+        for path, values in ((("problem", "batch_size"), sizes), (("optimizer", "learning_rate"), rates)):
+            if isinstance(values, tuple) and len(values) != self.workers:
+                rule = f"must have one for each of {self.workers} workers, and has {len(values)}"
+                raise broken_at(path, list(values), rule)
+        if isinstance(sizes, tuple) and self.until.epochs is not None:
             rule = "passes over the data are not counted where batch sizes differ; use gradient_steps or time_s"
             raise broken_at(("until", "epochs"), self.until.epochs, rule)
 
@@ -220,7 +220,7 @@ class Settings(Frozen):
         return "trace" in (self.compute.time_s, self.network.bandwidth_bytes_per_s if self.network else None)
 
     def measures(self, measure: str) -> bool:
-        """Whether there is such a loss or metric."""
+        """Return whether the problem has that loss or metric."""
         return self.problem is not None and measure in self.problem.measures
 
     @property
@@ -229,14 +229,14 @@ class Settings(Frozen):
         return 64 if self.dtype == "float64" else 32
 
     def samples_per_gradient(self, worker: int) -> int | None:
-        """Samples that a worker of the trace computes on for one gradient; None where nothing says so."""
+        """Return the samples per gradient of a worker of the trace, or None if unknown."""
         own = self.trace.samples_per_gradient if self.trace else None
         if own or self.problem is None or self.problem.batch_size is None:
             return own
         return self.problem.batch_sizes(self.workers)[worker]
 
     def gradient_s(self, seed: int, worker: int) -> Pace:
-        """How long each gradient of `worker` takes, in seconds, one after the other."""
+        """Return how long each gradient of `worker` takes, in seconds, one after the other."""
         traced_s = None
         samples = self.samples_per_gradient(worker)
         if self.trace is not None and samples is not None:

@@ -105,7 +105,7 @@ class LiveProgress(_Bars):
         self.console.print(f"warning: {message}", style="yellow", highlight=False, markup=False, soft_wrap=True)
 
     def _show(self) -> None:
-        """Of an arm, all seeds together."""
+        """Show the progress of an arm, all seeds together."""
         self._due_s = self.bars.get_time() + SHOWN_EVERY_S
         name = self.now.name
         shares: dict[str, float] = {}

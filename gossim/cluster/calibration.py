@@ -94,7 +94,7 @@ def fit(times: dict[MeasuredCase, float], collective: Collective | None = None, 
 
 
 def predicted(own: Fit, cases: Sequence[MeasuredCase], collective: Collective) -> np.ndarray:
-    """What these cases take, in seconds, of shape `(cases,)`."""
+    """Return the predicted times of these cases in seconds, of shape `(cases,)`."""
     round_s = own.latency_s + (own.overhead_s or 0.0)
     link = Link(round_s, own.s_per_byte, own.reduction_s_per_byte or 0.0)
     idle_s = own.after_idle_s or 0.0
@@ -130,5 +130,5 @@ def network_section(own: Fit, nominal_bytes_per_s: float | None = None) -> dict[
 
 
 def _rounded(value: float) -> float:
-    """To four digits; what is less than a picosecond, or than a byte in years, is none."""
+    """Round to four digits; less than a picosecond, or than a byte in years, becomes 0."""
     return float(f"{value:.4g}") if value > 1e-12 else 0.0

@@ -27,7 +27,7 @@ class CollectiveCost(NamedTuple):
     size_bytes: int
 
     def __add__(self, other: Any) -> CollectiveCost:
-        """One after the other."""
+        """Return the cost of both, one after the other."""
         return CollectiveCost(*(mine + theirs for mine, theirs in zip(self, other, strict=True)))
 
 
@@ -40,7 +40,7 @@ class Collective(Frozen):
     name: str
 
     def cost(self, workers: int, size_bytes: int, link: Link) -> CollectiveCost:
-        """Of one operation on a vector of `size_bytes`; nothing where there is one worker."""
+        """Return the cost of one operation on a vector of `size_bytes`, which is 0 for one worker."""
         return self.among_several(workers, size_bytes, link) if workers > 1 else NOTHING
 
     def among_several(self, p: int, n: int, link: Link) -> CollectiveCost:

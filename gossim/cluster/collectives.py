@@ -74,7 +74,9 @@ class Tree(MessageCollective):
 
 
 def _folded(p: int, n: int, link: Link) -> CollectiveCost:
-    """What the p − p' workers beyond the last power of two p' cost: a partner adds their vector, and answers."""
+    """Return the cost of the p − p' workers beyond the last power of two p': a partner adds their vector and
+    answers.
+    """
     surplus = p - 2 ** int(math.log2(p))
     if not surplus:
         return NOTHING

@@ -72,7 +72,7 @@ class Trace(Frozen):
         return self
 
     def devices(self) -> tuple[Device, ...]:
-        """All rows of the file."""
+        """Return all rows of the file."""
         columns = tuple(getattr(self, key) for key in COLUMNS)
         factors = tuple(UNITS[getattr(self.units, key) or wanted].factor for key, wanted in COLUMNS.items())
         return _read(self.file, columns, factors)

@@ -19,7 +19,7 @@ class MessageLoss(Frozen):
     name: str
 
     def losses(self, seed: int, sender: int, receiver: int) -> Iterator[bool]:
-        """Endless: whether the link's first message is lost, its second, and so on."""
+        """Yield whether the link's first message is lost, its second, and so on without end."""
         raise NotImplementedError
 
     @property
@@ -115,7 +115,7 @@ class NetworkPartition(Frozen):
         return next((number for number, group in enumerate(self.groups) if worker in group), None)
 
     def parts(self, sender: int, receiver: int, time_s: float) -> bool:
-        """Whether nothing gets from the one to the other at that time."""
+        """Return whether a partition separates the two at that time."""
         if not self.from_s <= time_s < self.until_s:
             return False
         here, there = self.group_of(sender), self.group_of(receiver)

@@ -97,7 +97,7 @@ class NetworkSettings(Frozen):
         return self.jitter_s is not None or self.share_lost > 0 or bool(self.partitions)
 
     def unfit(self, workers: int) -> tuple[str, str] | None:
-        """The key that does not fit that number of workers, and why; None if they can."""
+        """Return the key that does not fit that number of workers, and why; None if all fit."""
         for key in ("latency_s", "bandwidth_bytes_per_s"):
             value = getattr(self, key)
             rule = value.unfit(workers) if isinstance(value, (LatencyMatrix, Regions, UpDown, *PAIRED)) else None

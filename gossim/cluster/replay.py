@@ -67,12 +67,12 @@ class Replay(Frozen):
         return self
 
     def recorded(self) -> dict[int, np.ndarray]:
-        """The times of each rank in the file, in seconds."""
+        """Return the times of each rank in the file, in seconds."""
         factor = UNITS[self.unit].factor if self.unit else 1.0
         return {rank: rows.times for rank, rows in _read(self.replay, self.worker, self.column, factor).items()}
 
     def of_worker(self, worker: int) -> Recorded:
-        """The times of that worker, of whom the file has some."""
+        """Return the times of that worker, which the file has."""
         return Recorded(self.recorded()[worker], self.at_end == "wrap")
 
     def unfit(self, workers: int) -> str | None:

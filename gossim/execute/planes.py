@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from ..errors import InputError
+from ..files.process_state import PROCESS
 from ..program import Op, Probe
 from ..tables.probe_rows import Observations
 
@@ -26,10 +27,10 @@ class Plane(Protocol):
 
     def run(self, ops: Sequence[Op]) -> None: ...
     def values(self, rows: Sequence[int]) -> np.ndarray:
-        """What these rows hold, `(rows, dim)`."""
+        """Return the contents of these rows, `(rows, dim)`."""
 
     def restore(self, rows: Sequence[int], values: np.ndarray) -> None:
-        """Let these rows hold `values`, `(rows, dim)`."""
+        """Set these rows to `values`, `(rows, dim)`."""
 
     def tuned(self) -> AbstractContextManager[None]: ...
 
@@ -40,7 +41,7 @@ class Nothing:
     device, device_name = "none", "none"
 
     def check(self, arm: Arm, seeds: Sequence[int]) -> None:
-        """Nothing can be wrong."""
+        """Do nothing, because nothing can be wrong."""
 
     def plane(self, arm: Arm, seed: int, observed: Observations) -> Plane:
         return _ProbesOnly(observed)
@@ -60,7 +61,7 @@ class _ProbesOnly:
         return np.zeros((len(rows), 0))
 
     def restore(self, rows: Sequence[int], values: np.ndarray) -> None:
-        """There are no rows."""
+        """Do nothing, because there are no rows."""
 
 
 class Gradients:
@@ -88,7 +89,6 @@ class Gradients:
         """Raise InputError unless the arm's model and data can be had and fit together."""
         from ..problems.build import check_gradients, check_partitions
         from ..problems.check import unreached
-        from ..problems.generators import PROCESS
         from .runtime import repeatable
 
         assert arm.problem is not None
@@ -114,7 +114,6 @@ class Gradients:
 
     def _problem(self, arm: Arm, seed: int) -> Problem:
         from ..problems.build import build
-        from ..problems.generators import PROCESS
 
         assert arm.problem is not None
         with PROCESS:
@@ -132,7 +131,6 @@ class Executed:
         self.tuned = collector_resting
 
     def run(self, ops: Sequence[Op]) -> None:
-        from ..problems.generators import PROCESS
         from .runtime import repeatable, threads_for
 
         with PROCESS, threads_for(self.problem), repeatable(self.problem.device, self.dtype):
@@ -173,8 +171,9 @@ _COLLECTOR = _Collector()
 
 @contextmanager
 def collector_resting() -> Iterator[None]:
-    """Python's cycle collector rests: a window is some hundred thousand small tuples without cycles, and it would walk
-    through them again and again."""
+    """Pause Python's cycle collector. A window is some hundred thousand small tuples without cycles, which it would
+    walk through again and again.
+    """
     _COLLECTOR.rest()
     try:
         yield

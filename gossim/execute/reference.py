@@ -45,9 +45,9 @@ class Reference:
                     self.measure(torch.stack([rows[row] for row in probed]), facts)
 
     def values(self, rows: Sequence[int]) -> torch.Tensor:
-        """What these rows hold, `(rows, dim)`."""
+        """Return the contents of these rows, `(rows, dim)`."""
         return torch.stack([self.rows[row] for row in rows])
 
     def restore(self, rows: Sequence[int], values: torch.Tensor) -> None:
-        """Let these rows hold `values`, `(rows, dim)`."""
+        """Set these rows to `values`, `(rows, dim)`."""
         self.rows |= dict(zip(rows, values, strict=True))

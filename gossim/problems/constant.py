@@ -8,7 +8,8 @@ from typing import Any
 import torch
 
 from ..errors import InputError
-from .generators import generator_moved_by, seeded
+from ..files.process_state import seeded
+from .generators import generator_moved_by
 from .losses import OwnLoss
 from .meters import Own
 from .state import changed, state_of_function

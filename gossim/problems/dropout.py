@@ -27,7 +27,7 @@ class Masks:
         self.drawn = 0
 
     def begin(self, key: torch.Tensor) -> None:
-        """A forward pass begins; its masks follow from `key` and their order in it."""
+        """Begin a forward pass, whose masks follow from `key` and their order in it."""
         self.key, self.drawn = key, 0
 
     def next_key(self) -> torch.Tensor:
@@ -49,7 +49,7 @@ Draws = Masks | FromTorch | None
 
 @contextmanager
 def drawing(draws: Draws, key: torch.Tensor) -> Iterator[None]:
-    """Inside the block a forward pass and its backward pass draw what follows from `key`, a number."""
+    """Make what a forward and its backward pass draw inside the block follow from `key`, a number."""
     if isinstance(draws, FromTorch):
         with started(int(key), draws.device):
             yield

@@ -1,9 +1,8 @@
-"""The state of this process that torch computes by: global random generators, numbers of threads, rounding on a GPU."""
+"""torch's global generators, started from a key."""
 
 from __future__ import annotations
 
 import random
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -11,15 +10,15 @@ from typing import Any
 import numpy as np
 import torch
 
+from ..files.process_state import PROCESS, seeded
 from ..rng import Purpose, key
-
-PROCESS = threading.RLock()
-"""Held by the thread that relies on that state: several threads may run scenarios at once."""
 
 
 @contextmanager
 def started(key: int, device: torch.device) -> Iterator[None]:
-    """Inside the block torch's global generator, and that of the `device`, start from `key`; then they are put back."""
+    """Start torch's global generator, and that of the `device`, from `key` inside the block, and restore them
+    afterwards.
+    """
     on_gpu = device.type == "cuda"
     with PROCESS, torch.random.fork_rng(devices=[device] if on_gpu else []):
         torch.default_generator.manual_seed(key)
@@ -27,25 +26,6 @@ def started(key: int, device: torch.device) -> Iterator[None]:
             with torch.cuda.device(device):
                 torch.cuda.manual_seed(key)
         yield
-
-
-@contextmanager
-def seeded(first: int) -> Iterator[None]:
-    """Inside the block torch's, numpy's and Python's global generators start from `first`; their states are put back.
-
-    Layers draw from torch's when they are made, and a user's factory may draw from any of them.
-    """
-    with PROCESS:
-        others = np.random.get_state(), random.getstate()  # noqa: NPY002
-        try:
-            with torch.random.fork_rng(devices=[]):
-                torch.default_generator.manual_seed(first)
-                np.random.seed(first % 2**32)  # noqa: NPY002 (the global generator is what a factory may draw from)
-                random.seed(first)
-                yield
-        finally:
-            np.random.set_state(others[0])  # noqa: NPY002
-            random.setstate(others[1])
 
 
 ATTEMPTS = 3

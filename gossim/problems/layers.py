@@ -14,12 +14,14 @@ HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_p
 
 
 def is_changed(module: nn.Module) -> bool:
-    """Whether this one layer computes other things than its class says: it has hooks, or a forward of its own."""
+    """Return whether this layer computes something other than its class says, because of hooks or a forward of its
+    own.
+    """
     return "forward" in vars(module) or any(getattr(module, kind) for kind in HOOKS)
 
 
 def called(name: str, module: nn.Module) -> str:
-    """How errors speak of a layer."""
+    """Return the name of a layer in errors."""
     return f"layer '{name}', {type(module).__name__}," if name else f"the network, {type(module).__name__},"
 
 
@@ -54,7 +56,7 @@ def in_train_mode(network: nn.Module) -> nn.Module:
 
 
 def _unfit(module: nn.Module) -> str | None:
-    """Why this layer cannot be used, if so."""
+    """Return why this layer cannot be used, if so."""
     if isinstance(module, nn.SyncBatchNorm) or (
         getattr(module, "track_running_stats", False) and type(module) not in KINDS
     ):
@@ -71,14 +73,18 @@ def _unfit(module: nn.Module) -> str | None:
 
 
 def learned(network: nn.Module) -> list[nn.Parameter]:
-    """The parameters that are learned, in the order of the network, each once; frozen ones are constants of it."""
+    """Return the learned parameters in the order of the network, each once. Frozen ones are constants of the
+    network.
+    """
     return [parameter for parameter in network.parameters() if parameter.requires_grad]
 
 
 def real_as(network: nn.Module, dtype: torch.dtype) -> nn.Module:
-    """`network` with real numbers in `dtype`; complex buffers, which `to` would cut to their real part, as they are.
+    """Convert the real numbers of `network` to `dtype`. Complex buffers, which `to` would cut to their real part,
+    stay.
 
-    Raises InputError where some are in a precision of their own, in which torch's loop would compute.
+    Raises:
+        InputError: Some are in a precision of their own, in which torch's loop would compute.
     """
     held = itertools.chain(network.named_parameters(), network.named_buffers())
     for name, tensor in held:

@@ -44,7 +44,7 @@ class CrossEntropy(Loss):
         return cross_entropy(outputs.flatten(0, -2), targets.flatten())
 
     def mean_for_vmap(self, outputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
-        """Not by torch's own, which `vmap` takes apart: that costs more."""
+        """Compute the mean without torch's own function, whose decomposition by `vmap` costs more."""
         return (torch.logsumexp(outputs, dim=-1) - outputs.gather(-1, targets.unsqueeze(-1)).squeeze(-1)).mean()
 
     def of_samples(self, outputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:

@@ -71,7 +71,7 @@ class _Squares(Meter):
         self.targets.append(targets.double())
 
     def sums(self) -> tuple[torch.Tensor, torch.Tensor]:
-        """Squared errors by output, `(outputs,)`, and all targets, `(n, outputs)`."""
+        """Return squared errors by output, `(outputs,)`, and all targets, `(n, outputs)`."""
         return torch.stack(self.errors).sum(dim=0), torch.cat(self.targets)
 
 

@@ -73,7 +73,7 @@ class Metric(Frozen):
 
     @model_serializer
     def _short(self) -> Any:
-        """The name alone where nothing else is said."""
+        """Return only the name if nothing else is set."""
         more = {key: value for key in ("better", "unit") if (value := getattr(self, key))}
         return {"name": self.name, **more} if more else self.name
 

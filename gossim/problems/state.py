@@ -43,7 +43,7 @@ AS_IT_IS_MADE = {"__init__", "__new__", "__init_subclass__", "__set_name__", "__
 
 
 def state_of(network: nn.Module) -> State:
-    """What `network` holds now. It takes copies of nothing, and compares large tensors by their digest."""
+    """Return what `network` holds now. Nothing is copied, and large tensors are compared by their digest."""
     seen: Seen = {id(network): network}
     found: State = {}
     modules = dict(network.named_modules())
@@ -67,12 +67,14 @@ def _up_to_limit(layer: str, leaves: Iterator[tuple[str, Any]]) -> State:
 
 
 def _left_out(module: nn.Module) -> tuple[str, ...]:
-    """Of BatchNorm the running statistics, which no parameter is evaluated with; and what is a layer of its own."""
+    """Return what is not compared: running statistics of BatchNorm, which no parameter is evaluated with, and layers,
+    which are compared themselves.
+    """
     return ("_modules", "_buffers") if type(module) in KINDS else ("_modules",)
 
 
 def changed(before: State, after: State) -> tuple[str, str] | None:
-    """The first layer and place that differs."""
+    """Return the first layer and place that differs."""
     for where in itertools.chain(before, after):
         if before.get(where) != after.get(where):
             return where
@@ -125,7 +127,7 @@ def _inside(thing: Any, place: str, seen: Seen) -> Iterator[tuple[str, Any]]:
 
 
 def _leaf(thing: Any) -> Any:
-    """What a value without parts is compared by; None for one with parts."""
+    """Return what a value without parts is compared by, or None for a value with parts."""
     match thing:
         case None | bool() | int() | float() | complex() | str() | bytes():
             return type(thing).__name__, repr(thing)
@@ -149,7 +151,7 @@ def _leaf(thing: Any) -> Any:
 
 
 def _digest(tensor: torch.Tensor) -> Any:
-    """Another parameter in a parameter's place, or other memory under it, counts as a change whatever is there."""
+    """Return a digest of a tensor. A different parameter in its place, or other memory under it, counts as a change."""
     own = (id(tensor), tensor.data_ptr()) if isinstance(tensor, nn.Parameter) else None
     kind = own, tensor.dtype, tuple(tensor.shape), tensor.requires_grad
     try:
@@ -160,7 +162,9 @@ def _digest(tensor: torch.Tensor) -> Any:
 
 
 def _of_function(function: types.FunctionType, place: str, seen: Seen) -> Iterator[tuple[str, Any]]:
-    """What a user's function keeps between calls: closure, defaults, attributes, and the globals that it names."""
+    """Return what a user's function keeps between calls: closure, defaults, attributes, and the globals that it
+    names.
+    """
     if not _users(function.__module__):
         return
     code = function.__code__
@@ -242,7 +246,7 @@ def _pickled(thing: Any) -> Any:
 
 @functools.cache
 def _users(module: str | None) -> bool:
-    """Whether the code of that module may be a user's own: libraries that are installed keep caches."""
+    """Return whether the code of that module may be a user's own; installed libraries may keep caches."""
     top = (module or "").partition(".")[0]
     if top in sys.stdlib_module_names - {"__main__"} or top in ("torch", "numpy", "gossim"):
         return False
@@ -251,6 +255,6 @@ def _users(module: str | None) -> bool:
 
 
 def _holds(cls: type) -> bool:
-    """Whether an object of this class may hold a network's state in its attributes."""
+    """Return whether an object of this class may hold a network's state in its attributes."""
     top = cls.__module__.partition(".")[0]
     return top in OPEN or (top not in sys.stdlib_module_names and top not in ("torch", "numpy", "gossim"))

@@ -95,7 +95,7 @@ class _Backlog:
         self.since = clock.now
 
     def grow(self, transfer: Transfer, rate: float) -> None:
-        """The first byte comes, and the others at that rate."""
+        """Receive the first byte, and the others at that rate."""
         if not transfer.over:
             self._until_now()
             self.coming[transfer] = rate
@@ -105,7 +105,7 @@ class _Backlog:
         self.coming.pop(transfer, None)
 
     def all_in(self, transfer: Transfer, arrive: Callable[[], Any]) -> None:
-        """The last byte comes: call `arrive` when it is received."""
+        """Receive the last byte, and call `arrive` then."""
         if not transfer.over:
             self._until_now()
             if not self.coming.pop(transfer, None):

@@ -54,7 +54,7 @@ class Unshared:
         self.jitters = jitters
 
     def begins(self, transfer: Transfer) -> int:
-        """When the first byte of a transfer leaves that is carried now, in ticks."""
+        """Return the tick at which the first byte leaves of a transfer that is carried now."""
         return self.clock.now
 
     def carry(self, transfer: Transfer, latency_s: float, arrive: Callable[[], Any]) -> None:
@@ -66,4 +66,4 @@ class Unshared:
         self.clock.after(latency_s + seconds, arrive)
 
     def drop(self, sender: int) -> None:
-        """Those transfers of `sender` that are over now, before their time, take no bandwidth any more."""
+        """Free the bandwidth of those transfers of `sender` that end now, before their time."""

@@ -36,6 +36,8 @@ class Message:
         None  # of a server's parameters, where it matters: those sent, or those a gradient was taken at
     )
 
+    note: Any = None  # plain values that the algorithm sends along, of no size
+
     @property
     def row(self) -> int:
         """The first row, or the only one."""

@@ -56,6 +56,7 @@ def test_every_block_is_one_that_is_done() -> None:
     assert commands == ["gossim", "gossim", "gossim", "pytest", "pytest"]
 
 
+@pytest.mark.slow  # a process that imports torch
 def test_it_runs_and_its_tests_pass(reader: tuple[Path, list[str]], monkeypatch: pytest.MonkeyPatch) -> None:
     directory, (validated, ran, _, tested) = reader
     assert "valid; arms fading, steady" in validated

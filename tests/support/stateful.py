@@ -159,7 +159,7 @@ def closure() -> nn.Module:
 
 
 def hooked(kind: str) -> nn.Module:
-    network = nn.Sequential(nn.Flatten(), nn.Linear(64, 10))
+    network: Any = nn.Sequential(nn.Flatten(), nn.Linear(64, 10))
     if kind == "parameter":
         network[1].weight.register_hook(lambda slope: slope.clamp(-1, 1))
     elif kind == "pre":

@@ -160,7 +160,7 @@ def test_d2_looks_at_the_graph_that_is_drawn() -> None:
 @pytest.mark.parametrize("workers", [6, 12, 20, 23])
 def test_base_k_averages_exactly(workers: int, degree: int) -> None:
     """After a period, to rounding, for any M; with `degree` links, in 2 log_{k+1} M + 2 rounds at most."""
-    topology = TOPOLOGIES["base_k"].model_validate({"name": "base_k", "degree": degree}).build(workers, 0)
+    topology: Any = TOPOLOGIES["base_k"].model_validate({"name": "base_k", "degree": degree}).build(workers, 0)
     product = np.eye(workers)
     for round in range(len(topology.period)):
         product = topology.mixing(round).toarray() @ product
@@ -175,7 +175,7 @@ LENGTHS = {(5, 1): 5, (6, 1): 4, (12, 1): 5, (12, 2): 3, (12, 3): 2, (21, 2): 5,
 
 @pytest.mark.parametrize(("workers", "degree"), LENGTHS)
 def test_base_k_is_as_short_as_published(workers: int, degree: int) -> None:
-    topology = TOPOLOGIES["base_k"].model_validate({"name": "base_k", "degree": degree}).build(workers, 0)
+    topology: Any = TOPOLOGIES["base_k"].model_validate({"name": "base_k", "degree": degree}).build(workers, 0)
     assert len(topology.period) == LENGTHS[workers, degree]
 
 

@@ -2,43 +2,19 @@
 
 from __future__ import annotations
 
-import heapq
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
 
 from gossim.errors import ScenarioError
-from gossim.rng import Purpose, stream
-from support.published import ETA, IMMEDIATE, SAME, UNEVEN, K, M, Run, taken
+from support.published import ETA, IMMEDIATE, SAME, UNEVEN, Cluster, K, M, Run, taken
 from support.scenarios import only_arm, world_of
 from support.several import DIM
 
 STEPS = K * M
-
-
-class Cluster:
-    """Who ends which gradient next, from the streams of compute times; whoever is not begun anew does nothing."""
-
-    def __init__(self) -> None:
-        drawn = [stream(7, Purpose.COMPUTE, m).standard_normal(512) for m in range(M)]
-        self.seconds: list[Iterator[float]] = [iter(0.1 * np.exp(0.4 * own)) for own in drawn]
-        self.queue: list[tuple[float, int, int]] = []
-        self.now, self.begun = 0.0, [0] * M
-
-    def begin(self, m: int) -> int:
-        """Worker m begins its next gradient, and gives up the one that it computes, if any. Returns its number."""
-        heapq.heappush(self.queue, (self.now + next(self.seconds[m]), m, self.begun[m]))
-        self.begun[m] += 1
-        return self.begun[m] - 1
-
-    def ends(self) -> Iterator[tuple[int, int]]:
-        while True:
-            self.now, m, number = heapq.heappop(self.queue)
-            if number == self.begun[m] - 1:
-                yield m, number
 
 
 @pytest.mark.parametrize("stop", [True, False])
@@ -220,7 +196,7 @@ def test_fedasync(staleness: str) -> None:
 def test_delayed_nesterov(spread: float) -> None:
     """Liu et al. 2024, algorithm 3."""
     eta, beta, n = 0.5, 0.6, 3
-    state = {"t": 0, "m": np.zeros(DIM), "total": np.zeros(DIM)}
+    state: dict[str, Any] = {"t": 0, "m": np.zeros(DIM), "total": np.zeros(DIM)}
 
     def server(x: Any, begun: Any, y: Any, stale: int) -> Any:
         g = begun - y

@@ -121,7 +121,6 @@ def test_without_it_the_executor_is_the_plain_one() -> None:
     assert plane.executor is Batched  # type: ignore[union-attr]
 
 
-@pytest.mark.usefixtures("undrawn")
 def test_the_command_shows_the_shares_and_writes_the_same(tmp_path: Path) -> None:
     path = tmp_path / "small.yaml"
     arms = {name: {"algorithm": ALGORITHMS[name]} for name in ("gosgd_push", "allreduce")}

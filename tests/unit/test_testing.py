@@ -140,7 +140,7 @@ def test_event_by_event() -> None:
     arm = only_arm(until={"time_s": 3.0})
     moved, steps, before = 0, 0, None
     for world, rows in events(arm, seed=4):
-        holders = [*world.workers, *world.network.in_flight]
+        holders: list[Any] = [*world.workers, *world.network.in_flight]
         total = sum(holder.alpha * rows[holder.row] for holder in holders)
         stepped, steps = world.gradient_steps > steps, world.gradient_steps
         if before is not None and not stepped:

@@ -8,9 +8,10 @@ import numpy as np
 from pydantic import ConfigDict
 
 from ...errors import InputError, told
+from ...files.process_state import UNSEEDED, seeded
 from ..imported import imported
 from ..task import Task
-from ._arrays import Pair, from_arrays
+from ._arrays import Pair, from_arrays, is_mapped
 from ._base import Dataset, ReadSpec
 
 READ_AGAIN = 20
@@ -31,17 +32,20 @@ class DataFactory(ReadSpec):
     KEY: ClassVar[str] = "problem.data.name"
 
     def imported(self) -> Any:
-        """What the name stands for. Raises InputError where it cannot be imported, or may not be."""
+        """Import what the name stands for. Raises InputError if it cannot be imported, or may not be."""
         return imported(self.KEY, self.name)
 
     def load(self) -> Dataset:
-        from ..generators import seeded
+        with seeded(UNSEEDED):  # the factory may draw: the same data in every process
+            train, test = self._parts()
+        return from_arrays(self._place, train, test, self.task)
 
-        factory, place = self.imported(), f"{self.KEY} = {self.name!r}"
-        with seeded(0):  # else each process would have data of its own
-            return self._made(factory, place)
+    @property
+    def _place(self) -> str:
+        return f"{self.KEY} = {self.name!r}"
 
-    def _made(self, factory: Any, place: str) -> Dataset:
+    def _parts(self) -> tuple[Pair, Pair | None]:
+        factory, place = self.imported(), self._place
         try:
             found = factory(**self.__pydantic_extra__)
         except (Exception, SystemExit) as error:  # a user's factory may do anything
@@ -49,11 +53,11 @@ class DataFactory(ReadSpec):
         if not isinstance(found, tuple | list) or len(found) != 2:
             raise InputError(f"{place}: returned a {type(found).__name__}, not (train, test)")
         train, test = found
-        return from_arrays(place, _pair(place, train), None if test is None else _pair(place, test), self.task)
+        return _pair(place, train), None if test is None else _pair(place, test)
 
 
 def _pair(place: str, part: Any) -> Pair:
-    """Inputs and labels as arrays."""
+    """Return inputs and labels as arrays."""
     if isinstance(part, tuple | list) and len(part) == 2:
         return _array(part[0]), _array(part[1])
     if not (hasattr(part, "__len__") and hasattr(part, "__getitem__")):
@@ -76,5 +80,7 @@ def _pair(place: str, part: Any) -> Pair:
 
 
 def _array(values: Any) -> np.ndarray:
-    """Tensors of torch's have a method for it, on whatever device."""
+    """Convert to an array; tensors may be on any device, and what is mapped from a file stays there."""
+    if is_mapped(values):
+        return values
     return np.asarray(values.detach().cpu().numpy() if hasattr(values, "detach") else values)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -97,11 +99,11 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.mark.parametrize("path", ["my_algorithms:Shift", "my_algorithms:Outer.Inner", "my_algorithms:Inherits"])
 def test_it_is_read_written_and_changed_as_a_built_in_one(path: str) -> None:
     described = scenario(algorithm={"name": path, "push_probability": 0.25})
-    algorithm = described.arms["arm"].algorithm
+    algorithm: Any = described.arms["arm"].algorithm
     assert (algorithm.name, algorithm.push_probability) == (path, 0.25)
     assert type(algorithm).__name__ == path.rpartition(".")[2].rpartition(":")[2]
     assert Scenario.parse(yaml.safe_load(described.to_yaml())) == described
-    changed = described.override({"arms.arm.algorithm.push_probability": 0.75}).arms["arm"].algorithm
+    changed: Any = described.override({"arms.arm.algorithm.push_probability": 0.75}).arms["arm"].algorithm
     assert (changed.name, changed.push_probability) == (path, 0.75)
     other = described.override({"arms.arm.algorithm": {"name": "sgd"}})
     assert other.arms["arm"].algorithm.name == "sgd"
@@ -133,20 +135,18 @@ def test_a_file_without_the_algorithm_of_its_name_says_so(monkeypatch: pytest.Mo
 
 
 def test_made_in_python_it_is_named_by_where_it_is() -> None:
-    from my_algorithms import Outer, Shift
-
-    assert Shift(push_probability=0.5).name == "my_algorithms:Shift"
-    inner = Outer.Inner(push_probability=0.5)
+    mine: Any = importlib.import_module("my_algorithms")
+    assert mine.Shift(push_probability=0.5).name == "my_algorithms:Shift"
+    inner = mine.Outer.Inner(push_probability=0.5)
     assert scenario(algorithm=inner) == scenario(algorithm={"name": inner.name, "push_probability": 0.5})
-    assert issubclass(Shift, gossim.Algorithm)
+    assert issubclass(mine.Shift, gossim.Algorithm)
 
 
 def test_a_class_in_a_notebook_is_in_main(monkeypatch: pytest.MonkeyPatch) -> None:
-    from my_algorithms import Shift
-
-    monkeypatch.setattr(sys.modules["__main__"], "Shift", Shift, raising=False)
+    mine: Any = importlib.import_module("my_algorithms")
+    monkeypatch.setattr(sys.modules["__main__"], "Shift", mine.Shift, raising=False)
     described = scenario(algorithm={"name": "__main__:Shift", "push_probability": 0.5})
-    assert type(described.arms["arm"].algorithm) is Shift
+    assert type(described.arms["arm"].algorithm) is mine.Shift
     assert Scenario.parse(described.to_data()) == described
 
 

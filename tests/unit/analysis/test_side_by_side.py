@@ -24,6 +24,7 @@ from gossim.tables.run_directory import RunDirectory
 from support.commands import gossim_command
 from support.drawing import figure_of, no_figures, only
 from support.learning import LEARNING, line
+from support.present import present
 from support.scenarios import BASE, DIGITS
 
 PUSH, TOGETHER = LEARNING["arms"]["push"], LEARNING["arms"]["together"]
@@ -99,10 +100,10 @@ def test_the_axes_say_what_they_show(figures: dict[str, Any]) -> None:
     assert loss.get_xlabel() == "simulated time [s]; band: lowest to highest of 2 to 3 seeds"
     assert loss.get_title() == "fast: no title\nslow: Slower"
     assert loss.get_xlim() == (0, 2)
-    assert [text.get_text() for text in loss.get_legend().get_texts()] == [*ARMS, "target 1.5"]
+    assert [text.get_text() for text in present(loss.get_legend()).get_texts()] == [*ARMS, "target 1.5"]
     # All arms have four workers: steps per worker below, of all above.
     assert len(figures["loss_by_steps"].axes) == 1
-    apart = [text.get_text() for text in figures["consensus_distance"].axes[0].get_legend().get_texts()]
+    apart = [text.get_text() for text in present(figures["consensus_distance"].axes[0].get_legend()).get_texts()]
     assert apart == ["push (fast)", "push (slow)", "pull (slow)", "together (fast): exactly 0 throughout"]
     assert [axes.get_title() for axes in figures["time_shares"].axes] == ARMS
 
@@ -242,7 +243,7 @@ def test_interrupted_diverged_and_older_runs(runs: Path, tmp_path: Path) -> None
     probes = pd.read_parquet(store.path / "probes.parquet")
     own = probes[probes["seed"] == 1]
     np.testing.assert_allclose(line(pair, axes, "push (fast)"), own[["time_s", "test_loss"]].to_numpy())
-    shown = [text.get_text() for text in axes.get_legend().get_texts()]
+    shown = [text.get_text() for text in present(axes.get_legend()).get_texts()]
     assert shown == ["pull (slow)", "push (slow)", "push (fast)", "target 1.5"]
     for name in ("probes", "workers"):
         pd.read_parquet(store.path / f"{name}.parquet").iloc[:0].to_parquet(store.path / f"{name}.parquet", index=False)

@@ -16,6 +16,7 @@ from gossim.errors import ScenarioError
 from gossim.execute.reference import Reference
 from gossim.problems.build import build
 from gossim.testing import trajectory
+from support.present import present
 from support.scenarios import CPU, only_arm, world_of
 
 LINK = Link(0.01, 1e-6, 2e-7)
@@ -125,7 +126,7 @@ def test_backup_applies_the_mean_of_those_in_time_to_all() -> None:
         until={"gradient_steps": 20},
     )
     _, facts, rows = trajectory(arm)
-    problem = build(arm.problem, 3, 0, "float64", CPU)
+    problem = build(present(arm.problem), 3, 0, "float64", CPU)
     x = problem.initial()
     for step in range(10):
         x = x - 0.05 * (problem.gradient(x, 0, step) + problem.gradient(x, 2, step)) / 2

@@ -18,6 +18,8 @@ from gossim.files import trust
 from gossim.problems.build import build, check_gradients
 from gossim.problems.data import loaded
 from gossim.runner.input_hashes import inputs
+from support.drawing import figure_of
+from support.present import present
 from support.scenarios import CPU, scenario
 
 HERE = __name__
@@ -123,7 +125,7 @@ DIABETES = {"model": {"name": "linear"}, "data": {"name": "diabetes", "standardi
 
 
 def problem_of(own: dict[str, Any]) -> Any:
-    return build(scenario(problem=own, dtype="float64").arms["arm"].problem, 3, 0, "float64", CPU)
+    return build(present(scenario(problem=own, dtype="float64").arms["arm"].problem), 3, 0, "float64", CPU)
 
 
 def outputs_of(problem: Any, x: torch.Tensor) -> np.ndarray:
@@ -178,7 +180,7 @@ def test_a_loss_of_ones_own_is_that_of_torchs_own_loop(own: dict[str, Any], loss
         globals()[loss](network(samples[place]), targets[place]).mean().backward()
         expected = torch.cat([p.grad.flatten() for p in network.parameters()])
         assert torch.allclose(together[place], expected, rtol=1e-10, atol=1e-13)
-    data = loaded(scenario(problem=own).arms["arm"].problem.data)
+    data = loaded(present(present(scenario(problem=own).arms["arm"].problem).data))
     y = torch.tensor(data.test_y)
     outputs = torch.tensor(outputs_of(problem, x[0]))
     assert problem.losses(x[0]).test_loss == pytest.approx(globals()[loss](outputs, y).mean().item())
@@ -281,7 +283,7 @@ def test_columns_target_summary_and_sentences_follow_the_metric(tmp_path: Path) 
         assert results.summary().loc[arm, "time_to_target_s"] == reached.min()
         assert results.summary().loc[arm, "test_auc"] == own_probes.test_auc.iloc[-1]
     assert "test auc 0.6" in results.sentences()[0]
-    figure = results.plot()["metrics"]
+    figure = figure_of(results, "metrics")
     labels = [axes.get_ylabel() for axes in figure.axes]
     assert labels == [
         "test perplexity of the mean model\n(lower is better)",

@@ -19,6 +19,7 @@ from gossim.errors import InputError, ScenarioError
 from gossim.problems import DATA
 from gossim.problems.build import build, check_gradients
 from gossim.problems.data import loaded
+from support.present import present
 from support.scenarios import CPU, scenario
 
 RANDOM = np.random.default_rng(5)
@@ -37,7 +38,7 @@ def arrays(tmp_path: Path) -> dict[str, Any]:
 
 def problem_of(model: dict[str, Any], data: dict[str, Any]) -> Any:
     own = scenario(problem={"model": model, "data": data, "batch_size": 4}, dtype="float64").arms["arm"].problem
-    return build(own, 3, 0, "float64", CPU)
+    return build(present(own), 3, 0, "float64", CPU)
 
 
 MODELS = [

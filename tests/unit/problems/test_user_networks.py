@@ -16,13 +16,14 @@ from gossim.problems.build import build, check_gradients
 from gossim.problems.norms import statistics_batches
 from gossim.problems.supervised import initialised
 from gossim.testing import trajectory
+from support.present import present
 from support.scenarios import CPU, DIGITS, only_arm
 
 
 def problem_of(name: str, workers: int = 2, dtype: str = "float64", **keys: Any) -> Any:
     model = {"name": name if ":" in name or name == "mlp" else f"support.stateful:{name}", **keys}
     arm = only_arm(problem={"model": model, "data": DIGITS, "batch_size": 6}, workers=workers)
-    return build(arm.problem, workers, 0, dtype, CPU)
+    return build(present(arm.problem), workers, 0, dtype, CPU)
 
 
 REFUSED: dict[str, tuple[dict[str, Any], str]] = {

@@ -115,7 +115,6 @@ def test_the_images_of_a_directory(folder: Path) -> None:
     assert inputs(scenario(problem={"model": {"name": "logistic"}, "data": data, "batch_size": 4})) == digests
 
 
-@pytest.mark.usefixtures("undrawn")
 def test_the_manifest_has_them(folder: Path) -> None:
     (files, sections), *_ = FILES
     digests = written(folder, files)

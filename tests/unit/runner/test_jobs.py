@@ -71,7 +71,7 @@ def test_in_python_with_and_without_a_directory(tmp_path: Path) -> None:
     assert table_bytes(tmp_path / "one") == table_bytes(tmp_path / "two")
     for wrong in (0, 1.5, True):
         with pytest.raises(InputError, match=f"jobs = {wrong}: must be a whole number >= 1"):
-            gossim.run(described, jobs=wrong)  # type: ignore[arg-type]
+            gossim.run(described, jobs=wrong)
 
 
 def begun(process: subprocess.Popen[str], out: Path, parts: int) -> None:

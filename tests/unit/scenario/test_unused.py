@@ -52,7 +52,7 @@ def test_counts_by_hand(fraction: float, workers: int, count: int) -> None:
     assert sum(settings.gradient_s(3, worker)(0.0) == 9 for worker in range(workers)) == count
 
 
-RULES = [
+RULES: list[tuple[str, dict[str, Any]]] = [
     ("compute.stragglers.0", {"fraction": 0.05, "factor": 10}),
     (
         "compute.stragglers.0",

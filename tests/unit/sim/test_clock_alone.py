@@ -59,7 +59,9 @@ def test_no_torch_is_imported(tmp_path: Path) -> None:
         yaml.safe_dump({**BASE, "problem": {"model": {"name": "mlp", "hidden": [9]}, "data": DIGITS, "batch_size": 4}})
     )
     code = (
-        "import sys; from gossim.cli.main import main\n"
+        "import sys, gossim.plots; from gossim.cli.main import main; import gossim.runner.figure_process as figures\n"
+        "figures.cores = lambda: 1  # in this process, and no more of them than show that the rest is loaded\n"
+        "gossim.plots.FIGURES = {'alpha': gossim.plots.FIGURES['alpha']}\n"
         f"sys.argv = ['gossim', 'run', {str(path)!r}, '--no-gradients', '--out', {str(tmp_path / 'out')!r}]\n"
         "try: main()\n"
         "except SystemExit as end: sys.exit('torch' in sys.modules or end.code)\n"
@@ -126,7 +128,7 @@ def test_parameters_are_counted_without_building(model: dict[str, Any], data: st
     settings = ProblemSettings.model_validate({"model": model, "data": {"name": data}, "batch_size": 2})
     if (model["name"], data) != ("gosgd_cnn", "digits"):
         assert settings.parameters() == build(settings, 2, 0, "float32", CPU).dim == settings.built_parameters()
-    spec, loaded_set = DATA[data](), loaded(DATA[data]())
+    spec, loaded_set = DATA[data].model_validate({}), loaded(DATA[data].model_validate({}))
     assert spec.shape == loaded_set.shape
     assert spec.train_samples == len(loaded_set.train_y)
 
@@ -134,7 +136,8 @@ def test_parameters_are_counted_without_building(model: dict[str, Any], data: st
 def test_the_cnn_on_cifar_is_counted_too() -> None:
     settings = {"model": {"name": "gosgd_cnn"}, "data": {"name": "cifar10"}, "batch_size": 2}
     assert ProblemSettings.model_validate(settings).parameters() == 286_154
-    assert all(MODELS[name].parameters is not MODELS["mlp"].__base__.parameters for name in MODELS)
+    base: Any = MODELS["mlp"].__base__
+    assert all(MODELS[name].parameters is not base.parameters for name in MODELS)
 
 
 def test_message_bytes() -> None:

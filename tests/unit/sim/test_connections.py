@@ -97,7 +97,8 @@ def test_shares_set_anew_among_few_are_those_of_all() -> None:
 
 def _fluid(rates: list[tuple[float, float]], flows: list[tuple[int, int, float, float]]) -> list[float]:
     """One flow a connection: rates of all at every start and end, by progressive filling."""
-    now, left, ended = 0.0, {}, [math.nan] * len(flows)
+    left: dict[int, float] = {}
+    now, ended = 0.0, [math.nan] * len(flows)
     starts = sorted((start, number) for number, (*_, start) in enumerate(flows))
     while starts or left:
         paths = {n: (("up", flows[n][0]), ("down", flows[n][1])) for n in left}

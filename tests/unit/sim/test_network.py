@@ -103,8 +103,15 @@ def test_a_partition_concerns_what_is_on_its_way_meanwhile() -> None:
         assert arrivals(network, clock, [(0.0, 0, 2, 20.0), (0.6, 0, 1, 1.0)]) == pytest.approx([2.0, arrives])
 
 
-@pytest.mark.parametrize("end", ["up", "down"])
-@pytest.mark.parametrize("load", [0.3, 0.8])
+@pytest.mark.parametrize(
+    ("end", "load"),
+    [
+        ("up", 0.3),
+        ("down", 0.8),
+        pytest.param("up", 0.8, marks=pytest.mark.slow),
+        pytest.param("down", 0.3, marks=pytest.mark.slow),
+    ],
+)
 def test_fifo_is_an_m_d_1_queue(end: str, load: float) -> None:
     """Messages of one size that begin at the instants of a Poisson process wait ρ/(2μ(1 − ρ)) on average."""
     service_s, count, batches = 0.1, 40_000, 20
