@@ -33,7 +33,7 @@ FLOPS_PER_S, BYTES_PER_S, CONVOLUTION = 2e10, 5e9, 15
 
 
 class Memory(NamedTuple):
-    """Bytes by what takes them, each with the keys that decide it. `rows`: parameter vectors, where `dim` is known."""
+    """Bytes by use, each with the keys that decide it. `rows`: parameter vectors, if `dim` is known."""
 
     parts: dict[str, tuple[float, str]]
 

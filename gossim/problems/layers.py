@@ -84,7 +84,7 @@ def real_as(network: nn.Module, dtype: torch.dtype) -> nn.Module:
     stay.
 
     Raises:
-        InputError: Some are in a precision of their own, in which torch's loop would compute.
+        InputError: Some numbers are in a precision of their own, in which torch's loop would compute.
     """
     held = itertools.chain(network.named_parameters(), network.named_buffers())
     for name, tensor in held:

@@ -27,7 +27,7 @@ Statistics = Sequence[tuple[torch.Tensor, torch.Tensor]]
 
 
 class StatelessNorm(nn.Module):
-    """`layer`, whose parameters it shares, with statistics that are handed to it."""
+    """A layer that shares the parameters of `layer` and is given its statistics."""
 
     weight: nn.Parameter | None
     bias: nn.Parameter | None

@@ -29,7 +29,7 @@ class Case(NamedTuple):
 
 
 class Plain:
-    """The network of a problem as its factory makes it; only what its layers draw follows from gossim's keys."""
+    """The network of a problem as its factory makes it; only the draws of its layers follow from gossim's keys."""
 
     def __init__(self, problem: SupervisedProblem):
         self.problem = problem

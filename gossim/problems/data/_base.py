@@ -78,7 +78,7 @@ class Dataset:
 
 
 class DataSpec(Frozen):
-    """A data set and how it is shared out. `load` reads it; `crop` is the side of the squares that training draws.
+    """A data set and its partition. `load` reads it; `crop` is the side of the squares that training draws.
 
     `classes`, `train_samples` and `shape` are known without reading it, unless it is a `ReadSpec`.
     """
@@ -113,7 +113,7 @@ class DataSpec(Frozen):
 
 
 class ReadSpec(DataSpec):
-    """Data of the user's: how many classes and samples there are, and of which shape, is seen when they are read."""
+    """User's data: the number of classes and samples, and their shape, are known only after reading."""
 
     @property
     def classes(self) -> int:  # type: ignore[override]

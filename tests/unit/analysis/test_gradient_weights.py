@@ -31,6 +31,7 @@ from gossim.sim.worker import Worker
 from gossim.tables.columns import DERIVED
 from gossim.testing import trajectory
 from support.algorithms import ALGORITHMS, UNRELIABLE, reliable_enough
+from support.cases import in_turn
 from support.commands import ROOT, gossim_command
 from support.optimizers import OPTIMIZERS
 from support.present import present
@@ -66,11 +67,7 @@ def rebuilt_and_final(arm: Arm, seed: int = 0) -> tuple[torch.Tensor, torch.Tens
 @pytest.mark.parametrize(
     ("name", "optimizer"),
     [
-        *(
-            pytest.param(name, optimizer, marks=pytest.mark.slow if (place + other) % 2 else [])
-            for place, name in enumerate(LINEAR)
-            for other, optimizer in enumerate(("sgd", "nesterov"))
-        ),
+        *in_turn(LINEAR, ["sgd", "nesterov"]),
         ("gosgd_push", "sgd with decay"),
         ("gosgd_push", "momentum"),
     ],
@@ -426,7 +423,7 @@ def test_a_run_that_diverged_is_left_out(tmp_path: Path) -> None:
     assert "its run diverged" in refused.stderr
 
 
-def test_the_command(run: Path) -> None:
+def test_gossim_weights_prints_sums_and_writes_tables(run: Path) -> None:
     done = gossim_command("weights", run, "--out", run.parent / "w.csv")
     assert done.returncode == 0, done.stderr
     assert "Traceback" not in done.stderr
@@ -473,7 +470,7 @@ def test_a_step_whose_gradients_were_all_lost_is_shown() -> None:
     assert cells[-2][0] == "0"
 
 
-def test_no_torch_is_imported(run: Path) -> None:
+def test_gradient_weights_import_no_torch(run: Path) -> None:
     code = f"import sys, gossim; gossim.Results.open({str(run)!r}).weights('push'); sys.exit('torch' in sys.modules)"
     assert ran([sys.executable, "-c", code]).returncode == 0
 

@@ -18,6 +18,7 @@ from gossim.estimates.memory import memory
 from gossim.problems import DATA
 from gossim.problems.build import build
 from gossim.problems.data import DataFactory, DataSpec, loaded
+from support.present import present
 from support.scenarios import CPU, only_arm, scenario
 
 RANDOM = np.random.default_rng(5)
@@ -55,8 +56,11 @@ def test_samples_are_those_of_the_arrays(x: np.ndarray, dtype: str, tmp_path: Pa
     for found, expected in ((data.train_x, x[:40]), (data.test_x, x[40:]), (compressed.train_x, x[:40])):
         assert np.array_equal(found, expected)
     model = {"name": f"{__name__}:flat"}
+    read: Any
+    held: Any
     read, held = (
-        build(only_arm(**learning(tmp_path / file, model)).problem, 4, 0, dtype, CPU) for file in ("a.npz", "c.npz")
+        build(present(only_arm(**learning(tmp_path / file, model)).problem), 4, 0, dtype, CPU)
+        for file in ("a.npz", "c.npz")
     )
     for one, other in zip(read.batch([0, 3], [5, 2]), held.batch([0, 3], [5, 2]), strict=True):
         assert torch.equal(one, other)
@@ -100,7 +104,13 @@ def test_there_is_no_copy_in_memory(tmp_path: Path) -> None:
     del x
     arm = only_arm(**learning(tmp_path / "a.npz"), dtype="float32")
     assert arm.problem is not None
-    build(only_arm(problem={**learning(Path())["problem"], "data": {"name": "digits"}}).problem, 4, 0, "float32", CPU)
+    build(
+        present(only_arm(problem={**learning(Path())["problem"], "data": {"name": "digits"}}).problem),
+        4,
+        0,
+        "float32",
+        CPU,
+    )
     before = own_memory_bytes()
     problem: Any = build(arm.problem, 64, 0, "float32", CPU)
     problem.gradients(problem.initial().repeat(64, 1), list(range(64)), [0] * 64)
@@ -112,12 +122,12 @@ def test_there_is_no_copy_in_memory(tmp_path: Path) -> None:
 
 def test_a_file_that_is_written_to_meanwhile_ends_the_run(tmp_path: Path) -> None:
     npz(tmp_path / "a.npz", X)
-    problem: Any = build(only_arm(**learning(tmp_path / "a.npz")).problem, 4, 0, "float64", CPU)
+    problem: Any = build(present(only_arm(**learning(tmp_path / "a.npz")).problem), 4, 0, "float64", CPU)
     before = problem.losses(problem.initial())
     npz(tmp_path / "b.npz", 2 * X)
     os.replace(tmp_path / "b.npz", tmp_path / "a.npz")
     assert problem.losses(problem.initial()) == before, "the file that was mapped is as it was"
-    problem = build(only_arm(**learning(tmp_path / "a.npz")).problem, 4, 0, "float64", CPU)
+    problem = build(present(only_arm(**learning(tmp_path / "a.npz")).problem), 4, 0, "float64", CPU)
     with open(tmp_path / "a.npz", "r+b") as file:
         file.seek(-1, os.SEEK_END)
         file.write(b"\0")

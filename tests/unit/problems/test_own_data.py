@@ -177,11 +177,11 @@ def test_a_factory_gives_a_torch_dataset_or_arrays() -> None:
 
 def test_samples_that_change_as_they_are_read_are_refused() -> None:
     with pytest.raises(InputError, match="is another when it is read again, as by a random transform"):
-        loaded(DataFactory(name=f"{__name__}:augmented"))
+        loaded(DataFactory.model_validate({"name": f"{__name__}:augmented"}))
 
 
 def test_what_a_factory_draws_is_the_same_in_every_process() -> None:
-    spec, state = DataFactory(name=f"{__name__}:drawn"), torch.get_rng_state()
+    spec, state = DataFactory.model_validate({"name": f"{__name__}:drawn"}), torch.get_rng_state()
     first = spec.load()
     for draw in (torch.rand, np.random.rand):
         draw(3)
