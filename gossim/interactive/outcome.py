@@ -1,0 +1,66 @@
+"""What the page shows for one position of the sliders."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import plotly.graph_objects as go
+
+from ..errors import InputError, RunError
+from ..plots.losses import shown_loss
+from ..report.curves import Chart, charts
+from ..results import Results
+from ..runner.experiment import Experiment
+from ..scenario.scenario import Scenario
+from .sliders import changed
+from .smaller import smaller
+from .timeline import timeline
+
+PIXELS = 300
+"""The height of a chart of curves."""
+
+
+class Outcome(NamedTuple):
+    """`charts` are empty where nothing could be run; `error` then says why, in one sentence or a few."""
+
+    charts: list[Chart]
+    note: str = ""
+    error: str = ""
+
+
+def outcome(scenario: Scenario, values: Mapping[str, float], arms: Sequence[str]) -> Outcome:
+    """Run a smaller version of the scenario with the sliders at `values`, and draw it."""
+    try:
+        small, note = smaller(changed(scenario, values, arms))
+        experiment = Experiment(small)
+    except InputError as error:
+        return Outcome([], error=str(error))
+    failed = ""
+    try:
+        experiment.run(None)
+    except (InputError, RunError) as error:
+        failed = str(error)
+    results = experiment.results()
+    return Outcome([] if results.probes.empty else pictures(results), note, failed)
+
+
+def pictures(results: Results) -> list[Chart]:
+    """Return the loss, the consensus distance, Σα and the timeline, those that this run has."""
+    wanted = [f"{name}_by_time" for name in (shown_loss(results), "consensus_distance", "alpha_sum")]
+    found = [chart for chart in charts(results) if chart.key in wanted]
+    for place, chart in enumerate(found):
+        _dress(chart.figure, legend=place == 0)
+    drawn = timeline(results)
+    if drawn is not None:
+        legend = {"orientation": "h", "yref": "container", "y": 0.0, "yanchor": "bottom"}
+        drawn.update_layout(margin={"l": 50, "r": 10, "t": 30, "b": 90}, legend=legend)
+        found.append(Chart("timeline", "What each worker does", drawn))
+    return found
+
+
+def _dress(figure: go.Figure, legend: bool) -> None:
+    """Give a chart the size and the margins of the page."""
+    where = {"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0}
+    margin = {"l": 70, "r": 10, "t": 50 if legend else 15, "b": 45}
+    figure.update_layout(height=PIXELS, margin=margin, showlegend=legend, legend=where)
