@@ -2,23 +2,32 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import plotly.graph_objects as go
 
 from ..errors import InputError, RunError
-from ..plots.losses import shown_loss
-from ..report.curves import Chart, charts
+from ..report.curves import Chart, over_time
 from ..results import Results
 from ..runner.experiment import Experiment
 from ..scenario.scenario import Scenario
 from .sliders import changed
-from .smaller import smaller
+from .smaller import BUDGET_S, smaller
 from .timeline import timeline
 
 PIXELS = 300
 """The height of a chart of curves."""
+
+
+FIRST_ARMS = 4
+"""As many are shown first: each takes its time."""
+
+AIM_S = 1.0
+"""From a move to the new figures, without the browser's part."""
+
+CALIBRATIONS = 3
 
 
 class Outcome(NamedTuple):
@@ -29,10 +38,32 @@ class Outcome(NamedTuple):
     error: str = ""
 
 
-def outcome(scenario: Scenario, values: Mapping[str, float], arms: Sequence[str]) -> Outcome:
+def first_arms(scenario: Scenario) -> list[str]:
+    """Return the arms that are shown first."""
+    return list(scenario.arms)[:FIRST_ARMS]
+
+
+def measured_budget_s(scenario: Scenario) -> float:
+    """Return the estimated seconds of a run that takes AIM_S on this machine, by running."""
+    budget_s = BUDGET_S / 10
+    outcome(scenario, {}, first_arms(scenario), budget_s)  # with the imports that a first run needs
+    budget_s = BUDGET_S
+    for _ in range(CALIBRATIONS):
+        begun_s = time.perf_counter()
+        outcome(scenario, {}, first_arms(scenario), budget_s)
+        took_s = time.perf_counter() - begun_s
+        if took_s <= AIM_S:
+            break
+        budget_s *= 0.8 * AIM_S / took_s
+    return budget_s
+
+
+def outcome(
+    scenario: Scenario, values: Mapping[str, float], arms: Sequence[str], budget_s: float = BUDGET_S
+) -> Outcome:
     """Run a smaller version of the scenario with the sliders at `values`, and draw it."""
     try:
-        small, note = smaller(changed(scenario, values, arms))
+        small, note = smaller(changed(scenario, values, arms), budget_s)
         experiment = Experiment(small)
     except InputError as error:
         return Outcome([], error=str(error))
@@ -47,8 +78,7 @@ def outcome(scenario: Scenario, values: Mapping[str, float], arms: Sequence[str]
 
 def pictures(results: Results) -> list[Chart]:
     """Return the loss, the consensus distance, Σα and the timeline, those that this run has."""
-    wanted = [f"{name}_by_time" for name in (shown_loss(results), "consensus_distance", "alpha_sum")]
-    found = [chart for chart in charts(results) if chart.key in wanted]
+    found = over_time(results)
     for place, chart in enumerate(found):
         _dress(chart.figure, legend=place == 0)
     drawn = timeline(results)

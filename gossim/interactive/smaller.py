@@ -12,9 +12,10 @@ from ..scenario.overrides import plain
 from ..scenario.scenario import Scenario
 
 BUDGET_S = 0.35
-"""Of one core, as estimated; on a busy machine it may take twice or three times that."""
+"""Of one core, as estimated. The estimate may be off by a factor of two or three, which the page measures."""
 
-REFUSED_S = 4 * BUDGET_S
+REFUSED = 4
+"""Times the budget."""
 
 FEWEST_PROBES, MOST_PROBES = 20, 60
 
@@ -34,16 +35,16 @@ class Smaller(NamedTuple):
     note: str
 
 
-def smaller(scenario: Scenario) -> Smaller:
-    """Return the beginning of the scenario's first seed, as long as BUDGET_S lasts.
+def smaller(scenario: Scenario, budget_s: float = BUDGET_S) -> Smaller:
+    """Return the beginning of the scenario's first seed, as far as `budget_s` estimated seconds lead.
 
     Raises:
         InputError: Where even the shortest run takes too long.
     """
-    few = _fitted(scenario, samples=None)
+    few = _fitted(scenario, budget_s, samples=None)
     if few.share < SHORTEST and _has_samples(scenario):
-        few = _fitted(scenario, SAMPLES)
-    if work_s(few.scenario) > REFUSED_S:
+        few = _fitted(scenario, budget_s, SAMPLES)
+    if work_s(few.scenario) > REFUSED * BUDGET_S:
         raise InputError(
             f"even a short run takes about {work_s(few.scenario):.1f} s, too long to follow a slider: choose fewer "
             "workers or arms"
@@ -57,13 +58,13 @@ class _Fitted(NamedTuple):
     samples: int | None
 
 
-def _fitted(scenario: Scenario, samples: int | None) -> _Fitted:
+def _fitted(scenario: Scenario, budget_s: float, samples: int | None) -> _Fitted:
     share = 1.0
     for _ in range(TRIES):
         small = _shortened(scenario, share, samples)
-        if (estimated_s := work_s(small)) <= BUDGET_S:
+        if (estimated_s := work_s(small)) <= budget_s:
             break
-        share *= min(0.9 * BUDGET_S / estimated_s, 0.9)
+        share *= min(0.9 * budget_s / estimated_s, 0.9)
     return _Fitted(small, share, samples)
 
 
