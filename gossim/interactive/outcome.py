@@ -54,7 +54,7 @@ def measured_budget_s(scenario: Scenario) -> float:
         took_s = time.perf_counter() - begun_s
         if took_s <= AIM_S:
             break
-        budget_s *= 0.8 * AIM_S / took_s
+        budget_s = max(0.8 * budget_s * AIM_S / took_s, BUDGET_S / 4)
     return budget_s
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import signal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,8 +17,13 @@ if TYPE_CHECKING:
 
 HOST = "127.0.0.1"
 
-NARROW, WIDE = 300, 560
-"""Pixels: of the sliders, and of a figure where there is room."""
+NARROW = 300
+"""Pixels: the width of the sliders."""
+
+BESIDE = {"flex": f"0 0 {NARROW}px"}
+REST = {"flex": f"1 1 {2 * NARROW}px", "min-width": "0", "max-width": "1200px"}
+EACH = {"flex": "1 1 440px", "min-width": "min(300px, 100%)", "max-width": "620px"}
+"""How the sliders, the figures together and each figure share the width: beside one another where there is room."""
 
 
 def library() -> Any:
@@ -55,12 +61,14 @@ def serve(scenario: Scenario, port: int, opened: bool) -> None:
     """
     panel = library()
     budget_s = measured_budget_s(scenario)
+    interrupted = signal.getsignal(signal.SIGINT)
     try:
         server = panel.io.server.get_server(
             lambda: view(scenario, budget_s), port=port, address=HOST, title="gossim lab", start=False, show=False
         )
     except OSError as error:
         raise InputError(f"--port {port}: cannot be used: {error.strerror or error}") from None
+    signal.signal(signal.SIGINT, interrupted)  # the library's own would end this as if all were done
     url = f"http://{HOST}:{server.port}/"
     print(f"{url} (Ctrl-C ends it)", flush=True)
     server.start()
@@ -79,7 +87,7 @@ def view(scenario: Scenario, budget_s: float) -> panel.viewable.Viewable:
     arms = panel.widgets.CheckBoxGroup(
         name="arms", options={name: name for name in scenario.arms}, value=first_arms(scenario)
     )
-    shown = panel.FlexBox(sizing_mode="stretch_width", min_width=NARROW)
+    shown = panel.FlexBox(styles=REST)
 
     def redraw(*_: Any) -> None:
         values = {key: float(widget.value) for key, widget in moving.items()}
@@ -90,8 +98,8 @@ def view(scenario: Scenario, budget_s: float) -> panel.viewable.Viewable:
     arms.param.watch(redraw, "value")
     redraw()
     heading = panel.pane.HTML(f"<h1 style='font-size:1.3em'>{html.escape(scenario.title or 'gossim lab')}</h1>")
-    chosen = panel.Column("**arms**", arms, *moving.values(), width=NARROW)
-    return panel.Column(heading, panel.FlexBox(chosen, panel.Column(shown, min_width=NARROW, max_width=1180)))
+    chosen = panel.Column("**arms**", arms, *moving.values(), styles=BESIDE)
+    return panel.Column(heading, panel.FlexBox(chosen, shown), sizing_mode="stretch_width")
 
 
 def _widget(panel: Any, slider: Slider) -> Any:
@@ -113,5 +121,5 @@ def _drawn(panel: Any, found: Outcome) -> list[Any]:
         plot = panel.pane.Plotly(
             chart.figure, config={"displaylogo": False, "responsive": True}, sizing_mode="stretch_width"
         )
-        panes.append(panel.Column(head, plot, min_width=NARROW, width=WIDE))
+        panes.append(panel.Column(head, plot, styles=EACH))
     return panes

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from ..errors import InputError
-from ..estimates.limits import work_s
+from ..estimates.limits import cost, work_s
 from ..files.trust import trusting
 from ..scenario.overrides import plain
 from ..scenario.scenario import Scenario
@@ -18,6 +18,9 @@ REFUSED = 4
 """Times the budget."""
 
 FEWEST_PROBES, MOST_PROBES = 20, 60
+
+FEWEST_STEPS = 20.0
+"""Of a worker: less shows nothing."""
 
 SAMPLES = 256
 """On which losses are measured where the whole data set takes too long."""
@@ -59,13 +62,19 @@ class _Fitted(NamedTuple):
 
 
 def _fitted(scenario: Scenario, budget_s: float, samples: int | None) -> _Fitted:
-    share = 1.0
+    share, least = 1.0, _least_share(scenario)
     for _ in range(TRIES):
         small = _shortened(scenario, share, samples)
-        if (estimated_s := work_s(small)) <= budget_s:
+        if (estimated_s := work_s(small)) <= budget_s or share == least:
             break
-        share *= min(0.9 * budget_s / estimated_s, 0.9)
+        share = max(share * min(0.9 * budget_s / estimated_s, 0.9), least)
     return _Fitted(small, share, samples)
+
+
+def _least_share(scenario: Scenario) -> float:
+    """Return the part of the run in which workers take FEWEST_STEPS on average, in the arm with the fewest."""
+    steps = (cost(arm).events.steps / arm.workers for arm in scenario.arms.values())
+    return min(1.0, max(FEWEST_STEPS / each for each in steps))
 
 
 def _shortened(scenario: Scenario, share: float, samples: int | None) -> Scenario:
