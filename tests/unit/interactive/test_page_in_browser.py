@@ -1,4 +1,4 @@
-"""`gossim lab` in a real Chromium: a moved slider moves the picture, errors are sentences, nothing leaves the machine."""
+"""`gossim lab` in a real Chromium: sliders move pictures, errors are sentences, and nothing leaves the machine."""
 
 from __future__ import annotations
 

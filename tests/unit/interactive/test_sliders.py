@@ -17,7 +17,7 @@ from support.reports import small_run
 from support.scenarios import BASE, DIGITS
 
 SLOW = {"time_s": {"distribution": "lognorm", "s": 0.4, "scale": 0.1}, "stragglers": [{"workers": [3], "factor": 5}]}
-ARMS = {
+ARMS: dict[str, Any] = {
     "a.b": {"algorithm": {"name": "gosgd_push", "push_probability": 0.5}},
     "ring": {"algorithm": {"name": "allreduce", "collective": "ring"}},
     "alone": {"algorithm": {"name": "sgd"}, "workers": 1},
@@ -41,9 +41,9 @@ def test_sliders_are_those_that_change_something() -> None:
         "optimizer.learning_rate"
     ]
     assert keys(scenario(**plain, arms={"alone": ARMS["alone"]})) == ["optimizer.learning_rate"]
-    network = {**BASE["network"], "message_bytes": 800}
-    assert "optimizer.learning_rate" not in keys(scenario(problem=None, network=network))
-    own = {"ring": {**ARMS["ring"], "optimizer": {"learning_rate": 0.3}}}
+    sized = {**BASE["network"], "message_bytes": 800}
+    assert "optimizer.learning_rate" not in keys(scenario(problem=None, network=sized))
+    own: dict[str, Any] = {"ring": {**ARMS["ring"], "optimizer": {"learning_rate": 0.3}}}
     assert "optimizer.learning_rate" not in keys(scenario(**plain, arms=own))
 
 
@@ -65,8 +65,8 @@ def test_a_moved_slider_changes_its_key_in_the_arms_that_follow_it() -> None:
     push, alone = moved.arms["a.b"], moved.arms["alone"]
     assert list(moved.arms) == ["a.b", "alone"]
     assert (push.workers, alone.workers) == (6, 1)
-    assert push.algorithm.push_probability == 0.1
-    assert push.compute.stragglers[0].factor == 20.0
+    assert push.algorithm.model_dump()["push_probability"] == 0.1
+    assert push.compute.stragglers[0].model_dump()["factor"] == 20.0
     assert push.network is not None
     assert push.network.latency_s == 0.5
 
@@ -77,8 +77,8 @@ def test_what_cannot_be_is_said_in_a_sentence() -> None:
         changed(settings, {"workers": 2.0}, ["ring"])
     with pytest.raises(InputError, match="arms: choose at least one"):
         changed(settings, {}, [])
-    with pytest.raises(InputError, match="unknown arm 'rin'; did you mean 'ring'"):
-        changed(settings, {}, ["rin"])
+    with pytest.raises(InputError, match="unknown arm 'rings'; did you mean 'ring'"):
+        changed(settings, {}, ["rings"])
     with pytest.raises(InputError, match="worker: there is no such slider; did you mean 'workers'"):
         changed(settings, {"worker": 3.0}, ["ring"])
     found = outcome(settings, {"workers": 2.0}, ["ring"])
