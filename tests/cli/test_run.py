@@ -87,7 +87,7 @@ def test_what_is_set_is_in_the_name_of_the_run_directory(small: Path) -> None:
         (["title=" + 200 * "x"], f"s,title={94 * 'x'}-{sha256('title=' + 200 * 'x')[:8]}"),
     ],
 )
-def test_default_names(changes: list[str], name: str) -> None:
+def test_a_run_directory_is_named_after_its_scenario_and_changes(changes: list[str], name: str) -> None:
     assert default_name(Path("folder", "s.yaml"), changes) == name
 
 
@@ -156,7 +156,7 @@ def test_ctrl_c_leaves_a_readable_run(small: Path) -> None:
     assert (out / "figures" / "consensus_distance.png").exists()
 
 
-def test_help_and_lists() -> None:
+def test_help_and_list_show_what_gossim_has() -> None:
     assert "Simulate distributed SGD" in gossim_command("--help").stdout
     listed = gossim_command("list").stdout
     for name in ("gosgd_push", "push_probability", "gosgd_cnn", "cifar10", "ring", "complete"):
@@ -164,7 +164,7 @@ def test_help_and_lists() -> None:
     assert "lognorm" in gossim_command("list", "distributions").stdout
 
 
-def test_validate(small: Path) -> None:
+def test_validate_reports_the_arms_of_a_valid_scenario(small: Path) -> None:
     done = gossim_command("validate", small)
     assert done.returncode == 0
     assert "valid; arms arm; 1 seed(s) from 0" in done.stdout

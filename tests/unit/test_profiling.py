@@ -107,7 +107,7 @@ def test_where_nothing_is_learned_there_are_no_gradients(how: str, tmp_path: Pat
 
 
 @pytest.mark.parametrize(("name", "executor"), in_turn(sorted(ALGORITHMS), ["batched", "reference"]))
-def test_it_changes_no_number(name: str, executor: str, tmp_path: Path) -> None:
+def test_profiling_changes_no_number(name: str, executor: str, tmp_path: Path) -> None:
     looked_at = scenario(algorithm=ALGORITHMS[name], problem=PROBLEMS["quadratic"])
     plain = Experiment(looked_at, executor=executor).run()
     timed = Experiment(looked_at, executor=executor, stopwatch=Stopwatch()).run()

@@ -78,7 +78,7 @@ def test_the_tables_have_the_columns_they_promise(run: tuple[Results, Path]) -> 
         assert [str(kind) for kind in table.dtypes] == [column.dtype for column in columns]
 
 
-def test_columns_of_the_contract() -> None:
+def test_the_tables_have_the_columns_promised_to_users() -> None:
     probes = "arm seed time_s gradient_steps bytes_sent bytes_carried messages_sent consensus_distance"
     probes += " consensus_max alpha_sum alpha_in_flight alpha_lost train_loss test_loss test_accuracy"
     assert [column.name for column in TABLES["probes"]] == probes.split()

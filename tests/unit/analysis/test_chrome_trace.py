@@ -148,7 +148,7 @@ def test_where_the_record_ends_no_arrow_is_left_in_the_air(monkeypatch: pytest.M
     test_every_arrow_has_two_ends_inside_activities(events, cut)
 
 
-def test_the_command(tmp_path: Path) -> None:
+def test_gossim_trace_writes_the_trace_of_every_arm(tmp_path: Path) -> None:
     out = tmp_path / "run"
     arms = {name: {"algorithm": ALGORITHMS[name]} for name in ("gosgd_push", "dpsgd")}
     gossim.run(scenario(arms=arms), out=out)

@@ -423,7 +423,7 @@ def test_a_run_that_diverged_is_left_out(tmp_path: Path) -> None:
     assert "its run diverged" in refused.stderr
 
 
-def test_the_command(run: Path) -> None:
+def test_gossim_weights_prints_sums_and_writes_tables(run: Path) -> None:
     done = gossim_command("weights", run, "--out", run.parent / "w.csv")
     assert done.returncode == 0, done.stderr
     assert "Traceback" not in done.stderr
@@ -470,7 +470,7 @@ def test_a_step_whose_gradients_were_all_lost_is_shown() -> None:
     assert cells[-2][0] == "0"
 
 
-def test_no_torch_is_imported(run: Path) -> None:
+def test_gradient_weights_import_no_torch(run: Path) -> None:
     code = f"import sys, gossim; gossim.Results.open({str(run)!r}).weights('push'); sys.exit('torch' in sys.modules)"
     assert ran([sys.executable, "-c", code]).returncode == 0
 

@@ -60,7 +60,7 @@ TORCHS: list[tuple[dict[str, Any], Callable[..., torch.optim.Optimizer], dict[st
 
 @pytest.mark.parametrize("weight_decay", [None, 0.0, 0.05])
 @pytest.mark.parametrize(("own", "torchs", "theirs"), TORCHS, ids=[str(own) for own, _, _ in TORCHS])
-def test_the_optimizer_is_torchs(
+def test_optimizers_step_as_torchs(
     own: dict[str, Any],
     torchs: Callable[..., torch.optim.Optimizer],
     theirs: dict[str, Any],
@@ -105,7 +105,7 @@ TORCHS_SCHEDULES: list[tuple[dict[str, Any], Callable[[Any], Any]]] = [
 
 
 @pytest.mark.parametrize(("own", "theirs"), TORCHS_SCHEDULES, ids=[str(own) for own, _ in TORCHS_SCHEDULES])
-def test_the_schedule_is_torchs(own: dict[str, Any], theirs: Callable[[Any], Any]) -> None:
+def test_schedules_follow_torchs(own: dict[str, Any], theirs: Callable[[Any], Any]) -> None:
     """Of one worker's steps, in a run, and as the function that it is."""
     optimizer = {"learning_rate": RATE, "momentum": 0.5, "schedule": own}
     arm = only_arm(**ALONE, optimizer=optimizer, problem=PROBLEMS["logistic"], until={"gradient_steps": 30})
@@ -331,7 +331,7 @@ def test_a_mistake_is_told_with_path_value_and_rule(optimizer: dict[str, Any], m
     assert message in str(caught.value)
 
 
-def test_what_an_arm_says_of_the_optimizer() -> None:
+def test_an_arm_inherits_or_replaces_the_shared_optimizer() -> None:
     """What it does not name it inherits; what it names replaces the shared optimizer; `sgd` goes without saying."""
 
     def check(shared: dict[str, Any], own: dict[str, Any], expected: dict[str, Any]) -> None:

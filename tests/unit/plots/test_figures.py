@@ -177,7 +177,7 @@ def test_losses_that_no_logarithm_has(recorded: Results) -> None:
 
 
 @pytest.mark.parametrize("width", WIDTHS)
-def test_weights_and_theory_likewise(width: float | None) -> None:
+def test_nothing_is_covered_or_cut_in_figures_of_weights_and_theory(width: float | None) -> None:
     push = {"algorithm": {"name": "gosgd_push", "push_probability": 0.5}}
     problem = {"problem": {"model": {"name": "noise", "dim": 25}}, "compute": {"time_s": 0.1}}
     arms = {"_push & <b>": push, **{f"gosgd_push (factor={n})": push for n in range(3)}}

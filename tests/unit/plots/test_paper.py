@@ -129,7 +129,9 @@ def unnamed(svg: Path) -> str:
         (["--arms", "push", "--compare", "."], "--arms and --compare"),
     ],
 )
-def test_refusals(options: list[str], message: str, run_dir: Path, tmp_path: Path) -> None:
+def test_wrong_options_of_figures_are_refused_and_nothing_written(
+    options: list[str], message: str, run_dir: Path, tmp_path: Path
+) -> None:
     done = gossim_command("plot", run_dir, *options, "--out", tmp_path / "out")
     assert (done.returncode, done.stdout) == (2, "")
     assert message in done.stderr

@@ -158,7 +158,7 @@ def test_cores_by_affinity_and_quota(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert cores() == 2
 
 
-def test_how_many_by_default(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_short_runs_and_launched_ones_have_one_job_by_default(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(counting, "cores", lambda: 4)
     for name in counting.LAUNCHED:
         monkeypatch.delenv(name, raising=False)

@@ -101,7 +101,7 @@ def test_wandb_writes_offline_runs(tmp_path: Path) -> None:
     assert np.allclose([row["train_loss"] for row in seen["push, seed 1"]], own["train_loss"])
 
 
-def test_the_command(tmp_path: Path) -> None:
+def test_gossim_run_log_writes_scalars_again_each_time(tmp_path: Path) -> None:
     (tmp_path / "s.yaml").write_text(yaml.safe_dump(SMALL))
     command = ["run", "s.yaml", "--jobs", "1", "--log", "csv"]
     for _ in range(2):

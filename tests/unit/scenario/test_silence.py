@@ -62,7 +62,7 @@ CELLS = [
 
 
 @pytest.mark.parametrize(("content", "message"), CELLS)
-def test_cells_of_a_file(content: str, message: str, tmp_path: Path) -> None:
+def test_bad_cells_of_a_file_are_refused_with_their_line(content: str, message: str, tmp_path: Path) -> None:
     path = tmp_path / "times.csv"
     path.write_text(content)
     with pytest.raises(ScenarioError) as caught:

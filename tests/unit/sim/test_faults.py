@@ -346,7 +346,7 @@ def test_outages_that_overlap_are_one() -> None:
     assert list(outages_of(faults, 0, 1, 2)) == [Outage(9.0, 10.0, "kept")]
 
 
-def test_availability_from_a_file(tmp_path: Path) -> None:
+def test_outages_are_read_from_a_file_in_order(tmp_path: Path) -> None:
     path = tmp_path / "outages.csv"
     path.write_text("worker,down_s,up_s\n1,5,6\n1,2,3.5\n7,0,\n")
     fault = Availability(file=str(path), parameters="kept")
@@ -384,7 +384,7 @@ def test_availability_from_a_file(tmp_path: Path) -> None:
         ({"name": "churn", "mean_up_s": 1, "mean_down_s": 1}, "faults.0.parameters: is required"),
     ],
 )  # fmt: skip
-def test_faults_that_cannot_be(fault: dict[str, Any], message: str) -> None:
+def test_impossible_faults_are_refused(fault: dict[str, Any], message: str) -> None:
     with pytest.raises(ScenarioError, match=message):
         scenario(faults=[fault])
 

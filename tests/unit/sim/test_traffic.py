@@ -119,7 +119,7 @@ def test_what_is_sent_again_counts_again() -> None:
     assert results.exchanges["messages"].sum() > 1.2 * results.exchanges["merged"].sum()
 
 
-def test_staleness_by_hand() -> None:
+def test_staleness_of_exchanges_agrees_with_hand_arithmetic() -> None:
     """Two workers that push after every step of 1 s, over a link of 0.1 s: what comes is merged a second after it was
     sent, in which both have taken a step, whoever came first at these instants."""
     arm = only_arm(
