@@ -171,7 +171,8 @@ def test_decoupled_diloco(quorum: int, grace_s: float, average: str) -> None:
     for _ in range(steps):
         m, number = next(ends)
         for p in range(parts):
-            if due[p] is not None and due[p] < cluster.now:
+            due_s = due[p]
+            if due_s is not None and due_s < cluster.now:
                 merge(p)
         x[m] = x[m] - ETA * taken(run.problem, m, number, x[m])
         count[m] += 1

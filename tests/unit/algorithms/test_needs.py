@@ -50,7 +50,8 @@ def test_families() -> None:
 
 
 def test_they_are_listed() -> None:
-    families, names, waits, wanted = (list(column.cells) for column in needs().columns)
+    cells: list[list[Any]] = [list(column.cells) for column in needs().columns]
+    families, names, waits, wanted = cells
     assert sorted(names) == sorted(REGISTRY)
     assert set(families) - {""} == FAMILIES
     shown = dict(zip(names, zip(waits, wanted, strict=True), strict=True))
