@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 
 class InputError(ValueError):
-    """Something the user gave cannot be used. The command line prints it as one block and exits with status 2."""
+    """A user's input cannot be used. The command line prints it as one block and exits with status 2."""
 
 
 class ScenarioError(InputError):
@@ -21,11 +21,11 @@ class ScenarioError(InputError):
 
 
 class RunError(RuntimeError):
-    """A run could not be carried to its end. The command line prints it and exits with status 1."""
+    """A run failed. The command line prints it and exits with status 1."""
 
 
 class FiguresFailed(RunError):
-    """The figures of a run cannot be written. Its tables are whole."""
+    """The figures of a run cannot be written. Its tables are complete."""
 
     def __init__(self, reason: object):
         super().__init__(f"the figures cannot be written: {reason}; the tables are whole, and `gossim plot` draws them")

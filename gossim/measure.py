@@ -32,7 +32,7 @@ LEAST_S = 1e-9
 
 
 class Timing(NamedTuple):
-    """A row of the file."""
+    """One row of the file of measurements."""
 
     operation: str
     workers: int

@@ -154,7 +154,7 @@ class Rows:
 
 
 class NoRows(Rows):
-    """For a clock that runs alone: there are no rows."""
+    """The rows of a clock that runs alone: there are none."""
 
     def allocate(self) -> int:
         return 0
@@ -248,7 +248,7 @@ class Program:
 
 
 class NoProgram(Program):
-    """For a clock that runs alone: gradients are counted, probes kept, and nothing else."""
+    """The program of a clock that runs alone: gradients are counted and probes kept, nothing else."""
 
     def __init__(self) -> None:
         super().__init__(NoRows())

@@ -35,7 +35,7 @@ from .schema.violations import MISSING, broken, broken_at
 
 
 class Until(Frozen):
-    """What ends a run; whatever is reached first. `gradient_steps` and `epochs` count all workers together."""
+    """What ends a run: the limit that is reached first. `gradient_steps` and `epochs` count all workers together."""
 
     time_s: PositiveQuantity | None = None
     gradient_steps: Count | None = None
@@ -49,7 +49,7 @@ class Until(Frozen):
 
 
 class ProbeSettings(Frozen):
-    """When to measure: every `every_s` simulated seconds, and always at the start and at the end; and what else.
+    """When to measure, namely every `every_s` simulated seconds and at the start and the end, and what else to measure.
 
     `gradient_gap`: how far each worker's gradient is from the one at the mean parameters, for two gradients of each
     worker at each probe. `layers`: the consensus distance in each of the model's parameter tensors.
@@ -64,7 +64,7 @@ Goal = Annotated[float, Bounds("in [-1e100, 1e100]", ge=-LARGEST_NUMBER, le=LARG
 
 
 class Target(Frozen):
-    """The goal whose time of arrival is compared: the first probe at which it is met. One measure and its value.
+    """The goal whose time is compared: the first probe that meets it. One measure and its value.
 
     `train_loss`, `test_loss`, `test_accuracy`, or `test_<metric>` of another metric that `problem.metrics` has.
     """

@@ -11,7 +11,8 @@ FORMULA = re.compile(r'<(span|div) class="arithmatex">\\[(\[](.*?)\\[)\]]</\1>',
 def on_page_content(html: str, **_: object) -> str:
     def formula(place: re.Match) -> str:
         tag, latex = place.groups()
-        written = convert(unescape(latex), display="block" if tag == "div" else "inline")
+        braced = re.sub(r"\\mathbb (\w)", r"\\mathbb{\1}", unescape(latex))  # the only form that becomes a letter
+        written = convert(braced, display="block" if tag == "div" else "inline")
         return f'<{tag} class="formula">{written}</{tag}>'
 
     return FORMULA.sub(formula, html)

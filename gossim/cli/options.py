@@ -49,6 +49,7 @@ def set_values(changes: list[str]) -> dict[str, Any]:
             wanted[key] = yaml12.read(value)
         except yaml.YAMLError:
             raise InputError(f"--set {_cut(change)}: the value is not valid YAML") from None
+        _refuse_comment(f"--set {_cut(change)}", value)
     return wanted
 
 
@@ -75,9 +76,22 @@ def varied_values(options: list[str], flag: str = "--vary") -> dict[str, list[An
             wanted[key] = yaml12.read(f"[{values}]")
         except yaml.YAMLError:
             raise InputError(f"{flag} {_cut(option)}: the values must be valid YAML, separated by commas") from None
+        if values.rstrip().endswith(","):
+            raise InputError(f"{flag} {_cut(option)}: ends with a comma, and no value is after it")
         if not isinstance(wanted[key], list) or not wanted[key] or not values.strip():
             raise InputError(f"{flag} {_cut(option)}: must give at least one value, as in {flag} workers=8,16")
     return wanted
+
+
+def _refuse_comment(place: str, text: str) -> None:
+    """Refuse what YAML leaves out in silence: it reads `run #3` as `run`."""
+    import yaml
+
+    end = 0
+    for token in yaml.scan(text):
+        if "#" in text[end : token.start_mark.index]:
+            raise InputError(f"{place}: YAML takes # and what follows for a comment; put the text in quotes")
+        end = token.end_mark.index
 
 
 def _cut(text: str) -> str:

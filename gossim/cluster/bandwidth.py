@@ -43,8 +43,9 @@ else:
 
 
 class UpDown(Frozen):
-    """`up` and `down`, each a number for all workers, a list with one for each, a law from which each worker draws its
-    own once (of bytes per second, not seconds), or null for unlimited."""
+    """`up` and `down`, each a number for all workers, a list with one for each, a distribution from which each worker
+    draws once (in bytes per second, not seconds), or null for unlimited.
+    """
 
     up: Rate
     down: Rate
@@ -58,7 +59,7 @@ class UpDown(Frozen):
 
 
 class HasEnds(Protocol):
-    """Says how much each worker sends and receives."""
+    """Something that says how much each worker sends and receives."""
 
     @property
     def up(self) -> Any: ...

@@ -23,7 +23,7 @@ WORKERS = Rule("a whole number >= 2", lambda x: x >= 2 and x.is_integer() and x 
 
 
 class MeasuredCase(NamedTuple):
-    """An `operation` among `workers` on that many bytes."""
+    """An `operation` among `workers` on this many bytes."""
 
     operation: str
     workers: int
@@ -31,8 +31,9 @@ class MeasuredCase(NamedTuple):
 
 
 class Fit(NamedTuple):
-    """`latency_s` a, `overhead_s` o, `s_per_byte` b, `after_idle_s` i, `reduction_s_per_byte` g; None for what the file
-    does not determine."""
+    """`latency_s` a, `overhead_s` o, `s_per_byte` b, `after_idle_s` i, `reduction_s_per_byte` g; None for what the
+    measurements do not determine.
+    """
 
     latency_s: float
     overhead_s: float | None

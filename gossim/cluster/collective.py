@@ -20,7 +20,7 @@ class Link(NamedTuple):
 
 
 class CollectiveCost(NamedTuple):
-    """Of one all-reduce over all workers together."""
+    """The cost of one all-reduce over all workers together."""
 
     seconds: float
     messages: int
@@ -80,8 +80,9 @@ class Collective(Frozen):
 
 
 class MessageCollective(Collective):
-    """With `events: true` its messages are really sent, over the network's own links, among all others. Without the
-    `barrier` in front, each worker begins when it comes, and goes on when it has the sum."""
+    """A collective that, with `events: true`, sends its messages over the network's links, among all others. Without
+    the `barrier` in front, each worker begins when it arrives and continues when it has the sum.
+    """
 
     events: bool = False
     barrier: bool = True

@@ -37,9 +37,9 @@ else:
 
 
 class ComputeSettings(Frozen):
-    """`time_s`: seconds that one gradient takes: a constant; a law; each worker's own recorded times,
-    `{replay: steps.csv, worker: rank, column: seconds}`; or `trace`, what the trace says of each worker.
-    `stragglers` lengthen it, one after the other."""
+    """`time_s`: seconds per gradient: a constant; a distribution; each worker's recorded times, `{replay: steps.csv,
+    worker: rank, column: seconds}`; or `trace`, the times in the trace. `stragglers` lengthen it, one after the other.
+    """
 
     time_s: ComputeTime
     stragglers: Annotated[tuple[AnyStraggler, ...], AS_TUPLE] = ()
@@ -63,10 +63,11 @@ class ComputeSettings(Frozen):
 
 
 class Uneven(NamedTuple):
-    """A block of gradients that cannot all be known ahead.
+    """A block of gradients whose times are not all known in advance.
 
     How long each takes as it was drawn, and as rules that do not
-    ask for the time have lengthened it; `untold` are the places of those that cannot be, in order."""
+    ask for the time have lengthened it; `untold` are the places of those that cannot be, in order.
+    """
 
     work_s: np.ndarray
     seconds: np.ndarray
@@ -144,11 +145,11 @@ class Pace(Blocks):
 
 
 class RecordOver(Exception):
-    """All times that were recorded of a worker have passed, and another gradient is begun."""
+    """Raised when a worker begins a gradient after all of its recorded times."""
 
 
 class ReplayedPace(Pace):
-    """The times that were `recorded` of one worker; `read` of them are in blocks so far.
+    """The `recorded` times of one worker; `read` of them are in blocks so far.
 
     Called when they are over, it raises RecordOver.
     """

@@ -32,7 +32,7 @@ POSITIVE_INSTEAD = "lognorm, gamma, expon, weibull_min or truncnorm"
 
 
 class Law(Frozen):
-    """A probability law of durations in seconds."""
+    """A probability distribution of durations in seconds."""
 
     distribution: str
 
@@ -206,7 +206,7 @@ class ShiftedExponential(Law):
 
 
 class Empirical(Law):
-    """What was measured: the numbers of one column of a CSV file, drawn with replacement.
+    """Measured durations: the numbers in one column of a CSV file, drawn with replacement.
 
     They are in seconds, bandwidths in bytes per second, unless `unit` says in which unit they are: then they are
     converted. A column whose name states another unit is refused without it.

@@ -49,7 +49,7 @@ class LatencyMatrix(Frozen):
 
 
 class Regions(Frozen):
-    """Workers in groups, with one latency `within_s` a group and another `between_s` groups.
+    """Workers in groups, with the latency `within_s` inside a group and `between_s` groups.
 
     Every worker is in one region. An arm with fewer workers than another has the first of them.
     """

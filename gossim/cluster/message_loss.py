@@ -33,7 +33,7 @@ class MessageLoss(Frozen):
 
 
 class Independent(MessageLoss):
-    """Each message is lost with `probability`, whatever became of the others."""
+    """Each message is lost with `probability`, independently of all others."""
 
     name: Literal["independent"] = "independent"
     probability: Probability
@@ -47,8 +47,9 @@ class Independent(MessageLoss):
 
 
 class GilbertElliott(MessageLoss):
-    """Bursts: a link is good or bad, and after each message good turns bad with `good_to_bad`, bad good with
-    `bad_to_good`; a message is lost with the probability of the state that it meets. Begun in the stationary state.
+    """Losses in bursts: a link is good or bad. After each message, good turns bad with `good_to_bad` and bad turns good
+    with `bad_to_good`; a message is lost with the probability of the present state. Links begin in the stationary
+    state.
 
     Lost in the long run: π_B · loss_bad + (1 − π_B) · loss_good with π_B = g/(g + b), g and b the two transitions.
     Source: Gilbert 1960 (doi:10.1002/j.1538-7305.1960.tb03959.x); Elliott 1963.

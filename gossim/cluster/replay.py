@@ -21,14 +21,17 @@ RANK = Rule("a whole number >= 0", lambda x: x >= 0 and x.is_integer() and x < 2
 
 
 class Recorded(NamedTuple):
-    """What one worker was recorded to take, gradient after gradient, in `seconds`, and whether it wraps at the end."""
+    """The recorded times of one worker, gradient after gradient, in `seconds`, and whether they are repeated at the
+    end.
+    """
 
     seconds: np.ndarray
     wraps: bool
 
 
 class Replay(Frozen):
-    """A CSV file of measured steps, one a row: worker m's gradients take the times of rank m, in the order of the file.
+    """A CSV file of measured steps, one per row: worker m's gradients take the times of rank m, in the order of the
+    file.
 
     `replay`: the file. `worker`: the column with the rank, from 0. `column`: the one with the time, in seconds unless
     `unit` says in which unit it is. `at_end`: what happens when a worker has taken all its times: `wrap`, it begins

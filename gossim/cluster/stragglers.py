@@ -18,7 +18,7 @@ Lengthen = Callable[[float, float], float]
 
 
 class Straggler(Chosen):
-    """Who is slow, and how."""
+    """Which workers are slow, and how."""
 
     purpose: ClassVar[Purpose] = Purpose.STRAGGLERS
     timeless: ClassVar[bool] = True
@@ -105,7 +105,7 @@ class Bursty(Straggler):
 
 
 class Heterogeneous(Straggler):
-    """Each worker has a factor of its own, drawn once from the law `factor` (of pure numbers, not seconds)."""
+    """Each worker has its own factor, drawn once from the distribution `factor` (of pure numbers, not seconds)."""
 
     name: Literal["heterogeneous"] = "heterogeneous"
     factor: LawOfNumbers

@@ -21,8 +21,9 @@ worker at a probe."""
 
 
 class Events(NamedTuple):
-    """Of one arm with one seed, which simulates `time_s`. `probe_rows`: probes times workers; `resent`: messages that a
-    partition holds up, each time that they are sent; `spells`: of bursty stragglers."""
+    """Events of one arm with one seed, which simulates `time_s`. `probe_rows`: probes times workers; `resent`: messages
+    that a partition holds up, counted each time they are sent; `spells`: of bursty stragglers.
+    """
 
     time_s: float
     steps: float

@@ -33,7 +33,7 @@ CGROUPS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_b
 
 
 class Cost(NamedTuple):
-    """Of one arm: what happens with each seed and the bytes that it sends, the memory, and the seconds of all seeds."""
+    """What one arm takes: events and bytes sent per seed, memory, and the seconds of all seeds."""
 
     events: Events
     memory: Memory

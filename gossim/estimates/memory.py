@@ -33,7 +33,7 @@ FLOPS_PER_S, BYTES_PER_S, CONVOLUTION = 2e10, 5e9, 15
 
 
 class Memory(NamedTuple):
-    """Bytes by what takes them, each with the keys that decide it. `rows`: parameter vectors, where `dim` is known."""
+    """Bytes by use, each with the keys that decide it. `rows`: parameter vectors, if `dim` is known."""
 
     parts: dict[str, tuple[float, str]]
 
@@ -137,7 +137,7 @@ def _samples_bytes(arm: Arm, itemsize: int) -> float:
     if problem.sampling == "shuffled":  # the order of two epochs
         each = arm.workers if problem.data.partition.name == "iid" else 1
         drawn = 8.0 * each * problem.data.train_samples
-    return drawn + at_hand + 3.0 * problem.data.train_samples * sample
+    return drawn + at_hand + (0.0 if problem.data.in_files else 3.0 * problem.data.train_samples * sample)
 
 
 def _evaluated(problem: ProblemSettings) -> float:

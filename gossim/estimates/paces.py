@@ -23,7 +23,7 @@ EULER = 0.5615
 
 
 class Group(NamedTuple):
-    """So large a `share` of the workers take `factor` times as long as the law says."""
+    """A `share` of the workers, which take `factor` times as long as the distribution says."""
 
     share: float
     factor: float
@@ -53,7 +53,7 @@ def mean_s(value: float | Law, at_most: float = math.inf) -> float:
 
 
 class Paces:
-    """Of one arm whose run ends after `end_s` at the latest."""
+    """The paces of one arm whose run ends after `end_s` at the latest."""
 
     def __init__(self, arm: Arm, end_s: float = math.inf):
         self.workers, self.end_s = arm.workers, end_s

@@ -24,7 +24,7 @@ SAMPLED = 64
 
 
 class Rhythm(NamedTuple):
-    """`step_s`: seconds between two steps of a worker, in the mean. `messages`: that a step sends, resent ones too."""
+    """`step_s`: mean seconds between two steps of a worker. `messages`: per step, including resent ones."""
 
     step_s: float
     messages: float

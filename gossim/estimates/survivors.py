@@ -23,7 +23,7 @@ GONE = 1e-15
 
 
 class Departure(NamedTuple):
-    """From `at_s` on, steps come slower by this share of the rate with which they came at first."""
+    """From `at_s` on, steps are slower by this share of their first rate."""
 
     at_s: float
     share: float

@@ -63,7 +63,8 @@ class Phases:
 
 
 class Batched:
-    """`measure` is called at each probe, in the order of probes, with the probed rows, `(workers, dim)`, and its facts.
+    """Executes windows in batches. `measure` is called at each probe, in order, with the probed rows, `(workers, dim)`,
+    and its facts.
 
     The bank, `(rows, dim)`, grows to the largest row number that the program uses.
     """

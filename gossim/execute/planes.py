@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class Plane(Protocol):
-    """Takes the windows of a program, inside of `tuned`."""
+    """Executes the windows of a program, inside `tuned`."""
 
     def run(self, ops: Sequence[Op]) -> None: ...
     def values(self, rows: Sequence[int]) -> np.ndarray:
@@ -36,7 +36,7 @@ class Plane(Protocol):
 
 
 class Nothing:
-    """The clock alone: only the probes of a program are looked at. No torch is imported."""
+    """The clock alone: only the probes of a program are used. torch is not imported."""
 
     device, device_name = "none", "none"
 
@@ -65,7 +65,7 @@ class _ProbesOnly:
 
 
 class Gradients:
-    """Real gradients, by the executor of that name, with a stopwatch or without."""
+    """Real gradients, by the executor of that name, with or without a stopwatch."""
 
     def __init__(self, arms: dict[str, Arm], executor: str, stopwatch: Stopwatch | None = None):
         from ..problems.build import device_name, device_named
@@ -121,7 +121,7 @@ class Gradients:
 
 
 class Executed:
-    """An executor, with the process set for its problem and for the arm's `dtype` while it runs a window.
+    """An executor. While it runs a window, the process is set up for its problem and the arm's `dtype`.
 
     These settings are the process's: threads that run scenarios at once take turns, a window each.
     """
@@ -147,7 +147,7 @@ class Executed:
 
 
 class _Collector:
-    """Python's cycle collector, and how many runs have asked it to rest; it is one for all threads."""
+    """Python's cycle collector, shared by all threads, and how many runs have paused it."""
 
     def __init__(self) -> None:
         self.lock, self.runs, self.was_on = threading.Lock(), 0, False

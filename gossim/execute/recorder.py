@@ -14,7 +14,7 @@ from ..tables.probe_rows import Measurements, Observations
 
 
 class Recorder:
-    """Measures probed rows and adds them to `observed`; `probe` says what is measured besides."""
+    """Measures probed rows and adds them to `observed`; `probe` says what else is measured."""
 
     def __init__(self, problem: Problem, observed: Observations, probe: ProbeSettings):
         self.problem = problem

@@ -21,7 +21,9 @@ from .functions import apply
 
 
 class Reference:
-    """`measure` is called at each probe with the probed rows, `(workers, dim)`, and the probe's facts."""
+    """Executes one operation at a time. `measure` is called at each probe with the probed rows, `(workers, dim)`, and
+    its facts.
+    """
 
     def __init__(self, problem: Problem, measure: Callable[[torch.Tensor, Any], None]):
         self.problem = problem

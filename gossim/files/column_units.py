@@ -103,10 +103,15 @@ _AFTER = re.compile(
 )
 """What may follow a unit in the name of a column without being taken for a unit that is not known."""
 
+_CHANGED = re.compile(
+    r"log|log2|log10|ln|log1p|exp|sqrt|squared?|inv|inverse|reciprocal|relative|rel|norm|normalized|normalised|scaled|"
+    r"zscore|standardized|standardised|percent|pct|percentage|ratio|share|cumulative|cum|cumsum"
+)
+"""Words that say, wherever they stand, that a column holds other numbers than those of its unit."""
+
 _SCALES = re.compile(
     r"\d.*|x\d+|e\d+|[kmgt]|tens?|hundreds?|hundredths?|thousands?|thousandths?|millions?|millionths?|billions?|"
-    r"kilo|mega|giga|tera|kibi|mebi|gibi|tebi|deci|centi|milli|micro|nano|log|log2|log10|ln|exp|sqrt|squared|"
-    r"inv|inverse|reciprocal|per|relative|rel|norm|normalized|normalised|scaled|percent|pct"
+    r"kilo|mega|giga|tera|kibi|mebi|gibi|tebi|deci|centi|milli|micro|nano|per"
 )
 """What right before a unit makes it another."""
 
@@ -131,7 +136,7 @@ def stated(column: str, per: re.Pattern[str] = SAMPLES) -> Stated:
                 unknown.append(before)
             if unit not in units:
                 units.append(unit)
-        elif "/" in word or (units and not _AFTER.fullmatch(word.lower())):
+        elif _CHANGED.fullmatch(word.lower()) or "/" in word or (units and not _AFTER.fullmatch(word.lower())):
             unknown.append(word)
         before = word
     return Stated(tuple(units), tuple(unknown))

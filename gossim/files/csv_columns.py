@@ -17,7 +17,7 @@ T = TypeVar("T")
 
 
 class Rule(NamedTuple):
-    """What a number must be, in words and in fact."""
+    """A rule for a number: its words, and a function that checks it."""
 
     words: str
     holds: Callable[[float], bool]

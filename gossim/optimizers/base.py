@@ -10,7 +10,7 @@ from .schedules import AnySchedule, Constant
 
 
 class SimulatedClock(Protocol):
-    """Anything that knows the simulated time, in seconds."""
+    """Something that knows the simulated time, in seconds."""
 
     @property
     def now_s(self) -> float: ...

@@ -61,7 +61,7 @@ _width_inches: ContextVar[float | None] = ContextVar("width_inches", default=Non
 
 
 class Look(NamedTuple):
-    """What figures are drawn for.
+    """The audience and size for which figures are drawn.
 
     Attributes:
         band: What the band around a mean over seeds is: `range`, from the lowest to the highest; `sem`, the mean ± its

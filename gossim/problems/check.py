@@ -14,6 +14,8 @@ from torch import nn
 
 from ..errors import InputError, told
 from ..files.process_state import PROCESS
+from .constant import refuse_inconstant
+from .generators import generator_moved_by
 from .keyed import normals
 from .plain import Case, Plain
 from .problem import Problem
@@ -30,6 +32,7 @@ def check_gradients(problem: Problem) -> None:
         try:
             if isinstance(problem, SupervisedProblem) and not problem.known:
                 _check_network(problem)
+                refuse_inconstant(problem)
                 problem.losses(problem.initial())  # a metric of the user's is computed once before anything is written
             else:
                 x = problem.initial()
@@ -155,9 +158,18 @@ def _check_outputs(problem: SupervisedProblem, plain: Plain, points: list[torch.
     """Refuse a network whose output for a sample depends on the others evaluated with it."""
     inputs = problem.samples.test_x[: problem.chunk]
     before = inputs.clone()
+    x, statistics = points[0], problem.statistics(points[0])
+    drawn = generator_moved_by(lambda: list(problem.outputs(x, statistics, inputs, problem.chunk)))
+    if drawn:
+        raise InputError(f"problem.model: in eval mode it draws from {drawn}'s global generator, or seeds it")
     for x in points:
         statistics = problem.statistics(x)
-        whole, pieces = (torch.cat(list(problem.outputs(x, statistics, inputs, chunk))) for chunk in (problem.chunk, 7))
+        whole, again, pieces = (
+            torch.cat(list(problem.outputs(x, statistics, inputs, chunk)))
+            for chunk in (problem.chunk, problem.chunk, 7)
+        )
+        if not _same(again, whole):
+            raise InputError("problem.model: in eval mode its outputs for the same samples change from call to call")
         if not close(whole, pieces):
             raise InputError(
                 "problem.model: in eval mode its outputs for a sample depend on the other samples that are evaluated "

@@ -40,7 +40,7 @@ class Batch(NamedTuple):
 
 
 class Copy:
-    """A network with parameters of its own, in which filters and images lie in this `layout`."""
+    """A network with its own parameters, whose filters and images have this `layout`."""
 
     def __init__(self, network: nn.Module, draws: Draws, norms: Norms | None, loss: Loss, layout: torch.memory_format):
         self.loss = loss
@@ -94,7 +94,7 @@ class Copy:
 
 
 class Copies:
-    """As many copies of `network` as torch was given threads, and no more than there is work for."""
+    """Copies of `network`, one per torch thread, but no more than there is work for."""
 
     def __init__(self, network: nn.Module, draws: Draws, norms: Norms | None, loss: Loss, sample: torch.Tensor):
         self.network, self.draws, self.norms, self.loss = network, draws, norms, loss

@@ -20,7 +20,7 @@ from .layers import is_changed
 
 
 class Dense:
-    """A network that is nothing but such layers, of these `widths`, inputs first."""
+    """A network that consists of such layers only, of these `widths`, inputs first."""
 
     def __init__(self, widths: list[int]):
         self.widths = widths

@@ -20,7 +20,7 @@ from .norms import put
 
 
 class Masks:
-    """Where the dropout layers of one network find the key of the gradient in progress, and count what they draw."""
+    """Tells the dropout layers of one network the key of the present gradient, and counts what they draw."""
 
     def __init__(self) -> None:
         self.key: torch.Tensor | None = None
@@ -37,7 +37,7 @@ class Masks:
 
 
 class FromTorch:
-    """Says of a network that its layers draw from torch's global generator; which is that of this `device` too."""
+    """Notes that a network's layers draw from torch's global generator, also that of this `device`."""
 
     def __init__(self, device: torch.device):
         self.device = device

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import torch
 from torch import nn
 
@@ -40,6 +42,19 @@ def refuse_unfit(network: nn.Module) -> None:
             )
 
 
+def in_train_mode(network: nn.Module) -> nn.Module:
+    """`network`, which its factory must return as `train()` leaves it. Raises InputError otherwise."""
+    modes = [(name, module, module.training) for name, module in network.named_modules()]
+    network.train()
+    for name, module, before in modes:
+        if module.training != before:
+            raise InputError(
+                f"problem.model: {called(name, module)} is in eval mode as its factory returns it, and train(), which "
+                "torch's own training loop calls, ends that; leave eval() out, or override train() to keep it so"
+            )
+    return network
+
+
 def _unfit(module: nn.Module) -> str | None:
     """Return why this layer cannot be used, if so."""
     if isinstance(module, nn.SyncBatchNorm) or (
@@ -67,5 +82,17 @@ def learned(network: nn.Module) -> list[nn.Parameter]:
 def real_as(network: nn.Module, dtype: torch.dtype) -> nn.Module:
     """Convert the real numbers of `network` to `dtype`. Complex buffers, which `to` would cut to their real part,
     stay.
+
+    Raises:
+        InputError: Some numbers are in a precision of their own, in which torch's loop would compute.
     """
+    held = itertools.chain(network.named_parameters(), network.named_buffers())
+    for name, tensor in held:
+        if tensor.is_floating_point() and tensor.dtype not in (torch.float32, dtype):
+            kind = str(tensor.dtype).removeprefix("torch.")
+            hint = "say dtype: float64, or make it float32" if kind == "float64" else "make it float32"
+            raise InputError(
+                f"problem.model: '{name}' is of {kind}, and the scenario's dtype is "
+                f"{str(dtype).removeprefix('torch.')}; {hint}"
+            )
     return network.double() if dtype == torch.float64 else network.float()

@@ -15,14 +15,14 @@ Better = Literal["lower", "higher"]
 
 
 class Measure(NamedTuple):
-    """A column of `probes`: its unit, empty where it has none, and which way is better, None where nobody says."""
+    """A column of `probes`: its unit, or an empty text, and which way is better, or None if unknown."""
 
     unit: str
     better: Better | None
 
 
 class BuiltIn(NamedTuple):
-    """A metric of gossim's own and the tasks that have it."""
+    """A built-in metric and the tasks that have it."""
 
     measure: Measure
     tasks: tuple[Task, ...]

@@ -19,7 +19,7 @@ Sampling = Literal["with_replacement", "shuffled"]
 
 
 class Minibatches(ABC):
-    """Those of all workers, from the samples that are each worker's own.
+    """The minibatches of all workers, from each worker's own samples.
 
     `views` is the number of ways to look at each sample (crops, flips); the view is drawn with the sample.
     """
@@ -93,7 +93,7 @@ class Shuffled(Minibatches):
 
 
 class OfEachSize:
-    """Minibatches of workers who have sizes of their own; those asked for together must have one size.
+    """Minibatches of workers with different sizes; those asked for together must have one size.
 
     Args:
         drawn: Minibatches by their size.

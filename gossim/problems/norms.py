@@ -27,7 +27,7 @@ Statistics = Sequence[tuple[torch.Tensor, torch.Tensor]]
 
 
 class StatelessNorm(nn.Module):
-    """`layer`, whose parameters it shares, with statistics that are handed to it."""
+    """A layer that shares the parameters of `layer` and is given its statistics."""
 
     weight: nn.Parameter | None
     bias: nn.Parameter | None
@@ -103,11 +103,12 @@ def replace_norms(network: nn.Module) -> Norms | None:
 
 
 def put(network: nn.Module, name: str, layer: nn.Module) -> None:
-    """Put `layer` in the place of that `name`. Raises InputError if the layer is all there is."""
+    """Put `layer`, in the same mode, in the place of that `name`. Raises InputError if the layer is all there is."""
     if not name:
         kind = type(network).__name__
         raise InputError(f"problem.model: is nothing but one {kind}, with no layer that learns from samples")
     parent, _, attribute = name.rpartition(".")
+    layer.training = network.get_submodule(name).training
     setattr(network.get_submodule(parent), attribute, layer)
 
 

@@ -29,7 +29,7 @@ class Case(NamedTuple):
 
 
 class Plain:
-    """The network of a problem as its factory makes it; only what its layers draw follows from gossim's keys."""
+    """The network of a problem as its factory makes it; only the draws of its layers follow from gossim's keys."""
 
     def __init__(self, problem: SupervisedProblem):
         self.problem = problem
@@ -138,7 +138,7 @@ def _named(place: str) -> str:
     for attribute, kind in (("_parameters.", "parameter"), ("_buffers.", "buffer")):
         if place.startswith(attribute):
             return f"its {kind} '{place.removeprefix(attribute)}'"
-    return place if "the global" in place else f"its attribute '{place}'"
+    return place if "the global" in place or "of the module" in place else f"its attribute '{place}'"
 
 
 def _refused(what: str) -> str:

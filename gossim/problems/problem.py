@@ -20,7 +20,7 @@ Numbers = Sequence[int] | np.ndarray
 
 
 class Losses(NamedTuple):
-    """Measured at one parameter vector; None where the problem has no such thing.
+    """Losses and metrics at one parameter vector; None where the problem has no such thing.
 
     `others`: further metrics by their column, `test_<metric>`.
     """

@@ -24,9 +24,10 @@ from .copies import CONVOLUTIONS, Batch, Copies, Copy
 from .dense import Dense
 from .dropout import Draws, FromTorch, drawing, make_reproducible
 from .keyed import StepKeys, mix, normals
-from .layers import real_as, refuse_unfit
+from .layers import in_train_mode, real_as, refuse_unfit
 from .lazy import give_shapes
 from .losses import CrossEntropy, Loss, OwnLoss
+from .mapped import Mapped
 from .meters import Meter, meter_of
 from .metrics import Metric
 from .minibatches import SAMPLINGS, OfEachSize, Sampling
@@ -73,7 +74,7 @@ class SupervisedProblem(Problem):
         seed: int,
     ):
         self.samples = samples
-        self.dtype, self.device = samples.dtype, samples.train_x.device
+        self.dtype, self.device = samples.dtype, samples.device
         self.spec, self.loss, self.seed = spec, loss, seed
         self.from_torch = False
         self.meters = {metric.column: meter_of(metric) for metric in metrics}
@@ -131,6 +132,7 @@ class SupervisedProblem(Problem):
         network = initialised(
             self.spec, samples.shape, samples.classes, self.seed, lambda: not samples.train_x.is_floating_point()
         )
+        in_train_mode(network)
         draws: Draws = FromTorch(self.device) if self.from_torch else make_reproducible(network)
         if self.from_torch:
             refuse_unfit(network)
@@ -218,6 +220,7 @@ class SupervisedProblem(Problem):
     def losses(self, x: torch.Tensor) -> Losses:
         statistics = self.statistics(x)
         meters = {column: make() for column, make in self.meters.items()}
+        self.samples.require_unchanged()
         train, test = self.samples.measured
         train_loss = self._evaluate(x, statistics, *train, ())
         test_loss = self._evaluate(x, statistics, *test, meters.values())
@@ -327,7 +330,7 @@ class SupervisedProblem(Problem):
         self,
         x: torch.Tensor,
         statistics: Statistics,
-        inputs: torch.Tensor,
+        inputs: torch.Tensor | Mapped,
         labels: torch.Tensor,
         meters: Collection[Meter],
     ) -> float:
@@ -342,7 +345,7 @@ class SupervisedProblem(Problem):
 
     @torch.no_grad()
     def outputs(
-        self, x: torch.Tensor, statistics: Statistics, inputs: torch.Tensor, chunk: int
+        self, x: torch.Tensor, statistics: Statistics, inputs: torch.Tensor | Mapped, chunk: int
     ) -> Iterator[torch.Tensor]:
         """Return logits in eval mode, computed `chunk` samples at a time."""
         central = self.samples.central
@@ -368,6 +371,7 @@ class SupervisedProblem(Problem):
         try:
             with torch.no_grad():
                 output = network.eval()(sample.clone())
+            network.train()  # the same layers may be in another network, and are refused for that
         except Exception as error:  # a user's network may do anything
             raise InputError(
                 f"problem.model: does not take samples of shape {self.samples.shape}: {told(error)}"
@@ -382,7 +386,8 @@ class SupervisedProblem(Problem):
                 f"{wanted} {what}"
             )
         if isinstance(self.loss, OwnLoss):
-            self.loss.check(output, wide(self.samples.test_y[: len(sample)]))
+            with seeded(0):  # it may draw, and is refused for that later
+                self.loss.check(output, wide(self.samples.test_y[: len(sample)]))
 
 
 RTOL, ATOL = 1e-3, 1e-4

@@ -17,7 +17,7 @@ from .norms import KINDS
 
 
 class Watch(TorchDispatchMode):
-    """Inside the block every operation of torch's is looked at, in this thread alone, backward passes included.
+    """Watches all torch operations of this thread inside the block, backward passes included.
 
     A write is found by where it goes, whether or not it changes the values: a clamp that does nothing yet is one.
     """

@@ -32,8 +32,9 @@ CURVES = 7
 
 
 class Chart(NamedTuple):
-    """`note`: what the curves do not show. `has_cursor`: whether it stands beside the animation, whose time a line
-    across it shows."""
+    """One chart. `note`: what the curves do not show. `has_cursor`: whether a line across it shows the animation's
+    time.
+    """
 
     key: str
     heading: str

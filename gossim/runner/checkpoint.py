@@ -26,7 +26,7 @@ SHARE = 0.02
 
 
 class Checkpoint(NamedTuple):
-    """Where an arm with a seed stands after a number of `windows` of its program.
+    """The state of an arm with a seed after a number of `windows` of its program.
 
     `digest` is that of the windows. `rows` are the numbers of the rows of the bank that are in use, and `values`,
     `(rows, dim)`, what they hold; the optimizers' are among them. `frames` are the tables that probes have filled.

@@ -33,7 +33,7 @@ CHECKPOINT_EVERY_S = 60.0
 
 
 class Experiment:
-    """A scenario made ready: all that can be refused has been refused once this exists, and nothing was written.
+    """A scenario ready to run: everything that can be refused has been refused, and nothing was written.
 
     Without `gradients`, or where the scenario says `problem: none`, the clock runs alone. Without `limits`, what needs
     more memory than there is, or more work than anybody waits for, is not refused.

@@ -20,7 +20,7 @@ from .process_pool import Place, ended, one_thread_each
 
 
 class Drawer(Protocol):
-    """Draws figures of runs that are on the disk, inside of a `with` block."""
+    """Draws figures of runs that are on disk, inside a `with` block."""
 
     def __enter__(self) -> Self: ...
     def __exit__(
@@ -40,7 +40,7 @@ def drawer(jobs: int | None = None) -> Drawer:
 
 
 class _NoProcess:
-    """Draws figures in this process, when it has nothing else to do."""
+    """Draws figures in this process when it has nothing else to do."""
 
     def __enter__(self) -> Self:
         return self
@@ -67,7 +67,7 @@ class _Answer(NamedTuple):
 
 
 class FigureProcess:
-    """Draws figures of runs that are on the disk. What that needs is loaded as soon as the `with` block begins.
+    """Draws figures of runs that are on disk in a separate process, which begins loading with the `with` block.
 
     Args:
         jobs: How many figures are drawn at a time, in processes of their own.

@@ -12,7 +12,7 @@ from .recording import PairRecord
 
 
 class GoingOn:
-    """Follows the windows of a program, those that were carried out before the last checkpoint, and those after.
+    """Follows the windows of a program, before and after the last checkpoint.
 
     Args:
         saved: The checkpoints; there may be none yet.

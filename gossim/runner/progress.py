@@ -10,7 +10,7 @@ from ..scenario.sweep import Point
 
 
 class Progress(Protocol):
-    """What a run calls as it goes."""
+    """The calls that a run makes as it proceeds."""
 
     def arm(self, name: str, seed: int, settings: Arm, gradient_steps: int | None) -> None:
         """Report that arm `name` begins with `seed`. It ends after `gradient_steps`, if known.
@@ -47,7 +47,7 @@ class NoProgress:
 
 
 class SweepProgress(Protocol):
-    """What a sweep calls as it goes."""
+    """The calls that a sweep makes as it proceeds."""
 
     def begin(self, points: int, done: int) -> None:
         """Report that the sweep has `points`, of which `done` were run before."""

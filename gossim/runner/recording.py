@@ -57,7 +57,7 @@ class PairRecord:
 
 
 class Recording:
-    """The tables of all arms and seeds: of those that have ended, and of that which is under way.
+    """The tables of all arms and seeds, those that have ended and the present one.
 
     Args:
         arms: The names of the arms, in order.

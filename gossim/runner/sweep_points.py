@@ -17,7 +17,7 @@ from .process_pool import ended
 
 
 class PointTask(NamedTuple):
-    """A scenario, as data, and the run directory that it is to fill; whether what is unfinished there is begun anew."""
+    """A scenario as data, the run directory that it fills, and whether unfinished work there is begun anew."""
 
     data: dict[str, Any]
     directory: str

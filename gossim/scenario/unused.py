@@ -24,7 +24,7 @@ Path = tuple[str, ...]
 
 
 class Names(Protocol):
-    """A section that says something of single workers."""
+    """A section that refers to single workers."""
 
     def beyond(self, workers: int) -> str | None:
         """Say in words what concerns a worker outside of 0 … workers − 1; None if nothing does."""

@@ -16,8 +16,8 @@ from .row_mean import mean_row
 
 
 class AllReduceMean:
-    """Every member brings a row and gets the row of the mean of those that were brought in time: the mean of gradients,
-    by which all stay at one x, or of anything else.
+    """Every member brings a row and gets the mean of the rows that were brought in time: of gradients, so that all stay
+    at one x, or of anything else.
 
     A round closes when all workers but `backup` have come, or `timeout_s` after the first has; it is over when the
     collective's time has passed since. Those that come at its last tick have the same right to the places that are

@@ -16,7 +16,7 @@ from .unbarred import UnbarredMean
 
 
 class AllReduces:
-    """The all-reduces of one cluster, each among other members."""
+    """The all-reduces of one cluster, each with its own members."""
 
     def __init__(self, context: Context, workers: Sequence[Member]):
         self.context = context

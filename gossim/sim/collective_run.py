@@ -16,7 +16,7 @@ from .message_exchange import MessageExchange
 
 
 class CollectiveRun:
-    """Runs one `collective`, as often as it is begun, among changing members.
+    """Runs one `collective` each time it is begun, with changing members.
 
     Where the network gives each pair of workers a bandwidth, a formula is what its messages take over the links that
     they use. Elsewhere it takes one latency, the mean over the links of the ring, because what is sent passes every one

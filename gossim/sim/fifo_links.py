@@ -14,9 +14,9 @@ from .reservations import Piece, Reservations, reserve
 
 
 class Fifo(Unshared):
-    """First come, first served: a worker sends one transfer after the other, in the order in which they were begun, and
-    receives bytes in the order in which they come, from any sender. A queue may grow without bound; a request without
-    bytes passes it by.
+    """First come, first served: a worker sends one transfer after the other, in the order in which they began, and
+    receives bytes in order of arrival from any sender. A queue may grow without bound; a request without bytes
+    overtakes it.
 
     What trickles in from slow senders is received as it comes, as long as together they are no faster than the
     receiver; what comes faster waits: the backlog grows by what comes and shrinks by what is received. Where messages

@@ -8,7 +8,7 @@ from .clock import Clock
 
 
 class IdleConnections:
-    """Which connections, each of a sender and a receiver, are idle.
+    """Tracks which connections, each of a sender and a receiver, are idle.
 
     A connection is idle until its first message, and again when none has been on its way for longer than
     `resend_timeout_s`, TCP's retransmission timeout, after which a sender starts slowly anew. Source: RFC 5681, 4.1.

@@ -20,8 +20,7 @@ NEVER = 2**200
 
 @dataclass(eq=False, slots=True)
 class Transfer:
-    """Bytes on their way. `lose` is called if they are lost for good; those that are `reliable` are sent until they
-    arrive.
+    """Bytes in flight. `lose` is called if they are lost for good; `reliable` ones are sent until they arrive.
 
     `leaves`: when the last byte leaves the sender, in ticks; until then the sender's crash takes them with it, unless
     they outlive it. `gone`: they do not get through, and never reach the receiver's link.
@@ -42,7 +41,7 @@ class Transfer:
 
 
 class Unshared:
-    """Each transfer has the full bandwidth of all that it passes for itself: it takes latency + size / the smallest.
+    """Each transfer has the full bandwidth of all links that it passes: it takes latency + size / the smallest.
 
     `jitters`: whether two transfers of one connection may have different latencies.
     """

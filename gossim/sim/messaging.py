@@ -22,7 +22,7 @@ TINY = 2.0**-600
 
 
 class Messaging(Node):
-    """A node with a mailbox, and with a weight α if the algorithm has weights. Its verbs happen at this instant."""
+    """A node with a mailbox, and with a weight α if the algorithm has weights. Its verbs act at the present instant."""
 
     activity: Activity
     version = 0  # of a server's parameters, where it has them

@@ -8,8 +8,8 @@ import simpy
 
 
 class RoundLedger:
-    """Of one worker. `awaited`: those whose message of the round `number` is missing; `arrival` comes when no more than
-    `missing` of them are.
+    """The rounds of one worker. `awaited`: those whose message of the round `number` is missing; `arrival` occurs when
+    no more than `missing` of them are.
 
     What has been heard of rounds that are over is not remembered, but for the `latest` round of each sender where
     somebody asks for it; `advance` then comes with each message.

@@ -12,7 +12,9 @@ from .messaging import Messaging
 
 
 class Rounds(Messaging):
-    """A node that works in step with its neighbours. `round` is the number of its round, which the algorithm counts."""
+    """A node that works in rounds with its neighbours. `round` is the number of its round, which the algorithm
+    counts.
+    """
 
     def tell(self, *rows: int, share: float = 1.0) -> None:
         """Send copies of rows to all neighbours, as this worker's messages of the round.

@@ -31,7 +31,9 @@ class Interval(NamedTuple):
 
 
 class Timeline:
-    """The first `limit` intervals of a run, in the order in which they ended: enough for a picture, bounded memory."""
+    """The first `limit` intervals of a run, in the order in which they ended: enough for a picture, with bounded
+    memory.
+    """
 
     def __init__(self, clock: Clock, limit: int):
         self.clock = clock

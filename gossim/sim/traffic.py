@@ -17,7 +17,7 @@ Direction = tuple[int, int | None]
 
 @dataclass(slots=True)
 class Exchange:
-    """Of one sender with one receiver.
+    """The traffic from one sender to one receiver.
 
     `messages` with parameters were sent (what is sent again counts again), and their bytes; of these, bytes that were
     `carried` have crossed their links. Of those that were `merged` the ages are summed: ticks, and gradient steps of

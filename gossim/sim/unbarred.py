@@ -18,8 +18,9 @@ from .row_mean import mean_row
 
 
 class UnbarredRound:
-    """One all-reduce. `arrived` have come, with which row; `ended` happens for each when it has the mean. `number` and
-    `size_bytes` as of `AllReduceRound`."""
+    """One all-reduce. `arrived` has those that have come, with their rows; `ended` occurs for each when it has the
+    mean. `number` and `size_bytes` are as in `AllReduceRound`.
+    """
 
     size_bytes: int | None = None
 

@@ -41,7 +41,7 @@ class TimeoutWatch:
 
 
 class Watches:
-    """Those of all workers that wait with a timeout, by the number of each whom they wait for."""
+    """The watches of all workers that wait with a timeout, by the numbers of those they wait for."""
 
     def __init__(self, clock: Clock):
         self.clock = clock

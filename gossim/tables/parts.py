@@ -33,7 +33,7 @@ class Part(NamedTuple):
 
 
 class Parts:
-    """The folder `unfinished/` of a run directory. Each file in it is whole, and on the disk once it is there.
+    """The folder `unfinished/` of a run directory. Each file in it is complete, and on disk once it exists.
 
     Nothing in it is trusted: a file of another run, a damaged one or a symbolic link counts as not there.
 

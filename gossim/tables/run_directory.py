@@ -35,7 +35,7 @@ LOOKS, PAUSE_S = 20, 0.05
 
 
 class RunDirectory:
-    """The files of one run. Each is written whole or not at all, and the manifest after the tables.
+    """The files of one run. Each is written completely or not at all, and the manifest after the tables.
 
     The manifest says of which arms and seeds the tables hold the rows. Those that a kill left half replaced hold more,
     which is left out when they are read. Nothing is written or read through a symbolic link inside the directory.

@@ -23,6 +23,7 @@ from gossim.scenario.yaml_file import read
 from gossim.tables.columns import TABLES
 from gossim.testing import trajectory
 from support.commands import ROOT, gossim_command
+from support.drawing import drawn
 from support.present import present
 from support.scenarios import only_arm, world_of
 
@@ -49,7 +50,8 @@ def test_the_readme_is_one_page() -> None:
 def straggler(tmp_path_factory: pytest.TempPathFactory) -> tuple[gossim.Results, str, Path]:
     """`gossim run scenarios/straggler.yaml`, as `make run` does it."""
     out = tmp_path_factory.mktemp("runs") / "straggler"
-    done = gossim_command("run", "scenarios/straggler.yaml", "--out", out)
+    with drawn():
+        done = gossim_command("run", "scenarios/straggler.yaml", "--out", out)
     assert done.returncode == 0, done.stderr
     return gossim.Results.open(out), done.stdout, out
 
@@ -98,6 +100,7 @@ def test_the_schedules_that_are_shown_are_schedules() -> None:
         assert present(described.optimizer).schedule.name == yaml12.read(written)["name"]
 
 
+@pytest.mark.slow
 def test_the_straggler_scenario_says_what_the_readme_says(straggler: tuple[gossim.Results, str, Path]) -> None:
     results, _, _ = straggler
     summary = results.summary()
@@ -114,6 +117,7 @@ def test_the_straggler_scenario_says_what_the_readme_says(straggler: tuple[gossi
     assert weight["gosgd_pull"].idxmin() == 7
 
 
+@pytest.mark.slow
 def test_the_straggler_scenario_ends_with_a_table_and_figures(straggler: tuple[gossim.Results, str, Path]) -> None:
     results, printed, out = straggler
     for arm in results.scenario.arms:
@@ -214,7 +218,7 @@ def test_every_scenario_with_a_large_network_learns(name: str) -> None:
     runs([described], time_s=0.2)
 
 
-def runs(scenarios: list[Scenario], gradients: bool = True, time_s: float = 2.0) -> None:
+def runs(scenarios: list[Scenario], gradients: bool = True, time_s: float = 1.0) -> None:
     for described in scenarios:
         workers = min(described.workers, 1000)  # of a million
         short = described.override({"until": {"time_s": time_s}, "repeats": 1, "workers": workers})

@@ -31,7 +31,7 @@ ENVIRONMENT = {**os.environ, **TERMINAL}
 def gossim_command(*arguments: object, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
     """What `gossim` in `cwd` prints on each stream, and its status. It runs in this process, which stays as it was.
 
-    `gossim_process` in support.processes does the same in one of its own, which takes seconds.
+    In one of its own, started with `support.processes.ran`, it takes seconds.
     """
     streams = [io.TextIOWrapper(io.BytesIO(), encoding="utf-8", write_through=True) for _ in range(2)]
     handlers = {number: signal.getsignal(number) for number in ENDING}

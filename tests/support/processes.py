@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from support.commands import ENVIRONMENT, GOSSIM, ROOT
+from support.commands import ENVIRONMENT, ROOT
 
 LONGEST_S = 300.0
 
@@ -54,8 +54,3 @@ def ran(
     with started(command, cwd, env) as process:
         out, errors = process.communicate(timeout=LONGEST_S)
     return subprocess.CompletedProcess(process.args, process.returncode, out, errors)
-
-
-def gossim_process(*arguments: str | Path, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
-    """`gossim` as a process, run to its end: where that it is one matters."""
-    return ran([*GOSSIM, *map(str, arguments)], cwd)

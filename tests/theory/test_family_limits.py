@@ -200,7 +200,7 @@ SAME_TIMES = [
 
 
 @pytest.mark.parametrize("why", PAIRS)
-def test_two_that_agree(why: str) -> None:
+def test_two_algorithms_that_coincide_in_a_limit_take_the_same_path(why: str) -> None:
     one, other, sections = PAIRS[why]
     runs = [observed(algorithm=each, until={"gradient_steps": 80}, **sections) for each in (one, other)]
     same_points(runs[0][0], runs[1][0], least=10)

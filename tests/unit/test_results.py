@@ -32,7 +32,7 @@ from gossim.scenario.scenario import Scenario
 from gossim.tables.columns import TABLES
 from gossim.tables.probe_rows import Observations
 from gossim.tables.run_directory import RunDirectory
-from support.drawing import no_figures, only
+from support.drawing import drawn, no_figures, only
 from support.present import present
 from support.scenarios import BASE, DIGITS, scenario
 
@@ -65,7 +65,8 @@ def small() -> Scenario:
 @pytest.fixture(scope="module")
 def run(small: Scenario, tmp_path_factory: pytest.TempPathFactory) -> tuple[Results, Path]:
     out = tmp_path_factory.mktemp("runs") / "small"
-    return gossim.run(small, out=out), out
+    with drawn():
+        return gossim.run(small, out=out), out
 
 
 def test_the_tables_have_the_columns_they_promise(run: tuple[Results, Path]) -> None:
@@ -77,7 +78,7 @@ def test_the_tables_have_the_columns_they_promise(run: tuple[Results, Path]) -> 
         assert [str(kind) for kind in table.dtypes] == [column.dtype for column in columns]
 
 
-def test_columns_of_the_contract() -> None:
+def test_the_tables_have_the_columns_promised_to_users() -> None:
     probes = "arm seed time_s gradient_steps bytes_sent bytes_carried messages_sent consensus_distance"
     probes += " consensus_max alpha_sum alpha_in_flight alpha_lost train_loss test_loss test_accuracy"
     assert [column.name for column in TABLES["probes"]] == probes.split()
@@ -195,7 +196,6 @@ def test_a_damaged_run_is_refused(run: tuple[Results, Path], tmp_path: Path) -> 
         Results.open(tmp_path)
 
 
-@pytest.mark.usefixtures("undrawn")
 def test_what_is_there_is_not_overwritten(tmp_path: Path) -> None:
     small = scenario()
     out = tmp_path / "out"
@@ -242,7 +242,6 @@ DIVERGING = {
 }
 
 
-@pytest.mark.usefixtures("undrawn")
 def test_divergence_is_told_and_what_came_before_is_kept(tmp_path: Path) -> None:
     data = {
         **DIVERGING,
@@ -425,7 +424,6 @@ def test_the_process_is_left_as_it_was(small: Scenario) -> None:
     assert gc.isenabled()
 
 
-@pytest.mark.usefixtures("undrawn")
 def test_a_seed_that_diverges_at_once_is_counted(tmp_path: Path) -> None:
     problem = {"model": {"name": "quadratic", "dim": 3, "condition_number": 1e200}}
     data = {**DIVERGING, "problem": problem, "repeats": 2, "target": {"test_loss": 1e-3}, "dtype": "float32"}
@@ -485,7 +483,6 @@ def test_an_out_that_cannot_be_is_refused_before_anything_runs(tmp_path: Path) -
     assert Results.open(tmp_path / "taken" / "run").manifest["status"] == "complete"
 
 
-@pytest.mark.usefixtures("undrawn")
 def test_an_arm_that_cannot_begin_does_not_stop_the_others(tmp_path: Path) -> None:
     broken = {"distribution": "gamma", "a": 1e-9}
     arms = {"broken": {**SMALL["arms"]["push"], "compute": {"time_s": broken}}, "sound": SMALL["arms"]["pull"]}

@@ -12,7 +12,7 @@ from ...scenario.arm import Arm
 
 
 class Formula(ABC):
-    """What theory says of E‖x_m − x̄‖² under one algorithm, where a step adds noise of variance 1.
+    """The theoretical E‖x_m − x̄‖² of one algorithm, where a step adds noise of variance 1.
 
     `average`: what is drawn, the root of the formula.
     """

@@ -25,7 +25,7 @@ ROUNDING = 1e-9
 
 
 class DPSGDFormula(Formula):
-    """After as many rounds as are over at each time, all workers in the same one."""
+    """The formula for D-PSGD, after as many rounds as have ended at each time, with all workers in the same one."""
 
     def unfit(self, arm: Arm) -> str | None:
         topology = arm.topology

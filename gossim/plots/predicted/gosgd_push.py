@@ -29,7 +29,9 @@ As x moves but by convex combinations, what noise of that age still does decays 
 
 
 class GoSGDPushFormula(Formula):
-    """A mean over random paths, for steps at independent random instants and messages that take no time."""
+    """The prediction for GoSGD by push: a mean over random paths, for steps at independent random instants and messages
+    that take no time.
+    """
 
     def unfit(self, arm: Arm) -> str | None:
         assert isinstance(arm.algorithm, GoSGDPush)

@@ -13,7 +13,7 @@ from ._base import Dataset, ReadSpec
 
 
 class CSV(ReadSpec):
-    """A CSV file with a header: in the column `target` a label 0 to C − 1, or any number.
+    """A CSV file with a header. The column `target` is a label 0 to C − 1, or any number.
 
     The other columns are the inputs, all of them numbers. `task` is classification or regression.
 

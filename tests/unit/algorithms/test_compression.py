@@ -70,7 +70,7 @@ def test_a_rounding_keeps_no_number_more(fraction: float) -> None:
 
 
 @given(seed=st.integers(0, 2**32), dim=st.integers(1, 100), fraction=FRACTIONS)
-def test_contraction(seed: int, dim: int, fraction: float) -> None:
+def test_compressions_contract_as_published(seed: int, dim: int, fraction: float) -> None:
     """‖Q(v) − v‖² ≤ (1 − δ) ‖v‖²: top_k with δ = k/d for every v, sign with δ = ‖v‖₁²/(d ‖v‖²), where it is equal.
 
     Source: Stich, Cordonnier, Jaggi 2018; Karimireddy et al. 2019 for the sign.

@@ -82,7 +82,7 @@ def test_arms_of_one_name_stand_together_and_share_a_hue(pair: Any) -> None:
 
 @pytest.mark.parametrize("arm", ARMS)
 @pytest.mark.parametrize(("figure", "x"), [("loss", "time_s"), ("loss_by_steps", "gradient_steps")])
-def test_its_lines_are_those_of_each_run(
+def test_lines_of_two_runs_are_those_of_each_run(
     pair: Any, figures: dict[str, Any], figures_of_each: list[dict[str, Any]], arm: str, figure: str, x: str
 ) -> None:
     place, name = pair.origins[arm]
@@ -152,7 +152,7 @@ def _begun(path: Path) -> tuple[Any, ...]:
     return results.scenario, results.manifest, results
 
 
-def test_it_writes_where_it_is_told_to(runs: Path, tmp_path: Path) -> None:
+def test_figures_of_two_runs_go_to_out(runs: Path, tmp_path: Path) -> None:
     with only("loss"):
         done = gossim_command("plot", runs / "fast", "--compare", runs / "slow", "--out", tmp_path / "a" / "b")
     assert done.returncode == 0, done.stderr
@@ -167,7 +167,7 @@ def test_it_writes_where_it_is_told_to(runs: Path, tmp_path: Path) -> None:
         assert f"--out {taken}: is where a run keeps its own files" in refused.stderr
 
 
-def test_what_cannot_be_compared_is_told(runs: Path, tmp_path: Path) -> None:
+def test_runs_that_cannot_be_compared_are_refused(runs: Path, tmp_path: Path) -> None:
     (tmp_path / "other").mkdir()
     for second, message in (
         (runs / "fast", "fast: is the run that it is to be compared with"),
@@ -252,7 +252,9 @@ def test_interrupted_diverged_and_older_runs(runs: Path, tmp_path: Path) -> None
     assert "the run was stopped before it recorded anything" in done.stderr
 
 
-def test_names_of_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_two_runs_are_named_by_as_much_of_their_paths_as_differs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for path in ("a/x", "b/x", "b/y$[z]"):
         (tmp_path / path).mkdir(parents=True)
     assert told_apart(tmp_path / "a/x", tmp_path / "b/x") == ("a/x", "b/x")

@@ -51,7 +51,7 @@ def cost(collective: Any, workers: int, size_bytes: int = 1000, link: Link = LIN
         ({"name": "hierarchical", "group_size": 4}, 8, 6 + 2 + 2, 6 / 4 + 1 + 2, 3 / 4 + 1 / 2, 48 + 4 + 6, 12 + 2 + 6),
     ],
 )  # fmt: skip
-def test_costs_by_hand(
+def test_collectives_cost_what_hand_arithmetic_gives(
     collective: Any, workers: int, latencies: float, sent: float, added: float, messages: int, size_bytes: int
 ) -> None:
     expected = latencies * 0.01 + 1000 * (sent * 1e-6 + added * 2e-7)
@@ -59,7 +59,7 @@ def test_costs_by_hand(
 
 
 @pytest.mark.parametrize("name", sorted(SPECS))
-def test_alone_nothing_is_sent(name: str) -> None:
+def test_a_collective_of_one_worker_costs_nothing(name: str) -> None:
     assert cost(SPECS[name], 1) == (0.0, 0, 0)
 
 

@@ -50,7 +50,7 @@ def test_matrices_that_cannot_be_used(tmp_path: Path, content: str, message: str
         scenario(network=network({"matrix": str(tmp_path / "absent.csv")}))
 
 
-def test_regions() -> None:
+def test_latency_depends_on_the_regions_of_both_ends() -> None:
     regions = {"regions": [[0, 2], [1, 3]], "within_s": 0.01, "between_s": 0.2}
     links = world_of(only_arm(network=network(regions))).network
     assert [links.latency_s(0, r) for r in (1, 2, 3)] == [0.2, 0.01, 0.2]

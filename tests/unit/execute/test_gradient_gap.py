@@ -51,7 +51,7 @@ def test_on_the_quadratic_it_is_the_curvature_times_the_distance() -> None:
 
 
 @pytest.mark.parametrize("problem", [PROBLEMS["logistic"], MLP])
-def test_it_is_taken_on_the_minibatch_that_the_worker_draws_next(problem: dict[str, Any]) -> None:
+def test_the_gap_is_taken_on_the_minibatch_that_the_worker_draws_next(problem: dict[str, Any]) -> None:
     arm = only_arm(probe=GAP, problem=problem)
     gaps = gossim.run(scenario(probe=GAP, problem=problem)).gaps
     built = build(present(arm.problem), arm.workers, 0, "float64", CPU)
@@ -68,7 +68,7 @@ def test_it_is_taken_on_the_minibatch_that_the_worker_draws_next(problem: dict[s
 
 
 @pytest.mark.parametrize("name", ["gosgd_push", "gosgd_pull", "allreduce", "easgd", "gradient_tracking", "choco"])
-def test_asking_changes_nothing_else(name: str, tmp_path: Path) -> None:
+def test_measuring_the_gradient_gap_changes_no_other_number(name: str, tmp_path: Path) -> None:
     """To the byte, in single precision."""
     data = {**BASE, "problem": MLP, "dtype": "float32", "arms": {"arm": {"algorithm": ALGORITHMS[name]}}}
     runs = {}

@@ -42,6 +42,8 @@ WRONG = {
     "ms": [
         "us", "usec", "µs", "\u03bcs", "latency (us)", "ns_per_sample", "seconds_per_sample", "s", "min", "hours",
         "ms_per_batch", "samples_per_ms", "100_ms", "log_ms", "ms (x100)", "ms_us", "latency", "time", "fps",
+        "log_time_ms", "normalized step ms", "log10 of ms", "relative_latency_ms", "cumulative_time_ms",
+        "inverse_mean_ms", "ms_squared",
     ],
     "bit/s": [
         "MB/s", "Mbps", "mbps", "up_kbps", "down (Mbit/s)", "Kibit/s", "bytes_per_s", "B/s", "kB/s", "uploadMBps",

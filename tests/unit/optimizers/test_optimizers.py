@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Callable
 from types import SimpleNamespace
@@ -30,6 +29,7 @@ from gossim.program import Apply, Combine, NoProgram, Program
 from gossim.scenario.scenario import Scenario
 from gossim.testing import trajectory
 from support.algorithms import ALGORITHMS
+from support.cases import in_turn
 from support.optimizers import OPTIMIZERS
 from support.present import present
 from support.problems import PROBLEMS
@@ -60,7 +60,7 @@ TORCHS: list[tuple[dict[str, Any], Callable[..., torch.optim.Optimizer], dict[st
 
 @pytest.mark.parametrize("weight_decay", [None, 0.0, 0.05])
 @pytest.mark.parametrize(("own", "torchs", "theirs"), TORCHS, ids=[str(own) for own, _, _ in TORCHS])
-def test_the_optimizer_is_torchs(
+def test_optimizers_step_as_torchs(
     own: dict[str, Any],
     torchs: Callable[..., torch.optim.Optimizer],
     theirs: dict[str, Any],
@@ -105,7 +105,7 @@ TORCHS_SCHEDULES: list[tuple[dict[str, Any], Callable[[Any], Any]]] = [
 
 
 @pytest.mark.parametrize(("own", "theirs"), TORCHS_SCHEDULES, ids=[str(own) for own, _ in TORCHS_SCHEDULES])
-def test_the_schedule_is_torchs(own: dict[str, Any], theirs: Callable[[Any], Any]) -> None:
+def test_schedules_follow_torchs(own: dict[str, Any], theirs: Callable[[Any], Any]) -> None:
     """Of one worker's steps, in a run, and as the function that it is."""
     optimizer = {"learning_rate": RATE, "momentum": 0.5, "schedule": own}
     arm = only_arm(**ALONE, optimizer=optimizer, problem=PROBLEMS["logistic"], until={"gradient_steps": 30})
@@ -160,10 +160,10 @@ def test_each_worker_goes_by_its_own_steps_or_by_the_common_time(pace: str) -> N
 
 
 EACH_WITH_SOME = [
-    *itertools.product(sorted(ALGORITHMS), ["momentum", "adamw"]),
+    *in_turn(sorted(ALGORITHMS), ["momentum", "adamw"]),
     *(("gosgd_push", optimizer) for optimizer in sorted(OPTIMIZERS.keys() - {"momentum", "adamw"})),
 ]
-"""Each algorithm with one velocity and with two averages; one with every optimizer."""
+"""Each algorithm with one velocity or with two averages, and slowly with the other; one with every optimizer."""
 
 
 @pytest.mark.parametrize(("name", "optimizer"), EACH_WITH_SOME)
@@ -331,7 +331,7 @@ def test_a_mistake_is_told_with_path_value_and_rule(optimizer: dict[str, Any], m
     assert message in str(caught.value)
 
 
-def test_what_an_arm_says_of_the_optimizer() -> None:
+def test_an_arm_inherits_or_replaces_the_shared_optimizer() -> None:
     """What it does not name it inherits; what it names replaces the shared optimizer; `sgd` goes without saying."""
 
     def check(shared: dict[str, Any], own: dict[str, Any], expected: dict[str, Any]) -> None:

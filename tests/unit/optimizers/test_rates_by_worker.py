@@ -64,7 +64,7 @@ def test_each_gradient_counts_with_its_workers_rate(name: str) -> None:
         torch.testing.assert_close(rows[-1], expected[-1], rtol=1e-9, atol=1e-12)
 
 
-def test_gradient_tracking_by_hand() -> None:
+def test_gradient_tracking_uses_each_workers_rate_as_by_hand() -> None:
     """x_i ← Σ W x_j − η_i y_i;  y_i ← Σ W y_j + the change of its gradient. The first round's W is exact: 1/M."""
     arm = only_arm(
         algorithm={"name": "gradient_tracking"}, optimizer={"learning_rate": RATES}, compute={"time_s": 0.1},
@@ -135,7 +135,7 @@ def test_weights_of_gradients_are_by_the_workers_rate() -> None:
         np.testing.assert_allclose(a, 0.25 if rate else np.nan, rtol=1e-12)
 
 
-def test_no_formula_predicts_it() -> None:
+def test_no_formula_is_drawn_for_rates_that_differ() -> None:
     problem = {"model": {"name": "noise", "dim": 3}}
     assert unfit(only_arm(problem=problem, optimizer={"learning_rate": RATES})) == "the learning rates differ"
 
@@ -181,5 +181,5 @@ def test_a_server_of_ones_own_does_not_choose_a_rate() -> None:
         server.step_along(SimpleNamespace(sender=0, row=0), 1.0)  # type: ignore[arg-type]
 
 
-def test_the_catalogue_says_so() -> None:
+def test_the_catalogue_says_that_rates_may_be_a_list() -> None:
     assert parameters(OPTIMIZERS["sgd"])[0] == "learning_rate >= 0, or a list, one for each worker (required)"

@@ -107,7 +107,7 @@ def made_up(losses: dict[str, list[tuple[int, int, float]]], status: dict[str, s
     return Results(scenario(arms=arms, repeats=2), {"runs": runs}, table("probes", rows), **empty)
 
 
-def test_by_hand() -> None:
+def test_curves_over_steps_agree_with_hand_arithmetic() -> None:
     """Seed 1 ends at 8 steps, having stood still at 4 while its loss fell: the last loss there counts."""
     slow = [(1, 0, 8.0), (1, 4, 6.0), (1, 4, 4.0), (1, 8, 2.0)]
     results = made_up({"arm": [(0, 0, 8.0), (0, 10, 3.0), (0, 20, 1.0), *slow]})

@@ -57,7 +57,7 @@ def arrival(values: Any, arm: str, seed: int) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("keys", [(LATENCY, BANDWIDTH), (BANDWIDTH, LATENCY)])
-def test_a_panel_for_null(keys: tuple[str, str], tmp_path: Path) -> None:
+def test_null_has_a_panel_in_the_figure_of_a_sweep(keys: tuple[str, str], tmp_path: Path) -> None:
     values: dict[str, list[Any]] = {LATENCY: [0.0, 0.1], BANDWIDTH: [None, 1000]}
     results = results_of({key: values[key] for key in keys}, tmp_path, arrival)
     figure: Any = figure_of(results, "sweep")
@@ -157,7 +157,7 @@ def test_values_of_several_kinds_have_panels_of_their_own(tmp_path: Path) -> Non
     assert titles == ["time_s = 0.1", "time_s = {distribution: expon, scale: 0.1}"]
 
 
-def test_the_figure(swept: tuple[SweepResults, Path]) -> None:
+def test_a_sweep_draws_its_means_and_speedups(swept: tuple[SweepResults, Path]) -> None:
     results, out = swept
     files = {f"{name}.{kind}" for name in ("sweep", "speedup") for kind in ("png", "svg")}
     assert {path.name for path in (out / "figures").iterdir()} == files
@@ -212,7 +212,7 @@ def test_the_speedup_is_of_the_first_arm_seed_by_seed(swept: tuple[SweepResults,
 
 
 @pytest.mark.parametrize(
-    ("arms", "width"), [(2, COLUMN), (24, None), *(pytest.param(*case, marks=pytest.mark.slow) for case in MORE)]
+    ("arms", "width"), [(2, COLUMN), *(pytest.param(*case, marks=pytest.mark.slow) for case in [(24, None), *MORE])]
 )
 def test_nothing_is_covered_or_cut(arms: int, width: float | None, tmp_path: Path) -> None:
     own = {f"_push (factor={n})": {"algorithm": {"name": "allreduce"}} for n in range(arms)}

@@ -112,7 +112,7 @@ def test_bytes_are_those_of_the_parameters_that_are_learned(case: str) -> None:
     assert message_bytes(arm) == problem_of(model, data).dim * 8
 
 
-def test_published_sizes() -> None:
+def test_networks_have_their_published_numbers_of_parameters() -> None:
     """ResNet-20 with shortcuts of option A (He et al., table 6: 0.27 million), and GPT-2 small (124,439,808)."""
     from gossim.problems import MODELS
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import itertools
+import random
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +45,25 @@ def tensors(wide: bool = False) -> tuple[Any, Any]:
     x = torch.tensor(X, dtype=torch.float32)
     x = torch.cat([x, x], dim=1) if wide else x
     return TensorDataset(x[:40], torch.tensor(Y[:40])), (x[40:], torch.tensor(Y[40:]))
+
+
+class Flipped(TensorDataset):
+    """A random transform, drawn anew whenever a sample is read."""
+
+    def __getitem__(self, number: int) -> Any:
+        x, y = super().__getitem__(number)
+        return (x.flip(0) if torch.rand(()) < 0.5 else x), y
+
+
+def augmented() -> tuple[Any, Any]:
+    train, test = tensors()
+    return Flipped(*train.tensors), test
+
+
+def drawn() -> tuple[Any, Any]:
+    """From global generators that nobody has seeded."""
+    x = torch.rand(40, 5) + torch.from_numpy(np.random.rand(40, 5)).float()  # noqa: NPY002
+    return (x, torch.tensor(Y[:40])), (x[:10] * random.random(), torch.tensor(Y[:10]))
 
 
 def not_a_pair() -> int:
@@ -153,6 +173,23 @@ def test_a_factory_gives_a_torch_dataset_or_arrays() -> None:
         loaded(DataFactory.model_validate({"name": f"{__name__}:not_a_pair"}))
     with pytest.raises(InputError, match="cannot be called"):
         loaded(DataFactory.model_validate({"name": f"{__name__}:tensors", "deep": True}))
+
+
+def test_samples_that_change_as_they_are_read_are_refused() -> None:
+    with pytest.raises(InputError, match="is another when it is read again, as by a random transform"):
+        loaded(DataFactory.model_validate({"name": f"{__name__}:augmented"}))
+
+
+def test_what_a_factory_draws_is_the_same_in_every_process() -> None:
+    spec, state = DataFactory.model_validate({"name": f"{__name__}:drawn"}), torch.get_rng_state()
+    first = spec.load()
+    for draw in (torch.rand, np.random.rand):
+        draw(3)
+    random.random()
+    again = spec.load()
+    assert np.array_equal(first.train_x, again.train_x)
+    assert np.array_equal(first.test_x, again.test_x)
+    torch.set_rng_state(state)
 
 
 @pytest.mark.parametrize("model", [{"name": "logistic"}, {"name": "mlp", "hidden": [4]}], ids=str)

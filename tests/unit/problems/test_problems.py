@@ -70,7 +70,7 @@ def test_the_cnn_has_286154_parameters() -> None:
 
 
 @pytest.mark.parametrize(("channels", "parameters"), [(1, 282_954), (3, 286_154)])
-def test_the_cnn_on_mnist5k(channels: int, parameters: int) -> None:
+def test_the_cnn_fits_mnist5k_in_one_and_three_channels(channels: int, parameters: int) -> None:
     data = {"name": "mnist5k", "channels": channels}
     problem = problem_of("conv", workers=2, model={"name": "gosgd_cnn"}, data=data, batch_size=4)
     assert problem.dim == parameters
@@ -148,7 +148,7 @@ def test_images_too_small_for_the_cnn() -> None:
 
 
 @pytest.mark.parametrize(("name", "train", "test"), [("digits", 1437, 360), ("mnist5k", 4000, 1000)])
-def test_data_sets(name: str, train: int, test: int) -> None:
+def test_data_sets_have_their_sizes_classes_and_types(name: str, train: int, test: int) -> None:
     data = loaded(DATA[name].model_validate({}))
     assert (len(data.train_x), len(data.test_x)) == (train, test)
     assert data.classes == 10
@@ -188,7 +188,7 @@ def test_cifar10_is_read_from_its_binary_files(tmp_path: Path) -> None:
     assert len(CIFAR10(directory=str(tmp_path / "parent")).load().test_x) == 20
 
 
-def test_training_on_cifar10_crops(tmp_path: Path) -> None:
+def test_the_cnn_trains_on_crops_of_cifar10(tmp_path: Path) -> None:
     write_cifar(tmp_path)
     spec = {"name": "cifar10", "directory": str(tmp_path)}
     problem = problem_of("conv", workers=2, model={"name": "gosgd_cnn"}, data=spec, batch_size=4)

@@ -102,7 +102,7 @@ def test_one_worker_finds_the_least_squares() -> None:
 
 
 @pytest.mark.parametrize(("name", "samples", "columns"), [("diabetes", (353, 89), 10), ("autompg", (313, 79), 7)])
-def test_tables_of_other_packages(name: str, samples: tuple[int, int], columns: int) -> None:
+def test_tables_of_other_packages_have_the_sizes_stated(name: str, samples: tuple[int, int], columns: int) -> None:
     spec = DATA[name].model_validate({"name": name, "standardize": True})
     data = loaded(spec)
     assert (len(data.train_x), len(data.test_x)) == samples

@@ -132,7 +132,7 @@ def test_samples_of_a_user_stay_together(tmp_path: Path, workers: int) -> None:
     assert loaded(spec).shape == (1,)
 
 
-def test_a_column_of_arrays(tmp_path: Path) -> None:
+def test_samples_are_shared_out_by_a_column_of_an_npz(tmp_path: Path) -> None:
     x, y, user = np.random.default_rng(0).normal(size=(12, 2)), np.arange(12) % 2, np.arange(12) // 4
     arrays: dict[str, Any] = {"train_x": x, "train_y": y, "test_x": x, "test_y": y, "user": user}
     np.savez(tmp_path / "a.npz", **arrays)
@@ -158,7 +158,7 @@ def test_a_column_of_a_set_without_columns_is_refused() -> None:
         scenario(problem={**DIGITS, "data": {"name": "digits", "partition": {"name": "column", "column": "user"}}})
 
 
-def test_given_indices() -> None:
+def test_given_indices_go_to_their_workers() -> None:
     partition = GivenIndices.model_validate({"name": "indices", "of_workers": [[5, 1], [0], [1, 2]]})
     labels = np.zeros(6)
     assert [own.tolist() for own in partition.assign(labels, 3, 0)] == [[5, 1], [0], [1, 2]]

@@ -17,7 +17,7 @@ from support.processes import ran
 @pytest.mark.parametrize("seed", range(5))
 @pytest.mark.parametrize("samples", [50, 101, 1797])
 @pytest.mark.parametrize("share", [0.2, 0.37, 0.5])
-def test_it_is_scikit_learns(samples: int, share: float, seed: int) -> None:
+def test_the_stratified_split_is_scikit_learns(samples: int, share: float, seed: int) -> None:
     labels = np.random.default_rng(seed).integers(0, 1 + seed, samples) * 7
     train, test = train_test_split(np.arange(samples), test_size=share, random_state=seed, stratify=labels)
     found = stratified_split(labels, share, seed)

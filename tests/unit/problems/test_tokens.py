@@ -182,7 +182,7 @@ def test_a_run_learns_what_follows_what(text: dict[str, Any], tmp_path: Path) ->
     assert gossim.Results.open(tmp_path / "run").probes.equals(probes)
 
 
-def test_arrays_of_tokens(tmp_path: Path) -> None:
+def test_arrays_of_tokens_are_inputs_and_targets(tmp_path: Path) -> None:
     random = np.random.default_rng(0)
     x = random.integers(0, 7, (20, 5))
     y = random.integers(0, 4, (20, 5))

@@ -53,7 +53,7 @@ class Taken:
         return self.problem.gradient(torch.from_numpy(x), worker, step).numpy()
 
 
-def test_federated_averaging() -> None:
+def test_federated_averaging_weighs_workers_by_their_samples() -> None:
     """McMahan et al. 2017: w ← Σ_k (n_k/n) w_k after τ local steps. The mean that is measured is weighted alike."""
     period, rounds = 3, 4
     arm = only_arm(

@@ -39,6 +39,7 @@ def test_parts_have_each_point_once() -> None:
         assert sorted(point.name for point in together) == sorted(point.name for point in points)
 
 
+@pytest.mark.draws
 def test_the_merged_table_is_that_of_one_sweep_to_the_byte(
     swept: tuple[SweepResults, Path], parts: list[Path], tmp_path: Path
 ) -> None:

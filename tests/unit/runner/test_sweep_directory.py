@@ -175,6 +175,7 @@ def test_the_name_of_a_point_is_made_once() -> None:
     assert described.points[0].name is described.points[0].name
 
 
+@pytest.mark.draws
 def test_old_figures_go(folder: Path) -> None:
     run_again({RATE: [0.1, 0.2]})
     assert list(Path("out", "figures").glob("*.*"))

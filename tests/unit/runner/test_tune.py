@@ -136,7 +136,6 @@ def test_what_cannot_be_tuned_is_refused(over: Any, options: Any, message: str, 
     assert not (tmp_path / "out").exists()
 
 
-@pytest.mark.usefixtures("undrawn")
 def test_the_command_says_what_it_chose(tmp_path: Path) -> None:
     (tmp_path / "s.yaml").write_text(yaml.safe_dump(DATA))
     command = ["tune", tmp_path / "s.yaml", "--over", f"{RATE}=0.001,0.01", "--seeds", "1", "--jobs", "1"]

@@ -186,7 +186,7 @@ def test_a_scenario_is_a_mapping(data: Any) -> None:
         ("!!python/object:os.system {}", "not valid YAML: could not determine a constructor"),
     ],
 )
-def test_broken_yaml(tmp_path: Path, text: str, message: str) -> None:
+def test_broken_yaml_is_refused_with_its_place(tmp_path: Path, text: str, message: str) -> None:
     path = tmp_path / "broken.yaml"
     path.write_text(text)
     with pytest.raises(ScenarioError, match="broken.yaml: 1 problem") as caught:
@@ -286,7 +286,7 @@ def test_arms_inherit_and_override() -> None:
     assert not arms["steady"].compute.stragglers
 
 
-def test_override() -> None:
+def test_override_changes_values_by_their_paths() -> None:
     base = scenario(compute={"time_s": 0.1, "stragglers": [{"workers": [3], "factor": 2}]})
     other = base.override(
         {"workers": 16, "problem.batch_size": 3, "compute.stragglers.0.factor": 9, "arms.arm.workers": 8}
@@ -378,7 +378,7 @@ def test_targets_that_are_not_measured() -> None:
         scenario(target={"test_loss": 0.9}, problem={"model": {"name": "noise", "dim": 3}})
 
 
-def test_merge_keys_of_yaml() -> None:
+def test_yaml_merge_keys_are_read() -> None:
     assert yaml12.read("a: &x {b: 1}\nc: {<<: *x, d: 2}") == {"a": {"b": 1}, "c": {"b": 1, "d": 2}}
 
 
@@ -415,7 +415,7 @@ def test_merge_keys_of_yaml() -> None:
         ),
     ],
 )
-def test_what_an_algorithm_cannot_run(sections: dict[str, Any], message: str) -> None:
+def test_settings_that_an_algorithm_cannot_run_are_refused(sections: dict[str, Any], message: str) -> None:
     with pytest.raises(ScenarioError, match=message):
         scenario(**sections)
 

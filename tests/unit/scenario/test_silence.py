@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import copy
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from gossim.cli.options import set_values
+from gossim.cli.options import set_values, varied_values
 from gossim.errors import InputError, ScenarioError
 from gossim.files import yaml12
 from gossim.scenario.overrides import put
@@ -61,7 +62,7 @@ CELLS = [
 
 
 @pytest.mark.parametrize(("content", "message"), CELLS)
-def test_cells_of_a_file(content: str, message: str, tmp_path: Path) -> None:
+def test_bad_cells_of_a_file_are_refused_with_their_line(content: str, message: str, tmp_path: Path) -> None:
     path = tmp_path / "times.csv"
     path.write_text(content)
     with pytest.raises(ScenarioError) as caught:
@@ -142,3 +143,17 @@ def test_a_target_that_some_arms_do_not_measure() -> None:
     parsed = scenario(arms=blind, target={"test_loss": 0.5})
     assert parsed.warnings == ["target.test_loss = 0.5: is not measured in arm blind"]
     assert Scenario.parse(parsed.to_data()).warnings == parsed.warnings
+
+
+@pytest.mark.parametrize("text", ["run #3", "# 3", "0.5 # half", "{a: 1} #"])
+def test_what_yaml_takes_for_a_comment_is_not_left_out_of_a_value(text: str) -> None:
+    with pytest.raises(InputError, match=f"--set title={re.escape(text)}: YAML takes # and what follows for a comment"):
+        set_values([f"title={text}"])
+    assert set_values([f"title='{text}'", "name=a#b"]) == {"title": text, "name": "a#b"}
+
+
+def test_a_value_that_is_not_there_is_not_left_out() -> None:
+    assert varied_values(["workers=2,3"]) == {"workers": [2, 3]}
+    for values in ("2,", "2, ", "2,,3", ",2"):
+        with pytest.raises(InputError, match="--vary workers="):
+            varied_values([f"workers={values}"])

@@ -127,7 +127,6 @@ def small(tmp_path: Path) -> Path:
     return path
 
 
-@pytest.mark.usefixtures("undrawn")
 def test_the_command_runs_resumes_and_takes_set_beside_it(small: Path) -> None:
     command = ["run", small, "--vary", "workers=2,3", "--set", "optimizer.learning_rate=0.1", "--jobs", "1"]
     done = gossim_command(*command, cwd=small.parent)

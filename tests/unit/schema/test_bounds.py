@@ -46,7 +46,7 @@ class Section(Frozen):
         ("either", {"share": 2}, "either.share = 2: must be in [0, 1]"),
     ],
 )
-def test_a_broken_bound(key: str, value: Any, told: str) -> None:
+def test_a_broken_bound_is_reported_with_its_rule(key: str, value: Any, told: str) -> None:
     assert [str(each) for each in violations(Section, {key: value})] == [told]
 
 

@@ -135,7 +135,7 @@ def test_a_message_pays_for_headers_overhead_and_an_idle_connection() -> None:
 
 
 @pytest.mark.parametrize("name", sorted(set(COLLECTIVES) - {"ring_events", "hierarchical", "measured"}))
-def test_formulas_pay_too(name: str) -> None:
+def test_collectives_by_formula_pay_for_overhead_efficiency_and_idle_connections(name: str) -> None:
     """As with a latency that is longer by the overhead and half the bandwidth, and once for each idle connection."""
 
     def round_s(**network: Any) -> float:

@@ -119,7 +119,7 @@ def test_what_is_sent_again_counts_again() -> None:
     assert results.exchanges["messages"].sum() > 1.2 * results.exchanges["merged"].sum()
 
 
-def test_staleness_by_hand() -> None:
+def test_staleness_of_exchanges_agrees_with_hand_arithmetic() -> None:
     """Two workers that push after every step of 1 s, over a link of 0.1 s: what comes is merged a second after it was
     sent, in which both have taken a step, whoever came first at these instants."""
     arm = only_arm(
@@ -165,7 +165,6 @@ def test_counting_needs_no_more_than_the_limit(sends: list[tuple[int, int]], lim
     assert list(by_pair(few, limit).items()) == list(by_pair(all_of_them, limit).items())
 
 
-@pytest.mark.usefixtures("undrawn")
 def test_many_pairs_in_a_run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     small = scenario(until={"time_s": 3.0})
     apart = gossim.run(small)
@@ -183,7 +182,6 @@ def test_many_pairs_in_a_run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) ->
     pd.testing.assert_frame_equal(gossim.Results.open(tmp_path / "out").exchanges, folded.exchanges)
 
 
-@pytest.mark.usefixtures("undrawn")
 def test_runs_of_earlier_versions_are_read(tmp_path: Path) -> None:
     written = gossim.run(scenario(), out=tmp_path)
     for name, columns in LATER.items():

@@ -414,7 +414,7 @@ def test_edge_lists_that_cannot_be_used(tmp_path: Path, content: str, more: dict
     assert message in str(caught.value)
 
 
-def test_edge_lists(tmp_path: Path) -> None:
+def test_an_edge_list_gives_the_links_of_its_file(tmp_path: Path) -> None:
     path = tmp_path / "links.csv"
     path.write_text("\ufeff0,1 # a comment\n1 0\n\n1 , 2\n3 2\n", encoding="utf-8")
     arm = only_arm(topology={"name": "edge_list", "file": str(path)})
