@@ -19,7 +19,7 @@ from gossim.runner.tune import tune
 
 SCENARIO = Path(__file__).resolve().parent.parent / "scenarios" / "synchronous_or_not.yaml"
 WORKERS = 16
-RATES = [0.0025, 0.005, 0.01, 0.02, 0.04, 0.08, 0.16]
+RATES = [0.0025, 0.005, 0.01, 0.04, 0.08, 0.16]
 
 
 def slowed(factors: Sequence[float], **more: Any) -> dict[str, Any]:

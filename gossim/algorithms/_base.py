@@ -71,7 +71,7 @@ class Algorithm(Frozen):
         return data
 
     def unfit(self, settings: Settings) -> str | None:
-        """Why these settings cannot run this, as a rule for the scenario; None if they can."""
+        """Return why these settings cannot run this algorithm, as a rule for the scenario; None if they can."""
         return None
 
     @classmethod

@@ -23,12 +23,12 @@ PARAMETERS = "sends parameters themselves, of which nothing may be left out"
 
 
 def may_lose_answers(settings: Settings) -> bool:
-    """Whether somebody may wait for what never comes."""
+    """Return whether a worker may wait for a message that never comes."""
     return settings.workers > 1 and bool(settings.faults or (settings.network and settings.network.loses))
 
 
 def unfit_in_pairs(settings: Settings, timeout_s: float | None, static: bool = False) -> str | None:
-    """Why pairs cannot average both ways, one of which waits for the answer; None if they can."""
+    """Return why pairs cannot average both ways, where one waits for the answer; None if they can."""
     if may_lose_answers(settings) and timeout_s is None:
         return "must have a timeout_s where workers fail or messages are lost: an answer may never come"
     if settings.topology.is_directed:
@@ -121,7 +121,7 @@ class InRounds(Algorithm):
         return settings.topology.unfit_to_average(self.undirected)
 
     def peers_each(self, settings: Settings) -> float:
-        """To how many a worker sends in a round, in the mean."""
+        """Return the mean number of workers to which a worker sends in a round."""
         return settings.topology.links_each(settings.workers)
 
 
@@ -158,3 +158,38 @@ class WithServer(Algorithm):
         if may_lose_answers(settings) and self.timeout_s is None:
             return "must have a timeout_s where workers fail or messages are lost: an answer may never come"
         return None
+<<<<<<< HEAD
+=======
+
+
+class LocalStepsWithServer(WithServer):
+    """Takes `local_steps` from a server's x, sends it what they changed or where they led, and goes on from its answer.
+
+    A worker that is not answered in time goes on from where it is. Steps are counted as the workers take them.
+    """
+
+    family: ClassVar[str] = "local steps"
+    waits_for: ClassVar[str] = "the server, seldom"
+    sends_change: ClassVar[bool] = True
+    local_steps: Count
+
+    def worker(self, w: Worker) -> Process:
+        w.version, start = 0, w.draft(w.row)
+        while True:
+            yield from w.local_steps(self.local_steps)
+            if w.alone:
+                continue
+            if self.sends_change:
+                w.combine(start, (1.0, start), (-1.0, w.row))
+            sent = start if self.sends_change else w.row
+            answer = yield w.ask(w.server(), "arrived", [sent], self.timeout_s, version=w.version)
+            for fresh in [*w.receive(), *([answer] if answer else [])]:
+                w.combine(w.row, (1.0, fresh.row))
+                w.version = fresh.version or 0
+                w.use_up(fresh)
+            w.combine(start, (1.0, w.row))
+
+    def arrived(self, server: Server, message: Message, reply: Reply) -> None:
+        """Let the server process a change or a model, and answer."""
+        raise NotImplementedError
+>>>>>>> main

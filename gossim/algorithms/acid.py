@@ -65,7 +65,7 @@ class ACiD(Algorithm):
             w.drop(before)
 
     def constants(self, w: Worker) -> tuple[float, float]:
-        """η and α̃ on this topology."""
+        """Return η and α̃ on this topology."""
         eta, strength = (0.0, 0.0) if w.alone else acceleration(w.context.topology, self.exchanges_per_gradient)
         return (eta if self.eta is None else self.eta), strength
 
@@ -86,7 +86,7 @@ class ACiD(Algorithm):
         w.drop(sent)
 
     def exchange(self, other: Worker, message: Message, reply: Reply) -> None:
-        """The neighbour answers with its x, and moves."""
+        """Let the neighbour answer with its x, and move."""
         eta, _ = self.constants(other)
         other.flow(eta)
         reply(other.row)
@@ -94,7 +94,7 @@ class ACiD(Algorithm):
         other.use_up(message)
 
     def move(self, w: Worker, theirs: int, own: int) -> None:
-        """x ← x + ½d, x̃ ← x̃ + α̃d, d = theirs − own."""
+        """Update x ← x + ½d, x̃ ← x̃ + α̃d, with d = theirs − own."""
         eta, strength = self.constants(w)
         w.flow(eta)
         half = ((1.0, w.row), (0.5, theirs), (-0.5, own))

@@ -63,7 +63,7 @@ class ADPSGD(Algorithm):
             w.step(gradient)
 
     def average(self, other: Worker, message: Message, reply: Reply) -> None:
-        """The neighbour answers with its x, and goes half the way."""
+        """Let the neighbour answer with its x, and move halfway."""
         reply(other.row)
         other.combine(other.row, (0.5, other.row), (0.5, message.row))
         other.use_up(message)

@@ -24,8 +24,9 @@ class DiLoCo(Compressing, Overlapping):
     momentum, learning rate 0.7 and momentum 0.9. All workers keep the same θ and the same outer state; the inner state
     stays where it is. With an outer rate of 1 and no momentum, local SGD. What is averaged is θ_m, which comes to the
     same, and leads a worker that comes back with another θ towards that of the others.
-    With `problem.weighting: samples` the mean is weighted by the workers' numbers of samples. With `compression` Q(θ − θ_m)
-    is sent to all; `top_k` with an `error_feedback` of 0.95 is SparseLoCo (arXiv:2508.15706) with numbers of full size.
+    With `problem.weighting: samples` the mean is weighted by the workers' numbers of samples. With `compression`
+    Q(θ − θ_m) is sent to all; `top_k` with an `error_feedback` of 0.95 is SparseLoCo, arXiv:2508.15706, with numbers
+    of full size.
 
     Streaming DiLoCo: the vector is cut into P = `fragments` (ranges of it, where the source takes layers), each with
     an outer state of its own, and every H/P steps the next of them is averaged. The workers take τ = `overlap_steps`

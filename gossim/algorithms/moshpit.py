@@ -38,7 +38,7 @@ class Moshpit(WithCollective):
             w.round += 1
 
     def members(self, w: Worker) -> list[int]:
-        """The group of this worker's round."""
+        """Return the group of this worker's round."""
         digits = 1
         while self.group_size**digits < w.workers:
             digits += 1

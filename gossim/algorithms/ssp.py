@@ -53,7 +53,7 @@ class SSP(Compressing, WithServer):
                 w.use_up(fresh)
 
     def step(self, server: Server, message: Message, reply: Reply) -> None:
-        """The server takes a step along the gradient, and answers with its x̃ when all others are near enough."""
+        """Let the server take a step along the gradient, and answer with its x̃ when no worker is too far behind."""
         worker = message.sender
         server.step_along(message, self.gradient_scale)
         if self.staleness is None:

@@ -22,30 +22,30 @@ GONE = 1e-15
 """A share of the rate that is nothing but rounding."""
 
 
-class Loss(NamedTuple):
-    """From `at_s` on, steps come slower by this share of the rate with which they came at first."""
+class Departure(NamedTuple):
+    """From `at_s` on, steps are slower by this share of their first rate."""
 
     at_s: float
     share: float
 
 
-def losses(arm: Arm) -> list[Loss]:
-    """What faults take away for good, in order of time."""
+def departures(arm: Arm) -> list[Departure]:
+    """Return what faults remove for good, in order of time."""
     if arm.workers > LOOKED_AT:
         lasting = [fault for fault in arm.faults if isinstance(fault, Crash) and fault.back_after_s is None]
-        found = [Loss(fault.at_s, concerned(fault, arm.workers)) for fault in lasting]
+        found = [Departure(fault.at_s, concerned(fault, arm.workers)) for fault in lasting]
     else:
         found = _of_each(arm)
     return sorted(found)
 
 
-def reached(count: float, per_s: float, lost: list[Loss], end_s: float) -> tuple[float, float]:
+def reached(count: float, per_s: float, lost: list[Departure], end_s: float) -> tuple[float, float]:
     """Estimate how many of `count` steps are taken, and when the run ends.
 
     Args:
         count: Steps of all workers together.
         per_s: Steps a second of all workers together, while none is down for good.
-        lost: As `losses` gives them.
+        lost: As `departures` gives them.
         end_s: When the run ends at the latest; may be infinite.
 
     Returns:
@@ -53,7 +53,7 @@ def reached(count: float, per_s: float, lost: list[Loss], end_s: float) -> tuple
         until nobody is left.
     """
     steps, now_s, share = 0.0, 0.0, 1.0
-    for at_s, less in [*lost, Loss(math.inf, 0.0)]:
+    for at_s, less in [*lost, Departure(math.inf, 0.0)]:
         lasts_s = min(at_s, end_s) - now_s
         if per_s * share * lasts_s >= count - steps:
             return count, now_s + (count - steps) / (per_s * share)
@@ -66,18 +66,18 @@ def reached(count: float, per_s: float, lost: list[Loss], end_s: float) -> tuple
     return steps, now_s if end_s == math.inf else end_s
 
 
-def _of_each(arm: Arm) -> list[Loss]:
+def _of_each(arm: Arm) -> list[Departure]:
     ends = {worker: end_s for worker in range(arm.workers) if (end_s := _end_s(arm, worker)) < math.inf}
     if not ends:
         return []
     waits = isinstance(arm.algorithm, InRounds | WithCollective | WithServer)
     speeds = [1.0] * arm.workers if waits else _speeds(arm)
     total = sum(speeds)
-    return [Loss(end_s, speeds[worker] / total) for worker, end_s in ends.items()]
+    return [Departure(end_s, speeds[worker] / total) for worker, end_s in ends.items()]
 
 
 def _end_s(arm: Arm, worker: int) -> float:
-    """When that worker is down for good."""
+    """Return when that worker is down for good."""
     found = math.inf
     for number, fault in enumerate(arm.faults):
         if not isinstance(fault, Churn) and fault.concerns(worker, arm.workers, SEED, number):
@@ -87,7 +87,7 @@ def _end_s(arm: Arm, worker: int) -> float:
 
 
 def _speeds(arm: Arm) -> list[float]:
-    """Of each worker, relative to the others, by what lasts."""
+    """Return the speed of each worker relative to the others, by lasting causes."""
     speeds = [1 / seconds if seconds else 1.0 for seconds in means_s(arm) or [1.0] * arm.workers]
     for number, rule in enumerate(arm.compute.stragglers):
         if isinstance(rule, Persistent):

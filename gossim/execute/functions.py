@@ -16,7 +16,7 @@ from ..problems.keyed import mix, uniforms
 
 
 def apply(functions: Sequence[Any], *rows: torch.Tensor) -> torch.Tensor:
-    """`functions`, all of one type, one for each row of a batch: `(count, dim)` for each argument → `(count, dim)`."""
+    """Apply `functions`, all of one type, one per row of a batch: `(count, dim)` for each argument → `(count, dim)`."""
     return FUNCTIONS[type(functions[0])](functions, *rows)
 
 
@@ -42,7 +42,7 @@ def random_k(functions: Sequence[RandomKFunction], v: torch.Tensor) -> torch.Ten
 
 
 def _only(row: torch.Tensor, rank: torch.Tensor, fraction: float) -> torch.Tensor:
-    """`row`, `(dim,)`, where `rank` is among the ⌈fraction · dim⌉ largest, and zeros."""
+    """Return `row`, `(dim,)`, where `rank` is among the ⌈fraction · dim⌉ largest, and zeros elsewhere."""
     # A product such as 0.07 · 100 is a rounding above a whole number, and must not count as the next one.
     count = math.ceil(fraction * len(row) * (1 - 1e-12))
     places = torch.topk(rank, count).indices
@@ -90,7 +90,9 @@ def product(functions: Sequence[ProductFunction], u: torch.Tensor, v: torch.Tens
 
 
 def columns(functions: Sequence[tuple[float, ...]], like: torch.Tensor) -> torch.Tensor:
-    """The numbers of `functions`, a column each: `(parameters, count, 1)`, of the kind of `like`."""
+    """Return the numbers of `functions`, one column each, as `(parameters, count, 1)` of the dtype and device of
+    `like`.
+    """
     return torch.tensor(functions, dtype=like.dtype, device=like.device).T.unsqueeze(2)
 
 

@@ -16,7 +16,7 @@ from .unbarred import UnbarredMean
 
 
 class AllReduces:
-    """The all-reduces of one cluster, each among other members."""
+    """The all-reduces of one cluster, each with its own members."""
 
     def __init__(self, context: Context, workers: Sequence[Member]):
         self.context = context
@@ -65,7 +65,7 @@ class AllReduces:
         return self._partial
 
     def crashed(self, worker: Member) -> None:
-        """`worker` is down: see `AllReduceMean.crashed`."""
+        """Drop what `worker`, which is down, brought: see `AllReduceMean.crashed`."""
         for group in list(self.by_members.values()):
             group.crashed(worker)
         self.groups.crashed(worker)

@@ -121,6 +121,6 @@ class Node:
         self.context.network.merged(message)
 
     def discard(self, message: Message) -> None:
-        """Throw a message away. Its content is lost, and counted as lost."""
+        """Discard a message. Its content is counted as lost."""
         self.in_hand.pop(message, None)
         self.context.network.lose(message)

@@ -150,7 +150,7 @@ class _Question:
         self.answered = asker.context.clock.event()
 
     def reach(self, message: Message | None) -> None:
-        """The request has reached the node: it is attended to in its turn."""
+        """Let the request reach the node, which attends to it in its turn."""
         if self.by_lot:
             self.asker.context.turns.serve(self.node.index, self.sent, lambda: self.attend(message))
         else:
@@ -172,7 +172,7 @@ class _Question:
         asker.context.network.send(message, asker._size(len(rows)), self.arrive, self.reliable)
 
     def arrive(self, answer: Message) -> None:
-        """The answer has reached the node that asked."""
+        """Let the answer reach the node that asked."""
         if self.answered.triggered and self.reliable:
             self.asker.context.network.lose(answer)
         elif self.answered.triggered:
@@ -182,6 +182,6 @@ class _Question:
             self.answered.succeed(answer)
 
     def expire(self) -> None:
-        """No answer is waited for any more."""
+        """Stop waiting for an answer."""
         if not self.answered.triggered:
             self.answered.succeed(None)

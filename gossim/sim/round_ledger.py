@@ -8,8 +8,8 @@ import simpy
 
 
 class RoundLedger:
-    """Of one worker. `awaited`: those whose message of the round `number` is missing; `arrival` comes when no more than
-    `missing` of them are.
+    """The rounds of one worker. `awaited`: those whose message of the round `number` is missing; `arrival` occurs when
+    no more than `missing` of them are.
 
     What has been heard of rounds that are over is not remembered, but for the `latest` round of each sender where
     somebody asks for it; `advance` then comes with each message.
@@ -27,7 +27,7 @@ class RoundLedger:
         self.advance: simpy.Event | None = None
 
     def hear(self, sender: int, number: int) -> None:
-        """A message of that round is here."""
+        """Note that a message of that round is here."""
         if number >= self.number:
             self.heard.setdefault(number, set()).add(sender)
         if number == self.number and sender in self.awaited:
@@ -40,7 +40,7 @@ class RoundLedger:
                 self.advance.succeed()
 
     def begin(self, number: int, senders: Iterable[int], missing: int = 0) -> None:
-        """From now on wait for those of `senders` without a message of that round here, but for `missing` of them."""
+        """Begin to wait for those of `senders` whose message of that round is not here, all but `missing` of them."""
         self.number, self.missing = number, missing
         here = self.heard.pop(number, set())
         self.awaited = dict.fromkeys(sender for sender in senders if sender not in here)
@@ -51,7 +51,7 @@ class RoundLedger:
         self.number += 1
 
     def forget(self) -> None:
-        """Nobody is waited for any more, and nobody remembered as heard."""
+        """Stop waiting, and forget all that was heard."""
         self.awaited.clear()
         self.heard.clear()
         if self.latest is not None:

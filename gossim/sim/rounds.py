@@ -12,7 +12,9 @@ from .messaging import Messaging
 
 
 class Rounds(Messaging):
-    """A node that works in step with its neighbours. `round` is the number of its round, which the algorithm counts."""
+    """A node that works in rounds with its neighbours. `round` is the number of its round, which the algorithm
+    counts.
+    """
 
     def tell(self, *rows: int, share: float = 1.0) -> None:
         """Send copies of rows to all neighbours, as this worker's messages of the round.
@@ -81,7 +83,7 @@ class Rounds(Messaging):
     def mix(
         self, timeout_s: float | None = None, weights: dict[int, float] | None = None, missing: int = 0
     ) -> Generator[simpy.Event, Any, list[tuple[float, Message]]]:
-        """Gather this round's messages from all neighbours that have a weight. To be yielded from.
+        """Gather this round's messages from all neighbours that have a weight. Yield from it.
 
         Messages that come too late for their round are lost.
 

@@ -14,7 +14,7 @@ from .peers import Peers
 
 
 class Server(Node):
-    """A node that computes nothing but sums, in no time, and never fails. Its number follows the last worker's.
+    """A node that only computes sums, in no time, and never fails. Its number follows the last worker's.
 
     `version`: how many steps it has taken. `known`: the version that was last sent to each worker. `clocks`:
     how many gradients each worker has sent. `collected`: how many are in its buffer.

@@ -104,7 +104,7 @@ class Worker(WithCompanion):
         return row
 
     def compute(self) -> simpy.Event:
-        """Let the time pass that one gradient takes this worker. To be yielded.
+        """Let the time of one gradient pass. Yield it.
 
         Raises:
             RunError: If that is less than a picosecond.
@@ -115,11 +115,11 @@ class Worker(WithCompanion):
         return Completion(self.context.clock, ends, self.index)
 
     def wait(self, seconds: float) -> simpy.Event:
-        """Let time pass, whatever the worker does meanwhile. To be yielded, as in `yield computed | w.wait(0.1)`."""
+        """Let time pass, whatever the worker does meanwhile. Yield it, as in `yield computed | w.wait(0.1)`."""
         return self.context.clock.wait(seconds)
 
     def compute_unless_newer(self) -> Generator[simpy.Event, Any, bool]:
-        """Let a gradient's time pass, but stop at once where newer parameters of a server arrive. To be yielded from.
+        """Let the time of one gradient pass, but stop as soon as newer parameters of a server arrive. Yield from it.
 
         They are taken over (`adopt`) as they arrive; older ones are thrown away. What comes at the very tick at which
         the gradient ends stops it.

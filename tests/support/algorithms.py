@@ -8,7 +8,7 @@ from gossim.algorithms import ALGORITHMS as REGISTRY
 from gossim.algorithms._families import BiasCorrected, InRounds, WithCollective
 from gossim.algorithms.ssp import SSP
 
-ALGORITHMS = {
+ALGORITHMS: dict[str, dict[str, Any]] = {
     "sgd": {"name": "sgd"},
     "allreduce": {"name": "allreduce"},
     "gosgd_push": {"name": "gosgd_push", "push_probability": 0.4},

@@ -12,8 +12,8 @@ from gossim.rng import Purpose, stream
 from support.several import Several, observed
 
 M, K, ETA = 5, 25, 0.05
-SAME = {"rtol": 1e-10, "atol": 1e-11}
-UNEVEN = {"compute": {"time_s": {"distribution": "lognorm", "s": 0.4, "scale": 0.1}}, "workers": M}
+SAME: dict[str, Any] = {"rtol": 1e-10, "atol": 1e-11}
+UNEVEN: dict[str, Any] = {"compute": {"time_s": {"distribution": "lognorm", "s": 0.4, "scale": 0.1}}, "workers": M}
 IMMEDIATE = {"latency_s": 0.0, "bandwidth_bytes_per_s": None}
 Vectors = np.ndarray
 

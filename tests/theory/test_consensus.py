@@ -67,7 +67,7 @@ def test_the_radius_is_that_of_the_decay() -> None:
 
 
 @pytest.mark.parametrize(("workers", "probability"), [(2, 0.3), (4, 1.0), pytest.param(8, 0.5, marks=pytest.mark.slow)])
-def test_noise_under_averaging(workers: int, probability: float) -> None:
+def test_averaging_in_pairs_has_the_closed_form_consensus_distance(workers: int, probability: float) -> None:
     memory = workers / probability
     arm = noise_arm(
         {"name": "support.consensus:Averaging", "chance": probability},
@@ -81,14 +81,14 @@ def test_noise_under_averaging(workers: int, probability: float) -> None:
 
 
 @pytest.mark.parametrize("workers", [2, 4, pytest.param(8, marks=pytest.mark.slow)])
-def test_noise_under_adpsgd(workers: int) -> None:
+def test_adpsgd_has_the_closed_form_consensus_distance(workers: int) -> None:
     arm = noise_arm({"name": "adpsgd"}, workers, until={"time_s": 90.0}, probe={"every_s": 1.0})
     mean, error = over_time(arm, 10, 30.0)
     assert mean == pytest.approx(theory.pairwise_consensus(workers, 1.0, 1.0), abs=5 * error + 1e-12)
     assert error < max(mean / 10, 1e-12)
 
 
-def test_adpsgd_from_the_start() -> None:
+def test_adpsgd_spreads_from_the_start_as_the_closed_form() -> None:
     arm = noise_arm({"name": "adpsgd"}, 4, dim=100, until={"time_s": 1.5})
     found = [apart(trajectory(arm, Batched, seed)[2][-1]) / 100 for seed in range(150)]
     mean, error = mean_and_error(found)
@@ -101,7 +101,7 @@ def test_adpsgd_from_the_start() -> None:
     ("workers", "probability"),
     [(2, 0.5), pytest.param(4, 0.3, marks=pytest.mark.slow), pytest.param(8, 0.8, marks=pytest.mark.slow)],
 )
-def test_noise_under_push(workers: int, probability: float) -> None:
+def test_push_has_the_predicted_consensus_distance(workers: int, probability: float) -> None:
     memory = 8 / probability
     arm = noise_arm(
         {"name": "gosgd_push", "push_probability": probability},
@@ -150,7 +150,7 @@ def test_paths_are_those_of_steps_one_by_one(workers: int, probability: float, m
 
 
 @pytest.mark.parametrize("law", ["expon", pytest.param("constant", marks=pytest.mark.slow)])
-def test_noise_under_local_sgd(law: str) -> None:
+def test_local_sgd_has_the_closed_form_consensus_distance(law: str) -> None:
     workers, period, latency_s = 4, 5, 0.3
     collective_s = 2 * (workers - 1) * latency_s
     longest_s = 5.0

@@ -11,10 +11,10 @@ import torch
 from support.scenarios import only_arm
 from support.several import Several, advance, observed, scattered
 
-EXACT = {"rtol": 1e-10, "atol": 1e-10}
+EXACT: dict[str, Any] = {"rtol": 1e-10, "atol": 1e-10}
 NEVER_S = 1e6
-RING = {"topology": {"name": "ring", "mixing": "uniform"}}
-COMPLETE = {"topology": {"name": "complete", "mixing": "uniform"}}
+RING: dict[str, Any] = {"topology": {"name": "ring", "mixing": "uniform"}}
+COMPLETE: dict[str, Any] = {"topology": {"name": "complete", "mixing": "uniform"}}
 EQUAL = {"compute": {"time_s": 0.1}, "network": {"latency_s": 0.0, "bandwidth_bytes_per_s": None}}
 NESTEROV = {"learning_rate": 0.7, "momentum": 0.9, "nesterov": True}
 SILENT = {"network": {"latency_s": NEVER_S, "bandwidth_bytes_per_s": None}}
@@ -200,7 +200,7 @@ SAME_TIMES = [
 
 
 @pytest.mark.parametrize("why", PAIRS)
-def test_two_that_agree(why: str) -> None:
+def test_two_algorithms_that_coincide_in_a_limit_take_the_same_path(why: str) -> None:
     one, other, sections = PAIRS[why]
     runs = [observed(algorithm=each, until={"gradient_steps": 80}, **sections) for each in (one, other)]
     same_points(runs[0][0], runs[1][0], least=10)

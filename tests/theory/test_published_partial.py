@@ -22,7 +22,7 @@ def seconds(m: int, slow: bool) -> np.ndarray:
 
 
 @pytest.mark.parametrize(("backup", "gap"), [(0, 1), (1, 1), (1, 3), (2, 4)])
-def test_hop(backup: int, gap: int) -> None:
+def test_hop_follows_its_published_waiting_times(backup: int, gap: int) -> None:
     """Luo et al. 2019: begins b(r), a latency L, and all times by max and plus; on a ring, W_ij = 1/3.
 
     m_i(r) = max(b_i(r) + X_i(r), the time of the (2 − backup)-th message of round r);  of those that have come by then
@@ -53,7 +53,7 @@ def test_hop(backup: int, gap: int) -> None:
 
 
 @pytest.mark.parametrize(("group_size", "lead"), [(2, None), (2, 1), (3, 0)])
-def test_prague(group_size: int, lead: int | None) -> None:
+def test_prague_follows_its_published_pseudo_code(group_size: int, lead: int | None) -> None:
     """Luo et al. 2020: who asks without a group has all divided that have none, but those far behind it."""
     steps, period = K * M, 2
     algorithm = {"name": "prague", "group_size": group_size, "period": period, "lead": lead}
@@ -96,7 +96,7 @@ def test_prague(group_size: int, lead: int | None) -> None:
 
 
 @pytest.mark.parametrize("trigger", ["solo", "majority"])
-def test_eager_sgd(trigger: str) -> None:
+def test_eager_sgd_follows_its_published_pseudo_code(trigger: str) -> None:
     """Li et al. 2020: the sum of what has come when the first does, or the one drawn; the rest is in the next."""
     steps = 60
     run = Run({"name": "eager_sgd", "trigger": trigger}, network=IMMEDIATE, until={"gradient_steps": steps}, **SLOW)
@@ -131,7 +131,7 @@ def test_eager_sgd(trigger: str) -> None:
 
 @pytest.mark.parametrize("average", ["norm_and_direction", "mean"])
 @pytest.mark.parametrize(("quorum", "grace_s"), [(2, 0.0), (3, 0.15), (5, 0.0)])
-def test_decoupled_diloco(quorum: int, grace_s: float, average: str) -> None:
+def test_decoupled_diloco_follows_its_published_pseudo_code(quorum: int, grace_s: float, average: str) -> None:
     """Learners send Δ = θ̂ − θ_m of a fragment in turn; the syncer steps along what a quorum has sent, and the grace
     window lets others in."""
     steps, period, parts, mix, rate, mu = K * M, 4, 2, 0.25, 0.6, 0.8
@@ -171,7 +171,7 @@ def test_decoupled_diloco(quorum: int, grace_s: float, average: str) -> None:
     for _ in range(steps):
         m, number = next(ends)
         for p in range(parts):
-            if due[p] is not None and due[p] < cluster.now:
+            if (late := due[p]) is not None and late < cluster.now:
                 merge(p)
         x[m] = x[m] - ETA * taken(run.problem, m, number, x[m])
         count[m] += 1

@@ -106,7 +106,7 @@ def test_where_nothing_is_learned_there_are_no_gradients(how: str, tmp_path: Pat
 
 
 @pytest.mark.parametrize("executor", ["batched", "reference"])
-def test_it_changes_no_number(algorithm: dict[str, Any], executor: str, tmp_path: Path) -> None:
+def test_profiling_changes_no_number(algorithm: dict[str, Any], executor: str, tmp_path: Path) -> None:
     looked_at = scenario(algorithm=algorithm, problem=PROBLEMS["quadratic"])
     plain = Experiment(looked_at, executor=executor).run()
     timed = Experiment(looked_at, executor=executor, stopwatch=Stopwatch()).run()
@@ -121,7 +121,6 @@ def test_without_it_the_executor_is_the_plain_one() -> None:
     assert plane.executor is Batched  # type: ignore[union-attr]
 
 
-@pytest.mark.usefixtures("undrawn")
 def test_the_command_shows_the_shares_and_writes_the_same(tmp_path: Path) -> None:
     path = tmp_path / "small.yaml"
     arms = {name: {"algorithm": ALGORITHMS[name]} for name in ("gosgd_push", "allreduce")}

@@ -30,7 +30,7 @@ def test_every_algorithm_gets_the_common_tests() -> None:
     assert set(algorithms.WEIGHTED) == {name for name, algorithm in ALGORITHMS.items() if algorithm.weighted}
 
 
-def test_names_of_the_contract() -> None:
+def test_the_names_promised_to_users_are_registered() -> None:
     assert {"sgd", "allreduce", "gosgd_push", "gosgd_pull"} <= set(ALGORITHMS)
     assert {"logistic", "mlp", "gosgd_cnn", "quadratic", "noise"} <= set(MODELS)
     assert {"digits", "mnist5k", "cifar10"} <= set(DATA)

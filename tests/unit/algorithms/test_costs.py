@@ -128,7 +128,7 @@ def test_what_is_sent_while_computing_is_that_of_the_step_begun() -> None:
 @pytest.mark.parametrize(
     "compression", ["none", "sign", {"name": "random_k", "fraction": 0.25}, {"name": "top_k", "fraction": 0.25}]
 )
-def test_compressed_bytes(compression: Any, dtype: str, item: int) -> None:
+def test_compressed_messages_have_the_bytes_counted_by_hand(compression: Any, dtype: str, item: int) -> None:
     """Of 200 numbers of `item` bytes: all, a bit of each, 50 of them, 50 with their places."""
     numbers = 200
     kept = {"none": item * numbers, "sign": numbers / 8, "random_k": item * 50, "top_k": 2 * item * 50}
@@ -141,7 +141,7 @@ def test_compressed_bytes(compression: Any, dtype: str, item: int) -> None:
 def test_what_is_remembered_of_rounds_is_bounded(name: str) -> None:
     """Who was heard in which round, however often a worker had to wait for a neighbour."""
     arm = only_arm(
-        algorithm=algorithms.ALGORITHMS[name], topology=algorithms.on_a_ring(name), until={"gradient_steps": 2000}
+        algorithm=algorithms.ALGORITHMS[name], topology=algorithms.on_a_ring(name), until={"gradient_steps": 500}
     )
     world = world_of(arm)
     for _ in world.windows(100, 10**9):

@@ -30,7 +30,7 @@ def refused(algorithm: dict[str, Any], **sections: Any) -> bool:
 
 
 @pytest.mark.parametrize("name", sorted(REGISTRY))
-def test_what_it_needs_is_what_it_is_refused_for(name: str) -> None:
+def test_an_algorithm_is_refused_without_what_its_needs_say(name: str) -> None:
     cls, reliable, unreliable = REGISTRY[name], ALGORITHMS[name], UNRELIABLE[name]
     assert not refused(reliable)
     assert refused(unreliable, **CRASH) == cls.all_up
@@ -45,12 +45,12 @@ def test_what_it_needs_is_what_it_is_refused_for(name: str) -> None:
     assert (cls.servers > 0) == ("a server" in cls.requirements())
 
 
-def test_families() -> None:
+def test_every_algorithm_belongs_to_a_known_family() -> None:
     assert {cls.family for cls in REGISTRY.values()} == FAMILIES
 
 
-def test_they_are_listed() -> None:
-    families, names, waits, wanted = (list(column.cells) for column in needs().columns)
+def test_needs_are_listed_for_every_algorithm() -> None:
+    families, names, waits, wanted = ([str(cell) for cell in column.cells] for column in needs().columns)
     assert sorted(names) == sorted(REGISTRY)
     assert set(families) - {""} == FAMILIES
     shown = dict(zip(names, zip(waits, wanted, strict=True), strict=True))

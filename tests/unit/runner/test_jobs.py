@@ -71,7 +71,7 @@ def test_in_python_with_and_without_a_directory(tmp_path: Path) -> None:
     assert table_bytes(tmp_path / "one") == table_bytes(tmp_path / "two")
     for wrong in (0, 1.5, True):
         with pytest.raises(InputError, match=f"jobs = {wrong}: must be a whole number >= 1"):
-            gossim.run(described, jobs=wrong)  # type: ignore[arg-type]
+            gossim.run(described, jobs=wrong)
 
 
 def begun(process: subprocess.Popen[str], out: Path, parts: int) -> None:
@@ -154,7 +154,7 @@ def test_cores_by_affinity_and_quota(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert cores() == 2
 
 
-def test_how_many_by_default(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_short_runs_and_launched_ones_have_one_job_by_default(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(counting, "cores", lambda: 4)
     for name in counting.LAUNCHED:
         monkeypatch.delenv(name, raising=False)
