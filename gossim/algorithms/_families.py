@@ -158,38 +158,3 @@ class WithServer(Algorithm):
         if may_lose_answers(settings) and self.timeout_s is None:
             return "must have a timeout_s where workers fail or messages are lost: an answer may never come"
         return None
-<<<<<<< HEAD
-=======
-
-
-class LocalStepsWithServer(WithServer):
-    """Takes `local_steps` from a server's x, sends it what they changed or where they led, and goes on from its answer.
-
-    A worker that is not answered in time goes on from where it is. Steps are counted as the workers take them.
-    """
-
-    family: ClassVar[str] = "local steps"
-    waits_for: ClassVar[str] = "the server, seldom"
-    sends_change: ClassVar[bool] = True
-    local_steps: Count
-
-    def worker(self, w: Worker) -> Process:
-        w.version, start = 0, w.draft(w.row)
-        while True:
-            yield from w.local_steps(self.local_steps)
-            if w.alone:
-                continue
-            if self.sends_change:
-                w.combine(start, (1.0, start), (-1.0, w.row))
-            sent = start if self.sends_change else w.row
-            answer = yield w.ask(w.server(), "arrived", [sent], self.timeout_s, version=w.version)
-            for fresh in [*w.receive(), *([answer] if answer else [])]:
-                w.combine(w.row, (1.0, fresh.row))
-                w.version = fresh.version or 0
-                w.use_up(fresh)
-            w.combine(start, (1.0, w.row))
-
-    def arrived(self, server: Server, message: Message, reply: Reply) -> None:
-        """Let the server process a change or a model, and answer."""
-        raise NotImplementedError
->>>>>>> main

@@ -45,5 +45,5 @@ class LocalStepsWithServer(WithServer):
             w.combine(start, (1.0, w.row))
 
     def arrived(self, server: Server, message: Message, reply: Reply) -> None:
-        """The server does what it does with a change or a model, and answers."""
+        """Let the server process a change or a model, and answer."""
         raise NotImplementedError
