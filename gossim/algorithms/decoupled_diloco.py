@@ -90,7 +90,7 @@ class DecoupledDiLoCo(Compressing):
             w.drop(change)
 
     def add(self, syncer: Server, message: Message, reply: Reply) -> None:
-        """The syncer keeps a change, and merges those of the fragment when it has waited for long enough."""
+        """Keep a change, and merge those of the fragment after the syncer has waited for long enough."""
         number, _ = message.note
         if syncer.hold(message, number):
             count, learners = len(syncer.held(number)), len(syncer.known)
@@ -100,7 +100,7 @@ class DecoupledDiLoCo(Compressing):
                 syncer.later(self.grace_s, number, lambda: self.merge(syncer, number))
 
     def merge(self, syncer: Server, number: int) -> None:
-        """The syncer takes an outer step along the changes of a fragment, and sends it to all."""
+        """Take an outer step along the changes of a fragment, and send it to all."""
         problem, changes, velocity = syncer.context.settings.problem, syncer.held(number), f"velocity {number}"
         batches = problem.batch_sizes(len(syncer.known)) if problem else [1] * len(syncer.known)
         weights = [message.note[1] * batches[message.sender] ** 2 for message in changes]
