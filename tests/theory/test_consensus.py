@@ -38,7 +38,10 @@ def ends(algorithm: dict[str, Any], workers: int, steps: int, seeds: int) -> lis
     return [(facts[-1], rows[-1].numpy()) for _, facts, rows in runs]
 
 
-@pytest.mark.parametrize(("workers", "probability", "steps"), [(3, 0.5, 6), (4, 1.0, 10), (8, 0.7, 12)])
+@pytest.mark.parametrize(
+    ("workers", "probability", "steps"),
+    [(3, 0.5, 6), pytest.param(4, 1.0, 10, marks=pytest.mark.slow), pytest.param(8, 0.7, 12, marks=pytest.mark.slow)],
+)
 def test_weighted_differences_decay_under_push(workers: int, probability: float, steps: int) -> None:
     found = []
     for facts, x in ends({"name": "gosgd_push", "push_probability": probability}, workers, steps, 200):
@@ -51,7 +54,9 @@ def test_weighted_differences_decay_under_push(workers: int, probability: float,
     assert error < expected[-1] / 10
 
 
-@pytest.mark.parametrize(("workers", "probability", "steps"), [(4, 1.0, 6), (8, 0.5, 15)])
+@pytest.mark.parametrize(
+    ("workers", "probability", "steps"), [(4, 1.0, 6), pytest.param(8, 0.5, 15, marks=pytest.mark.slow)]
+)
 def test_differences_decay_under_averaging(workers: int, probability: float, steps: int) -> None:
     algorithm = {"name": "support.consensus:Averaging", "chance": probability}
     found = [np.square(x - x.mean(0)).sum() for _, x in ends(algorithm, workers, steps, 200)]

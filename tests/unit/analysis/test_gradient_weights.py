@@ -31,6 +31,7 @@ from gossim.sim.worker import Worker
 from gossim.tables.columns import DERIVED
 from gossim.testing import trajectory
 from support.algorithms import ALGORITHMS, UNRELIABLE, reliable_enough
+from support.cases import in_turn
 from support.commands import ROOT, gossim_command
 from support.optimizers import OPTIMIZERS
 from support.present import present
@@ -66,11 +67,7 @@ def rebuilt_and_final(arm: Arm, seed: int = 0) -> tuple[torch.Tensor, torch.Tens
 @pytest.mark.parametrize(
     ("name", "optimizer"),
     [
-        *(
-            pytest.param(name, optimizer, marks=pytest.mark.slow if (place + other) % 2 else [])
-            for place, name in enumerate(LINEAR)
-            for other, optimizer in enumerate(("sgd", "nesterov"))
-        ),
+        *in_turn(LINEAR, ["sgd", "nesterov"]),
         ("gosgd_push", "sgd with decay"),
         ("gosgd_push", "momentum"),
     ],

@@ -21,6 +21,8 @@ from gossim.estimates.limits import cost, machine_bytes, refuse_the_impossible
 from gossim.estimates.paces import Paces, mean_s
 from gossim.estimates.survivors import Departure, reached
 from gossim.problems.build import build
+from support.algorithms import ALGORITHMS
+from support.cases import in_turn
 from support.commands import ROOT
 from support.present import present
 from support.processes import ran
@@ -36,8 +38,9 @@ CLUSTERS: dict[str, dict[str, Any]] = {
 }
 
 
-@pytest.mark.parametrize("cluster", CLUSTERS)
-def test_steps_messages_and_rows_are_estimated_within_a_factor_of_two(algorithm: dict[str, Any], cluster: str) -> None:
+@pytest.mark.parametrize(("name", "cluster"), in_turn(sorted(ALGORITHMS), CLUSTERS))
+def test_steps_messages_and_rows_are_estimated_within_a_factor_of_two(name: str, cluster: str) -> None:
+    algorithm = ALGORITHMS[name]
     arm = only_arm(algorithm=algorithm, **{**SOME_TIME, **CLUSTERS[cluster]})
     world = world_of(arm, learns=False, message_bytes=800)
     for _ in world.windows(10**9, 10**9):
@@ -182,7 +185,8 @@ print(int(re.search(r"VmHWM:\\s*(\\d+)", open("/proc/self/status").read())[1]) *
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="the peak of memory is read as Linux tells it")
-@pytest.mark.parametrize("kind", [pytest.param("learning", marks=pytest.mark.slow), "clock"])
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["learning", "clock"])
 def test_memory_is_estimated_within_a_factor_of_three(kind: str, tmp_path: Path) -> None:
     settings = scenario(
         problem={"model": {"name": "quadratic", "dim": 100}}, until={"time_s": 1.0}, probe={"every_s": 0.5}

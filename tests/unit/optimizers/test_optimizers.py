@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Callable
 from types import SimpleNamespace
@@ -30,6 +29,7 @@ from gossim.program import Apply, Combine, NoProgram, Program
 from gossim.scenario.scenario import Scenario
 from gossim.testing import trajectory
 from support.algorithms import ALGORITHMS
+from support.cases import in_turn
 from support.optimizers import OPTIMIZERS
 from support.present import present
 from support.problems import PROBLEMS
@@ -160,10 +160,10 @@ def test_each_worker_goes_by_its_own_steps_or_by_the_common_time(pace: str) -> N
 
 
 EACH_WITH_SOME = [
-    *itertools.product(sorted(ALGORITHMS), ["momentum", "adamw"]),
+    *in_turn(sorted(ALGORITHMS), ["momentum", "adamw"]),
     *(("gosgd_push", optimizer) for optimizer in sorted(OPTIMIZERS.keys() - {"momentum", "adamw"})),
 ]
-"""Each algorithm with one velocity and with two averages; one with every optimizer."""
+"""Each algorithm with one velocity or with two averages, and slowly with the other; one with every optimizer."""
 
 
 @pytest.mark.parametrize(("name", "optimizer"), EACH_WITH_SOME)

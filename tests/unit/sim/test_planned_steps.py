@@ -26,6 +26,7 @@ from gossim.sim.world import World
 from gossim.tables.probe_rows import activities
 from gossim.testing import trajectory
 from support.algorithms import ALGORITHMS, UNRELIABLE
+from support.cases import in_turn
 from support.present import present
 from support.problems import PROBLEMS
 from support.scenarios import DIGITS, only_arm, world_of
@@ -90,14 +91,7 @@ def same(one: tuple[World, list[Any], list[Any]], other: tuple[World, list[Any],
     assert list(activities(world)) == list(activities(other_world))
 
 
-@pytest.mark.parametrize(
-    ("name", "case"),
-    [
-        pytest.param(name, case, marks=[] if not CASES[case] or (place - other) % 3 == 0 else pytest.mark.slow)
-        for (other, case) in enumerate(CASES)
-        for (place, name) in enumerate(PLANNING)
-    ],
-)
+@pytest.mark.parametrize(("case", "name"), in_turn(CASES, PLANNING, quick=2))
 def test_planned_together_or_one_by_one(name: str, case: str) -> None:
     """On clusters that are drawn: tests/properties/test_executors.py."""
     arm = arm_of(name, case)

@@ -121,6 +121,7 @@ def test_the_lock_is_given_back_however_a_run_ends(tmp_path: Path, monkeypatch: 
     assert not list(tmp_path.rglob(".*"))
 
 
+@pytest.mark.slow
 def test_of_processes_at_the_same_instant_one_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "s.yaml"
     path.write_text(yaml.safe_dump({**BASE, "problem": "none", "optimizer": None, "until": {"time_s": 2.0},
@@ -142,6 +143,7 @@ def test_of_processes_at_the_same_instant_one_is_refused(tmp_path: Path) -> None
 # Never a mixture.
 
 
+@pytest.mark.slow
 def test_killed_between_any_two_renames_it_is_of_one_moment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """An earlier run stands there; a new one is killed before its n-th rename, for each n.
 
@@ -342,6 +344,7 @@ def test_nothing_is_read_from_outside(run: Path, tmp_path: Path, name: str, kind
 # Ends.
 
 
+@pytest.mark.slow
 def test_sighup_is_ctrl_c(tmp_path: Path) -> None:
     path = tmp_path / "s.yaml"
     data = {**BASE, "until": {"time_s": 1e6}, "problem": "none", "optimizer": None}
