@@ -25,6 +25,11 @@ NoLimits = Annotated[
 
 Quiet = Annotated[bool, typer.Option("--quiet", help="Print nothing but errors.")]
 
+Cluster = Annotated[
+    str | None,
+    typer.Option(metavar="ADDRESS", help="Run on a Ray cluster: its address, or auto for the one here, or a new one."),
+]
+
 Changes = Annotated[
     list[str],
     typer.Option("--set", metavar="KEY=VALUE", help="Change a value, e.g. --set optimizer.momentum=0.9"),

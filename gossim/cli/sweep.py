@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from ..errors import InputError, RunError
+from .joined import joined
 from .options import (
     INTERRUPTED,
     Changes,
+    Cluster,
     NoLimits,
     Quiet,
     ScenarioFile,
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
 
 
 def sweep(
+    context: typer.Context,
     scenario: ScenarioFile,
     changes: Changes = [],  # noqa: B006 (typer reads it and never changes it)
     out: Annotated[Path | None, typer.Option(metavar="DIR", help="Where to write  [default: runs/<scenario>]")] = None,
@@ -36,6 +39,7 @@ def sweep(
     part: Annotated[
         str | None, typer.Option(metavar="I/N", help="Run part I of N, from 1, of the points; see gossim merge.")
     ] = None,
+    cluster: Cluster = None,
     force: Annotated[bool, typer.Option("--force", help="Run all points anew.")] = False,
     quiet: Quiet = False,
     no_limits: NoLimits = False,
@@ -43,6 +47,7 @@ def sweep(
     """Run a scenario at every point of its `sweep:`; what is done already is not run again."""
     permit_imports()
     say_what_is_read(scenario, quiet)
+    others = joined(cluster, jobs, context)
     from ..scenario.scenario import read
     from ..scenario.sweep import Sweep, changed
 
@@ -63,9 +68,8 @@ def sweep(
 
     try:
         with SweepBar(notes) as progress:
-            results = sweeping.sweep(
-                described, out=store, jobs=jobs, force=force, progress=progress, limits=False, part=place
-            )
+            how: dict[str, Any] = {"force": force, "progress": progress, "limits": False, "part": place}
+            results = sweeping.sweep(described, out=store, jobs=jobs, cluster=others, **how)
     except KeyboardInterrupt:
         notes.print(f"interrupted; the same command goes on from what is in {store}", highlight=False, markup=False)
         raise typer.Exit(INTERRUPTED) from None

@@ -68,7 +68,7 @@ class Home(NamedTuple):
         if device not in (self.device, "none"):
             changes.append(f"device was {self.device} and is {device}")
         if changes:
-            raise InputError(f"{platform.node()} is not as the machine of the command: {told_changes(changes)}")
+            raise InputError(f"{platform.node()} differs from the machine of the command: {told_changes(changes)}")
 
 
 def device_of(scenario: Scenario) -> str:

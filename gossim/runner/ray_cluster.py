@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
+import socket
 from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import contextmanager
 from importlib.util import find_spec
@@ -18,6 +20,9 @@ from .process_pool import HEARTBEAT_S
 RETRIES = 3
 """How often a task runs again whose process or machine was lost."""
 
+ANSWER_S = 10.0
+"""How long the machine of an address may take to answer."""
+
 STORE_BYTES = 100_000_000
 """Shared memory of a cluster that is started here: what tasks return is small."""
 
@@ -30,8 +35,8 @@ def refuse_unusable(cluster: str | Elsewhere | None, jobs: int | None = None) ->
         raise InputError(f"jobs = {jobs}: not with a cluster, which runs as many at a time as it has cores")
     if not isinstance(cluster, str):
         return
-    if not cluster:
-        raise InputError("cluster = '': must be `auto` or the address of a Ray cluster, such as 192.0.2.1:6379")
+    if cluster != "auto" and not re.fullmatch(r"[\w.-]+:\d{1,5}", cluster):
+        raise InputError(f"cluster = {cluster}: must be auto, or HOST:PORT of a Ray cluster, as in 192.0.2.1:6379")
     if find_spec("ray") is None:
         raise InputError(f"cluster = {cluster}: needs the package 'ray', which `pip install gossim[ray]` brings")
     if under_torchrun():
@@ -105,6 +110,8 @@ def _connect(cluster: str) -> None:
     quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": "error"}
     try:
         if cluster != "auto":
+            host, port = cluster.split(":")
+            socket.create_connection((host, int(port)), ANSWER_S).close()  # Ray would try for minutes
             ray.init(address=cluster, **quiet)
             return
         try:
@@ -113,7 +120,7 @@ def _connect(cluster: str) -> None:
             os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing is sent from here
             own: dict[str, Any] = {"_node_ip_address": "127.0.0.1", "object_store_memory": STORE_BYTES}
             ray.init(address="local", num_cpus=cores(), include_dashboard=False, **own, **quiet)
-    except (ConnectionError, RuntimeError, ValueError, ImportError) as error:
+    except (OSError, OverflowError, RuntimeError, ValueError, SystemExit) as error:  # Ray ends itself when it gives up
         raise InputError(f"cluster = {cluster}: cannot be joined: {told(error)}") from None
 
 

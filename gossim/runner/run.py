@@ -97,14 +97,19 @@ def run(
     if store is None:
         with reached(cluster) as elsewhere:
             return ready.run(None, progress, jobs=jobs, elsewhere=elsewhere)
-    with store.reserved():
+    with reached(cluster) as elsewhere, store.reserved():
         store.refuse_unusable()
         was = earlier(store, ready.scenario, ready.identity, force)  # another run may have come first
         if was == "finished":
             return _stored(store, log)
-        how = {"go_on": was == "unfinished", "jobs": jobs, "checkpoint_every_s": checkpoint_every_s}
-        with reached(cluster) as elsewhere:
-            results = ready.run(store, progress, elsewhere=elsewhere, **how)
+        results = ready.run(
+            store,
+            progress,
+            go_on=was == "unfinished",
+            jobs=jobs,
+            checkpoint_every_s=checkpoint_every_s,
+            elsewhere=elsewhere,
+        )
         with watch.share("writing"):
             draw(results, store)
             trackers.log(results, log, store)

@@ -83,10 +83,9 @@ def sweep(
         refuse_impossible_points(points)
     with nullcontext(out) if out is not None else TemporaryDirectory(prefix="gossim-") as folder:
         store = SweepDirectory(Path(folder))
-        with store.begin(described):
-            with reached(cluster) as elsewhere:
-                where = elsewhere or jobs or cores()
-                results = _run(described, points, store, where, force, progress or NoSweepProgress())
+        with reached(cluster) as elsewhere, store.begin(described):
+            where = elsewhere or jobs or cores()
+            results = _run(described, points, store, where, force, progress or NoSweepProgress())
             if out is not None and part is None:
                 draw(results, store)
     return results

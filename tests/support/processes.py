@@ -32,12 +32,12 @@ def usual_signals() -> Iterator[None]:
 
 @contextmanager
 def started(
-    command: Sequence[str | Path], cwd: Path = ROOT, env: Mapping[str, str] = ENVIRONMENT
+    command: Sequence[str | Path], cwd: Path = ROOT, env: Mapping[str, str] = ENVIRONMENT, stdin: int | None = None
 ) -> Iterator[subprocess.Popen[str]]:
     """A process that leads a group of its own, with pipes for what it prints. The whole group is killed at the end."""
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     with usual_signals():
-        process = subprocess.Popen(command, cwd=cwd, env=env, text=True, start_new_session=True, **pipes)
+        process = subprocess.Popen(command, cwd=cwd, env=env, text=True, stdin=stdin, start_new_session=True, **pipes)
     with process:
         try:
             yield process
