@@ -32,7 +32,8 @@ def refuse_unusable(cluster: str | Elsewhere | None, jobs: int | None = None) ->
     if cluster is None:
         return
     if jobs is not None:
-        raise InputError(f"jobs = {jobs}: not with a cluster, which runs as many at a time as it has cores")
+        where = "a cluster, which has its cores" if isinstance(cluster, str) else "torchrun, which has its processes"
+        raise InputError(f"jobs = {jobs}: not with {where}")
     if not isinstance(cluster, str):
         return
     if cluster != "auto" and not re.fullmatch(r"[\w.-]+:\d{1,5}", cluster):
