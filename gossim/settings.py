@@ -183,12 +183,12 @@ class Settings(Frozen):
 
     def _one_for_each_worker(self) -> None:
         sizes = self.problem.batch_size if self.problem else None
-        if not isinstance(sizes, tuple):
-            return
-        if len(sizes) != self.workers:
-            rule = f"must have one for each of {self.workers} workers, and has {len(sizes)}"
-            raise broken_at(("problem", "batch_size"), list(sizes), rule)
-        if self.until.epochs is not None:
+        rates = self.optimizer.learning_rate if self.optimizer else None
+        for path, values in ((("problem", "batch_size"), sizes), (("optimizer", "learning_rate"), rates)):
+            if isinstance(values, tuple) and len(values) != self.workers:
+                rule = f"must have one for each of {self.workers} workers, and has {len(values)}"
+                raise broken_at(path, list(values), rule)
+        if isinstance(sizes, tuple) and self.until.epochs is not None:
             rule = "passes over the data are not counted where batch sizes differ; use gradient_steps or time_s"
             raise broken_at(("until", "epochs"), self.until.epochs, rule)
 

@@ -29,6 +29,7 @@ class Algorithm(Frozen):
 
     `counts_samples`: whether each worker counts for `w.counts_for` average ones, as `problem.weighting: samples` asks.
 
+    `one_rate`: why all workers must have one learning rate, as a sentence goes on; empty if each may have its own.
     `servers`: how many nodes it needs beside the workers.
     `brings_back`: whether it gives a worker that comes back the parameters that it needs, whatever the fault says.
 
@@ -39,6 +40,7 @@ class Algorithm(Frozen):
     weighted: ClassVar[bool] = False
     brings_back: ClassVar[bool] = False
     counts_samples: ClassVar[bool] = False
+    one_rate: ClassVar[str] = ""
     servers: ClassVar[int] = 0
     name: str = ""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import inspect
 from operator import attrgetter
 from typing import Any
@@ -11,6 +10,7 @@ from pydantic import ConfigDict, create_model
 
 from ..errors import InputError, nearest, told
 from ..files import trust
+from ..files.process_state import module_named
 from ..schema.violations import broken_at
 from ..sim.worker import Worker
 from ._base import Algorithm, Process
@@ -28,7 +28,7 @@ def found(path: str) -> type[Algorithm]:
     """The class at `package.module:Class`. Raises a ValidationError that says what is wrong with it."""
     module_name, _, attribute = path.partition(":")
     try:
-        module = importlib.import_module(module_name)
+        module = module_named(module_name)
     except (Exception, SystemExit) as error:  # a user's module may do anything
         raise broken_at(("name",), path, f"cannot be imported: {told(error)}") from None
     try:

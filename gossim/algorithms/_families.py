@@ -15,6 +15,9 @@ from ..sim.server import Server
 from ..sim.worker import Worker
 from ._base import Algorithm, Process
 
+THE_SERVER_STEPS = "leaves the steps to its server"
+"""Why there is one learning rate for all."""
+
 WAITS_FOR_ALL = "begins before it is known who comes, and goes with no faults, timeout_s or backup"
 
 

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import model_validator
 
@@ -11,7 +11,7 @@ from ..sim.questions import Reply
 from ..sim.server import Server
 from ..sim.worker import Worker
 from ._base import Process
-from ._families import WithServer
+from ._families import THE_SERVER_STEPS, WithServer
 
 
 class Downpour(WithServer):
@@ -29,6 +29,7 @@ class Downpour(WithServer):
     arXiv:1511.05950; delay-adaptive: Mishchenko et al. 2022, arXiv:2206.07638, from a summary of its public code.
     """
 
+    one_rate: ClassVar[str] = THE_SERVER_STEPS
     name: Literal["downpour"] = "downpour"
     gradient_scale: Positive = 1.0
     staleness_aware: bool = False

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from ..schema.fields import Count
 from ..sim.message import Message
@@ -8,7 +8,7 @@ from ..sim.questions import Reply
 from ..sim.server import Server
 from ..sim.worker import Worker
 from ._base import Process
-from ._families import WithServer
+from ._families import THE_SERVER_STEPS, WithServer
 
 
 class Rennala(WithServer):
@@ -25,6 +25,7 @@ class Rennala(WithServer):
     Source: Tyurin, Richtárik 2023, arXiv:2305.12387, from secondary sources; its times are tested by closed forms.
     """
 
+    one_rate: ClassVar[str] = THE_SERVER_STEPS
     name: Literal["rennala"] = "rennala"
     batch_gradients: Count
     stop: bool = False

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from ..schema.fields import Count, Positive
 from ..sim.message import Message
@@ -8,7 +8,7 @@ from ..sim.questions import Reply
 from ..sim.server import Server
 from ..sim.worker import Worker
 from ._base import Process
-from ._families import WithServer
+from ._families import THE_SERVER_STEPS, WithServer
 
 
 class Ringmaster(WithServer):
@@ -26,6 +26,7 @@ class Ringmaster(WithServer):
     the authors' code, which was not read here; against a second implementation.
     """
 
+    one_rate: ClassVar[str] = THE_SERVER_STEPS
     name: Literal["ringmaster"] = "ringmaster"
     delay_bound: Count
     stop: bool = True

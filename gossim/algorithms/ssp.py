@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from ..schema.fields import Index, Positive
 from ..settings import Settings
@@ -9,7 +9,7 @@ from ..sim.questions import Reply
 from ..sim.server import Server
 from ..sim.worker import Worker
 from ._base import Process
-from ._families import WithServer
+from ._families import THE_SERVER_STEPS, WithServer
 
 
 class SSP(WithServer):
@@ -24,6 +24,7 @@ class SSP(WithServer):
     Source: Ho et al. 2013, "More effective distributed ML via a stale synchronous parallel parameter server".
     """
 
+    one_rate: ClassVar[str] = THE_SERVER_STEPS
     name: Literal["ssp"] = "ssp"
     staleness: Index | None
     gradient_scale: Positive = 1.0

@@ -48,8 +48,8 @@ def sweep(
     permit_imports()
     say_what_is_read(scenario, quiet)
     others = joined(cluster, jobs, context)
-    from ..scenario.scenario import read
     from ..scenario.sweep import Sweep, changed
+    from ..scenario.yaml_file import read
 
     wanted, place = set_values(changes), None if part is None else _part(part)
     source = f"{scenario} with {', '.join(wanted)}" if wanted else str(scenario)

@@ -17,7 +17,7 @@ def validate(scenario: ScenarioFile, imports: Imports = False) -> None:
     Algorithms and models of the user's own are checked with --import alone: it runs their code.
     """
     from ..files.trust import Trust, trusting
-    from ..scenario.scenario import read
+    from ..scenario.yaml_file import read
 
     if imports:
         permit_imports()

@@ -13,6 +13,7 @@ from ..scenario.arm import Arm
 from ..scenario.derived import steps_limit
 from .paces import Paces, concerned
 from .rhythm import rhythm
+from .survivors import departures, reached
 
 EVENT_S, PLANNED_STEP_S, SENT_S, ROW_S = 2e-5, 1e-5, 5e-5, 1e-5
 """Of the machine's time, for what is an event of the clock's, a step that may be planned with others, a message, and a
@@ -60,7 +61,7 @@ def events(arm: Arm, size_bytes: float) -> Events:
     limit = _fewer(steps_limit(arm), _recorded_steps(arm))
     steps = end_s * per_s if per_s else 0.0
     if limit is not None and limit < steps:
-        steps, end_s = float(limit), limit / per_s
+        steps, end_s = reached(limit, per_s, departures(arm), end_s)
     failures = spells = 0.0
     for fault in arm.faults:
         each = 2 * end_s / (fault.mean_up_s + fault.mean_down_s) if isinstance(fault, Churn) else 2.0

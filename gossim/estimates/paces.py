@@ -56,7 +56,7 @@ class Paces:
     def __init__(self, arm: Arm, end_s: float = math.inf):
         self.workers, self.end_s = arm.workers, end_s
         own = arm.compute.time_s
-        measured = _means_s(arm)
+        measured = means_s(arm)
         self.law: float | Law = 1.0 if isinstance(own, str | Replay) else own
         self.groups = _near(measured) if measured else [Group(1.0, 1.0)]
         self.chances: list[Chance] = []
@@ -113,7 +113,7 @@ class Paces:
         self.groups = [Group(g.share * own, g.factor * factor) for g in self.groups for own, factor in split if own > 0]
 
 
-def _means_s(arm: Arm) -> list[float]:
+def means_s(arm: Arm) -> list[float]:
     """Mean time of each worker, where a trace or a recording has it; the law is then one second."""
     own = arm.compute.time_s
     if isinstance(own, Replay):

@@ -64,14 +64,16 @@ def _in_rounds(arm: Arm, paces: Paces, links: Link, size_bytes: float) -> Rhythm
 
 def _with_collective(arm: Arm, paces: Paces, links: Link, size_bytes: float) -> Rhythm:
     algorithm: Any = arm.algorithm
-    period = getattr(algorithm, "period", 1)
+    fragments = getattr(algorithm, "fragments", 1)
+    period, size_bytes = getattr(algorithm, "period", 1) // fragments, size_bytes / fragments
     members = min(arm.workers, getattr(algorithm, "group_size", arm.workers))
     round_s = paces.longest_s(members, getattr(algorithm, "backup", 0), period)
     if members < arm.workers and not hasattr(algorithm, "push_probability"):  # other groups each time
         round_s = max(round_s, period * _slowest_mean_s(paces))
     if algorithm.timeout_s is not None:
         round_s = min(round_s, period * paces.mean_s + algorithm.timeout_s)
-    round_s += _cost_s(arm, members, links, size_bytes)
+    hidden_s = getattr(algorithm, "overlap_steps", 0) * paces.mean_s
+    round_s += max(0.0, _cost_s(arm, members, links, size_bytes) - hidden_s)
     sent = _messages(algorithm.collective, members, links) / members if algorithm.collective.sends else 0
     return Rhythm(round_s / period, sent / period + getattr(algorithm, "push_probability", 0.0))
 

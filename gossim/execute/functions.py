@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 from ..algorithms._compression import RandomKFunction, SignFunction, TopKFunction
+from ..algorithms._fragments import FragmentFunction
 from ..optimizers.adam import AdamStep, SquaredAverage
 from ..problems.keyed import mix, uniforms
 
@@ -51,6 +52,14 @@ def sign(functions: Sequence[SignFunction], v: torch.Tensor) -> torch.Tensor:
     return v.sign() * v.abs().mean(dim=1, keepdim=True)
 
 
+def fragment(functions: Sequence[FragmentFunction], v: torch.Tensor) -> torch.Tensor:
+    kept = torch.zeros_like(v)
+    for f, out, row in zip(functions, kept, v, strict=True):
+        begin, end = f.bounds(v.shape[1])
+        out[begin:end] = row[begin:end]
+    return kept
+
+
 def columns(functions: Sequence[tuple[float, ...]], like: torch.Tensor) -> torch.Tensor:
     """The numbers of `functions`, a column each: `(parameters, count, 1)`, of the kind of `like`."""
     return torch.tensor(functions, dtype=like.dtype, device=like.device).T.unsqueeze(2)
@@ -62,5 +71,6 @@ FUNCTIONS: dict[type, Callable[..., torch.Tensor]] = {
     TopKFunction: top_k,
     RandomKFunction: random_k,
     SignFunction: sign,
+    FragmentFunction: fragment,
 }
 """By the type of a function, what it computes; it must leave its arguments as they are, for they may be the rows."""

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from ..errors import InputError
+from ..files.process_state import PROCESS
 from ..program import Op, Probe
 from ..tables.probe_rows import Observations
 
@@ -88,7 +89,6 @@ class Gradients:
         """Raise InputError unless the arm's model and data can be had and fit together."""
         from ..problems.build import check_gradients, check_partitions
         from ..problems.check import unreached
-        from ..problems.generators import PROCESS
         from .runtime import repeatable
 
         assert arm.problem is not None
@@ -114,7 +114,6 @@ class Gradients:
 
     def _problem(self, arm: Arm, seed: int) -> Problem:
         from ..problems.build import build
-        from ..problems.generators import PROCESS
 
         assert arm.problem is not None
         with PROCESS:
@@ -132,7 +131,6 @@ class Executed:
         self.tuned = collector_resting
 
     def run(self, ops: Sequence[Op]) -> None:
-        from ..problems.generators import PROCESS
         from .runtime import repeatable, threads_for
 
         with PROCESS, threads_for(self.problem), repeatable(self.problem.device, self.dtype):

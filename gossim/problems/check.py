@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from ..errors import InputError, told
-from .generators import PROCESS
+from ..files.process_state import PROCESS
 from .keyed import normals
 from .plain import Case, Plain
 from .problem import Problem

@@ -18,11 +18,11 @@ from torch import nn
 from torch.func import functional_call, vmap
 
 from ..errors import InputError, told
+from ..files.process_state import seeded
 from ..rng import Purpose, key
 from .copies import CONVOLUTIONS, Batch, Copies, Copy
 from .dense import Dense
 from .dropout import Draws, FromTorch, drawing, make_reproducible
-from .generators import seeded
 from .keyed import StepKeys, mix, normals
 from .layers import real_as, refuse_unfit
 from .lazy import give_shapes

@@ -16,8 +16,9 @@ from ..estimates.limits import refuse_impossible_points
 from ..files.atomic import undisturbed
 from ..results import SweepResults
 from ..scenario.cautions import log_warnings
-from ..scenario.scenario import Scenario, read
+from ..scenario.scenario import Scenario
 from ..scenario.sweep import Point, Sweep
+from ..scenario.yaml_file import read
 from .away_points import ended_away
 from .cores import cores
 from .elsewhere import Elsewhere

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -19,6 +18,7 @@ from ..files.atomic import whole
 from ..results import Results
 from ..scenario.cautions import log_warnings
 from ..scenario.scenario import Scenario, load
+from ..scenario.sweep import cells
 from ..scenario.vary import Values, Variant, variant_of, variants, with_arms
 from ..tables.run_directory import TRIALS, RunDirectory
 from .drawing import are_drawn, draw
@@ -190,11 +190,13 @@ class _Search:
         rows = []
         for _, row in per_seed(results).iterrows():
             variant = self.known[row["arm"]]
-            values = {key: _cell(variant.values.get(key)) for key in self.keys}
+            values = {key: variant.values.get(key) for key in self.keys}
             status = ended.get((row["arm"], row["seed"]), "failed")
             rows.append({**row, "arm": variant.arm, **values, "status": status, "name": variant.name})
         front = ["arm", *self.keys, "seed", "status"]
         frame = pd.DataFrame(rows)
+        for key in self.keys:
+            frame[key] = cells([row[key] for row in rows])
         return frame[[*front, *(name for name in frame if name not in front)]]
 
     def best(self, trials: pd.DataFrame) -> dict[str, Variant]:
@@ -289,8 +291,3 @@ def _next(numbers: Sequence[float]) -> float | None:
 
 def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-def _cell(value: Any) -> Any:
-    """The value as it stands in a table: lists and mappings as JSON."""
-    return json.dumps(value, ensure_ascii=False) if isinstance(value, list | dict) else value

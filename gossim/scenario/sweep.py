@@ -7,7 +7,7 @@ import hashlib
 import itertools
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -16,8 +16,9 @@ from typing import Any
 from ..errors import ScenarioError, nearest
 from ..schema.violations import Violation, short
 from .overrides import overlapping, plain, put
-from .scenario import Scenario, read
+from .scenario import Scenario
 from .unused import unused
+from .yaml_file import read
 
 LARGEST_GRID = 10_000
 """Points; each is read, checked and written by itself."""
@@ -122,13 +123,17 @@ class Sweep:
         return cls.parse(read(path), str(path))
 
     def cells(self, key: str) -> list[Any]:
-        """The value of `key` at each point as it stands in a table. Numbers, texts, or truths alone stand as they are;
-        lists, mappings and values of several kinds as JSON; null is empty."""
-        values = [point.values[key] for point in self.points]
-        kinds = {type(value) for value in values if value is not None}
-        if kinds <= {int, float} or kinds in ({str}, {bool}):
-            return values
-        return [None if value is None else json.dumps(value, ensure_ascii=False) for value in values]
+        """The value of `key` at each point as it stands in a table; see `cells`."""
+        return cells([point.values[key] for point in self.points])
+
+
+def cells(values: Sequence[Any]) -> list[Any]:
+    """The values of one key as they stand in a column of a table. Numbers, texts, or truths alone stand as they are;
+    lists, mappings and values of several kinds as JSON; null is empty."""
+    kinds = {type(value) for value in values if value is not None}
+    if kinds <= {int, float} or kinds in ({str}, {bool}):
+        return list(values)
+    return [None if value is None else json.dumps(value, ensure_ascii=False) for value in values]
 
 
 def changed(data: Any, changes: Mapping[str, Any], source: str) -> Any:

@@ -12,7 +12,7 @@ from pydantic.fields import FieldInfo
 
 from .bounds import Bounds
 from .chosen import ChosenBy
-from .fields import Must
+from .fields import FOR_EACH, Must
 
 FEW = 6
 """Names that are few enough to stand in a line."""
@@ -25,6 +25,8 @@ def parameters(cls: type[BaseModel]) -> list[str]:
 
 def _told(name: str, field: FieldInfo) -> str:
     rule, choices = _rule(field.annotation, field.metadata), _choices(field)
+    if FOR_EACH in choices:
+        rule, choices = f"{_rule_of_one(field.annotation)}, or a list, one for each worker", []
     if field.is_required():
         named = ": " + ", ".join(choices) if 1 < len(choices) <= FEW else ""
         or_null = " or null" if rule and _may_be_null(field.annotation) else ""
@@ -46,6 +48,12 @@ def _rule(annotation: Any, metadata: Iterable[Any]) -> str:
     kind, *more = get_args(members[0]) if get_origin(members[0]) is Annotated else (members[0],)
     rule = _rule(kind, more)
     return f"each {rule}" if rule and get_origin(annotation) is tuple and not rule.startswith("each ") else rule
+
+
+def _rule_of_one(annotation: Any) -> str:
+    """Of a number that may be a list of such."""
+    kind, *more = get_args(get_args(annotation)[0])
+    return _rule(kind, more)
 
 
 def _choices(field: FieldInfo) -> list[str]:

@@ -142,11 +142,15 @@ Counts = Annotated[tuple[Count, ...], AS_TUPLE]
 Indices = Annotated[tuple[Index, ...], AS_TUPLE]
 
 
+FOR_ALL, FOR_EACH = "one for all", "one for each"
+"""The two kinds of such a value; as above, no keys of the data."""
+
+
 def one_or_each(number: Any) -> Any:
     """The type of a value that is one `number` for all workers, or a list with one for each."""
 
     def tag(value: Any) -> str:
-        return "one for each" if isinstance(value, list | tuple) else "one for all"  # as above, no key of the data
+        return FOR_EACH if isinstance(value, list | tuple) else FOR_ALL
 
-    each = Annotated[tuple[number, ...], AS_TUPLE, Tag("one for each")]
-    return Annotated[Union[Annotated[number, Tag("one for all")], each], Discriminator(tag)]  # noqa: UP007
+    each = Annotated[tuple[number, ...], AS_TUPLE, Tag(FOR_EACH)]
+    return Annotated[Union[Annotated[number, Tag(FOR_ALL)], each], Discriminator(tag)]  # noqa: UP007

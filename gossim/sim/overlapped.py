@@ -37,10 +37,10 @@ class OverlappedMean(AllReduceMean):
             spans, self._spans = self._spans, {}
             self.context.clock.process(self._go_on(self.round, list(spans.values())))
 
-    def arrive(self, now: AllReduceRound, worker: Member, row: int, weighted: bool = False) -> simpy.Event:
+    def arrive(self, now: AllReduceRound, worker: Member, row: int, *args: Any, **more: Any) -> simpy.Event:
         for number in self._under_way:
             self._overlapped(worker, number)
-        done = super().arrive(now, worker, row, weighted)
+        done = super().arrive(now, worker, row, *args, **more)
         if self._under_way:
             worker.activity.enter("sending")
         return done

@@ -106,7 +106,17 @@ class Averaging(Protocol):
 
     def computes(self, worker: Any) -> None: ...
 
-    def arrive(self, now: Any, worker: Any, row: int, weighted: bool = False) -> simpy.Event: ...
+    def arrive(
+        self,
+        now: Any,
+        worker: Any,
+        row: int,
+        weighted: bool = False,
+        size_bytes: int | None = None,
+        meanwhile: bool = False,
+    ) -> simpy.Event: ...
+
+    def wait_for(self, now: Any, worker: Any) -> simpy.Event: ...
 
     def includes(self, worker: Any) -> bool: ...
 

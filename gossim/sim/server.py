@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from ..errors import RunError
 from ..optimizers import Optimizer, optimizer_for
 from .context import Context
 from .message import Message
@@ -23,8 +24,10 @@ class Server(Node):
     def __init__(self, context: Context, index: int, peers: Peers):
         super().__init__(context, index, peers)
         settings = context.settings
-        if context.learns and settings.optimizer:
-            self.optimizer = optimizer_for(settings.optimizer, context.program, self.row, context.clock)
+        own = settings.optimizer
+        self._one_rate = own is None or own.one_rate
+        if context.learns and own and own.one_rate:
+            self.optimizer = optimizer_for(own.of_worker(0), context.program, self.row, context.clock)
         self.version = 0
         self.known = dict.fromkeys(range(settings.workers), 0)
         self.clocks = dict.fromkeys(range(settings.workers), 0)
@@ -46,12 +49,17 @@ class Server(Node):
             message: The message; its rows are freed.
             scale: Multiplies the learning rate of this step.
         """
-        if self.optimizer:
-            self.optimizer.step(message.row, scale)
+        self._step(message.row, scale)
         self.version += 1
         self.clocks[message.sender] += 1
         self.use_up(message)
         self.peers.workers[message.sender].count_step()
+
+    def _step(self, gradient: int, scale: float) -> None:
+        if not self._one_rate:
+            raise RunError("a server takes its steps with one learning rate, and optimizer.learning_rate has several")
+        if self.optimizer:
+            self.optimizer.step(gradient, scale)
 
     def kept(self, name: str) -> int:
         """Return a row of that name which the server keeps; it is zero at first."""
@@ -78,8 +86,7 @@ class Server(Node):
         """Take one step of the optimizer along the mean of what was collected, times `scale`, and empty the buffer."""
         buffer = self.kept("buffer")
         self.combine(buffer, (1 / self.collected, buffer))
-        if self.optimizer:
-            self.optimizer.step(buffer, scale)
+        self._step(buffer, scale)
         self._empty(buffer)
 
     def move_along_collected(self, rate: float) -> None:

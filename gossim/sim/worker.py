@@ -66,7 +66,9 @@ class Worker(WithCompanion):
         super().__init__(context, index, alpha, peers)
         settings = context.settings
         if context.learns and settings.optimizer:
-            self.optimizer = optimizer_for(settings.optimizer, context.program, self.row, context.clock)
+            self.optimizer = optimizer_for(
+                settings.optimizer.of_worker(index), context.program, self.row, context.clock
+            )
         self.allreduces = allreduces
         self.rng = PeerRandom(context.seed, index)
         self.taken = 0  # steps that are counted; `steps` is what there is to ask
@@ -330,6 +332,6 @@ class Worker(WithCompanion):
         """Return another optimizer, for a row that the algorithm holds; None if nothing is learned."""
         if not self.optimizer:
             return None
-        optimizer = optimizer_for(settings, self.context.program, row, self.context.clock)
+        optimizer = optimizer_for(settings.of_worker(self.index), self.context.program, row, self.context.clock)
         self.drafts.update(dict.fromkeys(optimizer.rows))
         return optimizer

@@ -15,7 +15,7 @@ import gossim
 from gossim.errors import InputError, ScenarioError
 from gossim.files import yaml12
 from gossim.plots.timeline import timeline
-from gossim.scenario.scenario import read
+from gossim.scenario.yaml_file import read
 from gossim.schema.violations import short
 from support.processes import ran
 from support.scenarios import BASE, only_arm, scenario, world_of

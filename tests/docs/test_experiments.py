@@ -12,8 +12,8 @@ import pytest
 
 import gossim
 import gossim.plots
-from gossim.scenario.scenario import read
 from gossim.scenario.sweep import Sweep
+from gossim.scenario.yaml_file import read
 from support.commands import ROOT
 
 PAGE = (ROOT / "docs" / "experiments.md").read_text(encoding="utf-8")

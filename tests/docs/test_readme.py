@@ -17,8 +17,9 @@ from gossim.execute.reference import Reference
 from gossim.files import yaml12
 from gossim.plots import FIGURES
 from gossim.problems.data.cifar10 import CIFAR10
-from gossim.scenario.scenario import Scenario, load, read
+from gossim.scenario.scenario import Scenario, load
 from gossim.scenario.sweep import Sweep
+from gossim.scenario.yaml_file import read
 from gossim.tables.columns import TABLES
 from gossim.testing import trajectory
 from support.commands import ROOT, gossim_command

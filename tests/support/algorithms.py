@@ -52,6 +52,9 @@ ALGORITHMS = {
 }
 """Each registered algorithm with parameters under which it communicates; test_registry keeps it complete."""
 
+STREAMING = {**ALGORITHMS["diloco"], "period": 4, "fragments": 2, "overlap_steps": 1, "mix": 0.5}
+"""DiLoCo in fragments."""
+
 
 UNRELIABLE = dict(ALGORITHMS)
 """The same as they must be set where workers fail and messages are lost."""

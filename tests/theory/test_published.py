@@ -95,6 +95,27 @@ def test_diloco() -> None:
             x = np.tile(theta, (M, 1))
 
 
+@pytest.mark.parametrize(("fragments", "late", "mix"), [(2, 0, 0.0), (2, 1, 0.5), (1, 3, 0.25), (4, 0, 0.5)])
+def test_streaming_diloco(fragments: int, late: int, mix: float) -> None:
+    """Douillard et al. 2025: fragment p is sent every H steps, p·H/P of them after fragment 0, and merged τ later."""
+    rate, mu, period = 0.7, 0.9, 4
+    outer = {"learning_rate": rate, "momentum": mu, "nesterov": True}
+    algorithm = {"name": "diloco", "period": period, "outer": outer}
+    run = Run({**algorithm, "fragments": fragments, "overlap_steps": late, "mix": mix})
+    theta, velocity, x, under_way = run.start[0].copy(), np.zeros(DIM), run.start, {}
+    parts = [range(DIM * p // fragments, DIM * (p + 1) // fragments) for p in range(fragments)]
+    for k in range(1, K + 1):
+        x = x - ETA * run.gradients(k - 1, x)
+        for p, part in enumerate(parts):
+            if k % period == (p + 1) * period // fragments % period:
+                under_way[k + late] = part, theta[part] - x[:, part].mean(axis=0)
+        if k in under_way:
+            part, delta = under_way[k]
+            velocity[part] = mu * velocity[part] + delta
+            theta[part] = theta[part] - rate * (delta + mu * velocity[part])
+            x[:, part] = (1 - mix) * theta[part] + mix * x[:, part]
+
+
 def test_gossip_pga() -> None:
     """Chen et al. 2021, algorithm 1."""
     run = Run({"name": "gossip_pga", "period": 4})

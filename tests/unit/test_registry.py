@@ -100,7 +100,7 @@ def test_no_global_random_state() -> None:
 
     But where they are kept as they were while a user's factory runs, and where draws from them are found.
     """
-    guards = {PACKAGE / "problems" / name for name in ("generators.py", "state.py", "watching.py")}
+    guards = {PACKAGE / name for name in ("files/process_state.py", "problems/state.py", "problems/watching.py")}
     for module in sorted({*MODULES} - guards):
         text = module.read_text(encoding="utf-8")
         assert "random" not in imports(module), module

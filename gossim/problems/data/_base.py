@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
@@ -12,6 +11,7 @@ from typing import ClassVar
 import numpy as np
 
 from ...errors import InputError
+from ...files.process_state import PROCESS
 from ...schema.fields import Frozen
 from ..partition import IID, AnyPartition
 from ..stratified import stratified_split
@@ -125,13 +125,9 @@ def split(images: np.ndarray, labels: np.ndarray) -> Dataset:
     return Dataset(images[train], labels[train], images[test], labels[test])
 
 
-_LOADING = threading.Lock()
-"""So that threads share one copy of a data set."""
-
-
 def loaded(spec: DataSpec) -> Dataset:
     """`spec.load()`, once per process. Raises InputError where it is not what the spec says beforehand."""
-    with _LOADING:
+    with PROCESS:
         return _loaded(spec, spec.version())
 
 

@@ -8,6 +8,7 @@ import numpy as np
 from pydantic import ConfigDict
 
 from ...errors import InputError, told
+from ...files.process_state import UNSEEDED, seeded
 from ..imported import imported
 from ..task import Task
 from ._arrays import Pair, from_arrays
@@ -31,7 +32,16 @@ class DataFactory(ReadSpec):
         return imported(self.KEY, self.name)
 
     def load(self) -> Dataset:
-        factory, place = self.imported(), f"{self.KEY} = {self.name!r}"
+        with seeded(UNSEEDED):  # the factory may draw: the same data in every process
+            train, test = self._parts()
+        return from_arrays(self._place, train, test, self.task)
+
+    @property
+    def _place(self) -> str:
+        return f"{self.KEY} = {self.name!r}"
+
+    def _parts(self) -> tuple[Pair, Pair | None]:
+        factory, place = self.imported(), self._place
         try:
             found = factory(**self.__pydantic_extra__)
         except (Exception, SystemExit) as error:  # a user's factory may do anything
@@ -39,7 +49,7 @@ class DataFactory(ReadSpec):
         if not isinstance(found, tuple | list) or len(found) != 2:
             raise InputError(f"{place}: returned a {type(found).__name__}, not (train, test)")
         train, test = found
-        return from_arrays(place, _pair(place, train), None if test is None else _pair(place, test), self.task)
+        return _pair(place, train), None if test is None else _pair(place, test)
 
 
 def _pair(place: str, part: Any) -> Pair:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 import time
 from pathlib import Path
@@ -15,8 +16,10 @@ from gossim.cluster.durations import LAWS, SIMPLE_QUANTILES, SIMPLE_SHAPES, Dist
 from gossim.cluster.topology import TOPOLOGIES
 from gossim.errors import InputError
 from gossim.estimates import limits
+from gossim.estimates.events import events
 from gossim.estimates.limits import cost, machine_bytes, refuse_the_impossible
 from gossim.estimates.paces import Paces, mean_s
+from gossim.estimates.survivors import Departure, reached
 from gossim.problems.build import build
 from support.commands import ROOT
 from support.processes import ran
@@ -193,3 +196,34 @@ def test_minibatches_take_what_is_said() -> None:
     arm = only_arm(problem=settings, workers=100)
     drawn = build(arm.problem, 100, 0, "float32", CPU).minibatches._drawn.nbytes
     assert drawn <= cost(arm).memory.parts["for data and minibatches"][0] < 3 * drawn + 5e6
+
+
+# Workers that are down for good.
+
+
+def test_steps_that_are_left_to_a_slow_worker_take_its_time() -> None:
+    """20 steps: worker 0 takes 2 of 0.1 s and is gone, worker 1 takes the others, of 1,000 s each."""
+    slow = {"time_s": 0.1, "stragglers": [{"name": "persistent", "workers": [1], "factor": 1e4}]}
+    gone = {"name": "crash", "workers": [0], "at_s": 0.25}
+    arm = only_arm(algorithm={"name": "sgd"}, workers=2, compute=slow, faults=[gone], until={"gradient_steps": 20})
+    assert events(arm, 100.0).time_s == pytest.approx(18_000, rel=0.05)
+    assert events(arm, 100.0).steps == pytest.approx(22)
+
+
+def test_what_goes_on_for_ever_because_the_fast_are_gone_is_refused() -> None:
+    slow = {"time_s": 0.1, "stragglers": [{"name": "persistent", "workers": [1], "factor": 1e10}]}
+    gone = {"name": "crash", "workers": [0], "at_s": 0.1}
+    asked = scenario(algorithm={"name": "sgd"}, workers=2, compute=slow, faults=[gone], until={"gradient_steps": 60})
+    with pytest.raises(InputError, match="118.0 TB for tables .probe.every_s, workers, until"):
+        refuse_the_impossible(asked)
+
+
+def test_who_is_left_when_some_are_gone() -> None:
+    """Steps of 8 a second: half of that from 1 s on, nothing from 3 s on."""
+    lost = [Departure(1.0, 0.5), Departure(3.0, 0.5)]
+    assert reached(4, 8.0, lost, math.inf) == (4, 0.5)
+    assert reached(12, 8.0, lost, math.inf) == (12, 2.0)
+    assert reached(17, 8.0, lost, math.inf) == (16, 3.0)
+    assert reached(17, 8.0, lost, 10.0) == (16, 10.0)
+    assert reached(12, 8.0, lost, 1.5) == (10, 1.5)
+    assert reached(12, 8.0, [], math.inf) == (12, 1.5)

@@ -14,9 +14,9 @@ import torch
 
 import gossim
 from gossim.execute.planes import collector_resting
+from gossim.files.process_state import seeded
 from gossim.plots.style import style
 from gossim.problems.data import DATA, Dataset, DataSpec, loaded
-from gossim.problems.generators import seeded
 from gossim.tables.columns import TABLES
 from support.scenarios import scenario
 

@@ -147,3 +147,10 @@ def test_the_command_says_what_it_chose(tmp_path: Path) -> None:
     bad = gossim_command("tune", tmp_path / "s.yaml", "--over", RATE, cwd=tmp_path)
     assert (bad.returncode, bad.stdout) == (2, "")
     assert "--over optimizer.learning_rate: must read KEY=V1,V2" in bad.stderr
+
+
+def test_a_list_and_a_number_are_one_column_of_texts(tmp_path: Path) -> None:
+    own = scenario(repeats=1, arms={"push": DATA["arms"]["push"]})
+    found = tune(own, {RATE: [[0.1, 0.0], 0.1]}, seeds=1, out=tmp_path / "out")
+    assert sorted(found.trials[RATE]) == ["0.1", "[0.1, 0.0]"]
+    assert found.chosen == {"push": {RATE: 0.1}}, "one that stands still holds the mean back"

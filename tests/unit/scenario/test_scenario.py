@@ -15,8 +15,9 @@ from gossim.algorithms import ALGORITHMS
 from gossim.cluster.durations import Distribution, continuous_distributions
 from gossim.errors import ScenarioError
 from gossim.files import yaml12
-from gossim.scenario.scenario import Scenario, load, read
+from gossim.scenario.scenario import Scenario, load
 from gossim.scenario.sweep import Sweep
+from gossim.scenario.yaml_file import read
 from support.commands import ROOT
 from support.scenarios import BASE, scenario
 
