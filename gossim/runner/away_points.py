@@ -67,7 +67,7 @@ def ended_away(
 
 
 def _put(directory: Path, files: Mapping[str, bytes]) -> None:
-    """Let the directory hold these files and no others; without files there is none."""
+    """Let the directory hold these files and no others. Without files it goes."""
     draft = directory.with_name(f".{directory.name}.coming")
     try:
         shutil.rmtree(draft, ignore_errors=True)

@@ -104,7 +104,7 @@ class _Batch:
             return pickle.loads(self.store.get(self.name))
 
     def take(self) -> int | None:
-        """The place of an item that nobody has taken yet; None if there is none."""
+        """The place of an item that nobody has taken yet, or None."""
         with _lost():
             place = self.store.add(f"{self.name}/taken", 1) - 1
         return place if place < self.count else None
