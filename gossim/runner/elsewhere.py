@@ -5,17 +5,14 @@ from __future__ import annotations
 import os
 import platform
 import sys
-from collections.abc import Callable, Generator, Hashable, Mapping
+from collections.abc import Callable, Generator, Mapping
 from pathlib import Path
-from typing import NamedTuple, Protocol, Self, TypeVar
+from typing import NamedTuple, Protocol, Self
 
 from ..errors import InputError
 from ..scenario.scenario import Scenario
 from .identity import Identity, told_changes
-
-Name = TypeVar("Name", bound=Hashable)
-Given = TypeVar("Given")
-Outcome = TypeVar("Outcome")
+from .process_pool import Given, Name, Outcome
 
 
 class Elsewhere(Protocol):

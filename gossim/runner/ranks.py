@@ -13,8 +13,7 @@ import torch
 import torch.distributed as dist
 
 from ..errors import InputError, RunError, told
-from .elsewhere import Given, Name, Outcome
-from .process_pool import HEARTBEAT_S
+from .process_pool import HEARTBEAT_S, Given, Name, Outcome
 
 END = "end"
 """What rank 0 publishes when there is nothing more to do."""

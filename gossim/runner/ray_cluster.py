@@ -14,8 +14,8 @@ from typing import Any
 from ..errors import InputError, RunError, told
 from ..files.atomic import ENDING
 from .cores import cores, under_torchrun
-from .elsewhere import Elsewhere, Given, Name, Outcome
-from .process_pool import HEARTBEAT_S
+from .elsewhere import Elsewhere
+from .process_pool import HEARTBEAT_S, Given, Name, Outcome
 
 RETRIES = 3
 """How often a task runs again whose process or machine was lost."""
