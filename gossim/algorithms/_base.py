@@ -33,6 +33,9 @@ class Algorithm(Frozen):
     `servers`: how many nodes it needs beside the workers.
     `brings_back`: whether it gives a worker that comes back the parameters that it needs, whatever the fault says.
 
+    `family` and `waits_for` are shown by `gossim list`, as are its needs, which its `unfit` must say too: `all_up`, no
+    faults; `all_messages`, no message lost for good; `undirected` and `static`, of the topology.
+
     What a node does when it is asked is a method too, named in the call: `w.ask(peer, "average", [w.row])` has
     `average(self, other, message, reply)` called with the node that was asked, when the message has reached it.
     """
@@ -42,6 +45,12 @@ class Algorithm(Frozen):
     counts_samples: ClassVar[bool] = False
     one_rate: ClassVar[str] = ""
     servers: ClassVar[int] = 0
+    family: ClassVar[str] = ""
+    waits_for: ClassVar[str] = "nobody"
+    all_up: ClassVar[bool] = False
+    all_messages: ClassVar[bool] = False
+    undirected: ClassVar[bool] = False
+    static: ClassVar[bool] = False
     name: str = ""
 
     @model_validator(mode="before")
@@ -52,8 +61,20 @@ class Algorithm(Frozen):
         return data
 
     def unfit(self, settings: Settings) -> str | None:
-        """Why these settings cannot run this, as a rule for the scenario; None if they can."""
+        """Return why these settings cannot run this algorithm, as a rule for the scenario; None if they can."""
         return None
+
+    @classmethod
+    def requirements(cls) -> list[str]:
+        """Return what it needs of a cluster, a phrase each."""
+        needs = {
+            "a server": cls.servers > 0,
+            "all workers up": cls.all_up,
+            "every message": cls.all_messages,
+            "an undirected graph": cls.undirected,
+            "a graph that does not change": cls.static,
+        }
+        return [need for need, needed in needs.items() if needed]
 
     def worker(self, w: Worker) -> Process:
         """Run worker `w`, in the verbs of `gossim.sim.worker.Worker`."""

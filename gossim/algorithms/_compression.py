@@ -41,13 +41,13 @@ class Compression(Frozen):
         raise NotImplementedError
 
     def compress(self, w: Worker, row: int) -> None:
-        """Row ← Q(row)."""
+        """Replace a row by Q(row)."""
         function = self.function(w)
         if function is not None:
             w.apply(row, function, (row,))
 
     def function(self, w: Worker) -> Any:
-        """What the numeric plane applies; None if Q leaves everything as it is."""
+        """Return what the numeric plane applies, or None if Q changes nothing."""
         raise NotImplementedError
 
 

@@ -22,12 +22,12 @@ WAITS_FOR_ALL = "begins before it is known who comes, and goes with no faults, t
 
 
 def may_lose_answers(settings: Settings) -> bool:
-    """Whether somebody may wait for what never comes."""
+    """Return whether a worker may wait for a message that never comes."""
     return settings.workers > 1 and bool(settings.faults or (settings.network and settings.network.loses))
 
 
 def unfit_in_pairs(settings: Settings, timeout_s: float | None, static: bool = False) -> str | None:
-    """Why pairs cannot average both ways, one of which waits for the answer; None if they can."""
+    """Return why pairs cannot average both ways, where one waits for the answer; None if they can."""
     if may_lose_answers(settings) and timeout_s is None:
         return "must have a timeout_s where workers fail or messages are lost: an answer may never come"
     if settings.topology.is_directed:
@@ -41,6 +41,7 @@ class WithCollective(Algorithm):
     """Uses a `collective`. With `timeout_s` a round of it closes that long after the first has come; without, it waits
     for workers that are down, and the run stops if one is down for good."""
 
+    waits_for: ClassVar[str] = "everybody"
     collective: AnyCollective = RingCollective()
     timeout_s: Timeout | None = None
 
@@ -96,9 +97,10 @@ class Overlapping(WithCollective):
 class InRounds(Algorithm):
     """Waits in each round for its neighbours. With `timeout_s`, those found down that long after are not waited for."""
 
+    family: ClassVar[str] = "gossip"
+    waits_for: ClassVar[str] = "its neighbours"
+    all_messages: ClassVar[bool] = True
     timeout_s: Timeout | None = None
-    undirected: ClassVar[bool] = False
-    """Whether those who are heard must hear the answer."""
 
     def unfit(self, settings: Settings) -> str | None:
         if settings.workers == 1:
@@ -113,7 +115,7 @@ class InRounds(Algorithm):
         return settings.topology.unfit_to_average(self.undirected)
 
     def peers_each(self, settings: Settings) -> float:
-        """To how many a worker sends in a round, in the mean."""
+        """Return the mean number of workers to which a worker sends in a round."""
         return settings.topology.links_each(settings.workers)
 
 
@@ -121,7 +123,9 @@ class BiasCorrected(InRounds):
     """Takes back in each round the error of the one before: right only if every message of every round arrived, and all
     rounds mix by the same symmetric W."""
 
+    all_up: ClassVar[bool] = True
     undirected: ClassVar[bool] = True
+    static: ClassVar[bool] = True
 
     def unfit(self, settings: Settings) -> str | None:
         if settings.faults and settings.workers > 1:
@@ -139,6 +143,8 @@ class BiasCorrected(InRounds):
 class WithServer(Algorithm):
     """Asks a parameter server. With `timeout_s` it goes on with what it has where no answer has come by then."""
 
+    family: ClassVar[str] = "server"
+    waits_for: ClassVar[str] = "the server"
     servers: ClassVar[int] = 1
     timeout_s: Timeout | None = None
 
@@ -154,6 +160,8 @@ class LocalStepsWithServer(WithServer):
     A worker that is not answered in time goes on from where it is. Steps are counted as the workers take them.
     """
 
+    family: ClassVar[str] = "local steps"
+    waits_for: ClassVar[str] = "the server, seldom"
     sends_change: ClassVar[bool] = True
     local_steps: Count
 
@@ -174,5 +182,5 @@ class LocalStepsWithServer(WithServer):
             w.combine(start, (1.0, w.row))
 
     def arrived(self, server: Server, message: Message, reply: Reply) -> None:
-        """The server does what it does with a change or a model, and answers."""
+        """Let the server process a change or a model, and answer."""
         raise NotImplementedError

@@ -1,11 +1,11 @@
-"""Fragments: parts of a parameter vector that are exchanged one at a time."""
+"""Fragments: parts of a parameter vector that are exchanged one at a time; their norms and directions."""
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
 from ..errors import InputError
-from ..sim.worker import Worker
+from ..sim.node import Node
 
 
 class FragmentFunction(NamedTuple):
@@ -19,21 +19,33 @@ class FragmentFunction(NamedTuple):
         return numbers * self.number // self.parts, numbers * (self.number + 1) // self.parts
 
 
-def fragment(w: Worker, row: int, number: int, count: int) -> int:
+class UnitFunction(NamedTuple):
+    """v/‖v‖; 0 where v = 0."""
+
+
+class NormFunction(NamedTuple):
+    """‖v‖ at every place."""
+
+
+class ProductFunction(NamedTuple):
+    """u v, place by place."""
+
+
+def fragment(node: Node, row: int, number: int, count: int) -> int:
     """Return a new row with fragment `number` of `count` of a row, and zeros elsewhere."""
-    new = w.draft(row)
+    new = node.draft(row)
     if count > 1:
-        w.apply(new, FragmentFunction(number, count), (new,))
+        node.apply(new, FragmentFunction(number, count), (new,))
     return new
 
 
-def fragment_bytes(w: Worker, number: int, count: int) -> int:
+def fragment_bytes(node: Node, number: int, count: int) -> int:
     """Return the size of that fragment on the network; all of them together have the size of the vector.
 
     Raises:
         InputError: If a fragment is empty.
     """
-    size_bytes, number_bits = w.context.message_bytes, w.context.settings.number_bits
+    size_bytes, number_bits = node.context.message_bytes, node.context.settings.number_bits
     numbers = size_bytes * 8 // number_bits
     if count > max(1, numbers):
         raise InputError(

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from ..schema.fields import Timeout
 from ..settings import Settings
@@ -28,6 +28,9 @@ class ADPSGD(Algorithm):
     Source: Lian et al. 2018, arXiv:1710.06952, algorithm 1.
     """
 
+    family: ClassVar[str] = "gossip"
+    waits_for: ClassVar[str] = "the answer, if it takes longer"
+    undirected: ClassVar[bool] = True
     name: Literal["adpsgd"] = "adpsgd"
     timeout_s: Timeout | None = None
 
@@ -59,7 +62,7 @@ class ADPSGD(Algorithm):
             w.step(gradient)
 
     def average(self, other: Worker, message: Message, reply: Reply) -> None:
-        """The neighbour answers with its x, and goes half the way."""
+        """Let the neighbour answer with its x, and move halfway."""
         reply(other.row)
         other.combine(other.row, (0.5, other.row), (0.5, message.row))
         other.use_up(message)

@@ -27,6 +27,7 @@ class AllReduce(Overlapping):
 
     brings_back: ClassVar[bool] = True
     counts_samples: ClassVar[bool] = True
+    family: ClassVar[str] = "synchronous"
     one_rate: ClassVar[str] = "steps along one mean gradient with all workers"
     name: Literal["allreduce"] = "allreduce"
     backup: Index = 0

@@ -31,7 +31,7 @@ class AsyncLocalSGD(LocalStepsWithServer):
     spread: NonNegative = 0.0
 
     def arrived(self, server: Server, message: Message, reply: Reply) -> None:
-        """The server steps along a change, and answers."""
+        """Let the server step along a change, and answer."""
         eta, beta, n, c = self.server_rate, self.server_momentum, self.delay, self.spread
         worker, momentum, total = message.sender, server.kept("momentum"), server.kept("total")
         server.combine(total, (1.0, total), (1.0, message.row))

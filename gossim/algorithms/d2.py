@@ -34,7 +34,7 @@ class D2(BiasCorrected):
         return super().unfit_topology(settings) or self.unfit_matrix(settings.topology, settings.workers, 0)
 
     def unfit_matrix(self, topology: TopologySettings, workers: int, seed: int) -> str | None:
-        """Why the matrix of this seed leads nowhere; None if it does."""
+        """Return why the matrix of this seed does not converge; None if it does."""
         smallest = smallest_eigenvalue(topology.build(workers, seed).mixing())
         if smallest > -1 / 3 + 1e-9:
             return None

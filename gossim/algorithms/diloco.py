@@ -34,6 +34,8 @@ class DiLoCo(Overlapping):
     """
 
     counts_samples: ClassVar[bool] = True
+    family: ClassVar[str] = "local steps"
+    waits_for: ClassVar[str] = "everybody, seldom"
     name: Literal["diloco"] = "diloco"
     period: Count
     outer: AnyOptimizer

@@ -56,7 +56,7 @@ class Downpour(WithServer):
                 w.use_up(fresh)
 
     def step(self, server: Server, message: Message, reply: Reply) -> None:
-        """The server takes a step along the gradient, and answers with its x̃."""
+        """Let the server take a step along the gradient, and answer with its x̃."""
         stale, workers = server.staleness(message.sender), len(server.known)
         scale = workers / max(workers, stale) if self.delay_adaptive else 1 / max(1, stale * self.staleness_aware)
         server.step_along(message, self.gradient_scale * scale)

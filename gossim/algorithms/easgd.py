@@ -54,7 +54,7 @@ class EASGD(WithServer):
                 yield from w.local_steps(self.period - 1)
 
     def move(self, centre: Server, message: Message, reply: Reply) -> None:
-        """The centre answers with its x̃, and moves towards the worker."""
+        """Let the centre answer with its x̃, and move towards the worker."""
         reply(centre.row)
         centre.combine(centre.row, (1 - self.moving_rate, centre.row), (self.moving_rate, message.row))
         centre.use_up(message)

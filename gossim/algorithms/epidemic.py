@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from ..schema.fields import Count
 from ..settings import Settings
@@ -19,6 +19,7 @@ class Epidemic(Algorithm):
     Source: De Vos et al. 2023, arXiv:2310.01972, algorithm 1 and EL-Local.
     """
 
+    family: ClassVar[str] = "gossip"
     name: Literal["epidemic"] = "epidemic"
     peers: Count
 

@@ -30,7 +30,7 @@ class FedAsync(LocalStepsWithServer):
     b: Index = 4
 
     def arrived(self, server: Server, message: Message, reply: Reply) -> None:
-        """The server moves towards a worker's model, and answers."""
+        """Let the server move towards a worker's model, and answer."""
         stale, worker = server.version - (message.version or 0), message.sender
         alpha = self.mixing_rate * self.weight(stale)
         server.combine(server.row, (1 - alpha, server.row), (alpha, message.row))
@@ -39,7 +39,7 @@ class FedAsync(LocalStepsWithServer):
         server.answer(worker, reply)
 
     def weight(self, stale: int) -> float:
-        """s(τ)."""
+        """Return s(τ)."""
         if self.staleness == "polynomial":
             return float((1 + stale) ** -self.a)
         return 1.0 if self.staleness == "constant" or stale <= self.b else 1 / (self.a * (stale - self.b) + 1)

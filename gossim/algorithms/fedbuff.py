@@ -29,7 +29,7 @@ class FedBuff(LocalStepsWithServer):
     staleness_weight: Literal["square_root", "none"] = "square_root"
 
     def arrived(self, server: Server, message: Message, reply: Reply) -> None:
-        """The server collects a change, moves if it has enough, and answers."""
+        """Let the server collect a change, move if it has enough, and answer."""
         stale = server.version - (message.version or 0)
         weight = 1.0 if self.staleness_weight == "none" else (1 + stale) ** -0.5
         worker = message.sender

@@ -24,6 +24,8 @@ class GoSGDPull(Algorithm):
     """
 
     weighted: ClassVar[bool] = True
+    family: ClassVar[str] = "gossip"
+    waits_for: ClassVar[str] = "the answer"
     name: Literal["gosgd_pull"] = "gosgd_pull"
     pull_probability: Probability
     timeout_s: Timeout | None = None

@@ -20,6 +20,7 @@ class GoSGDPush(Algorithm):
     """
 
     weighted: ClassVar[bool] = True
+    family: ClassVar[str] = "gossip"
     name: Literal["gosgd_push"] = "gosgd_push"
     push_probability: Probability
 

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 
@@ -26,6 +26,7 @@ class GossipGraD(InRounds):
     the samples on is left out: each worker keeps its data.
     """
 
+    waits_for: ClassVar[str] = "one other"
     name: Literal["gossipgrad"] = "gossipgrad"
 
     def unfit_topology(self, settings: Settings) -> str | None:

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from ..settings import Settings
 from ..sim.worker import Worker
@@ -20,6 +20,7 @@ class GradientTracking(InRounds):
     different ones, as in stochastic gradient tracking (Pu and Nedić 2021, arXiv:1805.11454).
     """
 
+    all_up: ClassVar[bool] = True
     name: Literal["gradient_tracking"] = "gradient_tracking"
 
     def unfit(self, settings: Settings) -> str | None:

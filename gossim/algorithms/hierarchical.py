@@ -21,6 +21,8 @@ class Hierarchical(WithCollective):
     """
 
     weighted: ClassVar[bool] = True
+    family: ClassVar[str] = "groups"
+    waits_for: ClassVar[str] = "its group"
     name: Literal["hierarchical"] = "hierarchical"
     group_size: Count
     push_probability: Probability

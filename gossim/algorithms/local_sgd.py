@@ -20,6 +20,8 @@ class LocalSGD(Overlapping):
     """
 
     counts_samples: ClassVar[bool] = True
+    family: ClassVar[str] = "local steps"
+    waits_for: ClassVar[str] = "everybody, seldom"
     name: Literal["local_sgd"] = "local_sgd"
     period: Count
 

@@ -30,6 +30,7 @@ class OSGP(InRounds):
 
     weighted: ClassVar[bool] = True
     counts_samples: ClassVar[bool] = True
+    waits_for: ClassVar[str] = "those of an earlier exchange"
     name: Literal["osgp"] = "osgp"
     overlap: Count = 1
     outstanding: Literal["one", "many"] = "one"
@@ -63,7 +64,7 @@ class OSGP(InRounds):
             w.round += 1
 
     def one_step(self, w: Worker) -> Process:
-        """A gradient, and a step along it of η/w_i in terms of x."""
+        """Compute a gradient, and take a step along it of η/w_i in terms of x."""
         gradient = w.gradient()
         yield w.compute()
         w.step(gradient, scale=w.counts_for / (w.workers * float(w.alpha)))

@@ -52,7 +52,7 @@ class Rennala(WithServer):
             w.give_back(gradient)
 
     def add(self, server: Server, message: Message, reply: Reply) -> None:
-        """The server collects a gradient that was taken at its x, steps when it has enough, and answers."""
+        """Let the server collect a gradient taken at its x, step when it has enough, and answer."""
         worker, complete = message.sender, False
         if message.version == server.version:
             server.collect(message)

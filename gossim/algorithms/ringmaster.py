@@ -48,7 +48,7 @@ class Ringmaster(WithServer):
             w.adopt(*w.receive(), *([answer] if answer else []))
 
     def step(self, server: Server, message: Message, reply: Reply) -> None:
-        """The server takes a step along a gradient that is new enough, answers, and stops those that are too late."""
+        """Let the server take a step along a gradient that is new enough, answer, and stop those that are too late."""
         worker = message.sender
         if server.version - (message.version or 0) < self.delay_bound:
             server.step_along(message, self.gradient_scale)

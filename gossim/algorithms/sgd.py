@@ -14,6 +14,7 @@ class SGD(Algorithm):
     """
 
     counts_samples: ClassVar[bool] = True
+    family: ClassVar[str] = "alone"
     name: Literal["sgd"] = "sgd"
 
     def worker(self, w: Worker) -> Process:

@@ -24,6 +24,8 @@ class SSP(WithServer):
     Source: Ho et al. 2013, "More effective distributed ML via a stale synchronous parallel parameter server".
     """
 
+    waits_for: ClassVar[str] = "the server, and the slowest"
+    all_messages: ClassVar[bool] = True
     one_rate: ClassVar[str] = THE_SERVER_STEPS
     name: Literal["ssp"] = "ssp"
     staleness: Index | None
@@ -48,7 +50,7 @@ class SSP(WithServer):
                 w.use_up(fresh)
 
     def step(self, server: Server, message: Message, reply: Reply) -> None:
-        """The server takes a step along the gradient, and answers with its x̃ when all others are near enough."""
+        """Let the server take a step along the gradient, and answer with its x̃ when no worker is too far behind."""
         worker = message.sender
         server.step_along(message, self.gradient_scale)
         if self.staleness is None:

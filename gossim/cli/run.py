@@ -50,35 +50,36 @@ def run(
     vary: Varied = [],  # noqa: B006
     out: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", help="Run directory  [default: runs/<scenario>, and what --set and --vary say]"),
+        typer.Option(metavar="DIR", help="Run directory  [default: runs/<scenario>, plus the changes]"),
     ] = None,
-    device: Annotated[
-        str | None, typer.Option(metavar="D", help="auto, cpu or cuda, instead of the scenario's")
-    ] = None,
+    device: Annotated[str | None, typer.Option(metavar="D", help="auto, cpu or cuda; overrides the scenario")] = None,
     jobs: Annotated[
-        int | None, typer.Option(metavar="N", min=1, help="Arms and seeds run at a time  [default: one a core]")
+        int | None, typer.Option(metavar="N", min=1, help="Runs at the same time  [default: one per core]")
     ] = None,
     cluster: Cluster = None,
     no_gradients: Annotated[
-        bool, typer.Option("--no-gradients", help="Run the clock alone: no parameters, no losses, no torch.")
+        bool, typer.Option("--no-gradients", help="Simulate time only: no parameters, no losses, no torch.")
     ] = False,
-    force: Annotated[bool, typer.Option("--force", help="Begin anew, whatever run is there.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace the run in that directory, if there is one.")] = False,
     checkpoint_every: Annotated[
         float,
-        typer.Option(metavar="SECONDS", min=0, help="Keep where each arm stands, to go on from after a kill."),
+        typer.Option(metavar="SECONDS", min=0, help="Time between checkpoints, from which a killed run continues."),
     ] = 60.0,
     report: Annotated[
         bool, typer.Option("--report", help="Also write report.html, a page with curves and an animation.")
     ] = False,
     log: Annotated[
         list[str],
-        typer.Option("--log", metavar="TRACKER", help="Also write scalars: tensorboard, wandb (offline) or csv."),
+        typer.Option("--log", metavar="TRACKER", help="Also log the curves for tensorboard, wandb (offline) or csv."),
     ] = [],  # noqa: B006
     profile: Annotated[bool, typer.Option("--profile", help="Show where the wall time went.")] = False,
     quiet: Quiet = False,
     no_limits: NoLimits = False,
 ) -> None:
-    """Run every arm of a scenario with every seed; write tables and figures; compare the arms."""
+    """Run a scenario, print its table, write tables and figures.
+
+    Every arm is run with every seed, and the arms are compared.
+    """
     permit_imports()
     say_what_is_read(scenario, quiet)
     others = joined(cluster, jobs, context)
@@ -232,7 +233,8 @@ def _show_stored(console: Console, notes: Console, store: RunDirectory, report: 
 
 
 def default_name(path: Path, changes: list[str]) -> str:
-    """The name of the run directory where none is given: that of the scenario, and what `--set` and `--vary` say.
+    """Return the name of the run directory if none is given: that of the scenario, with the changes by `--set` and
+    `--vary`.
 
     Where a character cannot stand in a name, or it would be too long, a digest keeps it apart from others.
     """
@@ -246,7 +248,7 @@ def default_name(path: Path, changes: list[str]) -> str:
 
 
 def _refuse_the_impossible(path: Path, settings: Scenario, gradients: bool) -> str | None:
-    """Before anything is imported that a run needs. Returns the estimate of one that takes long."""
+    """Refuse an impossible run before the imports that a run needs. Returns the estimate of one that takes long."""
     from ..estimates.limits import refuse_the_impossible
 
     try:
@@ -256,7 +258,7 @@ def _refuse_the_impossible(path: Path, settings: Scenario, gradients: bool) -> s
 
 
 def _changed(path: Path, changes: list[str], more: dict[str, Any], grid: dict[str, list[Any]]) -> Scenario:
-    """The scenario in `path` with the values of `--set`, its arms varied over `grid`."""
+    """Return the scenario in `path` with the values of `--set`, its arms varied over `grid`."""
     from ..scenario.overrides import overlapping
     from ..scenario.scenario import load
 

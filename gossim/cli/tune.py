@@ -30,28 +30,32 @@ def tune(
     scenario: ScenarioFile,
     over: Annotated[
         list[str],
-        typer.Option(metavar="KEY=V1,V2", help="Values to try, e.g. --over optimizer.learning_rate=0.1,0.3,1"),
+        typer.Option(metavar="KEY=V1,V2", help="Values to try, e.g. optimizer.learning_rate=0.1,0.3,1"),
     ],
     changes: Changes = [],  # noqa: B006 (typer reads it and never changes it)
-    seeds: Annotated[int, typer.Option(metavar="N", min=1, help="Trial seeds; the scenario's own are not used.")] = 3,
+    seeds: Annotated[
+        int, typer.Option(metavar="N", min=1, help="Number of trial seeds, all different from the scenario's.")
+    ] = 3,
     metric: Annotated[
-        str | None, typer.Option(metavar="NAME", help="[default: time to the target if there is one, else train_loss]")
+        str | None,
+        typer.Option(metavar="NAME", help="The measure that decides  [default: time to the target, else train_loss]"),
     ] = None,
     widen: Annotated[
-        bool, typer.Option("--widen", help="Go on beyond the grid while the best lies on its edge.")
+        bool, typer.Option("--widen", help="Extend the grid while the best value lies on its edge.")
     ] = False,
-    out: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Where to write  [default: runs/<scenario>,tuned]")
-    ] = None,
+    out: Annotated[Path | None, typer.Option(metavar="DIR", help="Directory  [default: runs/<scenario>,tuned]")] = None,
     jobs: Annotated[
-        int | None, typer.Option(metavar="N", min=1, help="Arms and seeds run at a time  [default: one a core]")
+        int | None, typer.Option(metavar="N", min=1, help="Runs at the same time  [default: one per core]")
     ] = None,
     cluster: Cluster = None,
-    force: Annotated[bool, typer.Option("--force", help="Begin anew, whatever is in the directory.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace what is in the directory.")] = False,
     quiet: Quiet = False,
     no_limits: NoLimits = False,
 ) -> None:
-    """Choose values, such as the learning rate, for each arm on trial seeds, and run the best on the scenario's."""
+    """Find the best learning rate, or another value, for each arm.
+
+    Each arm is tried with every value on trial seeds, and then run with its best on the scenario's own seeds.
+    """
     permit_imports()
     others = joined(cluster, jobs, context)
     from ..estimates.limits import arms_s

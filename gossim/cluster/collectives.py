@@ -41,7 +41,7 @@ class RingCollective(MessageCollective):
 
 
 class RingEvents(Collective):
-    """The same ring, each of its 2(p−1) rounds of messages really sent over the network's own links.
+    """The same ring, whose 2(p−1) rounds of messages are sent over the network's links.
 
     On a uniform network it costs what `ring` says. Where links differ, a worker waits for its neighbour only.
     It adds up at the end; `ring` with `events: true` adds up after each round.
@@ -74,7 +74,9 @@ class Tree(MessageCollective):
 
 
 def _folded(p: int, n: int, link: Link) -> CollectiveCost:
-    """What the p − p' workers beyond the last power of two p' cost: a partner adds their vector, and answers."""
+    """Return the cost of the p − p' workers beyond the last power of two p': a partner adds their vector and
+    answers.
+    """
     surplus = p - 2 ** int(math.log2(p))
     if not surplus:
         return NOTHING
@@ -131,7 +133,7 @@ class Rabenseifner(MessageCollective):
 
 
 class ParameterServer(MessageCollective):
-    """A server of its own, whose one link carries everything: 2a + 2pnb + png.
+    """A separate server, whose one link carries everything: 2a + 2pnb + png.
 
     Its messages go to the node after the last worker, whose links the network must have.
     Source: Li et al. 2014 ("Scaling distributed machine learning with the parameter server"), by counting.

@@ -24,14 +24,14 @@ SAMPLED = 64
 
 
 class Rhythm(NamedTuple):
-    """`step_s`: seconds between two steps of a worker, in the mean. `messages`: that a step sends, resent ones too."""
+    """`step_s`: mean seconds between two steps of a worker. `messages`: per step, including resent ones."""
 
     step_s: float
     messages: float
 
 
 def rhythm(arm: Arm, paces: Paces, size_bytes: float) -> Rhythm:
-    """Of an arm whose parameter vectors have that size."""
+    """Estimate the rhythm of an arm with parameter vectors of that size."""
     own_s, algorithm = 1 / paces.per_s() if paces.per_s() else math.inf, arm.algorithm
     if arm.workers == 1 or algorithm.name == "sgd":
         return Rhythm(own_s, 0.0)
@@ -68,7 +68,8 @@ def _with_collective(arm: Arm, paces: Paces, links: Link, size_bytes: float) -> 
     period, size_bytes = getattr(algorithm, "period", 1) // fragments, size_bytes / fragments
     members = min(arm.workers, getattr(algorithm, "group_size", arm.workers))
     round_s = paces.longest_s(members, getattr(algorithm, "backup", 0), period)
-    if members < arm.workers and not hasattr(algorithm, "push_probability"):  # other groups each time
+    others = not hasattr(algorithm, "push_probability") and getattr(algorithm, "lead", None) is None
+    if members < arm.workers and others:  # other groups each time, of slow workers too
         round_s = max(round_s, period * _slowest_mean_s(paces))
     if algorithm.timeout_s is not None:
         round_s = min(round_s, period * paces.mean_s + algorithm.timeout_s)
@@ -100,7 +101,9 @@ def _with_server(arm: Arm, paces: Paces, links: Link, size_bytes: float) -> Rhyt
 
 
 def _in_pairs(arm: Arm, own_s: float, links: Link, size_bytes: float) -> Rhythm:
-    """Workers that work alone and now and then with another; a user's own algorithm is assumed to be one of these."""
+    """Estimate workers that work alone and exchange with another now and then. A user's algorithm is assumed to be one
+    of these.
+    """
     algorithm: Any = arm.algorithm
     answer_s = 2 * links.latency_s + size_bytes * links.s_per_byte
     timeout_s = getattr(algorithm, "timeout_s", None)
@@ -109,6 +112,8 @@ def _in_pairs(arm: Arm, own_s: float, links: Link, size_bytes: float) -> Rhythm:
     if algorithm.name == "acid":
         each_s = algorithm.exchanges_per_gradient * (answer_s + size_bytes * links.s_per_byte)
         return Rhythm(max(own_s, each_s), 2 * algorithm.exchanges_per_gradient)
+    if algorithm.name == "decoupled_diloco":
+        return Rhythm(own_s, 2 * algorithm.fragments / algorithm.period)
     if algorithm.name == "adpsgd":
         return Rhythm(max(own_s, answer_s + size_bytes * links.s_per_byte), 2.0)
     if hasattr(algorithm, "pull_probability"):
@@ -117,7 +122,7 @@ def _in_pairs(arm: Arm, own_s: float, links: Link, size_bytes: float) -> Rhythm:
 
 
 def _slowest_mean_s(paces: Paces) -> float:
-    """Seconds of a gradient of those that are slow for good."""
+    """Return the mean seconds of a gradient of permanently slow workers."""
     return paces.mean_s * max((g.factor for g in paces.groups if g.share * paces.workers >= 0.5), default=1.0)
 
 
@@ -133,7 +138,7 @@ def _unshared(arm: Arm) -> bool:
 
 
 def _links(arm: Arm) -> Link:
-    """What a message meets, in the mean: the latency with its jitter, and the narrower of two ends."""
+    """Return the mean latency of a message, with jitter, and the narrower bandwidth of its two ends."""
     network = arm.network
     if network is None:
         return Link(0.0, 0.0, 0.0)
@@ -154,7 +159,7 @@ def _links(arm: Arm) -> Link:
 
 
 def _mean_s_per_byte(pairs: BandwidthMatrix | RegionBandwidth, workers: int) -> float:
-    """Over ordered pairs, their workers' own limits aside."""
+    """Return the mean seconds per byte over ordered pairs, without the workers' own limits."""
     if isinstance(pairs, RegionBandwidth):
         inside = _inside(pairs.regions)
         return inside / pairs.within + (1 - inside) / pairs.between
@@ -187,7 +192,7 @@ def _latency_s(latency: float | Law | LatencyMatrix | Regions, workers: int) -> 
 
 
 def _sendings(arm: Arm) -> float:
-    """How often a message is sent until it arrives, where it is sent again."""
+    """Return how often a message is sent until it arrives, if lost ones are sent again."""
     network, algorithm = arm.network, arm.algorithm
     again = getattr(getattr(algorithm, "collective", None), "sends", False) or (network and network.resend)
     lost = network.share_lost if network and again else 0.0

@@ -23,14 +23,14 @@ GONE = 1e-15
 
 
 class Departure(NamedTuple):
-    """From `at_s` on, steps come slower by this share of the rate with which they came at first."""
+    """From `at_s` on, steps are slower by this share of their first rate."""
 
     at_s: float
     share: float
 
 
 def departures(arm: Arm) -> list[Departure]:
-    """What faults take away for good, in order of time."""
+    """Return what faults remove for good, in order of time."""
     if arm.workers > LOOKED_AT:
         lasting = [fault for fault in arm.faults if isinstance(fault, Crash) and fault.back_after_s is None]
         found = [Departure(fault.at_s, concerned(fault, arm.workers)) for fault in lasting]
@@ -77,7 +77,7 @@ def _of_each(arm: Arm) -> list[Departure]:
 
 
 def _end_s(arm: Arm, worker: int) -> float:
-    """When that worker is down for good."""
+    """Return when that worker is down for good."""
     found = math.inf
     for number, fault in enumerate(arm.faults):
         if not isinstance(fault, Churn) and fault.concerns(worker, arm.workers, SEED, number):
@@ -87,7 +87,7 @@ def _end_s(arm: Arm, worker: int) -> float:
 
 
 def _speeds(arm: Arm) -> list[float]:
-    """Of each worker, relative to the others, by what lasts."""
+    """Return the speed of each worker relative to the others, by lasting causes."""
     speeds = [1 / seconds if seconds else 1.0 for seconds in means_s(arm) or [1.0] * arm.workers]
     for number, rule in enumerate(arm.compute.stragglers):
         if isinstance(rule, Persistent):

@@ -9,13 +9,13 @@ from typing import Any
 import torch
 
 from ..algorithms._compression import RandomKFunction, SignFunction, TopKFunction
-from ..algorithms._fragments import FragmentFunction
+from ..algorithms._fragments import FragmentFunction, NormFunction, ProductFunction, UnitFunction
 from ..optimizers.adam import AdamStep, SquaredAverage
 from ..problems.keyed import mix, uniforms
 
 
 def apply(functions: Sequence[Any], *rows: torch.Tensor) -> torch.Tensor:
-    """`functions`, all of one type, one for each row of a batch: `(count, dim)` for each argument → `(count, dim)`."""
+    """Apply `functions`, all of one type, one per row of a batch: `(count, dim)` for each argument → `(count, dim)`."""
     return FUNCTIONS[type(functions[0])](functions, *rows)
 
 
@@ -41,7 +41,7 @@ def random_k(functions: Sequence[RandomKFunction], v: torch.Tensor) -> torch.Ten
 
 
 def _only(row: torch.Tensor, rank: torch.Tensor, fraction: float) -> torch.Tensor:
-    """`row`, `(dim,)`, where `rank` is among the ⌈fraction · dim⌉ largest, and zeros."""
+    """Return `row`, `(dim,)`, where `rank` is among the ⌈fraction · dim⌉ largest, and zeros elsewhere."""
     # A product such as 0.07 · 100 is a rounding above a whole number, and must not count as the next one.
     count = math.ceil(fraction * len(row) * (1 - 1e-12))
     places = torch.topk(rank, count).indices
@@ -60,8 +60,23 @@ def fragment(functions: Sequence[FragmentFunction], v: torch.Tensor) -> torch.Te
     return kept
 
 
+def unit(functions: Sequence[UnitFunction], v: torch.Tensor) -> torch.Tensor:
+    norms = torch.linalg.vector_norm(v, dim=1, keepdim=True)
+    return torch.where(norms > 0, v / norms, v)
+
+
+def norm(functions: Sequence[NormFunction], v: torch.Tensor) -> torch.Tensor:
+    return torch.linalg.vector_norm(v, dim=1, keepdim=True).expand_as(v)
+
+
+def product(functions: Sequence[ProductFunction], u: torch.Tensor, v: torch.Tensor) -> torch.Tensor:
+    return u * v
+
+
 def columns(functions: Sequence[tuple[float, ...]], like: torch.Tensor) -> torch.Tensor:
-    """The numbers of `functions`, a column each: `(parameters, count, 1)`, of the kind of `like`."""
+    """Return the numbers of `functions`, one column each, as `(parameters, count, 1)` of the dtype and device of
+    `like`.
+    """
     return torch.tensor(functions, dtype=like.dtype, device=like.device).T.unsqueeze(2)
 
 
@@ -72,5 +87,8 @@ FUNCTIONS: dict[type, Callable[..., torch.Tensor]] = {
     RandomKFunction: random_k,
     SignFunction: sign,
     FragmentFunction: fragment,
+    UnitFunction: unit,
+    NormFunction: norm,
+    ProductFunction: product,
 }
 """By the type of a function, what it computes; it must leave its arguments as they are, for they may be the rows."""

@@ -19,7 +19,7 @@ UNSEEDED = 67280421310721
 
 @contextmanager
 def seeded(key: int) -> Iterator[None]:
-    """Inside the block torch's, numpy's and Python's global generators start from `key`; their states are put back.
+    """Start torch's, numpy's and Python's global generators from `key` inside the block, and restore them afterwards.
 
     Layers draw from torch's when they are made, and a user's factory may draw from any of them. torch is not imported
     for it.

@@ -10,7 +10,7 @@ from .schedules import AnySchedule, Constant
 
 
 class SimulatedClock(Protocol):
-    """Anything that knows the simulated time, in seconds."""
+    """Something that knows the simulated time, in seconds."""
 
     @property
     def now_s(self) -> float: ...
@@ -39,7 +39,7 @@ class OptimizerSettings(Frozen):
         return not isinstance(self.learning_rate, tuple) or len(set(self.learning_rate)) == 1
 
     def of_worker(self, worker: int) -> Self:
-        """These settings with the learning rate of that worker, a number."""
+        """Return these settings with the learning rate of that worker as a number."""
         if not isinstance(self.learning_rate, tuple):
             return self
         return self.model_copy(update={"learning_rate": self.learning_rate[worker]})

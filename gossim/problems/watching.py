@@ -17,7 +17,7 @@ from .norms import KINDS
 
 
 class Watch(TorchDispatchMode):
-    """Inside the block every operation of torch's is looked at, in this thread alone, backward passes included.
+    """Watches all torch operations of this thread inside the block, backward passes included.
 
     A write is found by where it goes, whether or not it changes the values: a clamp that does nothing yet is one.
     """
@@ -43,7 +43,7 @@ class Watch(TorchDispatchMode):
 
     @classmethod
     def _should_skip_dynamo(cls) -> bool:
-        """torch would import its compiler, for seconds, to tell it to leave this alone; nothing is compiled here."""
+        """Return whether to skip torch's compiler, whose import takes seconds and which is not used here."""
         return False
 
     def __torch_dispatch__(
@@ -66,7 +66,7 @@ class Watch(TorchDispatchMode):
         return self.inside[-1] if self.inside else self.whole
 
     def look_at_generators(self) -> None:
-        """Whether the layer at work has drawn from numpy's or Python's global generator."""
+        """Check whether the current layer has drawn from numpy's or Python's global generator."""
         states = _global_states()
         for name, state in states.items():
             if state != self.states[name] and self.drawn_elsewhere is None:

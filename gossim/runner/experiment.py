@@ -34,7 +34,7 @@ CHECKPOINT_EVERY_S = 60.0
 
 
 class Experiment:
-    """A scenario made ready: all that can be refused has been refused once this exists, and nothing was written.
+    """A scenario ready to run: everything that can be refused has been refused, and nothing was written.
 
     Without `gradients`, or where the scenario says `problem: none`, the clock runs alone. Without `limits`, what needs
     more memory than there is, or more work than anybody waits for, is not refused.
@@ -122,7 +122,7 @@ class Experiment:
         return self.results()
 
     def results(self) -> Results:
-        """What has been recorded so far, arm by arm."""
+        """Return what has been recorded so far, arm by arm."""
         return Results(scenario=self.scenario, manifest=self.manifest, **self.recording.tables())
 
     def _files(self, store: RunDirectory, first_seed_ended: Callable[[], None] | None) -> RunFiles:
@@ -130,7 +130,7 @@ class Experiment:
         return RunFiles(store, digest, self.scenario, self.manifest, self.recording, self.watch, first_seed_ended)
 
     def _todo(self) -> list[Key]:
-        """The arms and seeds that have not ended, in the order in which they are run."""
+        """Return the arms and seeds that have not ended, in the order in which they are run."""
         ended = {(entry["arm"], entry["seed"]) for entry in self.manifest["runs"]}
         every = [(name, seed) for seed in self.scenario.seeds for name in self.scenario.arms]
         return [key for key in every if key not in ended]
@@ -221,7 +221,7 @@ class Experiment:
 
     @contextmanager
     def _saying_how_it_ends(self) -> Iterator[None]:
-        """However the block ends, the manifest says so."""
+        """Record in the manifest how the block ends."""
         try:
             yield
         except KeyboardInterrupt:
@@ -237,14 +237,16 @@ class Experiment:
 
 
 def asked_for(scenario: Scenario, device: str | None) -> Scenario:
-    """The scenario as it is run, on that device if one is given. To run it is to trust it. Raises ScenarioError."""
+    """Return the scenario to run, on that device if one is given. Running it means trusting it. Raises
+    ScenarioError.
+    """
     own = scenario.trusted()
     return own if device is None else own.override({"device": device})
 
 
 @contextmanager
 def _naming(arm: str) -> Iterator[None]:
-    """Whatever is wrong inside the block is wrong with that arm."""
+    """Add the name of that arm to every error inside the block."""
     try:
         yield
     except InputError as error:
@@ -254,6 +256,6 @@ def _naming(arm: str) -> Iterator[None]:
 
 
 def _warn(progress: Progress, entry: dict[str, Any]) -> None:
-    """Pass on what an arm with a seed leaves to be warned of."""
+    """Pass on the warnings of an arm with a seed."""
     for warning in entry.get("warnings", []):
         progress.warn(f"arm '{entry['arm']}', seed {entry['seed']}: {warning}")

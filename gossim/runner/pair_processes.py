@@ -17,7 +17,7 @@ from .recording import Key, PairRecord
 
 
 class Work(NamedTuple):
-    """What every process is given: the scenario, as data, how it is run, and where its parts go.
+    """What every process is given: the scenario as data, how it is run, and where its parts go.
 
     `threads` is what each may compute on, and `checkpoint_every_s` how often it keeps where it stands, if it does.
     """
@@ -33,7 +33,7 @@ class Work(NamedTuple):
 
 
 class Came(NamedTuple):
-    """How far an arm with a seed has come: in simulated seconds, and in gradient steps of all workers."""
+    """The progress of an arm with a seed: in simulated seconds, and in gradient steps of all workers."""
 
     place: int
     time_s: float

@@ -38,26 +38,26 @@ class PairRecord:
         self.ended: dict[str, list[Row]] = {"timeline": [], "exchanges": [], "activities": []}
 
     def end(self, world: World) -> None:
-        """Keep what the clock knows when it stands still."""
+        """Take over the tables of an arm with a seed that has ended."""
         label = self.observed.label
         self.ended["exchanges"] = [{**label, **row} for row in exchanges(world)]
         self.ended["activities"] = [{**label, **row} for row in activities(world)]
         self.ended["timeline"] = [{**label, **interval._asdict()} for interval in world.timeline.intervals]
 
     def probed(self) -> Frames:
-        """The tables to which probes add rows, as far as they have come."""
+        """Return the tables to which probes add rows, as far as they have come."""
         seen = self.observed.seen.copy()  # Ctrl-C may come at any time, and no table may have a probe more
         frames = {name: table(name, [row for rows in seen for row in getattr(rows, name)]) for name in PROBED}
         frames["workers"] = stacked("workers", [rows.workers for rows in seen])
         return {name: joined(name, [self.earlier[name], new]) if self.earlier else new for name, new in frames.items()}
 
     def frames(self) -> Frames:
-        """All tables, as far as they have come."""
+        """Return all tables, as far as they have come."""
         return {**self.probed(), **{name: table(name, rows) for name, rows in self.ended.items()}}
 
 
 class Recording:
-    """The tables of all arms and seeds: of those that have ended, and of that which is under way.
+    """The tables of all arms and seeds, those that have ended and the present one.
 
     Args:
         arms: The names of the arms, in order.
@@ -75,17 +75,17 @@ class Recording:
         return record
 
     def end(self, arm: str, seed: int, frames: Frames) -> None:
-        """These are the tables of an arm with a seed, which has ended."""
+        """Take over the tables of an arm with a seed that has ended."""
         self.pairs[arm, seed] = frames
 
     def ended(self, arm: str, seed: int) -> Frames:
-        """The tables of an arm with a seed that has ended."""
+        """Return the tables of an arm with a seed that has ended."""
         frames = self.pairs[arm, seed]
         assert isinstance(frames, dict)
         return frames
 
     def tables(self) -> dict[str, Any]:
-        """The tables by name, as DataFrames: arm by arm in the scenario's order, then seed by seed."""
+        """Return the tables by name as DataFrames, in the scenario's order of arms, then by seed."""
         keys = sorted(self.pairs, key=lambda key: (self.order[key[0]], key[1]))
         pairs = [pair.frames() if isinstance(pair, PairRecord) else pair for pair in map(self.pairs.get, keys) if pair]
         tables = {name: joined(name, [frames[name] for frames in pairs]) for name in TABLES}

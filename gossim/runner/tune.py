@@ -149,7 +149,7 @@ def _recorded(
 def _tried(
     search: _Search, widen: bool, tried: Callable[[Sequence[Variant], str], Results]
 ) -> tuple[pd.DataFrame, dict[str, Variant]]:
-    """All trials, and the best of each arm. Each round of them has a number for its name."""
+    """Run all trials and return them with the best of each arm. Rounds of trials are named by number."""
     trials, todo, best = pd.DataFrame(), search.first, {}
     for number in range(1 + MOST_ROUNDS * widen):
         if todo:
@@ -180,12 +180,12 @@ class _Search:
                 known.extend([value] if value not in known else [])
 
     def trial(self, arms: Sequence[Variant]) -> Scenario:
-        """The scenario with these arms, on the trial seeds."""
+        """Return the scenario with these arms and the trial seeds."""
         first = self.scenario.seed + self.scenario.repeats
         return with_arms(self.scenario, arms, "the trials", seed=first, repeats=self.seeds)
 
     def rows(self, results: Results) -> pd.DataFrame:
-        """One row for each arm and seed of these trials."""
+        """Return one row for each arm and seed of these trials."""
         ended = {(entry["arm"], entry["seed"]): entry["status"] for entry in results.manifest["runs"]}
         rows = []
         for _, row in per_seed(results).iterrows():
@@ -200,7 +200,7 @@ class _Search:
         return frame[[*front, *(name for name in frame if name not in front)]]
 
     def best(self, trials: pd.DataFrame) -> dict[str, Variant]:
-        """The variant of each arm that does best."""
+        """Return the variant of each arm that does best."""
         found = {}
         for arm in self.values:
             ranked = sorted(self._ranked(trials[trials["arm"] == arm]))
@@ -210,7 +210,9 @@ class _Search:
         return found
 
     def _ranked(self, trials: pd.DataFrame) -> Iterator[tuple[float, float, int, str]]:
-        """The variants of which all trials ended, each with what sorts it: seeds without the target, then the mean."""
+        """Return the variants whose trials all ended, with their sort key: seeds that missed the target, then the
+        mean.
+        """
         for place, (name, own) in enumerate(trials.groupby("name", sort=False)):
             if len(own) < self.seeds or (own["status"] != "complete").any():
                 continue
@@ -221,7 +223,7 @@ class _Search:
                 yield float(measured.isna().sum()), self.sign * float(measured.mean()), place, str(name)
 
     def edges(self, best: Mapping[str, Variant]) -> Iterator[tuple[str, str, Any, str]]:
-        """The arms whose best value is the lowest or the highest of several numbers: arm, key, value, which."""
+        """Return the arms whose best value is the lowest or highest of several numbers, as arm, key, value, which."""
         for arm, variant in best.items():
             for key, value in variant.values.items():
                 numbers = [each for each in self.values[arm][key] if _is_number(each)]
@@ -229,7 +231,7 @@ class _Search:
                     yield arm, key, value, "lowest" if value == min(numbers) else "highest"
 
     def beyond(self, best: Mapping[str, Variant]) -> list[Variant]:
-        """The next values beyond the edges, with each combination of the other keys' values."""
+        """Return the next values beyond the edges, with each combination of the other keys' values."""
         todo = []
         for arm, key, _, which in self.edges(best):
             numbers = sorted(self.values[arm][key])
@@ -251,12 +253,12 @@ class _Search:
         return True
 
     def final(self, best: Mapping[str, Variant]) -> Scenario:
-        """The scenario in which each arm has its best values, under its own name."""
+        """Return the scenario in which each arm has its best values, under its own name."""
         arms = [best.get(arm, Variant(arm, {}, arm))._replace(name=arm) for arm in self.scenario.arms]
         return with_arms(self.scenario, arms, "the tuned scenario")
 
     def warnings(self, best: Mapping[str, Variant], trials: pd.DataFrame) -> list[str]:
-        """What to look at before the outcome is believed."""
+        """Return what to check before trusting the outcome."""
         found = [
             f"arm '{arm}': {key} = {value:g} is the {which} value that was tried; a better one may lie beyond it"
             for arm, key, value, which in self.edges(best)
@@ -269,7 +271,7 @@ class _Search:
 
 
 def _metric(scenario: Scenario, metric: str | None) -> tuple[str, float]:
-    """The column to be compared, and 1 if a lower value is better, −1 otherwise."""
+    """Return the column to compare, and 1 if lower is better, −1 otherwise."""
     measured = {name: measure for name, measure in scenario.measured.items() if measure.better is not None}
     known = [*measured, *([TIME_TO_TARGET] if scenario.target else [])]
     if metric is None:
@@ -280,7 +282,7 @@ def _metric(scenario: Scenario, metric: str | None) -> tuple[str, float]:
 
 
 def _next(numbers: Sequence[float]) -> float | None:
-    """The number after these, at the ratio of the last two, or their distance if not all are above 0."""
+    """Return the next number at the ratio of the last two, or at their distance unless all are positive."""
     before, last = numbers[-2:]
     further = last * (last / before) if min(numbers) > 0 else last + (last - before)
     if all(isinstance(each, int) for each in numbers):

@@ -15,7 +15,7 @@ from ..settings import Settings
 
 
 class Arm(Settings):
-    """One way to do it: an algorithm and the settings it runs under, complete."""
+    """One of the things to compare: an algorithm and the complete settings under which it runs."""
 
     algorithm: AnyAlgorithm
 

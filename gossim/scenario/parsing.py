@@ -25,7 +25,7 @@ def refuse_other_kinds(data: Any, source: str) -> None:
 
 
 def shared_and_arms(data: Mapping[str, Any], source: str) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
-    """What the arms of `data` share, and every arm by name with what it inherits.
+    """Return what the arms of `data` share, and every arm by name with what it inherits.
 
     Raises:
         ScenarioError: With all that is wrong with them.
@@ -56,7 +56,7 @@ def shared_and_arms(data: Mapping[str, Any], source: str) -> tuple[dict[str, Any
 
 
 def _misfit(name: Any, own: Any) -> Violation | None:
-    """What keeps an entry of `arms` from being an arm at all."""
+    """Return what keeps an entry of `arms` from being an arm at all."""
     if not names_an_arm(name):
         return Violation(("arms", shown_name(name)), None, ARM_RULE)
     if not isinstance(own, Mapping):

@@ -32,7 +32,7 @@ class Scenario(Shared):
     _trust: Trust = PrivateAttr(default=OWN)
 
     def __eq__(self, other: object) -> bool:
-        """Whether both describe the same runs, however they were written."""
+        """Return whether both describe the same runs, however they were written."""
         return isinstance(other, Scenario) and self.to_data() == other.to_data()
 
     __hash__ = None  # type: ignore[assignment]
@@ -49,7 +49,7 @@ class Scenario(Shared):
 
     @classmethod
     def parse(cls, data: Any, source: str = "scenario", alone: bool = True) -> Scenario:
-        """A scenario from the mapping that a file holds.
+        """Return the scenario of the mapping that a file holds.
 
         Args:
             data: The mapping.
@@ -70,7 +70,7 @@ class Scenario(Shared):
         return scenario
 
     def to_data(self) -> dict[str, Any]:
-        """The mapping that `parse` reads back as this scenario: every default, and in each arm what differs."""
+        """Return the mapping that `parse` reads back as this scenario: every default, and in each arm what differs."""
         dumped = self.model_dump(mode="json")
         arms = dumped.pop("arms")
         data = {key: dumped.pop(key) for key in Shared.__annotations__} | dumped
@@ -80,15 +80,16 @@ class Scenario(Shared):
         return data
 
     def written(self) -> dict[str, Any]:
-        """The mapping that this scenario was parsed from, without the defaults."""
+        """Return the mapping that this scenario was parsed from, without the defaults."""
         return copy.deepcopy(self._written)
 
     def to_yaml(self) -> str:
-        """`to_data` as a file, which run again gives the same run."""
+        """Return `to_data` as the text of a file. Running that file gives the same run."""
         return yaml12.write(self.to_data())
 
     def override(self, changes: Mapping[str, Any], source: str = "override") -> Scenario:
-        """This scenario with other values, `{"workers": 16, "problem.batch_size": 32}`. Raises ScenarioError.
+        """Return this scenario with other values, as in `{"workers": 16, "problem.batch_size": 32}`. Raises
+        ScenarioError.
 
         As if they stood in the file: what an arm says itself it keeps, and what it inherits changes with the source. A
         change that every arm keeps out is refused.
@@ -105,7 +106,7 @@ class Scenario(Shared):
         return changed
 
     def _kept_out(self, before: Scenario, paths: Iterable[str]) -> list[str]:
-        """Those of the `paths` whose values differ from `before` in what arms share, and in no arm."""
+        """Return those of the `paths` whose values differ from `before` in what arms share, but in no arm."""
         dumped, old = self.model_dump(mode="json"), before.model_dump(mode="json")
         arms = [(arm, old["arms"].get(name)) for name, arm in dumped["arms"].items()]
         return [
@@ -138,7 +139,7 @@ class Scenario(Shared):
         return [column for column in columns if column not in Target.model_fields]
 
     def _of_two_kinds(self) -> Violation | None:
-        """A metric whose column has another unit, or is better another way, in another arm."""
+        """Return a metric whose column has a different unit, or a different better direction, in another arm."""
         for name, arm in self.arms.items():
             for place, metric in enumerate(arm.problem.measured_metrics if arm.problem else ()):
                 if metric.measure != self.measured[metric.column]:

@@ -25,7 +25,7 @@ UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 
 
 def _writable(text: str) -> bool:
-    """Whether `text` can stand on a line of any file."""
+    """Return whether `text` can be written on a line of any file."""
     return not UNPRINTABLE.search(text)
 
 

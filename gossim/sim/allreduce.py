@@ -16,8 +16,8 @@ from .row_mean import mean_row
 
 
 class AllReduceMean:
-    """Every member brings a row and gets the row of the mean of those that were brought in time: the mean of gradients,
-    by which all stay at one x, or of anything else.
+    """Every member brings a row and gets the mean of the rows that were brought in time: of gradients, so that all stay
+    at one x, or of anything else.
 
     A round closes when all workers but `backup` have come, or `timeout_s` after the first has; it is over when the
     collective's time has passed since. Those that come at its last tick have the same right to the places that are
@@ -49,13 +49,13 @@ class AllReduceMean:
         self.round = AllReduceRound(context.clock)
 
     def enter(self, worker: Member) -> AllReduceRound:
-        """The round for which `worker` begins its work now."""
+        """Return the round for which `worker` begins its work now."""
         self.awaited[worker] = None
         self.round.entered[worker] = None
         return self.round
 
     def computes(self, worker: Member) -> None:
-        """`worker` has begun the gradient after which it arrives: of use to an all-reduce that overlaps it."""
+        """Note that `worker` has begun the gradient after which it arrives, for all-reduces that overlap it."""
 
     def arrive(
         self,
@@ -66,8 +66,8 @@ class AllReduceMean:
         size_bytes: int | None = None,
         meanwhile: bool = False,
     ) -> simpy.Event:
-        """`worker` brings `row` to the round `now`, which it entered, and gives it up; the event's value is the row of
-        the mean, which each has to drop. A row that comes when the round is closed is of no use any more.
+        """Bring `row` of `worker` to the round `now`, which it entered, and give it up. The event's value is the row of
+        the mean, which each worker has to drop. A row that comes after the round has closed is not used.
 
         Where workers count by their samples the mean is Σ n_m · row / Σ n_m. Where it is `weighted` it is Σ α · row /
         Σ α, and all that were in time get the mean of their α. `size_bytes` is the size of what is averaged, if it is
@@ -90,8 +90,9 @@ class AllReduceMean:
         return now.done
 
     def wait_for(self, now: AllReduceRound, worker: Member) -> simpy.Event:
-        """`worker`, which came to the round `now` and went on `meanwhile`, waits for its end. Returns what `arrive`
-        returned."""
+        """Wait for the end of the round `now`, to which `worker` came before it went on `meanwhile`. Returns what
+        `arrive` returned.
+        """
         self._overlapped_until_now(now, worker)
         now.meanwhile.pop(worker, None)
         if not now.done.triggered:
@@ -113,12 +114,13 @@ class AllReduceMean:
             worker.activity.enter("sending")
 
     def includes(self, worker: Member) -> bool:
-        """Whether `worker` takes part without having to `join`."""
+        """Return whether `worker` takes part without having to `join`."""
         return worker in self.settled
 
     def join(self, worker: Member) -> simpy.Event:
-        """`worker` comes back: an event that happens when it is at the x of the others. Where there are none, its own x
-        is the common one."""
+        """Return an event for `worker` coming back: it happens when the worker is at the x of the others. Without
+        others, its own x is the common one.
+        """
         worker.activity.enter("waiting")
         self.awaited[worker] = None
         self.joining[worker] = event = self.context.clock.event()
@@ -128,7 +130,7 @@ class AllReduceMean:
         return event
 
     def crashed(self, worker: Member) -> None:
-        """`worker` is down: what it brought to an open round is lost."""
+        """Drop what `worker`, which is down, brought to an open round."""
         if worker.gone and worker in self.awaited:
             self.gone.add(worker)
         self.settled.pop(worker, None)
@@ -146,8 +148,9 @@ class AllReduceMean:
         return bool(self.joining) and not self.settled and not self.round.closed.triggered
 
     def _found(self) -> None:
-        """Where all whom they could ask are gone, the first of those that join goes on with what it has: one that is
-        drawn where several came first, once this instant is over."""
+        """Let the first worker that joins go on with what it has, if all that it could ask are gone. If several came
+        first, one is drawn at the end of this instant.
+        """
         if self._is_orphaned():
             self.context.clock.at_deadline(0, self._found_by_lot)
 

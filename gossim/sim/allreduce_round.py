@@ -35,7 +35,7 @@ class AllReduceRound:
         self._latest = -1
 
     def bring(self, worker: Member, row: int, weighted: bool) -> None:
-        """`worker` has come with `row`."""
+        """Note that `worker` has come with `row`."""
         self.arrived[worker] = row
         if self._latest != self.clock.now:
             self._latest, self._last = self.clock.now, []
@@ -48,5 +48,5 @@ class AllReduceRound:
         return sorted((worker for worker in last if worker in self.arrived), key=lambda worker: worker.index)
 
     def forget(self) -> None:
-        """Let go of what was brought: a timer may keep the round for long."""
+        """Release what was brought, because a timer may keep the round for long."""
         self.arrived, self._last = {}, []

@@ -31,7 +31,7 @@ class OverlappedMean(AllReduceMean):
         self._mean_row = -1
 
     def computes(self, worker: Member) -> None:
-        """`worker` has begun the gradient after which it arrives."""
+        """Note that `worker` has begun the gradient after which it arrives."""
         self._spans[worker] = worker.spell
         if len(self._spans) == len(self.awaited):
             spans, self._spans = self._spans, {}
@@ -66,7 +66,7 @@ class OverlappedMean(AllReduceMean):
         self._finish(self._mean_row)
 
     def _end(self, now: AllReduceRound, number: int) -> None:
-        """A bucket is done."""
+        """Finish a bucket."""
         if not now.closed.triggered:
             for worker in self.awaited:
                 if worker not in now.arrived:
@@ -78,7 +78,7 @@ class OverlappedMean(AllReduceMean):
         done.succeed()
 
     def _overlapped(self, worker: Member, number: int) -> None:
-        """`worker` has computed until now while the bucket was under way."""
+        """Record the interval in which the bucket was in flight while `worker` computed."""
         since, size_bytes = self._under_way[number], self.parts[number].size_bytes
         self.context.timeline.add(worker.index, "message", since, self.context.clock.now, size_bytes=size_bytes)
 

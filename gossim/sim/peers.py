@@ -59,7 +59,13 @@ class Answering(Protocol):
     takes_part: bool
 
     def pack(
-        self, receiver: int, *rows: int, alpha: Any = None, round: int | None = None, version: int | None = None
+        self,
+        receiver: int,
+        *rows: int,
+        alpha: Any = None,
+        round: int | None = None,
+        version: int | None = None,
+        note: Any = None,
     ) -> Message: ...
 
 

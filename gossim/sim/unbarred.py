@@ -18,8 +18,9 @@ from .row_mean import mean_row
 
 
 class UnbarredRound:
-    """One all-reduce. `arrived` have come, with which row; `ended` happens for each when it has the mean. `number` and
-    `size_bytes` as of `AllReduceRound`."""
+    """One all-reduce. `arrived` has those that have come, with their rows; `ended` occurs for each when it has the
+    mean. `number` and `size_bytes` are as in `AllReduceRound`.
+    """
 
     size_bytes: int | None = None
 
@@ -62,7 +63,7 @@ class UnbarredMean:
         self._rounds: dict[int, UnbarredRound] = {}
 
     def enter(self, worker: Member) -> UnbarredRound:
-        """The round for which `worker` begins its work now."""
+        """Return the round for which `worker` begins its work now."""
         number = self._entered[worker]
         self._entered[worker] = number + 1
         self._rounds.pop(number - 2, None)  # all have been through it before anybody can come to the next but one
@@ -71,19 +72,19 @@ class UnbarredMean:
         return self._rounds[number]
 
     def includes(self, worker: Member) -> bool:
-        """Whether `worker` takes part: all do."""
+        """Return whether `worker` takes part, which all do."""
         return True
 
     def join(self, worker: Member) -> simpy.Event:
-        """Nobody comes back."""
+        """Never called, because workers do not come back."""
         raise NotImplementedError
 
     def crashed(self, worker: Member) -> None:
-        """Nobody fails."""
+        """Never called, because workers do not fail."""
         raise NotImplementedError
 
     def computes(self, worker: Member) -> None:
-        """`worker` has begun the gradient after which it arrives."""
+        """Note that `worker` has begun the gradient after which it arrives."""
         now = self._rounds[self._entered[worker] - 1]
         self.context.clock.process(self._take_part(now, worker, worker.spell))
 
@@ -96,8 +97,9 @@ class UnbarredMean:
         size_bytes: int | None = None,
         meanwhile: bool = False,
     ) -> simpy.Event:
-        """`worker` brings `row` to the round `now`, and gives it up; the event's value is the row of the mean, which
-        each has to drop. See `AllReduceMean.arrive`."""
+        """Bring `row` of `worker` to the round `now`, and give it up. The event's value is the row of the mean, which
+        each worker has to drop. See `AllReduceMean.arrive`.
+        """
         clock = self.context.clock
         if not meanwhile:
             worker.activity.enter("sending")

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Set
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, get_args
 
 import numpy as np
 import pandas as pd
 
 from ..errors import InputError
 from ..scenario.scenario import Scenario
+from ..sim.timeline import ActivityKind
 from .columns import LATER, TABLES, columns_of
 from .frames import table
 from .run_data import RunData
@@ -73,6 +74,14 @@ def _ill_typed(name: str, frame: pd.DataFrame) -> Iterator[str]:
             yield f"{column.name} is empty in some rows"
         elif column.name in MEASURED and not (np.abs(values.to_numpy()) <= LARGEST_MEASURED).all():
             yield f"{column.name} is not a finite number in some rows, or one that no clock shows"
+        elif column.name in MEASURED and (values < 0).any():
+            yield f"{column.name} is negative in some rows"
+    if name == "timeline":
+        if (frame["end_s"] < frame["start_s"]).any():
+            yield "end_s is before start_s in some rows"
+        unknown = set(frame["activity"].unique()) - set(get_args(ActivityKind))
+        if unknown:
+            yield f"there is no activity {min(unknown)!r}"
 
 
 def only(frame: pd.DataFrame, runs: Set[tuple[str, int]]) -> pd.DataFrame:
@@ -97,6 +106,8 @@ def check(data: RunData) -> None:
         if rows.get((arm, seed), 0) != probes * workers:
             told = f"arm {arm!r} with seed {seed}, and probes.parquet has {probes} probes of {workers} workers"
             raise InputError(f"workers.parquet does not have a row of each worker at each probe of {told}")
+    if data.probes.duplicated([*runs, "time_s"]).any():
+        raise InputError("probes.parquet has two rows of the same time")
     if data.workers.duplicated([*runs, "time_s", "worker"]).any():
         raise InputError("workers.parquet has two rows of the same worker at the same time")
 

@@ -94,7 +94,7 @@ def test_names_are_printed_in_any_locale(tmp_path: Path) -> None:
     file = tmp_path / os.fsdecode(b"s\xff.yaml")
     file.write_text(scenario(arms={"é-σ": BASE["arms"]["arm"]}).to_yaml(), encoding="utf-8")
     ascii_only = {"LC_ALL": "C", "PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
-    command = [sys.executable, "-m", "gossim", "validate", file]
+    command: list[str | Path] = [sys.executable, "-m", "gossim", "validate", file]
     done = ran(command, env={**os.environ, **ascii_only})
     assert (done.returncode, done.stderr) == (0, "")
     assert r"\xe9-\u03c3" in done.stdout

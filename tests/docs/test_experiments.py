@@ -28,7 +28,7 @@ def experiments() -> Any:
 
 
 def test_every_experiment_has_its_place_with_numbers_and_figures(experiments: Any) -> None:
-    blocks = re.findall(r"<!-- measured: (\w+) -->\n```text\n(.+?)\n```\n<!-- end -->", PAGE, re.DOTALL)
+    blocks = re.findall(r"<!-- measured: (\w+) -->\n(.+?)\n\n<!-- end -->", PAGE, re.DOTALL)
     assert [name for name, _ in blocks] == [experiment.scenario for experiment in experiments.EXPERIMENTS]
     for (name, told), experiment in zip(blocks, experiments.EXPERIMENTS, strict=True):
         data = read(ROOT / "scenarios" / f"{name}.yaml")

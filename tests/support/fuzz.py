@@ -86,7 +86,7 @@ def drawn(random: np.random.Generator) -> dict[str, Any]:
         if key.endswith("probability"):
             algorithm[key] = float(random.random())
         elif key == "period":
-            algorithm[key] = int(random.integers(1, 6))
+            algorithm[key] = int(random.integers(1, 6)) * algorithm.get("fragments", 1)
     if name == "allreduce" and random.random() < 0.5:
         algorithm["backup"] = int(random.integers(workers))
     if not fails and name in ("allreduce", "local_sgd", "diloco", "gossip_pga", "moshpit"):
@@ -197,7 +197,7 @@ def _topology(random: np.random.Generator, workers: int) -> dict[str, Any]:
     from gossim.cluster.topology import TOPOLOGIES
 
     name = pick(random, [name for name, cls in TOPOLOGIES.items() if "file" not in cls.model_fields])
-    more = {
+    more: dict[str, dict[str, Any]] = {
         "k_regular": {"degree": 2},
         "erdos_renyi": {"edge_probability": 0.8},
         "watts_strogatz": {"neighbours": 2, "rewiring_probability": 0.3},
@@ -539,7 +539,7 @@ def fuzz(minutes: float, seed: int, kinds: tuple[str, ...], jobs: int) -> int:
     counts: dict[str, Counter[str]] = {kind: Counter() for kind in kinds}
     faults, until, shown = 0, time.monotonic() + 60 * minutes, time.monotonic()
     # Fresh processes now and then: caches of the odder scenarios fill gigabytes.
-    fresh = {"max_tasks_per_child": BATCHES_A_PROCESS, "mp_context": get_context("spawn")}
+    fresh: dict[str, Any] = {"max_tasks_per_child": BATCHES_A_PROCESS, "mp_context": get_context("spawn")}
     with ProcessPoolExecutor(jobs, **fresh) as pool:
         running: dict[Any, str] = {}
         upcoming = ((kind, number) for number in range(0, 10**9, CASES_AT_ONCE) for kind in kinds)

@@ -54,7 +54,7 @@ def predictions(results: RunData) -> tuple[dict[str, Prediction], dict[str, str]
 
 
 def unfit(arm: Arm) -> str | None:
-    """Why no formula applies to the arm; None if one does."""
+    """Return why no formula applies to the arm, or None if one does."""
     plain, network, own = arm.optimizer, arm.network, arm.compute.time_s
     formula = FORMULAS.get(type(arm.algorithm))
     checks = [
@@ -81,7 +81,9 @@ def unfit(arm: Arm) -> str | None:
 
 
 def predict(arm: Arm, time_s: np.ndarray, seeds: Sequence[int] = (0,)) -> Prediction:
-    """At these times, for an arm that is not `unfit`; where its graph is drawn, the mean over those of the `seeds`."""
+    """Return the prediction at these times, for an arm that is not `unfit`. If its graph is random, this is the mean
+    over the graphs of the `seeds`.
+    """
     assert arm.problem is not None
     assert isinstance(arm.problem.model, Noise)
     assert arm.optimizer is not None

@@ -62,7 +62,7 @@ class FashionMNIST(DataSpec):
         raise InputError(f"problem.data.directory = {self.directory!r}: does not hold {name} or {name}.gz")
 
     def _scaled(self, images: np.ndarray) -> np.ndarray:
-        """`(n, channels, 28, 28)`, in [0, 1]."""
+        """Return the images `(n, channels, 28, 28)` scaled to [0, 1]."""
         grey = images.reshape(-1, 1, 28, 28).astype(np.float32) / 255
         return np.repeat(grey, self.channels, axis=1)
 

@@ -70,7 +70,7 @@ def test_a_rounding_keeps_no_number_more(fraction: float) -> None:
 
 
 @given(seed=st.integers(0, 2**32), dim=st.integers(1, 100), fraction=FRACTIONS)
-def test_contraction(seed: int, dim: int, fraction: float) -> None:
+def test_compressions_contract_as_published(seed: int, dim: int, fraction: float) -> None:
     """‖Q(v) − v‖² ≤ (1 − δ) ‖v‖²: top_k with δ = k/d for every v, sign with δ = ‖v‖₁²/(d ‖v‖²), where it is equal.
 
     Source: Stich, Cordonnier, Jaggi 2018; Karimireddy et al. 2019 for the sign.
@@ -129,7 +129,7 @@ def test_random_k_contracts_on_average() -> None:
 def test_one_at_a_time_and_many_at_once(name: str) -> None:
     """The functions on one row and on many, and whole runs of CHOCO-SGD under both executors."""
     compression = {"name": name, **({"fraction": 0.3} if "fraction" in COMPRESSIONS[name].model_fields else {})}
-    functions = {
+    functions: dict[str, list[Any]] = {
         "top_k": [TopKFunction(f) for f in (0.1, 0.3, 0.3, 1.0)],
         "random_k": [RandomKFunction(f, s, s + 7) for s, f in enumerate((0.1, 0.3, 0.3, 1.0))],
         "sign": [SignFunction()] * 4,
@@ -152,5 +152,6 @@ def test_bytes_that_are_whole_are_not_rounded_up(name: str, numbers_each: int) -
         compression = {"name": name, "fraction": hundredths / 100}
         arm = only_arm(algorithm={"name": "choco", "compression": compression, "consensus_step": 0.3}, topology="ring")
         worker = world_of(arm).workers[0]
-        share = arm.algorithm.compression.size_share(arm.number_bits)
+        algorithm: Any = arm.algorithm
+        share = algorithm.compression.size_share(arm.number_bits)
         assert worker._size(1, share) == min(800, 8 * numbers_each * hundredths)

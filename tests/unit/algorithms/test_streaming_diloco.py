@@ -98,7 +98,7 @@ def test_in_one_fragment_without_overlap_it_is_diloco(monkeypatch: pytest.Monkey
 
 
 @pytest.mark.parametrize("parameters", ["kept", "reset", "fetched"])
-def test_where_workers_fail(parameters: str) -> None:
+def test_executors_agree_where_workers_of_streaming_diloco_fail(parameters: str) -> None:
     """The executors agree, the clock alone is that of the full run, and who comes back is in step with the others."""
     arm = only_arm(
         algorithm={**STREAMING, "timeout_s": 0.3},
@@ -133,7 +133,7 @@ def test_after_a_crash_all_fragments_come_together_again() -> None:
         ({"mix": 1.0}, "mix = 1.0"),
     ],
 )
-def test_what_is_refused(setting: dict[str, Any], rule: str) -> None:
+def test_unfit_fragments_are_refused(setting: dict[str, Any], rule: str) -> None:
     with pytest.raises(ScenarioError, match=rule):
         scenario(algorithm={"name": "diloco", "period": 4, **OUTER, **setting})
 

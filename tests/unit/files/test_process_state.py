@@ -57,7 +57,7 @@ def module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
 
 
 def states() -> tuple[Any, ...]:
-    return torch.get_rng_state().tolist(), np.random.get_state()[1].tolist(), random.getstate()  # noqa: NPY002
+    return torch.get_rng_state().tolist(), np.random.get_state(legacy=False)["state"]["key"].tolist(), random.getstate()  # noqa: NPY002
 
 
 def stir(seed: int) -> None:
@@ -114,7 +114,7 @@ def test_data_that_a_factory_draws_are_the_same_everywhere(module: str) -> None:
     for seed in (1, 2):
         stir(seed)
         before = states()
-        drawn.append(DataFactory(name=f"{module}:data").load())
+        drawn.append(DataFactory.model_validate({"name": f"{module}:data"}).load())
         assert states() == before
     assert np.array_equal(drawn[0].train_x, drawn[1].train_x)
     assert np.array_equal(drawn[0].test_x, drawn[1].test_x)

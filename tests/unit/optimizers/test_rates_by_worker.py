@@ -24,6 +24,7 @@ from gossim.schema.describe import parameters
 from gossim.sim.server import Server
 from gossim.testing import trajectory
 from support.algorithms import ALGORITHMS, on_a_ring
+from support.present import present
 from support.scenarios import BASE, CPU, only_arm, scenario, world_of
 
 RATES = [0.05, 0.2, 0.0, 0.1]
@@ -56,20 +57,20 @@ def test_each_gradient_counts_with_its_workers_rate(name: str) -> None:
     """As with a rate of 1 and gradients that are multiplied by their worker's; and the executors agree."""
     arm = listed(name)
     alike = listed(name, optimizer={"learning_rate": 1.0})
-    problem = build(arm.problem, 4, 0, "float64", CPU)
+    problem = build(present(arm.problem), 4, 0, "float64", CPU)
     _, _, expected = trajectory(alike, Reference, problem=Scaled(problem, RATES))
     for executor in (Reference, None):
         _, _, rows = trajectory(arm, executor)
         torch.testing.assert_close(rows[-1], expected[-1], rtol=1e-9, atol=1e-12)
 
 
-def test_gradient_tracking_by_hand() -> None:
+def test_gradient_tracking_uses_each_workers_rate_as_by_hand() -> None:
     """x_i ← Σ W x_j − η_i y_i;  y_i ← Σ W y_j + the change of its gradient. The first round's W is exact: 1/M."""
     arm = only_arm(
         algorithm={"name": "gradient_tracking"}, optimizer={"learning_rate": RATES}, compute={"time_s": 0.1},
         network={"latency_s": 0.0, "bandwidth_bytes_per_s": None}, until={"gradient_steps": 12},
     )  # fmt: skip
-    problem = build(arm.problem, 4, 0, "float64", CPU)
+    problem = build(present(arm.problem), 4, 0, "float64", CPU)
     eta = torch.tensor(RATES, dtype=torch.float64)[:, None]
     x = problem.initial().repeat(4, 1)
     latest = torch.stack([problem.gradient(x[m], m, 0) for m in range(4)])
@@ -93,7 +94,7 @@ def test_workers_alone_are_torchs_optimizers(kind: str) -> None:
         algorithm={"name": "local_sgd", "period": 100}, optimizer=optimizer,
         compute={"time_s": 0.1}, until={"gradient_steps": 4 * steps},
     )  # fmt: skip
-    problem = build(arm.problem, 4, 0, "float64", CPU)
+    problem = build(present(arm.problem), 4, 0, "float64", CPU)
     _, _, rows = trajectory(arm)
     for worker, rate in enumerate(RATES):
         x = problem.initial().clone().requires_grad_()
@@ -134,7 +135,7 @@ def test_weights_of_gradients_are_by_the_workers_rate() -> None:
         np.testing.assert_allclose(a, 0.25 if rate else np.nan, rtol=1e-12)
 
 
-def test_no_formula_predicts_it() -> None:
+def test_no_formula_is_drawn_for_rates_that_differ() -> None:
     problem = {"model": {"name": "noise", "dim": 3}}
     assert unfit(only_arm(problem=problem, optimizer={"learning_rate": RATES})) == "the learning rates differ"
 
@@ -144,7 +145,7 @@ def test_points_of_a_sweep_and_set_may_be_lists() -> None:
     assert other is not None
     assert other.learning_rate == tuple(RATES)
     points = Sweep.parse({**BASE, "sweep": {"optimizer.learning_rate": [0.1, RATES]}}, "test").points
-    assert [point.scenario.arms["arm"].optimizer.learning_rate for point in points] == [0.1, tuple(RATES)]
+    assert [present(point.scenario.arms["arm"].optimizer).learning_rate for point in points] == [0.1, tuple(RATES)]
 
 
 @pytest.mark.parametrize(
@@ -180,5 +181,5 @@ def test_a_server_of_ones_own_does_not_choose_a_rate() -> None:
         server.step_along(SimpleNamespace(sender=0, row=0), 1.0)  # type: ignore[arg-type]
 
 
-def test_the_catalogue_says_so() -> None:
+def test_the_catalogue_says_that_rates_may_be_a_list() -> None:
     assert parameters(OPTIMIZERS["sgd"])[0] == "learning_rate >= 0, or a list, one for each worker (required)"
