@@ -86,6 +86,7 @@ def test_peers_are_drawn_evenly() -> None:
         assert scipy.stats.chisquare(np.delete(counts, worker.index)).pvalue > 1e-6
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("factor", [pytest.param(1.0, marks=pytest.mark.slow), 4.0])
 def test_a_slow_worker_holds_more_weight_under_push(factor: float) -> None:
     """E[α_m] ∝ E[time of a gradient]: over 60 seeds, α_slow − ratio · α_fast has mean 0."""
