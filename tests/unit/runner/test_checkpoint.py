@@ -16,6 +16,7 @@ from gossim.runner import pair
 from gossim.runner.checkpoint import Checkpoint, Checkpoints
 from gossim.scenario.scenario import Scenario
 from gossim.tables.parts import Parts
+from support.algorithms import ALGORITHMS
 from support.interrupted import Stopped, table_bytes
 from support.optimizers import OPTIMIZERS
 from support.scenarios import scenario
@@ -63,7 +64,12 @@ def cheap_figures(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("gossim.results.Results.plot", lambda *_, **__: {})
 
 
-def test_every_algorithm_goes_on(algorithm: dict[str, Any], tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=pytest.mark.slow if place % 4 else []) for place, name in enumerate(sorted(ALGORITHMS))],
+)
+def test_every_algorithm_goes_on(name: str, tmp_path: Path) -> None:
+    algorithm = ALGORITHMS[name]
     require_the_same(asked(algorithm=algorithm), tmp_path)
 
 
