@@ -1,7 +1,8 @@
 """Runs the experiment "Do we need asynchronous SGD?" of docs/experiments.md, and prints its two tables.
 
-Each arm of scenarios/synchronous_or_not.yaml gets its own learning rate on a trial seed, in each regime of computing times,
-and runs with it on three seeds. Beside the seconds to the target stand the ratios that arXiv:2602.03802 computes for fixed times.
+Each arm of scenarios/synchronous_or_not.yaml gets its own learning rate on a trial seed, in each regime of computing
+times, and runs with it on three seeds. Beside the seconds to the target stand the ratios that arXiv:2602.03802 computes
+for fixed times.
 """
 
 from __future__ import annotations
@@ -16,15 +17,26 @@ import typer
 import gossim
 from gossim.analysis.summary import TIME_TO_TARGET, per_seed
 from gossim.runner.tune import tune
+from gossim.scenario.yaml_file import read
 
 SCENARIO = Path(__file__).resolve().parent.parent / "scenarios" / "synchronous_or_not.yaml"
 WORKERS = 16
 RATES = [0.0025, 0.005, 0.01, 0.04, 0.08, 0.16]
 
 
+def untuned() -> gossim.Scenario:
+    """Return the scenario without the learning rates that its arms have."""
+    data = read(SCENARIO)
+    for arm in data["arms"].values():
+        arm.pop("optimizer")
+    return gossim.Scenario.parse(data, str(SCENARIO))
+
+
 def slowed(factors: Sequence[float], **more: Any) -> dict[str, Any]:
     """Return the changes that make worker i take `factors[i]` times 0.1 s for a gradient."""
-    rules = [{"workers": [worker], "factor": factor} for worker, factor in enumerate(factors) if factor != 1]
+    rules = [
+        {"workers": [worker], "factor": factor} for worker, factor in enumerate(factors) if factor != 1
+    ]
     return {"compute.stragglers": rules, **more}
 
 
@@ -52,9 +64,11 @@ def ratios(times: Sequence[float], noise: float) -> tuple[float, float]:
     return best / optimal, tau[-1] * (1 + noise / len(tau)) / optimal
 
 
-def main(only: Annotated[list[str] | None, typer.Option(help="Regimes; all by default")] = None) -> None:
+def main(
+    only: Annotated[list[str] | None, typer.Option(help="Regimes; all by default")] = None,
+) -> None:
     """Run all regimes and print the tables."""
-    base = gossim.load(SCENARIO)
+    base = untuned()
     print("| times | best m, s = 10 | all | best m, s = 100 | all |\n|---|---|---|---|---|")
     for regime, (factors, _) in REGIMES.items():
         numbers = [f"{ratio:.2f}" for noise in (10, 100) for ratio in ratios(factors, noise)]
@@ -69,7 +83,11 @@ def main(only: Annotated[list[str] | None, typer.Option(help="Regimes; all by de
         cells = []
         for arm in base.arms:
             own, rate = seconds.loc[arm], tuned.chosen[arm]["optimizer.learning_rate"]
-            reached = f"{own.mean():.1f} ± {own.sem():.1f}" if own.notna().all() else f"{own.notna().sum()} of 3"
+            reached = (
+                f"{own.mean():.1f} ± {own.sem():.1f}"
+                if own.notna().all()
+                else f"{own.notna().sum()} of 3"
+            )
             cells.append(f"{reached} ({rate:g})")
         print(f"| {regime} | {' | '.join(cells)} |", flush=True)
         for warning in tuned.warnings:
