@@ -21,7 +21,7 @@ Process = Generator["simpy.Event", Any, None]
 
 
 class Algorithm(Frozen):
-    """A way to train together. Fields are the parameters that a scenario sets.
+    """A distributed training algorithm. Its fields are the parameters that a scenario sets.
 
     `name` is a `Literal` with a default in a built-in algorithm. A class in a user's own file needs none: its name is
     the path from which it is imported, `package.module:Class`.

@@ -39,8 +39,9 @@ def unfit_in_pairs(settings: Settings, timeout_s: float | None, static: bool = F
 
 
 class WithCollective(Algorithm):
-    """Uses a `collective`. With `timeout_s` a round of it closes that long after the first has come; without, it waits
-    for workers that are down, and the run stops if one is down for good."""
+    """Uses a `collective`. With `timeout_s`, a round closes that long after the first worker has arrived. Without it,
+    the round waits for workers that are down, and the run stops if one is down for good.
+    """
 
     waits_for: ClassVar[str] = "everybody"
     uncompressed: ClassVar[str] = (
@@ -69,9 +70,11 @@ class WithCollective(Algorithm):
 
 
 class Overlapping(WithCollective):
-    """Averages in `buckets` during the last gradient before the average, as DDP does: a whole number of them, or with a
-    point or an exponent the bytes of each. Bucket k begins when all workers have it and the one before is done. The
-    backward pass is the last `backward_share` of a gradient's time. Numbers are the same; only time changes."""
+    """Averages in `buckets` during the last gradient before the average, as DDP does: a whole number of buckets, or,
+    written with a point or an exponent, the bytes of each. Bucket k begins when all workers have it and the one before
+    is done. The backward pass is the last `backward_share` of a gradient's time. Overlap changes times, but no other
+    numbers.
+    """
 
     buckets: NumberOrBytes | None = None
     backward_share: SomeProbability = 0.67
@@ -100,7 +103,9 @@ class Overlapping(WithCollective):
 
 
 class InRounds(Algorithm):
-    """Waits in each round for its neighbours. With `timeout_s`, those found down that long after are not waited for."""
+    """Synchronises with its neighbours every round. A neighbour still down `timeout_s` after the wait began is
+    skipped.
+    """
 
     family: ClassVar[str] = "gossip"
     waits_for: ClassVar[str] = "its neighbours"
@@ -126,8 +131,9 @@ class InRounds(Algorithm):
 
 
 class BiasCorrected(InRounds):
-    """Takes back in each round the error of the one before: right only if every message of every round arrived, and all
-    rounds mix by the same symmetric W."""
+    """Corrects in each round the error of the one before. This requires that every message of every round arrives, and
+    that all rounds mix by the same symmetric W.
+    """
 
     all_up: ClassVar[bool] = True
     undirected: ClassVar[bool] = True
@@ -147,7 +153,7 @@ class BiasCorrected(InRounds):
 
 
 class WithServer(Algorithm):
-    """Asks a parameter server. With `timeout_s` it goes on with what it has where no answer has come by then."""
+    """Asks a parameter server. With `timeout_s`, it continues with what it has if no answer has arrived by then."""
 
     family: ClassVar[str] = "server"
     waits_for: ClassVar[str] = "the server"

@@ -12,7 +12,7 @@ from ._families import PARAMETERS, unfit_in_pairs
 
 
 class ADPSGD(Algorithm):
-    """AD-PSGD: every worker averages with one random neighbour per step, while it computes; nobody waits for a round.
+    """AD-PSGD: every worker averages with one random neighbour per step while it computes; no worker waits for a round.
 
     g ← ∇L^i(x_i); meanwhile x_i, x_j ← (x_i + x_j)/2 with a random neighbour j; then x_i ← x_i − η g, a gradient at the
     x_i from before the averaging.

@@ -11,7 +11,7 @@ from ._local_steps import LocalStepsWithServer
 
 
 class FedAsync(LocalStepsWithServer):
-    """FedAsync: a server moves towards each worker's model as it comes, less far the staler it is.
+    """FedAsync: a server moves towards each worker's model as it arrives, by less the staler it is.
 
     Worker: y ← `local_steps` steps of the arm's optimizer from the server's x; y is sent, and answered with its x.
     Server: x ← (1 − α_τ) x + α_τ y, τ its steps since that x was sent, α_τ = α s(τ), α = `mixing_rate`.

@@ -11,7 +11,8 @@ from ._local_steps import LocalStepsWithServer
 
 
 class FedBuff(Compressing, LocalStepsWithServer):
-    """FedBuff: workers send what local steps changed, whenever they are ready, and a server steps for every K of these.
+    """FedBuff: workers send the change of their local steps whenever they are ready, and the server steps after every K
+    changes.
 
     Worker: y ← Q = `local_steps` steps of the arm's optimizer from the server's x;  Δ = x − y, sent, and answered with
     its x.

@@ -14,7 +14,7 @@ from ._families import THE_SERVER_STEPS, WithServer
 
 
 class SSP(Compressing, WithServer):
-    """Stale synchronous parallel: Downpour in which nobody gets more than s gradients ahead of the slowest.
+    """Stale synchronous parallel: Downpour in which no worker gets more than s gradients ahead of the slowest.
 
     As `downpour`, but the server answers a worker that has sent c gradients only when all have sent c − `staleness` or
     more. `staleness: 0` is synchronous: with a `gradient_scale` of 1/M and plain SGD, `allreduce` step by step;
