@@ -17,10 +17,19 @@ import typer
 import gossim
 from gossim.analysis.summary import TIME_TO_TARGET, per_seed
 from gossim.runner.tune import tune
+from gossim.scenario.yaml_file import read
 
 SCENARIO = Path(__file__).resolve().parent.parent / "scenarios" / "synchronous_or_not.yaml"
 WORKERS = 16
 RATES = [0.0025, 0.005, 0.01, 0.04, 0.08, 0.16]
+
+
+def untuned() -> gossim.Scenario:
+    """Return the scenario without the learning rates that its arms have."""
+    data = read(SCENARIO)
+    for arm in data["arms"].values():
+        arm.pop("optimizer")
+    return gossim.Scenario.parse(data, str(SCENARIO))
 
 
 def slowed(factors: Sequence[float], **more: Any) -> dict[str, Any]:
@@ -59,7 +68,7 @@ def main(
     only: Annotated[list[str] | None, typer.Option(help="Regimes; all by default")] = None,
 ) -> None:
     """Run all regimes and print the tables."""
-    base = gossim.load(SCENARIO)
+    base = untuned()
     print("| times | best m, s = 10 | all | best m, s = 100 | all |\n|---|---|---|---|---|")
     for regime, (factors, _) in REGIMES.items():
         numbers = [f"{ratio:.2f}" for noise in (10, 100) for ratio in ratios(factors, noise)]

@@ -35,6 +35,8 @@ class EagerSGD(Compressing, WithCollective):
     def unfit(self, settings: Settings) -> str | None:
         if settings.faults and settings.workers > 1:
             return "keeps all workers at one x by steps that one which fails would miss"
+        if self.timeout_s is not None:
+            return f"timeout_s = {self.timeout_s:g}: has no effect, because a round does not wait for late workers"
         if not self.collective.in_front:
             return "collective.barrier = false: here a round begins for all when one worker has come"
         return self.unfit_compressed(settings, self.collective) or super().unfit(settings)

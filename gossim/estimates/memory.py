@@ -122,7 +122,9 @@ def _rows(arm: Arm, counted: Events, row_bytes: int) -> float:
     gradients, freed = window_size(arm.workers, max(1, row_bytes))
     share = min(1.0, gradients / max(1.0, counted.steps))
     in_window = min(2 * freed, share * (counted.messages + counted.probe_rows))
-    return (arm.workers + arm.algorithm.servers) * (5 + state) + in_window
+    fragments = getattr(arm.algorithm, "fragments", 1)  # each with an anchor and an outer velocity of full length
+    kept = 2 * fragments if fragments > 1 else 0
+    return (arm.workers + arm.algorithm.servers) * (5 + state + kept) + in_window
 
 
 def _samples_bytes(arm: Arm, itemsize: int) -> float:
