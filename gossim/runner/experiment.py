@@ -11,7 +11,6 @@ from typing import Any
 
 from ..errors import InputError, RunError, told
 from ..estimates.limits import refuse_the_impossible
-from ..execute.planes import Gradients, Nothing
 from ..profiling import Stopwatch, Unwatched
 from ..results import Results
 from ..scenario.derived import message_bytes, steps_limit
@@ -19,10 +18,12 @@ from ..scenario.scenario import Scenario
 from ..tables.parts import Parts
 from ..tables.run_directory import RunDirectory
 from . import manifest as provenance
+from .away_pairs import ended_away
 from .checkpoint import Checkpoints
 from .cores import cores
+from .elsewhere import Elsewhere, Home
 from .identity import Identity
-from .pair import PairRunner, planes_of
+from .pair import PairRunner, numeric, planes_of
 from .pair_processes import Work, side_by_side
 from .progress import NoProgress, Progress
 from .recording import Key, Recording
@@ -55,7 +56,7 @@ class Experiment:
         arms = self.scenario.arms
         self.executor, self.gradients = executor, gradients
         self.planes = planes_of(self.scenario, executor, gradients, stopwatch)
-        numeric = next((plane for plane in self.planes.values() if isinstance(plane, Gradients)), Nothing())
+        plane = numeric(self.planes)
         for name, arm in arms.items():
             with _naming(name):
                 self.planes[name].check(arm, self.scenario.seeds)
@@ -65,8 +66,8 @@ class Experiment:
         self.identity = Identity.of(self.scenario, gradients, executor)
         self.manifest = provenance.manifest(
             sys.argv,
-            numeric.device,
-            numeric.device_name,
+            plane.device,
+            plane.device_name,
             self.scenario.seed,
             self.scenario.repeats,
             self.identity.inputs,
@@ -81,6 +82,7 @@ class Experiment:
         jobs: int = 1,
         checkpoint_every_s: float = CHECKPOINT_EVERY_S,
         first_seed_ended: Callable[[], None] | None = None,
+        elsewhere: Elsewhere | None = None,
     ) -> Results:
         """Run everything. However it ends, what was recorded is in `store`, and its manifest says how each arm and
         seed ended.
@@ -93,6 +95,8 @@ class Experiment:
             checkpoint_every_s: Seconds of wall time after which an arm with a seed keeps where it stands.
             first_seed_ended: Called once the tables in `store` hold all arms with the first seed, if the end is not
                 near then.
+            elsewhere: A cluster on which arms and seeds run, in place of processes here. What ends too early there is
+                begun anew.
 
         Returns:
             What the run recorded.
@@ -107,7 +111,9 @@ class Experiment:
             with files.ending() if files else nullcontext(), self._saying_how_it_ends():
                 for key in files.begin(go_on) if files else ():
                     progress.kept(*key)
-                if min(jobs, len(self._todo())) > 1:
+                if elsewhere and self._todo():
+                    self._run_elsewhere(files, progress, elsewhere)
+                elif min(jobs, len(self._todo())) > 1:
                     self._run_side_by_side(files, progress, jobs, checkpoint_every_s)
                 for key in self._todo():
                     self._run_arm(key, files, progress, checkpoint_every_s)
@@ -152,18 +158,8 @@ class Experiment:
         """Run all that has not ended in processes of their own. Raises RunError if one of them dies."""
         todo = self._todo()
         jobs = min(jobs, len(todo))
-        with nullcontext() if files else TemporaryDirectory(prefix="gossim-") as folder:
-            parts = files.parts if files else Parts(Path(str(folder)), "", lasting=False)
-            work = Work(
-                self.scenario.to_data(),
-                self.executor,
-                self.gradients,
-                str(parts.folder),
-                parts.identity,
-                parts.lasting,
-                max(1, cores() // jobs),
-                every_s if files else None,
-            )
+        with self._parts(files) as parts:
+            work = self._work(parts, max(1, cores() // jobs), every_s if files else None)
             with closing(side_by_side(work, todo, jobs)) as heartbeats:
                 for begun, over in heartbeats:
                     for place, time_s, steps in begun:
@@ -172,12 +168,43 @@ class Experiment:
                         name, seed = todo[place]
                         progress.arm(name, seed, self.scenario.arms[name], steps_limit(self.scenario.arms[name]))
                         progress.advance(time_s, steps)
-                    for place, entry in over.items():
-                        self._take(parts, todo[place], entry, progress)
+                    for place in over:
+                        self._take(parts, todo[place], progress)
                     if over and files:
                         files.look()
 
-    def _take(self, parts: Parts, key: Key, entry: dict[str, Any], progress: Progress) -> None:
+    def _run_elsewhere(self, files: RunFiles | None, progress: Progress, elsewhere: Elsewhere) -> None:
+        """Run all that has not ended on a cluster. Raises InputError or RunError if that cannot be done."""
+        todo, home = self._todo(), Home.of(self.identity, self.manifest["device"])
+        with self._parts(files) as parts:
+            work = self._work(parts, 1, None)
+            with closing(ended_away(elsewhere, work, home, todo, parts, self.recording.order)) as heartbeats:
+                for over in heartbeats:
+                    for place in over:
+                        self._take(parts, todo[place], progress)
+                    if over and files:
+                        files.look()
+
+    @contextmanager
+    def _parts(self, files: RunFiles | None) -> Iterator[Parts]:
+        """Where arms and seeds that ran in other processes are kept: in the run directory, if there is one."""
+        with nullcontext() if files else TemporaryDirectory(prefix="gossim-") as folder:
+            yield files.parts if files else Parts(Path(str(folder)), "", lasting=False)
+
+    def _work(self, parts: Parts, threads: int, every_s: float | None) -> Work:
+        """What each process is given."""
+        return Work(
+            self.scenario.to_data(),
+            self.executor,
+            self.gradients,
+            str(parts.folder),
+            parts.identity,
+            parts.lasting,
+            threads,
+            every_s,
+        )
+
+    def _take(self, parts: Parts, key: Key, progress: Progress) -> None:
         """Take what another process recorded of an arm with a seed. Raises RunError if it is not there."""
         name, seed = key
         part = parts.load(self.recording.order[name], name, seed)
@@ -189,7 +216,7 @@ class Experiment:
             progress.advance(float(last["time_s"]), int(last["gradient_steps"]))
         self.recording.end(name, seed, part.frames)
         self.manifest["runs"].append(part.entry)
-        progress.done(entry.get("error"))
+        progress.done(part.entry.get("error"))
         _warn(progress, part.entry)
 
     @contextmanager

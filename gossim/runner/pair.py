@@ -36,6 +36,11 @@ def planes_of(
     return {name: numeric if name in learning else nothing for name in scenario.arms}
 
 
+def numeric(planes: Mapping[str, Gradients | Nothing]) -> Gradients | Nothing:
+    """The plane that computes gradients, if there is one."""
+    return next((plane for plane in planes.values() if isinstance(plane, Gradients)), Nothing())
+
+
 def has_ended(entry: Mapping[str, Any]) -> bool:
     """Return whether the run of a manifest entry has ended, including with an error that it would meet again."""
     return entry["status"] in ENDED or (entry["status"] == "failed" and entry.get("error") is not None)

@@ -11,7 +11,7 @@ from ..scenario.arm import Arm
 from ..scenario.scenario import Scenario
 from ..tables.parts import Part, Parts
 from .checkpoint import Checkpoints
-from .pair import PairRunner, planes_of
+from .pair import PairRunner, numeric, planes_of
 from .process_pool import context, ended
 from .recording import Key, PairRecord
 
@@ -64,17 +64,25 @@ def side_by_side(
         yield begun, over
 
 
-class _Process:
-    """What this process runs arms and seeds with."""
+class PairProcess:
+    """What this process runs arms and seeds with.
+
+    Args:
+        work: What every process is given.
+        counters: `FIELDS` numbers for each arm and seed, in which it says how far it has come.
+    """
 
     def __init__(self, work: Work, counters: Any):
         self.scenario = Scenario.parse(work.scenario)
-        self.runner = PairRunner(self.scenario, planes_of(self.scenario, work.executor, work.gradients))
+        planes = planes_of(self.scenario, work.executor, work.gradients)
+        self.runner = PairRunner(self.scenario, planes)
+        self.device = numeric(planes).device
         self.parts = Parts(Path(work.folder), work.identity, work.lasting)
         self.threads, self.every_s, self.counters = work.threads, work.checkpoint_every_s, counters
         self.places = {name: place for place, name in enumerate(self.scenario.arms)}
 
     def run(self, place: int, name: str, seed: int) -> dict[str, Any]:
+        """Run an arm with a seed, and keep what it recorded. Returns its entry for the manifest."""
         at = FIELDS * place
 
         def advance(time_s: float, gradient_steps: int) -> None:
@@ -92,12 +100,12 @@ class _Process:
         return entry
 
 
-_process: _Process | None = None
+_process: PairProcess | None = None
 
 
 def _begin(work: Work, counters: Any) -> None:
     global _process
-    _process = _Process(work, counters)
+    _process = PairProcess(work, counters)
 
 
 def _run_pair(given: tuple[int, str, int]) -> dict[str, Any]:
