@@ -95,7 +95,7 @@ class LiveProgress(_Bars):
             self.console.print(f"[bold red]{now.name}, seed {now.seed}: {message}[/]", highlight=False)
         elif not self.live:
             rest = self.left.in_all()
-            left = f"; {told(rest)} left in all" if rest else ""
+            left = f"; {told(rest)} left in total" if rest else ""
             self.console.print(
                 f"{now.name}, seed {now.seed}: {now.time_s:g} s simulated, {now.steps} steps, {now.rate:.0f} steps/s"
                 f"{left}",
