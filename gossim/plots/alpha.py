@@ -33,7 +33,8 @@ def alpha(results: RunData) -> Figure | None:
     figure, grid = panels(len(arms), width=11, height=4.2)
     for axes, arm in zip(grid, arms, strict=True):
         probes = of_first_seed(results, "probes", arm)
-        held = of_first_seed(results, "workers", arm).pivot(index="time_s", columns="worker", values="alpha")
+        own = of_first_seed(results, "workers", arm, ["time_s", "worker", "alpha"])
+        held = own.pivot(index="time_s", columns="worker", values="alpha")
         if held.shape[1] > SHOWN_WORKERS:
             held = held.sum(axis=1).to_frame("all workers")
         bands = [*held.to_numpy().T, probes["alpha_in_flight"].to_numpy(), probes["alpha_lost"].to_numpy()]

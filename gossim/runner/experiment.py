@@ -63,6 +63,7 @@ class Experiment:
         self.recording = Recording(arms, self.scenario.metric_columns)
         self.runner = PairRunner(self.scenario, self.planes, self.watch)
         self.identity = Identity.of(self.scenario, gradients, executor)
+        self.files: RunFiles | None = None
         self.manifest = provenance.manifest(
             sys.argv,
             numeric.device,
@@ -103,7 +104,7 @@ class Experiment:
         """
         progress = progress or NoProgress()
         with store.reserved() if store else nullcontext():
-            files = self._files(store, first_seed_ended) if store else None
+            files = self.files = self._files(store, first_seed_ended) if store else None
             with files.ending() if files else nullcontext(), self._saying_how_it_ends():
                 for key in files.begin(go_on) if files else ():
                     progress.kept(*key)
@@ -116,8 +117,9 @@ class Experiment:
         return self.results()
 
     def results(self) -> Results:
-        """What has been recorded so far, arm by arm."""
-        return Results(scenario=self.scenario, manifest=self.manifest, **self.recording.tables())
+        """What has been recorded so far, arm by arm. Long tables on the disk are read when they are asked for."""
+        tables = self.files.tables() if self.files else self.recording.tables()
+        return Results(scenario=self.scenario, manifest=self.manifest, **tables)
 
     def _files(self, store: RunDirectory, first_seed_ended: Callable[[], None] | None) -> RunFiles:
         digest = self.identity.digest(self.manifest["device"])
@@ -132,8 +134,8 @@ class Experiment:
     def _run_arm(self, key: Key, files: RunFiles | None, progress: Progress, every_s: float) -> None:
         """Run one arm with one seed. Its entry in the manifest says how it ended."""
         name, seed = key
-        arm, record = self.scenario.arms[name], self.recording.begin(name, seed)
-        saved = Checkpoints(files.parts, self.recording.order[name], seed, every_s) if files else None
+        arm, record = self.scenario.arms[name], self.recording.begin(name, seed, files.parts if files else None)
+        saved = Checkpoints(files.parts, self.recording.order[name], name, seed, every_s) if files else None
         progress.arm(name, seed, arm, steps_limit(arm))
         entry: dict[str, Any] = {"arm": name, "seed": seed, "status": "failed"}
         self.manifest["runs"].append(entry)
@@ -141,10 +143,12 @@ class Experiment:
             self.runner.run(record, entry, progress.advance, saved)
         finally:
             progress.done(entry.get("error"))
-        self.recording.end(name, seed, record.frames())
+        if files and saved:
+            files.keep(entry, record.recorded())
+        else:
+            self.recording.end(name, seed, record.recorded())
         _warn(progress, entry)
         if files and saved:
-            files.keep(entry)
             files.look()
             saved.clear()
 
@@ -173,21 +177,23 @@ class Experiment:
                         progress.arm(name, seed, self.scenario.arms[name], steps_limit(self.scenario.arms[name]))
                         progress.advance(time_s, steps)
                     for place, entry in over.items():
-                        self._take(parts, todo[place], entry, progress)
+                        self._take(parts, todo[place], entry, progress, lasts=files is not None)
                     if over and files:
                         files.look()
 
-    def _take(self, parts: Parts, key: Key, entry: dict[str, Any], progress: Progress) -> None:
-        """Take what another process recorded of an arm with a seed. Raises RunError if it is not there."""
+    def _take(self, parts: Parts, key: Key, entry: dict[str, Any], progress: Progress, lasts: bool) -> None:
+        """Take what another process recorded of an arm with a seed, whose file `lasts` until all have ended. Raises
+        RunError if it is not there."""
         name, seed = key
         part = parts.load(self.recording.order[name], name, seed)
         if part is None:
             raise RunError(f"{parts.folder}: what arm '{name}' with seed {seed} recorded is gone")
         progress.arm(name, seed, self.scenario.arms[name], steps_limit(self.scenario.arms[name]))
-        if len(part.frames["probes"]):
-            last = part.frames["probes"].iloc[-1]
-            progress.advance(float(last["time_s"]), int(last["gradient_steps"]))
-        self.recording.end(name, seed, part.frames)
+        probes = part.recorded.frames["probes"]
+        if len(probes):
+            progress.advance(float(probes.iloc[-1]["time_s"]), int(probes.iloc[-1]["gradient_steps"]))
+        kept = parts.ended(self.recording.order[name], seed) if lasts else None
+        self.recording.end(name, seed, part.recorded, kept)
         self.manifest["runs"].append(part.entry)
         progress.done(entry.get("error"))
         _warn(progress, part.entry)

@@ -26,7 +26,7 @@ class GoingOn:
         self.windows = self.digest = 0
         self.found = saved.load()
         if self.found:
-            record.earlier = self.found.frames
+            record.take_up(*self.found.probed)
 
     def is_new(self, window: Sequence[Op]) -> bool:
         """Whether the next window was not carried out before the checkpoint. Raises InputError if it is another one."""
@@ -45,8 +45,7 @@ class GoingOn:
         """Keep a checkpoint, unless the run has not come to the last one yet."""
         if self.found is None:
             rows = rows_in_use(self.world)
-            values, frames = self.plane.values(rows), self.record.probed()
-            self.saved.save(Checkpoint(self.windows, self.digest, rows, values, frames))
+            self.saved.save(Checkpoint(self.windows, self.digest, rows, self.plane.values(rows), self.record.probed()))
 
     def end(self) -> None:
         """The program has come to its end. Raises InputError if the last checkpoint was taken later."""

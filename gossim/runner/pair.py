@@ -103,6 +103,9 @@ class PairRunner:
                         if going_on is None or going_on.is_new(window):
                             plane.run(window)
                     window.clear()  # before the next one is made
+                    if record.is_long():
+                        with self.watch.share("writing"):
+                            record.put_away()
                     advance(world.clock.now_s, world.gradient_steps)
                     if going_on and going_on.saved.is_due():
                         with self.watch.share("writing"):

@@ -81,12 +81,13 @@ class _Process:
             self.counters[at : at + FIELDS] = [1.0, time_s, gradient_steps]
 
         advance(0.0, 0)
-        record, entry = PairRecord(name, seed), {"arm": name, "seed": seed, "status": "failed"}
-        number = self.places[name]
-        saved = None if self.every_s is None else Checkpoints(self.parts, number, seed, self.every_s)
+        number, entry = self.places[name], {"arm": name, "seed": seed, "status": "failed"}
+        # Without a run directory what is recorded is read as soon as it has ended, all of it.
+        record = PairRecord(name, seed, None if self.every_s is None else self.parts, number)
+        saved = None if self.every_s is None else Checkpoints(self.parts, number, name, seed, self.every_s)
         with _threads(self.threads, self.scenario.arms[name]):
             self.runner.run(record, entry, advance, saved)
-        self.parts.save(number, Part(entry, record.frames()))
+        self.parts.save(number, Part(entry, record.recorded()))
         if saved:
             saved.clear()
         return entry

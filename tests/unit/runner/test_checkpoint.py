@@ -15,7 +15,7 @@ from gossim.errors import InputError
 from gossim.runner import pair
 from gossim.runner.checkpoint import Checkpoint, Checkpoints
 from gossim.scenario.scenario import Scenario
-from gossim.tables.parts import Parts
+from gossim.tables.parts import Parts, Recorded
 from support.interrupted import Stopped, table_bytes
 from support.optimizers import OPTIMIZERS
 from support.scenarios import scenario
@@ -143,7 +143,7 @@ def test_a_checkpoint_that_cannot_be_used_is_as_none(damage: Any, tmp_path: Path
 
 def test_nothing_in_a_checkpoint_is_executed(tmp_path: Path) -> None:
     parts = Parts(tmp_path / "unfinished", "x")
-    saved = Checkpoints(parts, 0, 0, 1.0)
+    saved = Checkpoints(parts, 0, "push", 0, 1.0)
     with parts.written(saved.path) as archive:
         archive.writestr("about.json", json.dumps({"identity": "x", "windows": 1, "digest": "1", "rows": [0]}))
         with archive.open("values.npy", "w") as file:
@@ -161,9 +161,9 @@ def test_where_saving_takes_long_it_is_done_less_often(tmp_path: Path, monkeypat
 
     monkeypatch.setattr("gossim.runner.checkpoint.SHARE", 0.02)
     monkeypatch.setattr("time.monotonic", lambda: now)
-    saved = Checkpoints(Parts(tmp_path, "x"), 0, 0, 60.0)
+    saved = Checkpoints(Parts(tmp_path, "x"), 0, "push", 0, 60.0)
     monkeypatch.setattr(Parts, "written", slow)
-    due, nothing = [], Checkpoint(0, 0, [], np.zeros((0, 1)), {})
+    due, nothing = [], Checkpoint(0, 0, [], np.zeros((0, 1)), Recorded((), {}))
     for now in range(0, 500):
         if saved.is_due():
             due.append(now)
