@@ -26,7 +26,7 @@ class Checkpoint(NamedTuple):
 
     `digest` is that of the windows. `rows` are the numbers of the rows of the bank that are in use, and `values`,
     `(rows, dim)`, what they hold; the optimizers' are among them. `probed` are the tables that probes have filled: of
-    those on the disk a checkpoint keeps how many pieces there are.
+    those on the disk a checkpoint keeps how many pieces there are. `seconds` of wall time it took to come there.
     """
 
     windows: int
@@ -34,6 +34,7 @@ class Checkpoint(NamedTuple):
     rows: list[int]
     values: np.ndarray
     probed: Recorded
+    seconds: float
 
 
 class Checkpoints:
@@ -65,7 +66,8 @@ class Checkpoints:
             if pieces is None or len(values) != len(about["rows"]):
                 return None
             probed = Recorded(pieces, frames)
-            return Checkpoint(int(about["windows"]), int(about["digest"]), list(about["rows"]), values, probed)
+            windows, digest, seconds = int(about["windows"]), int(about["digest"]), float(about["seconds"])
+            return Checkpoint(windows, digest, list(about["rows"]), values, probed, seconds)
         except (InputError, KeyError, TypeError, ValueError):
             return None
 
@@ -76,8 +78,9 @@ class Checkpoints:
     def save(self, checkpoint: Checkpoint) -> None:
         """Keep `checkpoint` in place of the last one. Where the disk is full, the last one stands."""
         begun_s = time.monotonic()
-        windows, digest, rows, values, probed = checkpoint
+        windows, digest, rows, values, probed, seconds = checkpoint
         about = {"windows": windows, "digest": str(digest), "rows": rows, "pieces": len(probed.pieces)}
+        about["seconds"] = seconds
         with suppress(OSError), self.parts.written(self.path) as archive:
             archive.writestr(ABOUT, json.dumps({"identity": self.parts.identity, **about}))
             with archive.open("values.npy", "w", force_zip64=True) as file:

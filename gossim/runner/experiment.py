@@ -36,7 +36,8 @@ class Experiment:
     """A scenario made ready: all that can be refused has been refused once this exists, and nothing was written.
 
     Without `gradients`, or where the scenario says `problem: none`, the clock runs alone. Without `limits`, what needs
-    more memory than there is, or more work than anybody waits for, is not refused.
+    more memory than there is, or more work than anybody waits for, is not refused. Where tables are `stored`, long ones
+    need no memory.
     """
 
     def __init__(
@@ -47,11 +48,12 @@ class Experiment:
         gradients: bool = True,
         stopwatch: Stopwatch | None = None,
         limits: bool = True,
+        stored: bool = False,
     ):
         self.watch = Unwatched() if stopwatch is None else stopwatch
         self.scenario = asked_for(scenario, device)
         if limits:
-            refuse_the_impossible(self.scenario, gradients)
+            refuse_the_impossible(self.scenario, gradients, stored)
         arms = self.scenario.arms
         self.executor, self.gradients = executor, gradients
         self.planes = planes_of(self.scenario, executor, gradients, stopwatch)
@@ -140,7 +142,7 @@ class Experiment:
         entry: dict[str, Any] = {"arm": name, "seed": seed, "status": "failed"}
         self.manifest["runs"].append(entry)
         try:
-            self.runner.run(record, entry, progress.advance, saved)
+            self.runner.run(record, entry, progress, saved)
         finally:
             progress.done(entry.get("error"))
         if files and saved:
@@ -169,12 +171,16 @@ class Experiment:
                 every_s if files else None,
             )
             with closing(side_by_side(work, todo, jobs)) as heartbeats:
+                again: set[int] = set()
                 for begun, over in heartbeats:
-                    for place, time_s, steps in begun:
+                    for place, time_s, steps, resumed_after_s in begun:
                         if todo[place] in self.recording.pairs:
                             continue  # has ended
                         name, seed = todo[place]
                         progress.arm(name, seed, self.scenario.arms[name], steps_limit(self.scenario.arms[name]))
+                        if resumed_after_s and place not in again:
+                            again.add(place)
+                            progress.resumed(time_s, steps, resumed_after_s)
                         progress.advance(time_s, steps)
                     for place, entry in over.items():
                         self._take(parts, todo[place], entry, progress, lasts=files is not None)

@@ -21,6 +21,9 @@ class Progress(Protocol):
     def kept(self, name: str, seed: int) -> None:
         """Arm `name` with `seed` ended before an unfinished run was begun again."""
 
+    def resumed(self, time_s: float, gradient_steps: int, seconds: float) -> None:
+        """The present arm goes on from there, to which it had come in `seconds` of wall time before it was cut off."""
+
     def advance(self, time_s: float, gradient_steps: int) -> None:
         """The present arm has come as far as `time_s`, in simulated seconds, and `gradient_steps` of all workers."""
 
@@ -36,6 +39,7 @@ class NoProgress:
 
     def arm(self, name: str, seed: int, settings: Arm, gradient_steps: int | None) -> None: ...
     def kept(self, name: str, seed: int) -> None: ...
+    def resumed(self, time_s: float, gradient_steps: int, seconds: float) -> None: ...
     def advance(self, time_s: float, gradient_steps: int) -> None: ...
     def done(self, message: str | None) -> None: ...
 

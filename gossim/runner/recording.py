@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 Key = tuple[str, int]
 """An arm's name and a seed."""
 
-IN_MEMORY_ROWS = 2 * PIECE_ROWS
+IN_MEMORY_ROWS = 4 * PIECE_ROWS
 """Of arms and seeds that have ended and are kept on the disk, as many rows are in memory besides."""
 
 

@@ -53,7 +53,7 @@ def read_table(name: str, path: Path | BinaryIO) -> tuple[pd.DataFrame | StoredT
 def read_frame(name: str, path: Path | BinaryIO) -> tuple[pd.DataFrame, int]:
     """Read all of the table of that name. See `read_table`."""
     try:
-        frame = pd.read_parquet(path, engine="pyarrow")
+        frame = pd.read_parquet(path, engine="pyarrow", use_threads=False)
     except Exception as error:  # pyarrow has many ways to say that a file is damaged
         raise unreadable(name, error) from None
     mark = frame.attrs.get(MARK, UNKNOWN)

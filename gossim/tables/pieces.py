@@ -14,7 +14,7 @@ from .frames import joined
 if TYPE_CHECKING:
     import pyarrow as pa
 
-PIECE_ROWS = 2**16
+PIECE_ROWS = 2**15
 """Rows of a table that are in memory at a time while it is written, and of a group of rows in its file."""
 
 

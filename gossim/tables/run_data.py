@@ -56,8 +56,10 @@ class RunData:
         else:
             yield held if columns is None else held[list(columns)]
 
-    def of_run(self, table: str, arm: str, seed: int, columns: Sequence[str] | None = None) -> pd.DataFrame:
-        """The rows of a table that are of one arm with one seed.
+    def pieces_of_run(
+        self, table: str, arm: str, seed: int, columns: Sequence[str] | None = None
+    ) -> Iterator[pd.DataFrame]:
+        """The rows of a table that are of one arm with one seed, as many at a time as are in memory.
 
         Args:
             table: The name of the table.
@@ -66,10 +68,14 @@ class RunData:
             columns: The names of columns; all, where it is None.
         """
         wanted = None if columns is None else list(dict.fromkeys(["arm", "seed", *columns]))
-        pieces = self.pieces(table, wanted)
-        own = [piece[(piece["arm"] == arm) & (piece["seed"] == seed)] for piece in pieces]
-        found = own[0] if len(own) == 1 else pd.concat(own, ignore_index=True)
-        return found if columns is None else found[list(columns)]
+        for piece in self.pieces(table, wanted):
+            own = piece[(piece["arm"] == arm) & (piece["seed"] == seed)]
+            yield own if columns is None else own[list(columns)]
+
+    def of_run(self, table: str, arm: str, seed: int, columns: Sequence[str] | None = None) -> pd.DataFrame:
+        """The same, all rows at once."""
+        own = list(self.pieces_of_run(table, arm, seed, columns))
+        return own[0] if len(own) == 1 else pd.concat(own, ignore_index=True)
 
     @property
     def runs(self) -> tuple[RunData, ...]:

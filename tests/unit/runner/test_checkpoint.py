@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -61,6 +62,19 @@ def windows(checkpoint: Path) -> int:
 @pytest.fixture(autouse=True)
 def cheap_figures(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("gossim.results.Results.plot", lambda *_, **__: {})
+
+
+def test_who_watches_is_told_where_it_goes_on_and_after_how_long(tmp_path: Path) -> None:
+    begun_s = time.monotonic()
+    cut_off(asked(), tmp_path, 2.0)
+    took_s = time.monotonic() - begun_s
+    watching = Stopped(1)
+    gossim.run(asked(), out=tmp_path, progress=watching)
+    ((time_s, steps, seconds),) = watching.resumed_after
+    assert 0 < seconds < took_s
+    assert 1.5 < time_s <= 2.0
+    assert 0 < steps < 160
+    assert min(watching.came) > time_s, "the clock that runs again is no progress"
 
 
 def test_every_algorithm_goes_on(algorithm: dict[str, Any], tmp_path: Path) -> None:
@@ -163,7 +177,7 @@ def test_where_saving_takes_long_it_is_done_less_often(tmp_path: Path, monkeypat
     monkeypatch.setattr("time.monotonic", lambda: now)
     saved = Checkpoints(Parts(tmp_path, "x"), 0, "push", 0, 60.0)
     monkeypatch.setattr(Parts, "written", slow)
-    due, nothing = [], Checkpoint(0, 0, [], np.zeros((0, 1)), Recorded((), {}))
+    due, nothing = [], Checkpoint(0, 0, [], np.zeros((0, 1)), Recorded((), {}), 0.0)
     for now in range(0, 500):
         if saved.is_due():
             due.append(now)
