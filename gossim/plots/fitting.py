@@ -31,7 +31,7 @@ NEARLY = 0.03
 """By so little, of what they were, panels may be smaller than they were before."""
 
 NO_LAYOUT = {"figure.constrained_layout.use": False, "figure.autolayout": False}
-"""With these settings a figure has no layout engine. One that is called `none` would have it drawn twice for each file."""
+"""With these a figure has no layout engine. With one that is called `none` it would be drawn twice for each file."""
 
 _named: WeakKeyDictionary[Figure, tuple[str, list[str]]] = WeakKeyDictionary()
 
