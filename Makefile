@@ -3,6 +3,7 @@
 # make test       lints, then runs the tests, all but the slow ones
 # make test-all   runs the slow tests, those alone: notebooks, site, long statistics, large networks
 # make docs       builds the pages and the reference into site/; open site/index.html
+# make notebooks  runs the notebooks and writes their pages into docs/notebooks/, in about ten minutes
 # make benchmark  measures the speed
 # make validation compares the clock with what was measured, in minutes, and writes docs/validation.md
 # Each sets up .venv first, in the versions that requirements.lock names: `make run` with what running needs, the others
@@ -13,7 +14,7 @@ RUNS := .venv/runs
 READY := .venv/installed
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: run lint test test-all fuzz kill docs experiments benchmark validation lock clean
+.PHONY: run lint test test-all fuzz kill docs notebooks experiments benchmark validation lock clean
 
 run: $(RUNS)
 	$(BIN)/gossim run scenarios/straggler.yaml
@@ -48,6 +49,9 @@ kill: $(READY)
 
 docs: $(READY)
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+
+notebooks: $(READY)
+	OMP_NUM_THREADS=1 $(BIN)/python analysis/notebook_pages.py
 
 experiments: $(READY)
 	$(BIN)/python analysis/experiments.py

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 
 class InputError(ValueError):
-    """Something the user gave cannot be used. The command line prints it as one block and exits with status 2."""
+    """A user's input cannot be used. The command line prints it as one block and exits with status 2."""
 
 
 class ScenarioError(InputError):
@@ -21,11 +21,11 @@ class ScenarioError(InputError):
 
 
 class RunError(RuntimeError):
-    """A run could not be carried to its end. The command line prints it and exits with status 1."""
+    """A run failed. The command line prints it and exits with status 1."""
 
 
 class FiguresFailed(RunError):
-    """The figures of a run cannot be written. Its tables are whole."""
+    """The figures of a run cannot be written. Its tables are complete."""
 
     def __init__(self, reason: object):
         super().__init__(f"the figures cannot be written: {reason}; the tables are whole, and `gossim plot` draws them")
@@ -41,12 +41,12 @@ class Diverged(RunError):
 
 
 def told(error: BaseException) -> str:
-    """An error of somebody else's code on one line."""
+    """Return an error of other code on one line."""
     return f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
 
 
 def printable(text: str) -> str:
-    """`text` without what a terminal would obey: control characters are shown as they stand in Python, `\\x1b`."""
+    """Return `text` with control characters, which a terminal would obey, as Python writes them, `\\x1b`."""
     return "".join(c if c.isprintable() or c in "\n\t" else repr(c)[1:-1] for c in text)
 
 
@@ -55,7 +55,7 @@ MANY = 20
 
 
 def nearest(name: object, valid: Iterable[str]) -> str:
-    """`; did you mean 'x'?` for the closest valid name, else `; valid: a, b, c` unless these are too many."""
+    """Return `; did you mean 'x'?` for the closest valid name, else `; valid: a, b, c` unless there are too many."""
     names = sorted(valid)
     close = difflib.get_close_matches(str(name)[:100], names, n=1, cutoff=0.6)
     if close:

@@ -32,7 +32,7 @@ LEAST_S = 1e-9
 
 
 class Timing(NamedTuple):
-    """A row of the file."""
+    """One row of the file of measurements."""
 
     operation: str
     workers: int
@@ -85,8 +85,9 @@ def measured(sizes: Sequence[int], repeats: int, backend: str = "gloo") -> Itera
 
 
 def _round_trip_s(there: torch.Tensor, back: torch.Tensor, idle_s: float = 0.0) -> float:
-    """Seconds in which, on rank 0, one vector goes to rank 1 and another comes back, after a round trip of both and
-    `idle_s` of silence."""
+    """Return the seconds in which, on rank 0, one vector goes to rank 1 and another comes back, after a round trip of
+    both and `idle_s` of silence.
+    """
     rank, begun_s = dist.get_rank(), 0.0
     for silence_s in (0.0, idle_s):
         if rank == 0:
@@ -102,12 +103,12 @@ def _round_trip_s(there: torch.Tensor, back: torch.Tensor, idle_s: float = 0.0) 
 
 
 def _there_s(vector: torch.Tensor, request: torch.Tensor, requests: list[float], idle_s: float = 0.0) -> float:
-    """Seconds of `vector` from rank 0 to rank 1: there, and a request back, less what `requests` take."""
+    """Return the seconds of `vector` from rank 0 to rank 1: there, and a request back, minus the time of `requests`."""
     return max(_round_trip_s(vector, request, idle_s) - median(requests), LEAST_S)
 
 
 def _all_reduce_s(vector: torch.Tensor) -> float:
-    """Seconds of an all-reduce from when the last rank has begun: the shortest time of any rank."""
+    """Return the seconds of an all-reduce since the last rank began: the shortest time of any rank."""
     dist.barrier()
     begun_s = time.perf_counter()
     dist.all_reduce(vector)

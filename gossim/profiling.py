@@ -29,7 +29,7 @@ def _at_once() -> None:
 
 
 class Stopwatch:
-    """The wall time since it was made, in seconds, divided into shares: Σ seconds = total_s.
+    """The wall time since its creation, in seconds, divided into shares: Σ seconds = total_s.
 
     One share runs at each moment. A block inside another stops the other's time until it ends. `settle` is called
     before the time is read: it waits until a GPU has done its work.

@@ -39,7 +39,7 @@ class LocalSteps(NamedTuple):
     rate: float
 
     def expanded(self) -> Iterator[Grad | Combine]:
-        """One operation at a time, by way of a row that nothing else uses."""
+        """Return one operation at a time, through a row that nothing else uses."""
         gradient = -1 - self.row
         for step in range(self.first, self.first + self.steps):
             yield Grad(gradient, self.row, self.worker, step)
@@ -76,7 +76,7 @@ Op = Grad | LocalSteps | Combine | Apply | Probe
 
 
 def expanded(ops: Iterable[Op]) -> Iterator[Grad | Combine | Apply | Probe]:
-    """The same with every `LocalSteps` taken apart."""
+    """Return the same program with every `LocalSteps` expanded."""
     for op in ops:
         if isinstance(op, LocalSteps):
             yield from op.expanded()
@@ -102,22 +102,22 @@ class Rows:
         self._free: list[int] = []
 
     def __len__(self) -> int:
-        """Rows ever needed: the height of the bank."""
+        """Return the number of rows ever needed: the height of the bank."""
         return len(self.holders)
 
     def wrote(self, row: int) -> None:
-        """Something is written to `row`, which may be read from now on."""
+        """Note that `row` is written, and may be read from now on."""
         if not self.holders[row]:
             self.require_held(row)
         self.written[row] = True
 
     def begin_window(self) -> None:
-        """What was freed until now may be used again."""
+        """Allow reuse of the rows that were freed until now."""
         self._free += reversed(self.freed)
         self.freed = []
 
     def allocate(self) -> int:
-        """A row held once, with nothing written to it yet."""
+        """Return a row held once, with nothing written to it yet."""
         if self._free:
             row = self._free.pop()
             self.holders[row] = 1
@@ -140,7 +140,7 @@ class Rows:
             self.freed.append(row)
 
     def give_back(self, row: int) -> bool:
-        """Whether the caller holds `row` alone, and so may keep it for another use; what it held is read no more."""
+        """Return whether the caller holds `row` alone, and so may reuse it; its content is read no more."""
         if self.holders[row] != 1:
             return False
         self.written[row] = False
@@ -157,7 +157,7 @@ class Rows:
 
 
 class NoRows(Rows):
-    """For a clock that runs alone: there are no rows."""
+    """The rows of a clock that runs alone: there are none."""
 
     def allocate(self) -> int:
         return 0
@@ -187,7 +187,9 @@ class Program:
         self.ops.append(Grad(out, at, worker, step))
 
     def local_steps(self, row: int, worker: int, first: int, steps: int, keep: float, rate: float) -> None:
-        """Not counted among the gradients of this window, because it may be emitted in parts: see `World.windows`."""
+        """Emit local steps. They are not counted among the gradients of this window, because they may be emitted in
+        parts: see `World.windows`.
+        """
         self.rows.require_readable(row)
         self.ops.append(LocalSteps(row, worker, first, steps, keep, rate))
 
@@ -204,7 +206,7 @@ class Program:
         self.ops.append(Apply(out, function, tuple(rows)))
 
     def copy(self, row: int) -> int:
-        """A new row with what `row` holds now."""
+        """Return a new row with the present content of `row`."""
         out = self.rows.allocate()
         self.combine(out, ((1.0, row),))
         return out
@@ -215,7 +217,9 @@ class Program:
         self.ops.append(Probe(tuple(rows), facts))
 
     def probe_copies(self, rows: Iterable[int], facts: Any) -> None:
-        """The same of copies: a row may then be overwritten without waiting until all others have come this far."""
+        """Emit a probe of copies, so that a row can be overwritten without waiting until all others have come this
+        far.
+        """
         copies = [self.copy(row) for row in rows]
         self.probe(copies, facts)
         for copy in copies:
@@ -224,15 +228,16 @@ class Program:
         self._probed += len(copies)
 
     def is_full(self, gradients: int, freed_rows: int) -> bool:
-        """Whether this window has that many gradients, or has freed that many rows, copies for probes apart; of those
-        it may hold as many again. Very many probes fill it too: what is known at each of them is in memory."""
+        """Return whether this window has that many gradients, or has freed that many rows. Copies for probes are
+        counted apart, up to as many again. Very many probes fill it too: what is known at each of them is in memory.
+        """
         if self._probed >= PROBED_ROWS and self._probed > MANY_PROBES * self._of_a_probe:
             return True
         freed = len(self.rows.freed)
         return self.gradients >= gradients or freed - self._probed >= freed_rows or freed >= 2 * freed_rows
 
     def take(self) -> list[Op]:
-        """All operations since the last call, to be executed in an order that keeps every read after its write."""
+        """Return all operations since the last call, in an order that keeps every read after its write."""
         taken, self.ops, self.gradients, self._probed = self.ops, [], 0, 0
         self.rows.begin_window()
         return taken
@@ -249,7 +254,7 @@ class Program:
 
 
 class NoProgram(Program):
-    """For a clock that runs alone: gradients are counted, probes kept, and nothing else."""
+    """The program of a clock that runs alone: gradients are counted and probes kept, nothing else."""
 
     def __init__(self) -> None:
         super().__init__(NoRows())

@@ -40,6 +40,8 @@ class Purpose(StrEnum):
     TIES = "ties"
     ROTATION = "rotation"
     MATCHING = "matching"
+    DIVISION = "division"
+    INITIATOR = "initiator"
     STATISTICS = "statistics"
     SHUFFLE = "shuffle"
 

@@ -35,7 +35,7 @@ from .schema.violations import MISSING, broken, broken_at
 
 
 class Until(Frozen):
-    """What ends a run; whatever is reached first. `gradient_steps` and `epochs` count all workers together."""
+    """What ends a run: the limit that is reached first. `gradient_steps` and `epochs` count all workers together."""
 
     time_s: PositiveQuantity | None = None
     gradient_steps: Count | None = None
@@ -49,7 +49,7 @@ class Until(Frozen):
 
 
 class ProbeSettings(Frozen):
-    """When to measure: every `every_s` simulated seconds, and always at the start and at the end; and what else.
+    """When to measure, namely every `every_s` simulated seconds and at the start and the end, and what else to measure.
 
     `gradient_gap`: how far each worker's gradient is from the one at the mean parameters, for two gradients of each
     worker at each probe. `layers`: the consensus distance in each of the model's parameter tensors.
@@ -64,7 +64,7 @@ Goal = Annotated[float, Bounds("in [-1e100, 1e100]", ge=-LARGEST_NUMBER, le=LARG
 
 
 class Target(Frozen):
-    """The goal whose time of arrival is compared: the first probe at which it is met. One measure and its value.
+    """The goal whose time is compared: the first probe that meets it. One measure and its value.
 
     `train_loss`, `test_loss`, `test_accuracy`, or `test_<metric>` of another metric that `problem.metrics` has.
     """
@@ -87,7 +87,7 @@ class Target(Frozen):
 
     @classmethod
     def __get_pydantic_json_schema__(cls, schema: Any, handler: GetJsonSchemaHandler) -> dict[str, Any]:
-        """Other keys than these are metrics."""
+        """Declare all other keys as metrics."""
         described = handler(schema)
         own = handler.resolve_ref_schema(described)
         own["patternProperties"] = {r"^test_\w+$": own.pop("additionalProperties", {})}
@@ -183,12 +183,12 @@ class Settings(Frozen):
 
     def _one_for_each_worker(self) -> None:
         sizes = self.problem.batch_size if self.problem else None
-        if not isinstance(sizes, tuple):
-            return
-        if len(sizes) != self.workers:
-            rule = f"must have one for each of {self.workers} workers, and has {len(sizes)}"
-            raise broken_at(("problem", "batch_size"), list(sizes), rule)
-        if self.until.epochs is not None:
+        rates = self.optimizer.learning_rate if self.optimizer else None
+        for path, values in ((("problem", "batch_size"), sizes), (("optimizer", "learning_rate"), rates)):
+            if isinstance(values, tuple) and len(values) != self.workers:
+                rule = f"must have one for each of {self.workers} workers, and has {len(values)}"
+                raise broken_at(path, list(values), rule)
+        if isinstance(sizes, tuple) and self.until.epochs is not None:
             rule = "passes over the data are not counted where batch sizes differ; use gradient_steps or time_s"
             raise broken_at(("until", "epochs"), self.until.epochs, rule)
 
@@ -220,7 +220,7 @@ class Settings(Frozen):
         return "trace" in (self.compute.time_s, self.network.bandwidth_bytes_per_s if self.network else None)
 
     def measures(self, measure: str) -> bool:
-        """Whether there is such a loss or metric."""
+        """Return whether the problem has that loss or metric."""
         return self.problem is not None and measure in self.problem.measures
 
     @property
@@ -229,14 +229,14 @@ class Settings(Frozen):
         return 64 if self.dtype == "float64" else 32
 
     def samples_per_gradient(self, worker: int) -> int | None:
-        """Samples that a worker of the trace computes on for one gradient; None where nothing says so."""
+        """Return the samples per gradient of a worker of the trace, or None if unknown."""
         own = self.trace.samples_per_gradient if self.trace else None
         if own or self.problem is None or self.problem.batch_size is None:
             return own
         return self.problem.batch_sizes(self.workers)[worker]
 
     def gradient_s(self, seed: int, worker: int) -> Pace:
-        """How long each gradient of `worker` takes, in seconds, one after the other."""
+        """Return how long each gradient of `worker` takes, in seconds, one after the other."""
         traced_s = None
         samples = self.samples_per_gradient(worker)
         if self.trace is not None and samples is not None:

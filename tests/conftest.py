@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ import gossim
 from gossim.runner.sweep import SweepResults
 from gossim.scenario.sweep import Sweep
 from support.algorithms import ALGORITHMS, WEIGHTED
-from support.drawing import no_figures
+from support.drawing import drawn, no_figures
 from support.sweeps import SWEPT
 
 # The same examples on every machine and in every run; another profile looks for new ones.
@@ -45,15 +46,23 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
             del sys.modules[name]
 
 
-@pytest.fixture
+@pytest.fixture(scope="session", autouse=True)
 def undrawn() -> Iterator[None]:
-    """Where it is no matter what is drawn."""
+    """Runs and sweeps draw no figures, which take ten times as long as all the rest of a small run."""
     with no_figures():
+        yield
+
+
+@pytest.fixture(autouse=True)
+def drawn_if_marked(request: pytest.FixtureRequest) -> Iterator[None]:
+    """They do in a test that is marked `draws`."""
+    with drawn() if request.node.get_closest_marker("draws") else nullcontext():
         yield
 
 
 @pytest.fixture(scope="session")
 def swept(tmp_path_factory: pytest.TempPathFactory) -> tuple[SweepResults, Path]:
-    """A finished sweep, to be read only, and its directory."""
+    """A finished sweep, to be read only, and its directory, with figures."""
     out = tmp_path_factory.mktemp("sweeps") / "small"
-    return gossim.sweep(Sweep.parse(SWEPT), out=out, jobs=1), out
+    with drawn():
+        return gossim.sweep(Sweep.parse(SWEPT), out=out, jobs=1), out

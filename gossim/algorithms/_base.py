@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from pydantic import model_validator
 
 from ..schema.fields import Frozen
+from ..schema.violations import broken_at
 from ..settings import Settings
 from ..sim.message import Message
 from ..sim.questions import Reply
@@ -20,7 +21,7 @@ Process = Generator["simpy.Event", Any, None]
 
 
 class Algorithm(Frozen):
-    """A way to train together. Fields are the parameters that a scenario sets.
+    """A distributed training algorithm. Its fields are the parameters that a scenario sets.
 
     `name` is a `Literal` with a default in a built-in algorithm. A class in a user's own file needs none: its name is
     the path from which it is imported, `package.module:Class`.
@@ -29,8 +30,12 @@ class Algorithm(Frozen):
 
     `counts_samples`: whether each worker counts for `w.counts_for` average ones, as `problem.weighting: samples` asks.
 
+    `one_rate`: why all workers must have one learning rate, as a sentence goes on; empty if each may have its own.
     `servers`: how many nodes it needs beside the workers.
     `brings_back`: whether it gives a worker that comes back the parameters that it needs, whatever the fault says.
+
+    `family` and `waits_for` are shown by `gossim list`, as are its needs, which its `unfit` must say too: `all_up`, no
+    faults; `all_messages`, no message lost for good; `undirected` and `static`, of the topology.
 
     What a node does when it is asked is a method too, named in the call: `w.ask(peer, "average", [w.row])` has
     `average(self, other, message, reply)` called with the node that was asked, when the message has reached it.
@@ -39,8 +44,24 @@ class Algorithm(Frozen):
     weighted: ClassVar[bool] = False
     brings_back: ClassVar[bool] = False
     counts_samples: ClassVar[bool] = False
+    one_rate: ClassVar[str] = ""
     servers: ClassVar[int] = 0
+    family: ClassVar[str] = ""
+    waits_for: ClassVar[str] = "nobody"
+    all_up: ClassVar[bool] = False
+    all_messages: ClassVar[bool] = False
+    undirected: ClassVar[bool] = False
+    static: ClassVar[bool] = False
+    uncompressed: ClassVar[str] = ""
+    """Why it has no `compression`, as a rule for the scenario."""
     name: str = ""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _only_some_compress(cls, data: Any) -> Any:
+        if isinstance(data, dict) and "compression" in data and cls.uncompressed:
+            raise broken_at(("compression",), data["compression"], cls.uncompressed)
+        return data
 
     @model_validator(mode="before")
     @classmethod
@@ -50,8 +71,20 @@ class Algorithm(Frozen):
         return data
 
     def unfit(self, settings: Settings) -> str | None:
-        """Why these settings cannot run this, as a rule for the scenario; None if they can."""
+        """Return why these settings cannot run this algorithm, as a rule for the scenario; None if they can."""
         return None
+
+    @classmethod
+    def requirements(cls) -> list[str]:
+        """Return what it needs of a cluster, a phrase each."""
+        needs = {
+            "a server": cls.servers > 0,
+            "all workers up": cls.all_up,
+            "every message": cls.all_messages,
+            "an undirected graph": cls.undirected,
+            "a graph that does not change": cls.static,
+        }
+        return [need for need, needed in needs.items() if needed]
 
     def worker(self, w: Worker) -> Process:
         """Run worker `w`, in the verbs of `gossim.sim.worker.Worker`."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import inspect
 from operator import attrgetter
 from typing import Any
@@ -11,6 +10,7 @@ from pydantic import ConfigDict, create_model
 
 from ..errors import InputError, nearest, told
 from ..files import trust
+from ..files.process_state import module_named
 from ..schema.violations import broken_at
 from ..sim.worker import Worker
 from ._base import Algorithm, Process
@@ -20,15 +20,15 @@ _ready: dict[type[Algorithm], type[Algorithm]] = {}
 
 
 def is_path(name: str) -> bool:
-    """Whether `name` says where a class is to be imported from, and is not one of the built-in names."""
+    """Return whether `name` is the path of a class to import, and not a built-in name."""
     return ":" in name
 
 
 def found(path: str) -> type[Algorithm]:
-    """The class at `package.module:Class`. Raises a ValidationError that says what is wrong with it."""
+    """Return the class at `package.module:Class`. Raises a ValidationError that says what is wrong with it."""
     module_name, _, attribute = path.partition(":")
     try:
-        module = importlib.import_module(module_name)
+        module = module_named(module_name)
     except (Exception, SystemExit) as error:  # a user's module may do anything
         raise broken_at(("name",), path, f"cannot be imported: {told(error)}") from None
     try:
@@ -55,8 +55,7 @@ def _is_algorithm(value: Any) -> bool:
 
 
 def _named_by_path(cls: type[Algorithm], path: str) -> type[Algorithm]:
-    """`cls`, or where its `name` is a fixed one, as what inherits from a built-in algorithm has, the same with a free
-    one."""
+    """Return `cls`, with a free `name` if it has a fixed one, as subclasses of built-in algorithms do."""
     if cls.model_fields["name"].annotation is str:
         return cls
     if cls not in _ready:
@@ -67,13 +66,13 @@ def _named_by_path(cls: type[Algorithm], path: str) -> type[Algorithm]:
 
 
 class Unimported(Algorithm):
-    """An algorithm of a user's own that was not imported: its name and its keys, as they are written."""
+    """A user's algorithm that was not imported: its name and its keys, as written."""
 
     model_config = ConfigDict(extra="allow")
     __pydantic_extra__: dict[str, Any]
 
     def refused(self) -> InputError:
-        """Why nothing can be done that needs its code."""
+        """Return why nothing that needs its code can be done."""
         return InputError(f"algorithm.name = {self.name}: was not imported; {trust.ASK}")
 
     def worker(self, w: Worker) -> Process:
@@ -81,8 +80,9 @@ class Unimported(Algorithm):
 
 
 def read(value: Any) -> Algorithm:
-    """The algorithm of a mapping whose `name` is such a path, or one that is there already. Where nothing may be
-    imported, it is `Unimported`."""
+    """Return the algorithm of a mapping whose `name` is such a path, or one that exists already. If imports are not
+    allowed, it is `Unimported`.
+    """
     if not isinstance(value, dict):
         return Algorithm.model_validate(value)
     return (found(value["name"]) if trust.present().imports else Unimported).model_validate(value)

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from ..cluster.topology.spectral import acceleration
 from ..schema.fields import NonNegative, PositiveQuantity, Timeout
@@ -10,7 +10,7 @@ from ..sim.message import Message
 from ..sim.questions import Reply
 from ..sim.worker import Worker
 from ._base import Algorithm, Process
-from ._families import unfit_in_pairs
+from ._families import PARAMETERS, unfit_in_pairs
 
 
 class ACiD(Algorithm):
@@ -31,6 +31,11 @@ class ACiD(Algorithm):
     code (AdelNabli/ACiD), which was read; it takes the last two gradients' times for the unit.
     """
 
+    family: ClassVar[str] = "gossip"
+    waits_for: ClassVar[str] = "the answer, if it takes longer"
+    undirected: ClassVar[bool] = True
+    static: ClassVar[bool] = True
+    uncompressed: ClassVar[str] = PARAMETERS
     name: Literal["acid"] = "acid"
     exchanges_per_gradient: PositiveQuantity = 1.0
     eta: NonNegative | None = None
@@ -60,7 +65,7 @@ class ACiD(Algorithm):
             w.drop(before)
 
     def constants(self, w: Worker) -> tuple[float, float]:
-        """η and α̃ on this topology."""
+        """Return η and α̃ on this topology."""
         eta, strength = (0.0, 0.0) if w.alone else acceleration(w.context.topology, self.exchanges_per_gradient)
         return (eta if self.eta is None else self.eta), strength
 
@@ -81,7 +86,7 @@ class ACiD(Algorithm):
         w.drop(sent)
 
     def exchange(self, other: Worker, message: Message, reply: Reply) -> None:
-        """The neighbour answers with its x, and moves."""
+        """Let the neighbour answer with its x, and move."""
         eta, _ = self.constants(other)
         other.flow(eta)
         reply(other.row)
@@ -89,7 +94,7 @@ class ACiD(Algorithm):
         other.use_up(message)
 
     def move(self, w: Worker, theirs: int, own: int) -> None:
-        """x ← x + ½d, x̃ ← x̃ + α̃d, d = theirs − own."""
+        """Update x ← x + ½d, x̃ ← x̃ + α̃d, with d = theirs − own."""
         eta, strength = self.constants(w)
         w.flow(eta)
         half = ((1.0, w.row), (0.5, theirs), (-0.5, own))

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from ..schema.fields import Timeout
 from ..settings import Settings
@@ -8,11 +8,11 @@ from ..sim.message import Message
 from ..sim.questions import Reply
 from ..sim.worker import Worker
 from ._base import Algorithm, Process
-from ._families import unfit_in_pairs
+from ._families import PARAMETERS, unfit_in_pairs
 
 
 class ADPSGD(Algorithm):
-    """AD-PSGD: every worker averages with one random neighbour per step, while it computes; nobody waits for a round.
+    """AD-PSGD: every worker averages with one random neighbour per step while it computes; no worker waits for a round.
 
     g ← ∇L^i(x_i); meanwhile x_i, x_j ← (x_i + x_j)/2 with a random neighbour j; then x_i ← x_i − η g, a gradient at the
     x_i from before the averaging.
@@ -28,6 +28,10 @@ class ADPSGD(Algorithm):
     Source: Lian et al. 2018, arXiv:1710.06952, algorithm 1.
     """
 
+    family: ClassVar[str] = "gossip"
+    waits_for: ClassVar[str] = "the answer, if it takes longer"
+    undirected: ClassVar[bool] = True
+    uncompressed: ClassVar[str] = PARAMETERS
     name: Literal["adpsgd"] = "adpsgd"
     timeout_s: Timeout | None = None
 
@@ -59,7 +63,7 @@ class ADPSGD(Algorithm):
             w.step(gradient)
 
     def average(self, other: Worker, message: Message, reply: Reply) -> None:
-        """The neighbour answers with its x, and goes half the way."""
+        """Let the neighbour answer with its x, and move halfway."""
         reply(other.row)
         other.combine(other.row, (0.5, other.row), (0.5, message.row))
         other.use_up(message)

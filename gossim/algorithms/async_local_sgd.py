@@ -6,10 +6,11 @@ from ..schema.fields import Count, Fraction01, NonNegative, Positive
 from ..sim.message import Message
 from ..sim.questions import Reply
 from ..sim.server import Server
-from ._families import LocalStepsWithServer
+from ._compressing import Compressing
+from ._local_steps import LocalStepsWithServer
 
 
-class AsyncLocalSGD(LocalStepsWithServer):
+class AsyncLocalSGD(Compressing, LocalStepsWithServer):
     """Asynchronous local SGD: workers send what their local steps changed, and a server steps along each, with a
     Nesterov momentum that it renews only every N of them.
 
@@ -31,7 +32,7 @@ class AsyncLocalSGD(LocalStepsWithServer):
     spread: NonNegative = 0.0
 
     def arrived(self, server: Server, message: Message, reply: Reply) -> None:
-        """The server steps along a change, and answers."""
+        """Let the server step along a change, and answer."""
         eta, beta, n, c = self.server_rate, self.server_momentum, self.delay, self.spread
         worker, momentum, total = message.sender, server.kept("momentum"), server.kept("total")
         server.combine(total, (1.0, total), (1.0, message.row))

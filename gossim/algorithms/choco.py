@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from ..schema.fields import Probability
 from ..settings import Settings
@@ -23,6 +23,9 @@ class Choco(InRounds):
     Source: Koloskova, Stich, Jaggi 2019, arXiv:1902.00340, algorithm 2.
     """
 
+    all_up: ClassVar[bool] = True
+    static: ClassVar[bool] = True
+    uncompressed: ClassVar[str] = ""
     name: Literal["choco"] = "choco"
     compression: AnyCompression
     consensus_step: Probability

@@ -12,8 +12,8 @@ from ._families import BiasCorrected
 
 
 class D2(BiasCorrected):
-    """D²: D-PSGD that takes each step from where the last one would have led without averaging, so that data that
-    differ from worker to worker leave no bias.
+    """D²: D-PSGD that takes each step from where the last one would have led without averaging, so that different data
+    on different workers cause no bias.
 
     x⁺ = W (2x − x⁻ − η(g − g⁻)), at first W(x⁰ − η g⁰). With ψ = x − ηg, the optimizer's step: x⁺ = W (x + ψ − ψ⁻),
     with ψ⁻ = x⁰ at first.
@@ -34,7 +34,7 @@ class D2(BiasCorrected):
         return super().unfit_topology(settings) or self.unfit_matrix(settings.topology, settings.workers, 0)
 
     def unfit_matrix(self, topology: TopologySettings, workers: int, seed: int) -> str | None:
-        """Why the matrix of this seed leads nowhere; None if it does."""
+        """Return why the matrix of this seed does not converge; None if it does."""
         smallest = smallest_eigenvalue(topology.build(workers, seed).mixing())
         if smallest > -1 / 3 + 1e-9:
             return None

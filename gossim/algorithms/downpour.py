@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import model_validator
 
@@ -11,10 +11,11 @@ from ..sim.questions import Reply
 from ..sim.server import Server
 from ..sim.worker import Worker
 from ._base import Process
-from ._families import WithServer
+from ._compressing import Compressing, Compressor
+from ._families import THE_SERVER_STEPS, WithServer
 
 
-class Downpour(WithServer):
+class Downpour(Compressing, WithServer):
     """Downpour SGD: workers send gradients to a parameter server whenever they have one, and get its x back.
 
     Worker: g ← ∇L^m(x_m), to the server; x_m ← x̃, its answer. Server: x̃ ← x̃ − η s g, with every gradient that comes.
@@ -29,6 +30,7 @@ class Downpour(WithServer):
     arXiv:1511.05950; delay-adaptive: Mishchenko et al. 2022, arXiv:2206.07638, from a summary of its public code.
     """
 
+    one_rate: ClassVar[str] = THE_SERVER_STEPS
     name: Literal["downpour"] = "downpour"
     gradient_scale: Positive = 1.0
     staleness_aware: bool = False
@@ -42,20 +44,22 @@ class Downpour(WithServer):
         return self
 
     def worker(self, w: Worker) -> Process:
+        compress = Compressor(w, self)
         while True:
             gradient = w.gradient()
             yield w.compute()
             if w.alone:
                 w.step(gradient)
                 continue
-            answer = yield w.ask(w.server(), "step", [gradient], self.timeout_s)
+            compress(gradient)
+            answer = yield w.ask(w.server(), "step", [gradient], self.timeout_s, size_bytes=compress.size_bytes)
             w.give_back(gradient)
             for fresh in [*w.receive(), *([answer] if answer else [])]:
                 w.combine(w.row, (1.0, fresh.row))
                 w.use_up(fresh)
 
     def step(self, server: Server, message: Message, reply: Reply) -> None:
-        """The server takes a step along the gradient, and answers with its x̃."""
+        """Let the server take a step along the gradient, and answer with its x̃."""
         stale, workers = server.staleness(message.sender), len(server.known)
         scale = workers / max(workers, stale) if self.delay_adaptive else 1 / max(1, stale * self.staleness_aware)
         server.step_along(message, self.gradient_scale * scale)

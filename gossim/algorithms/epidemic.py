@@ -1,11 +1,12 @@
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from ..schema.fields import Count
 from ..settings import Settings
 from ..sim.worker import Worker
 from ._base import Algorithm, Process
+from ._families import PARAMETERS
 
 
 class Epidemic(Algorithm):
@@ -19,6 +20,8 @@ class Epidemic(Algorithm):
     Source: De Vos et al. 2023, arXiv:2310.01972, algorithm 1 and EL-Local.
     """
 
+    family: ClassVar[str] = "gossip"
+    uncompressed: ClassVar[str] = PARAMETERS
     name: Literal["epidemic"] = "epidemic"
     peers: Count
 

@@ -6,11 +6,13 @@ from ..schema.fields import Count, Positive
 from ..sim.message import Message
 from ..sim.questions import Reply
 from ..sim.server import Server
-from ._families import LocalStepsWithServer
+from ._compressing import Compressing
+from ._local_steps import LocalStepsWithServer
 
 
-class FedBuff(LocalStepsWithServer):
-    """FedBuff: workers send what local steps changed, whenever they are ready, and a server steps for every K of these.
+class FedBuff(Compressing, LocalStepsWithServer):
+    """FedBuff: workers send the change of their local steps whenever they are ready, and the server steps after every K
+    changes.
 
     Worker: y ← Q = `local_steps` steps of the arm's optimizer from the server's x;  Δ = x − y, sent, and answered with
     its x.
@@ -29,7 +31,7 @@ class FedBuff(LocalStepsWithServer):
     staleness_weight: Literal["square_root", "none"] = "square_root"
 
     def arrived(self, server: Server, message: Message, reply: Reply) -> None:
-        """The server collects a change, moves if it has enough, and answers."""
+        """Let the server collect a change, move if it has enough, and answer."""
         stale = server.version - (message.version or 0)
         weight = 1.0 if self.staleness_weight == "none" else (1 + stale) ** -0.5
         worker = message.sender

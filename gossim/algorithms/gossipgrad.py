@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 
@@ -13,7 +13,7 @@ from ._families import InRounds
 
 
 class GossipGraD(InRounds):
-    """GossipGraD: one message a step, to partners that rotate: all have heard of all after ⌈lg M⌉ steps.
+    """GossipGraD: one message per step, to rotating partners; after ⌈lg M⌉ steps information has reached all workers.
 
     x_i ← x_i − η ∇L^i(x_i), sent to one worker;  x_i ← ½ (x_i + x_j), with the x_j of another one.
 
@@ -26,6 +26,7 @@ class GossipGraD(InRounds):
     the samples on is left out: each worker keeps its data.
     """
 
+    waits_for: ClassVar[str] = "one other"
     name: Literal["gossipgrad"] = "gossipgrad"
 
     def unfit_topology(self, settings: Settings) -> str | None:

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from ..settings import Settings
 from ..sim.worker import Worker
@@ -9,8 +9,8 @@ from ._families import InRounds
 
 
 class GradientTracking(InRounds):
-    """Gradient tracking (DIGing): neighbours mix parameters and an estimate y of everyone's mean gradient, which takes
-    away the bias that different data leave in D-PSGD.
+    """Gradient tracking (DIGing): neighbours mix parameters and an estimate y of the mean gradient of all, which
+    removes the bias that different data cause in D-PSGD.
 
     x_i ← Σ_j W_ij x_j − η y_i;  y_i ← Σ_j W_ij y_j + ∇L^i(x_i, new) − ∇L^i(x_i, old), with y_i = ∇L^i(x_i) at first.
 
@@ -20,6 +20,7 @@ class GradientTracking(InRounds):
     different ones, as in stochastic gradient tracking (Pu and Nedić 2021, arXiv:1805.11454).
     """
 
+    all_up: ClassVar[bool] = True
     name: Literal["gradient_tracking"] = "gradient_tracking"
 
     def unfit(self, settings: Settings) -> str | None:

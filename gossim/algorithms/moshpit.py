@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from ..schema.bounds import Bounds
 from ..schema.fields import AS_WHOLE, Count
@@ -10,7 +10,7 @@ from ._families import WithCollective
 
 
 class Moshpit(WithCollective):
-    """Moshpit averaging: every τ steps a worker averages with a small group, and with others each time.
+    """Moshpit averaging: every τ steps a worker averages with a small group, which changes each time.
 
     Workers have places in a cube with `group_size` g to a side: the digits of their number in base g. In round r those
     that differ in digit r mod d only, d digits in all, take the mean of their x. If M = g^d, d rounds without steps in
@@ -22,6 +22,8 @@ class Moshpit(WithCollective):
     Source: Ryabinin et al. 2021, arXiv:2103.03239.
     """
 
+    family: ClassVar[str] = "groups"
+    waits_for: ClassVar[str] = "its group"
     name: Literal["moshpit"] = "moshpit"
     group_size: Annotated[int, Bounds("a whole number >= 2", ge=2), AS_WHOLE]
     period: Count = 1
@@ -36,7 +38,7 @@ class Moshpit(WithCollective):
             w.round += 1
 
     def members(self, w: Worker) -> list[int]:
-        """The group of this worker's round."""
+        """Return the group of this worker's round."""
         digits = 1
         while self.group_size**digits < w.workers:
             digits += 1

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from ..rng import Purpose, stream
 from ..schema.bounds import Bounds
@@ -27,6 +27,11 @@ class NoLoCo(InRounds):
     of the paper has another), from a summary of both. There H = 50, α = 0.5, β = γ = 0.7.
     """
 
+    family: ClassVar[str] = "local steps"
+    waits_for: ClassVar[str] = "its partner, seldom"
+    uncompressed: ClassVar[str] = (
+        "sends the anchors of its outer steps besides the changes, of which nothing may be left out"
+    )
     name: Literal["noloco"] = "noloco"
     period: Count = 50
     outer_momentum: Fraction01 = 0.5

@@ -10,7 +10,7 @@ from ._families import InRounds
 
 
 class OSGP(InRounds):
-    """Overlapped stochastic gradient push: SGP that goes on computing while its messages are under way.
+    """Overlapped stochastic gradient push: SGP that continues to compute while its messages are in flight.
 
     As `sgp`, u_i and w_i travel together, so x_i = u_i/w_i stays right however late they come; for w_i (here α_i M)
     less what is under way, a step of η/w_i. `outstanding` says how many exchanges a worker may have under way.
@@ -30,6 +30,7 @@ class OSGP(InRounds):
 
     weighted: ClassVar[bool] = True
     counts_samples: ClassVar[bool] = True
+    waits_for: ClassVar[str] = "those of an earlier exchange"
     name: Literal["osgp"] = "osgp"
     overlap: Count = 1
     outstanding: Literal["one", "many"] = "one"
@@ -63,7 +64,7 @@ class OSGP(InRounds):
             w.round += 1
 
     def one_step(self, w: Worker) -> Process:
-        """A gradient, and a step along it of η/w_i in terms of x."""
+        """Compute a gradient, and take a step along it of η/w_i in terms of x."""
         gradient = w.gradient()
         yield w.compute()
         w.step(gradient, scale=w.counts_for / (w.workers * float(w.alpha)))

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from ..schema.fields import Count
 from ..sim.message import Message
@@ -8,10 +8,11 @@ from ..sim.questions import Reply
 from ..sim.server import Server
 from ..sim.worker import Worker
 from ._base import Process
-from ._families import WithServer
+from ._compressing import Compressing, Compressor
+from ._families import THE_SERVER_STEPS, WithServer
 
 
-class Rennala(WithServer):
+class Rennala(Compressing, WithServer):
     """Rennala SGD: a server averages B gradients that were taken at its x, from the fast workers, and drops all others.
 
     Worker: a gradient at the server's x^k, sent, and answered with the x that the server has by then.
@@ -25,12 +26,13 @@ class Rennala(WithServer):
     Source: Tyurin, Richtárik 2023, arXiv:2305.12387, from secondary sources; its times are tested by closed forms.
     """
 
+    one_rate: ClassVar[str] = THE_SERVER_STEPS
     name: Literal["rennala"] = "rennala"
     batch_gradients: Count
     stop: bool = False
 
     def worker(self, w: Worker) -> Process:
-        w.version, total = 0, w.draft()
+        w.version, total, compress = 0, w.draft(), Compressor(w, self)
         while True:
             gradient = w.gradient()
             if w.alone:
@@ -46,12 +48,15 @@ class Rennala(WithServer):
             else:
                 if not self.stop:
                     yield w.compute()
-                answer = yield w.ask(w.server(), "add", [gradient], self.timeout_s, version=w.version)
+                compress(gradient)
+                size_bytes = compress.size_bytes
+                asked = w.ask(w.server(), "add", [gradient], self.timeout_s, version=w.version, size_bytes=size_bytes)
+                answer = yield asked
                 w.adopt(*w.receive(), *([answer] if answer else []))
             w.give_back(gradient)
 
     def add(self, server: Server, message: Message, reply: Reply) -> None:
-        """The server collects a gradient that was taken at its x, steps when it has enough, and answers."""
+        """Let the server collect a gradient taken at its x, step when it has enough, and answer."""
         worker, complete = message.sender, False
         if message.version == server.version:
             server.collect(message)

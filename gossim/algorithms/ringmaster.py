@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from ..schema.fields import Count, Positive
 from ..sim.message import Message
@@ -8,10 +8,11 @@ from ..sim.questions import Reply
 from ..sim.server import Server
 from ..sim.worker import Worker
 from ._base import Process
-from ._families import WithServer
+from ._compressing import Compressing, Compressor
+from ._families import THE_SERVER_STEPS, WithServer
 
 
-class Ringmaster(WithServer):
+class Ringmaster(Compressing, WithServer):
     """Ringmaster ASGD: asynchronous SGD in which no gradient is older than R = `delay_bound` steps of the server.
 
     Server, when the gradient g of worker j comes: x ← x − η s g; the others' delays grow by 1, that of j is 0, and
@@ -26,13 +27,14 @@ class Ringmaster(WithServer):
     the authors' code, which was not read here; against a second implementation.
     """
 
+    one_rate: ClassVar[str] = THE_SERVER_STEPS
     name: Literal["ringmaster"] = "ringmaster"
     delay_bound: Count
     stop: bool = True
     gradient_scale: Positive = 1.0
 
     def worker(self, w: Worker) -> Process:
-        w.version = 0
+        w.version, compress = 0, Compressor(w, self)
         while True:
             gradient = w.gradient()
             if w.alone:
@@ -42,12 +44,15 @@ class Ringmaster(WithServer):
             if not (yield from w.compute_unless_newer()):
                 w.give_back(gradient)
                 continue
-            answer = yield w.ask(w.server(), "step", [gradient], self.timeout_s, version=w.version)
+            compress(gradient)
+            size_bytes = compress.size_bytes
+            asked = w.ask(w.server(), "step", [gradient], self.timeout_s, version=w.version, size_bytes=size_bytes)
+            answer = yield asked
             w.give_back(gradient)
             w.adopt(*w.receive(), *([answer] if answer else []))
 
     def step(self, server: Server, message: Message, reply: Reply) -> None:
-        """The server takes a step along a gradient that is new enough, answers, and stops those that are too late."""
+        """Let the server take a step along a gradient that is new enough, answer, and stop those that are too late."""
         worker = message.sender
         if server.version - (message.version or 0) < self.delay_bound:
             server.step_along(message, self.gradient_scale)

@@ -25,6 +25,7 @@ class SGP(InRounds):
 
     weighted: ClassVar[bool] = True
     counts_samples: ClassVar[bool] = True
+    waits_for: ClassVar[str] = "those it hears"
     name: Literal["sgp"] = "sgp"
 
     def unfit_topology(self, settings: Settings) -> str | None:

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from ..schema.fields import Count, Fraction01, Positive
 from ..settings import Settings
@@ -22,6 +22,8 @@ class SlowMo(InRounds, WithCollective):
     Source: Wang, Tantia, Ballas, Rabbat 2019, arXiv:1910.00643, algorithm 1, from memory; tested by its limits.
     """
 
+    family: ClassVar[str] = "local steps"
+    waits_for: ClassVar[str] = "its neighbours; everybody, seldom"
     name: Literal["slowmo"] = "slowmo"
     period: Count
     slow_rate: Positive = 1.0

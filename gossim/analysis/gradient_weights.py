@@ -91,11 +91,11 @@ def unroll(arm: Arm, seed: int, limit: int = LARGEST_TAPE) -> Unrolled:
     return Unrolled(tape.workers, tape.steps, tape.time_s, tape.used_s, found, initial, facts, known)
 
 
-def rate(arm: Arm, step: int, used_s: float) -> float:
-    """Return η^τ: the arm's learning rate, after its schedule, at a worker's own step τ and the time of first use."""
+def rate(arm: Arm, worker: int, step: int, used_s: float) -> float:
+    """Return η^τ: a worker's learning rate, after the schedule, at its own step τ and the time of first use."""
     assert arm.optimizer is not None
     now_s = 0.0 if math.isnan(used_s) else used_s
-    return arm.optimizer.learning_rate * arm.optimizer.schedule.at(step, now_s)
+    return arm.optimizer.of_worker(worker).learning_rate * arm.optimizer.schedule.at(step, now_s)
 
 
 def gradient_weights(name: str, arm: Arm, seed: int, limit: int = LARGEST_TAPE) -> GradientWeights:
@@ -147,7 +147,7 @@ def _tables(name: str, arm: Arm, seed: int, unrolled: Unrolled) -> GradientWeigh
 
     worker, step, time_s, used_s = (np.asarray(column) for column in unrolled[:4])
     eta_a = 0.0 - np.asarray(unrolled.coefficient)
-    rates = (rate(arm, *each) for each in zip(unrolled.step, unrolled.used_s, strict=True))
+    rates = (rate(arm, *each) for each in zip(unrolled.worker, unrolled.step, unrolled.used_s, strict=True))
     eta = np.fromiter(rates, float, len(eta_a))
     # At a rate of 0 nothing moves, and there is no saying with which weight it does not.
     a = np.divide(eta_a, eta, out=np.where(np.isnan(used_s), 0.0, math.nan), where=eta != 0)

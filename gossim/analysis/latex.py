@@ -20,7 +20,7 @@ _SPECIAL = {
 
 
 def latex(table: ShownTable) -> str:
-    """The table with the rules of the package booktabs: a row an arm, mean ± standard error in a cell."""
+    """Return the table with the rules of the package booktabs: one row per arm, mean ± standard error in a cell."""
     headings = ["arm", *(_text(" ".join(heading.split("\n"))) for heading in table.headings)]
     rows = [[_text(" ".join(label.split("\n"))), *map(_cell, cells)] for label, cells in table.rows]
     frame = pd.DataFrame(rows, columns=range(len(headings)))
@@ -31,7 +31,7 @@ def latex(table: ShownTable) -> str:
 
 
 def _cell(text: str) -> str:
-    """A mean and its standard error as a formula; what is no number as text."""
+    """Return a mean and its standard error as a formula; what is not a number is text."""
     mean, plus_minus, error = text.partition("\n±")
     numbers = [each.replace(",", "{,}") for each in (mean, error)]
     if not re.fullmatch(r"-?[\d.,]+(e[-+]\d+)?", mean):

@@ -38,7 +38,7 @@ class ShownTable(NamedTuple):
 
 
 def shown_table(summary: pd.DataFrame, scenario: Scenario) -> ShownTable:
-    """The arms side by side, mean ± standard error over seeds.
+    """Return the arms side by side, mean ± standard error over seeds.
 
     Args:
         summary: What `gossim.analysis.summary.summarise` makes of the run.
@@ -66,7 +66,7 @@ def shown_table(summary: pd.DataFrame, scenario: Scenario) -> ShownTable:
 
 
 def _label(arm: str, row: Any) -> str:
-    """The name of an arm, and how many of its seeds did not end well."""
+    """Return the name of an arm, and how many of its seeds did not end well."""
     unfinished = f"\n{row['finished']:.0f} of {row['seeds']:.0f} seeds" if row["finished"] < row["seeds"] else ""
     diverged = f"\n{row['diverged']:.0f} diverged" if row["diverged"] else ""
     return f"{arm}{unfinished}{diverged}"

@@ -37,7 +37,7 @@ class SomeArms(RunData):
 
 
 def chosen_arms(asked: Iterable[str], arms: Iterable[str]) -> list[str]:
-    """The names in `asked`, each a name of an arm or several separated by commas, which names may have in them too.
+    """Return the names in `asked`, each the name of an arm or several separated by commas, which names may contain too.
 
     Raises:
         InputError: For one that no arm has.
@@ -54,7 +54,7 @@ def chosen_arms(asked: Iterable[str], arms: Iterable[str]) -> list[str]:
 
 
 def _parted(parts: list[str], known: list[str]) -> list[str] | None:
-    """The parts joined to names that are known, the longest first; None where that is impossible."""
+    """Join the parts to known names, the longest first; None if that is impossible."""
     if not parts:
         return []
     for count in range(len(parts), 0, -1):
@@ -65,7 +65,7 @@ def _parted(parts: list[str], known: list[str]) -> list[str] | None:
 
 
 def together(runs: Mapping[str, RunData]) -> RunData:
-    """Several runs as one, whose arms are called `gosgd_push (workers=4)` where `workers=4` is a key of `runs`.
+    """Combine several runs into one whose arms are called `gosgd_push (workers=4)` if `workers=4` is a key of `runs`.
 
     Raises:
         InputError: Where there is no run.

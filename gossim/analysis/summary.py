@@ -24,7 +24,7 @@ FINAL = (
 
 
 def final_columns(scenario: Scenario) -> list[str]:
-    """FINAL, with the metrics of the scenario after the accuracy."""
+    """Return FINAL, with the metrics of the scenario after the accuracy."""
     place = FINAL.index("test_accuracy") + 1
     return [*FINAL[:place], *scenario.metric_columns, *FINAL[place:]]
 
@@ -52,7 +52,9 @@ def time_to_target(probes: pd.DataFrame, target: Target, higher: bool) -> float:
 
 
 def is_higher_better(scenario: Scenario, measure: str) -> bool:
-    """Whether more of a measure is better; of what no arm measures, as where only the clock runs, of accuracy alone."""
+    """Return whether more of a measure is better. If no arm measures anything, as when only the clock runs, that is so
+    for accuracy alone.
+    """
     known = scenario.measured.get(measure)
     return known.better == "higher" if known else measure == "test_accuracy"
 

@@ -52,7 +52,7 @@ class Tape:
                 continue
             if isinstance(op, Apply):
                 what = type(op.function).__name__
-                raise NoWeights(f"its program has {APPLIES} ({what}: Adam and compression have such)")
+                raise NoWeights(f"its program has {APPLIES} ({what}: Adam, compression and fragments have such)")
             if isinstance(op, Grad):
                 self._gradient(op, now_s)
             else:

@@ -14,13 +14,15 @@ from .options import new_console
 def calibrate(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="A CSV file, as `python -m gossim.measure` writes it.")],
     bandwidth: Annotated[
-        float | None, typer.Option(metavar="BYTES_PER_S", help="Of the link by its name, as 1.25e8: fits efficiency.")
+        float | None,
+        typer.Option(metavar="BYTES_PER_S", help="Nominal bandwidth, e.g. 1.25e8; then efficiency is fitted."),
     ] = None,
-    collective: Annotated[
-        str, typer.Option(metavar="NAME", help="The formula of the all-reduces that were measured.")
-    ] = "ring",
+    collective: Annotated[str, typer.Option(metavar="NAME", help="The collective whose times were measured.")] = "ring",
 ) -> None:
-    """Fit latency, bandwidth and overhead to measured times, and print the `network:` section and what it misses."""
+    """Fit the `network:` section to measured message times.
+
+    Prints latency, bandwidth and overhead, and how far the fit is from the measurements.
+    """
     import numpy as np
     import yaml
     from rich.table import Table

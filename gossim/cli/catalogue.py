@@ -17,8 +17,9 @@ if TYPE_CHECKING:
 
 
 def catalogue(topic: str, workers: int = 16) -> Table:
-    """The names that a scenario can use for `topic`: each with its parameters, one line about it and its source; of a
-    topology also the spectral gap for that number of workers."""
+    """Return the names that a scenario can use for `topic`, each with its parameters, one line about it and its source;
+    for a topology also the spectral gap for that number of workers.
+    """
     shown = Table(title=topic, title_justify="left", box=box.HORIZONTALS, pad_edge=False, show_lines=True)
     if topic == "algorithms":
         shown.caption = "or a class of your own, `package.module:Class`: see docs/write_your_own_algorithm.md"
@@ -30,13 +31,33 @@ def catalogue(topic: str, workers: int = 16) -> Table:
     if topic == "data":
         shown.add_column("task; outputs; shape of a sample; samples to train on", overflow="fold")
     for name, lines, meaning in _entries(topic):
-        more = {"topologies": lambda name=name: [_spectral_gap(name, workers)], "data": lambda name=name: [_task(name)]}
+        more = {
+            "topologies": lambda name=name: [_spectral_gap(name, workers)],
+            "data": lambda name=name: [_task(name)],
+        }
         shown.add_row(name, lines, meaning, *more.get(topic, list)())
     return shown
 
 
+def needs() -> Table:
+    """Every algorithm by its family, with whom it waits for and what it needs of a cluster."""
+    from ..algorithms import ALGORITHMS
+
+    shown = Table(title="what algorithms need", title_justify="left", box=box.HORIZONTALS, pad_edge=False)
+    for column in ("family", "name", "waits for", "needs"):
+        shown.add_column(column, overflow="fold")
+    before = None
+    for kind, name in sorted((kind.family, name) for name, kind in ALGORITHMS.items()):
+        if before not in (None, kind):
+            shown.add_section()
+        of = ALGORITHMS[name]
+        shown.add_row("" if kind == before else kind, name, of.waits_for, ", ".join(of.requirements()))
+        before = kind
+    return shown
+
+
 def _task(name: str) -> str:
-    """What a data set asks of a network, as far as it is known without reading it, a line each."""
+    """Return what a data set asks of a network, as far as known without reading it, one line each."""
     from ..problems import DATA
     from ..problems.data import DataFactory, DataSpec
     from ..problems.data._bytes import BytesSpec
@@ -84,7 +105,7 @@ def _entries(topic: str) -> list[tuple[str, str, str]]:
 
 
 def _spectral_gap(name: str, workers: int) -> str:
-    """With the kind's example parameters and seed 0, or the reason why it is missing."""
+    """Return the spectral gap with the kind's example parameters and seed 0, or the reason why it is missing."""
     from ..cluster.topology import TOPOLOGIES
 
     kind = TOPOLOGIES[name]
@@ -109,7 +130,7 @@ def _parameters(cls: type[BaseModel]) -> str:
 
 
 def _first_line(thing: Any) -> str:
-    """The docstring's first paragraph, and its source."""
+    """Return the docstring's first paragraph, and its source."""
     paragraph, *more = (inspect.getdoc(thing) or "").split("\n\n")
     _, _, source = "\n\n".join(more).partition("\nSource: ")
     told = [paragraph, f"Source: {source}"] if source else [paragraph]

@@ -20,7 +20,7 @@ PRINTED = 300
 
 
 class Style(StrEnum):
-    """For whom figures are."""
+    """The audience of figures."""
 
     paper = "paper"
     talk = "talk"
@@ -55,7 +55,7 @@ LatexFonts = Annotated[
 
 
 class Drawing(NamedTuple):
-    """How figures are drawn and written; a `width` of None is that which suits each."""
+    """How figures are drawn and written; with a `width` of None, each has the one that suits it."""
 
     formats: list[str]
     width: float | None

@@ -18,14 +18,17 @@ class Profiler(StrEnum):
 
 
 def import_(
-    profiler: Annotated[Profiler, typer.Argument(help="What wrote the files: PyTorch's profiler, or nsys stats.")],
-    files: Annotated[list[Path], typer.Argument(metavar="FILE…", help="One for each rank.")],
-    out: Annotated[Path, typer.Option(metavar="CSV", help="Columns rank, step and seconds.")],
+    profiler: Annotated[Profiler, typer.Argument(help="The profiler: kineto (PyTorch) or nsys (nsys stats).")],
+    files: Annotated[list[Path], typer.Argument(metavar="FILE…", help="The profiler's files, one per rank.")],
+    out: Annotated[Path, typer.Option(metavar="CSV", help="Where to write columns rank, step and seconds.")],
     name: Annotated[
-        str | None, typer.Option("--range", metavar="NAME", help="The NVTX range that is a step; for nsys alone.")
+        str | None, typer.Option("--range", metavar="NAME", help="The NVTX range that encloses a step; nsys only.")
     ] = None,
 ) -> None:
-    """Write the step times of each rank as a CSV file, for `compute.time_s: {replay: CSV, …}`."""
+    """Convert a profiler's step times to a CSV file.
+
+    A scenario uses it as `compute.time_s: {replay: CSV, …}`.
+    """
     from ..files.atomic import write_text
     from ..files.profiler_steps import by_rank, read_kineto, read_nsys, steps_csv
 

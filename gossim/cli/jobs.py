@@ -12,7 +12,7 @@ if TYPE_CHECKING:  # slow to import, and not needed for help
 
 
 def affordable(settings: Scenario, gradients: bool, jobs: int, notes: Console) -> int:
-    """As many of `jobs` as there is memory for."""
+    """Return as many of `jobs` as memory allows."""
     from ..estimates.limits import affordable_jobs
 
     most = affordable_jobs(settings, gradients, jobs)
@@ -22,6 +22,6 @@ def affordable(settings: Scenario, gradients: bool, jobs: int, notes: Console) -
 
 
 def likely_device(settings: Scenario) -> str:
-    """The kind of device on which a run is likely to be, as far as that is known without torch."""
+    """Return the kind of device that a run will probably use, as far as known without torch."""
     asked = {arm.device for arm in settings.arms.values()}
     return "cuda" if "cuda" in asked or ("auto" in asked and Path("/dev/nvidiactl").exists()) else "cpu"

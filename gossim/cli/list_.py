@@ -22,14 +22,16 @@ class Topic(StrEnum):
 
 
 def list_(
-    topic: Annotated[Topic | None, typer.Argument(help="What to list  [default: everything but distributions]")] = None,
+    topic: Annotated[Topic | None, typer.Argument(help="What to list  [default: all except distributions]")] = None,
     workers: Annotated[
-        int, typer.Option(metavar="M", min=1, max=1024, help="Workers whose topologies' spectral gaps are shown")
+        int, typer.Option(metavar="M", min=1, max=1024, help="Number of workers for which spectral gaps are shown")
     ] = 16,
 ) -> None:
-    """What a scenario can name, with its parameters."""
-    from .catalogue import catalogue
+    """List what a scenario can name, with its parameters."""
+    from .catalogue import catalogue, needs
 
     topics = [topic] if topic else [each for each in Topic if each is not Topic.DISTRIBUTIONS]
     for each in topics:
         new_console().print(catalogue(each.value, workers))
+        if each is Topic.ALGORITHMS:
+            new_console().print(needs())

@@ -13,6 +13,7 @@ from ..errors import InputError, RunError, printable
 from ..files.atomic import ENDING
 from .calibrate import calibrate
 from .import_ import import_
+from .joined import followed
 from .list_ import list_
 from .merge import merge
 from .options import INTERRUPTED, new_console
@@ -26,7 +27,7 @@ from .validate import validate
 from .weights import weights
 
 app = typer.Typer(
-    help="Simulate distributed SGD: gossip against synchronous aggregation, when some workers are slow.",
+    help="Simulate distributed SGD by gossip or in synchronous rounds, when workers are slow and networks take time.",
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,
@@ -37,7 +38,7 @@ for command in (run, sweep, merge, tune, validate, list_, plot, report, trace, w
 
 
 def _tell(word: str, error: Exception | None = None) -> None:
-    """What went wrong, on the standard error stream."""
+    """Print what went wrong on the standard error stream."""
     from rich.markup import escape
 
     text = f"{word} {escape(printable(str(error)))}" if error else word
@@ -45,14 +46,16 @@ def _tell(word: str, error: Exception | None = None) -> None:
 
 
 def main() -> None:
-    """The `gossim` command. Status 0: done; 1: the run broke down; 2: bad input; 130: interrupted."""
+    """Run the `gossim` command. Exit status 0: done; 1: the run failed; 2: bad input; 130: interrupted."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # names need not be in the locale's characters, nor paths in any
             stream.reconfigure(errors="backslashreplace")
-    for number in ENDING:  # who is asked to end, or whose terminal is closed, ends as after Ctrl-C
+    for number in ENDING:  # a request to end, or a closed terminal, acts like Ctrl-C
         if signal.getsignal(number) is not signal.SIG_IGN:  # as under nohup
             signal.signal(number, signal.default_int_handler)
     try:
+        if followed(sys.argv[1:]):
+            return
         app()
     except InputError as error:
         _tell("[bold red]error:[/]", error)

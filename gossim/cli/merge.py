@@ -13,13 +13,17 @@ from .sweep import show_sweep
 
 def merge(
     directories: Annotated[
-        list[Path], typer.Argument(metavar="SWEEP_DIR…", help="What gossim sweep --part wrote, all parts.")
+        list[Path],
+        typer.Argument(metavar="SWEEP_DIR…", help="Directories of all parts, by gossim sweep --part."),
     ],
     out: Annotated[Path, typer.Option(metavar="DIR", help="The sweep directory to write.")],
     imports: Imports = False,
     quiet: Quiet = False,
 ) -> None:
-    """Join the parts of a sweep: the table and the figures of one sweep of all points."""
+    """Join the parts of a sweep.
+
+    The result has the table and the figures of one sweep of all points.
+    """
     if imports:
         permit_imports()
     from ..runner.merge import merge as merging

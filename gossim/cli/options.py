@@ -1,4 +1,4 @@
-"""What several commands take, and how they print."""
+"""Options that several commands share, and how commands print."""
 
 from __future__ import annotations
 
@@ -14,25 +14,30 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 INTERRUPTED = 130
-"""The status of a process that Ctrl-C ended, as shells have it."""
+"""The exit status that shells use for a process ended by Ctrl-C."""
 
 ScenarioFile = Annotated[Path, typer.Argument(metavar="SCENARIO", help="A scenario file (YAML).")]
 
 NoLimits = Annotated[
     bool,
-    typer.Option("--no-limits", help="Run it whatever it takes: more memory than there is, days of work."),
+    typer.Option("--no-limits", help="Run even if it seems to need more memory than there is, or days."),
 ]
 
-Quiet = Annotated[bool, typer.Option("--quiet", help="Print nothing but errors.")]
+Quiet = Annotated[bool, typer.Option("--quiet", help="Print errors only.")]
+
+Cluster = Annotated[
+    str | None,
+    typer.Option(metavar="ADDRESS", help="Run on a Ray cluster, HOST:PORT or auto."),
+]
 
 Changes = Annotated[
     list[str],
-    typer.Option("--set", metavar="KEY=VALUE", help="Change a value, e.g. --set optimizer.momentum=0.9"),
+    typer.Option("--set", metavar="KEY=VALUE", help="Change a value of the scenario, e.g. optimizer.momentum=0.9"),
 ]
 
 
 def set_values(changes: list[str]) -> dict[str, Any]:
-    """The values of `--set` by their keys."""
+    """Return the values of `--set` by their keys."""
     import yaml
 
     from ..files import yaml12
@@ -41,25 +46,26 @@ def set_values(changes: list[str]) -> dict[str, Any]:
     for change in changes:
         key, equals, value = change.partition("=")
         if not equals or not all(key.split(".")):
-            raise InputError(f"--set {_cut(change)}: must read KEY=VALUE, as in --set workers=16")
+            raise InputError(f"--set {_cut(change)}: must be KEY=VALUE, as in --set workers=16")
         for earlier in wanted:
             if f"{earlier}.".startswith(f"{key}."):
-                raise InputError(f"--set {_cut(change)}: replaces --set {earlier}=…, which stands before it")
+                raise InputError(f"--set {_cut(change)}: overwrites the earlier --set {earlier}=…")
         try:
             wanted[key] = yaml12.read(value)
         except yaml.YAMLError:
             raise InputError(f"--set {_cut(change)}: the value is not valid YAML") from None
+        _refuse_comment(f"--set {_cut(change)}", value)
     return wanted
 
 
 Varied = Annotated[
     list[str],
-    typer.Option("--vary", metavar="KEY=V1,V2", help="Run every arm once for each of these values"),
+    typer.Option("--vary", metavar="KEY=V1,V2", help="Run every arm with each of these values, e.g. workers=8,16"),
 ]
 
 
 def varied_values(options: list[str], flag: str = "--vary") -> dict[str, list[Any]]:
-    """The values of an option such as `--vary` by their keys, each text a list in YAML without its brackets."""
+    """Return the values of an option such as `--vary` by their keys; each is a YAML list without its brackets."""
     import yaml
 
     from ..files import yaml12
@@ -68,16 +74,29 @@ def varied_values(options: list[str], flag: str = "--vary") -> dict[str, list[An
     for option in options:
         key, equals, values = option.partition("=")
         if not equals or not all(key.split(".")):
-            raise InputError(f"{flag} {_cut(option)}: must read KEY=V1,V2, as in {flag} workers=8,16")
+            raise InputError(f"{flag} {_cut(option)}: must be KEY=V1,V2, as in {flag} workers=8,16")
         if key in wanted:
             raise InputError(f"{flag} {_cut(option)}: '{key}' is varied already; give all of its values in one {flag}")
         try:
             wanted[key] = yaml12.read(f"[{values}]")
         except yaml.YAMLError:
-            raise InputError(f"{flag} {_cut(option)}: the values are not valid YAML, separated by commas") from None
+            raise InputError(f"{flag} {_cut(option)}: the values must be valid YAML, separated by commas") from None
+        if values.rstrip().endswith(","):
+            raise InputError(f"{flag} {_cut(option)}: ends with a comma, and no value is after it")
         if not isinstance(wanted[key], list) or not wanted[key] or not values.strip():
             raise InputError(f"{flag} {_cut(option)}: must give at least one value, as in {flag} workers=8,16")
     return wanted
+
+
+def _refuse_comment(place: str, text: str) -> None:
+    """Refuse what YAML leaves out in silence: it reads `run #3` as `run`."""
+    import yaml
+
+    end = 0
+    for token in yaml.scan(text):
+        if "#" in text[end : token.start_mark.index]:
+            raise InputError(f"{place}: YAML takes # and what follows for a comment; put the text in quotes")
+        end = token.end_mark.index
 
 
 def _cut(text: str) -> str:
@@ -86,18 +105,18 @@ def _cut(text: str) -> str:
 
 Imports = Annotated[
     bool,
-    typer.Option("--import", help="Import the modules of the user's own that the scenario names: it runs their code."),
+    typer.Option("--import", help="Import your modules that the scenario names, which runs their code."),
 ]
 
 
 def permit_imports() -> None:
-    """Algorithms and models of the user's own, `package.module:name`, are looked for in the working directory too."""
+    """Also look for the user's modules, `package.module:name`, in the working directory."""
     if "" not in sys.path:
         sys.path.insert(0, "")
 
 
 def say_what_is_read(path: Path, quiet: bool) -> None:
-    """Show on a terminal that something is done, before anything is imported that takes time."""
+    """Show on a terminal that work has begun, before slow imports."""
     if not quiet and sys.stderr.isatty():
         print(f"reading {path}", file=sys.stderr, flush=True)
 

@@ -20,16 +20,16 @@ if TYPE_CHECKING:
 
 
 def plot(
-    directory: Annotated[Path, typer.Argument(metavar="RUN_DIR", help="A run directory, or that of a sweep.")],
+    directory: Annotated[Path, typer.Argument(metavar="RUN_DIR", help="A run directory or a sweep directory.")],
     theory: Annotated[
-        bool, typer.Option("--theory", help="Draw the consensus distance that theory predicts, where it does.")
+        bool, typer.Option("--theory", help="Also draw the predicted consensus distance, where theory has one.")
     ] = False,
     compare: Annotated[
-        Path | None, typer.Option(metavar="RUN_DIR", help="Draw this run's arms beside those of the other.")
+        Path | None, typer.Option(metavar="RUN_DIR", help="Draw the arms of both runs in the same figures.")
     ] = None,
     out: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", help="[default: RUN_DIR/figures, or compared_with_<the other> in there]"),
+        typer.Option(metavar="DIR", help="[default: RUN_DIR/figures; with --compare, compared_with_<other> in it]"),
     ] = None,
     formats: Formats = "png,svg",
     style: For = Style.talk,
@@ -39,7 +39,10 @@ def plot(
     latex_fonts: LatexFonts = False,
     imports: Imports = False,
 ) -> None:
-    """Draw the figures of a run again, or of two runs side by side, or the curves of a sweep's points in one figure."""
+    """Draw the figures of a run, of two runs or of a sweep.
+
+    Those of a sweep have the curves of all its points.
+    """
     from ..results import Results
     from ..tables.run_directory import RunDirectory
 
@@ -68,14 +71,14 @@ def plot(
 
 
 def _some(results: RunData, arms: list[str]) -> RunData:
-    """The arms that are asked for; all, where none is."""
+    """Return the requested arms, or all of them by default."""
     from ..analysis.some_arms import SomeArms, chosen_arms
 
     return SomeArms.of(results, chosen_arms(arms, results.scenario.arms)) if arms else results
 
 
 def _plot_points(directory: Path, arms: list[str], how: Drawing, out: Path | None) -> None:
-    """The curves of the points of a sweep."""
+    """Draw the curves of the points of a sweep."""
     from ..plots import FIGURES, draw
     from ..plots.comparable import COMPARED
     from ..plots.figure_files import write_figures
@@ -91,7 +94,7 @@ def _plot_points(directory: Path, arms: list[str], how: Drawing, out: Path | Non
 
 
 def _plot(store: RunDirectory, results: RunData, theory: bool, how: Drawing, out: Path | None) -> None:
-    """One run."""
+    """Draw the figures of one run."""
     from ..plots import draw
     from ..plots.figure_files import write_figures
 
@@ -109,7 +112,7 @@ def _plot(store: RunDirectory, results: RunData, theory: bool, how: Drawing, out
 
 
 def _plot_beside(store: RunDirectory, results: Results, other: RunDirectory, how: Drawing, out: Path | None) -> None:
-    """Two runs in one table and in one set of figures."""
+    """Show two runs in one table and one set of figures."""
     from ..analysis.side_by_side import told_apart
     from ..plots import draw_pair
     from ..plots.comparable import COMPARED, left_out

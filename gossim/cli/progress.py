@@ -22,7 +22,7 @@ SHOWN_EVERY_S = 0.1
 
 
 class _Bars:
-    """Shown inside of a `with` block."""
+    """Progress bars that are shown inside a `with` block."""
 
     bars: Progress
 
@@ -37,7 +37,8 @@ class _Bars:
 
 
 class LiveProgress(_Bars):
-    """A bar an arm: simulated time, gradient steps, steps per second, what remains; and what remains in all.
+    """A bar per arm with simulated time, gradient steps, steps per second and time left, and the time left of the whole
+    run.
 
     Off a terminal, a line for each arm and seed that ends.
 
@@ -110,7 +111,7 @@ class LiveProgress(_Bars):
         self.console.print(f"warning: {message}", style="yellow", highlight=False, markup=False, soft_wrap=True)
 
     def _show(self) -> None:
-        """Of an arm, all seeds together."""
+        """Show the progress of an arm, all seeds together."""
         self._due_s = self.bars.get_time() + SHOWN_EVERY_S
         name = self.now.name
         shares: dict[str, float] = {}
@@ -156,7 +157,7 @@ class _UnderWay:
 
 
 class SweepBar(_Bars):
-    """A bar of the points that are done, and a line for each that broke; off a terminal, a line a point."""
+    """A bar of finished points, and a line for each that failed; without a terminal, a line per point."""
 
     def __init__(self, console: Console):
         self.console = console

@@ -14,7 +14,10 @@ def report(
     directory: Annotated[Path, typer.Argument(metavar="RUN_DIR", help="A run directory.")],
     out: Annotated[Path | None, typer.Option(metavar="FILE", help="[default: RUN_DIR/report.html]")] = None,
 ) -> None:
-    """Write one HTML page of a run: its table, its curves and an animation, to be opened without a network."""
+    """Write one HTML page with table, curves and an animation.
+
+    It can be opened without a network.
+    """
     from ..results import Results
     from ..tables.run_directory import RunDirectory
 

@@ -13,9 +13,11 @@ import typer
 from ..errors import InputError, RunError
 from ..profiling import Stopwatch, Unwatched
 from .jobs import affordable, likely_device
+from .joined import joined, refuse_too_many
 from .options import (
     INTERRUPTED,
     Changes,
+    Cluster,
     NoLimits,
     Quiet,
     ScenarioFile,
@@ -42,41 +44,45 @@ LONGEST_NAME = 100
 
 
 def run(
+    context: typer.Context,
     scenario: ScenarioFile,
     changes: Changes = [],  # noqa: B006 (typer reads it and never changes it)
     vary: Varied = [],  # noqa: B006
     out: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", help="Run directory  [default: runs/<scenario>, and what --set and --vary say]"),
+        typer.Option(metavar="DIR", help="Run directory  [default: runs/<scenario>, plus the changes]"),
     ] = None,
-    device: Annotated[
-        str | None, typer.Option(metavar="D", help="auto, cpu or cuda, instead of the scenario's")
-    ] = None,
+    device: Annotated[str | None, typer.Option(metavar="D", help="auto, cpu or cuda; overrides the scenario")] = None,
     jobs: Annotated[
-        int | None, typer.Option(metavar="N", min=1, help="Arms and seeds run at a time  [default: one a core]")
+        int | None, typer.Option(metavar="N", min=1, help="Runs at the same time  [default: one per core]")
     ] = None,
+    cluster: Cluster = None,
     no_gradients: Annotated[
-        bool, typer.Option("--no-gradients", help="Run the clock alone: no parameters, no losses, no torch.")
+        bool, typer.Option("--no-gradients", help="Simulate time only: no parameters, no losses, no torch.")
     ] = False,
-    force: Annotated[bool, typer.Option("--force", help="Begin anew, whatever run is there.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace the run in that directory, if there is one.")] = False,
     checkpoint_every: Annotated[
         float,
-        typer.Option(metavar="SECONDS", min=0, help="Keep where each arm stands, to go on from after a kill."),
+        typer.Option(metavar="SECONDS", min=0, help="Time between checkpoints, from which a killed run continues."),
     ] = 60.0,
     report: Annotated[
         bool, typer.Option("--report", help="Also write report.html, a page with curves and an animation.")
     ] = False,
     log: Annotated[
         list[str],
-        typer.Option("--log", metavar="TRACKER", help="Also write scalars: tensorboard, wandb (offline) or csv."),
+        typer.Option("--log", metavar="TRACKER", help="Also log the curves for tensorboard, wandb (offline) or csv."),
     ] = [],  # noqa: B006
     profile: Annotated[bool, typer.Option("--profile", help="Show where the wall time went.")] = False,
     quiet: Quiet = False,
     no_limits: NoLimits = False,
 ) -> None:
-    """Run every arm of a scenario with every seed; write tables and figures; compare the arms."""
+    """Run a scenario, print its table, write tables and figures.
+
+    Every arm is run with every seed, and the arms are compared.
+    """
     permit_imports()
     say_what_is_read(scenario, quiet)
+    others = joined(cluster, jobs, context)
     if log:
         from ..runner.trackers import refuse_unusable
 
@@ -85,6 +91,8 @@ def run(
     watch = stopwatch or Unwatched()
     with watch.share("preparing"):
         settings = _changed(scenario, changes, {} if device is None else {"device": device}, varied_values(vary))
+        if not no_limits:
+            refuse_too_many(settings, not no_gradients)
         long = None if no_limits else _refuse_the_impossible(scenario, settings, not no_gradients)
         from ..tables.run_directory import RunDirectory
 
@@ -97,12 +105,14 @@ def run(
     from ..runner.figure_process import drawer
     from ..runner.identity import Identity
     from ..runner.process_pool import prepare
+    from ..runner.ray_cluster import reached
 
     if earlier(store, settings, Identity.of(settings, not no_gradients), force) == "finished":
         _show_stored(console, notes, store, report, log)
         return
     if long:
         notes.print(f"this will take {long}, as estimated", highlight=False, markup=False)
+    jobs = 1 if others else jobs
     likely = jobs or default_jobs(settings, not no_gradients, likely_device(settings))
     if likely > 1:
         prepare(not no_gradients and any(arm.problem for arm in settings.arms.values()))
@@ -117,14 +127,14 @@ def run(
         side_by_side = jobs or default_jobs(settings, not no_gradients, experiment.manifest["device"])
         if side_by_side > 1 and not no_limits:
             side_by_side = affordable(settings, not no_gradients, side_by_side, notes)
-        with store.reserved():
+        with reached(others) as elsewhere, store.reserved():
             store.refuse_unusable()
             was = earlier(store, experiment.scenario, experiment.identity, force)  # another run may have come first
             if was == "finished":
                 _show_stored(console, notes, store, report, log)
                 return
             how = {"go_on": was == "unfinished", "jobs": side_by_side, "checkpoint_every_s": checkpoint_every}
-            broken = _run_to_its_end(experiment, store, notes, figures, how)
+            broken = _run_to_its_end(experiment, store, notes, figures, {**how, "elsewhere": elsewhere})
             results, drawn = experiment.results(), ""
             _show(console, results)
             with watch.share("writing"), console.status("Drawing"):
@@ -153,8 +163,9 @@ def _run_to_its_end(
     from .progress import LiveProgress
 
     estimated_s = arms_s(experiment.scenario, experiment.gradients)
+    side_by_side = how["elsewhere"].slots if how["elsewhere"] else how["jobs"]
     try:
-        with LiveProgress(experiment.scenario, notes, estimated_s, how["jobs"]) as progress:
+        with LiveProgress(experiment.scenario, notes, estimated_s, side_by_side) as progress:
             experiment.run(store, progress, first_seed_ended=lambda: figures.begin(store), **how)
     except RunError as error:
         return error
@@ -222,7 +233,8 @@ def _show_stored(console: Console, notes: Console, store: RunDirectory, report: 
 
 
 def default_name(path: Path, changes: list[str]) -> str:
-    """The name of the run directory where none is given: that of the scenario, and what `--set` and `--vary` say.
+    """Return the name of the run directory if none is given: that of the scenario, with the changes by `--set` and
+    `--vary`.
 
     Where a character cannot stand in a name, or it would be too long, a digest keeps it apart from others.
     """
@@ -236,7 +248,7 @@ def default_name(path: Path, changes: list[str]) -> str:
 
 
 def _refuse_the_impossible(path: Path, settings: Scenario, gradients: bool) -> str | None:
-    """Before anything is imported that a run needs. Returns the estimate of one that takes long."""
+    """Refuse an impossible run before the imports that a run needs. Returns the estimate of one that takes long."""
     from ..estimates.limits import refuse_the_impossible
 
     try:
@@ -246,7 +258,7 @@ def _refuse_the_impossible(path: Path, settings: Scenario, gradients: bool) -> s
 
 
 def _changed(path: Path, changes: list[str], more: dict[str, Any], grid: dict[str, list[Any]]) -> Scenario:
-    """The scenario in `path` with the values of `--set`, its arms varied over `grid`."""
+    """Return the scenario in `path` with the values of `--set`, its arms varied over `grid`."""
     from ..scenario.overrides import overlapping
     from ..scenario.scenario import load
 

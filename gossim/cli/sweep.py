@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from ..errors import InputError, RunError
+from .joined import joined
 from .options import (
     INTERRUPTED,
     Changes,
+    Cluster,
     NoLimits,
     Quiet,
     ScenarioFile,
@@ -27,24 +29,31 @@ if TYPE_CHECKING:
 
 
 def sweep(
+    context: typer.Context,
     scenario: ScenarioFile,
     changes: Changes = [],  # noqa: B006 (typer reads it and never changes it)
-    out: Annotated[Path | None, typer.Option(metavar="DIR", help="Where to write  [default: runs/<scenario>]")] = None,
+    out: Annotated[Path | None, typer.Option(metavar="DIR", help="Sweep directory  [default: runs/<scenario>]")] = None,
     jobs: Annotated[
-        int | None, typer.Option(metavar="N", min=1, help="Points run at a time  [default: one a core]")
+        int | None, typer.Option(metavar="N", min=1, help="Points to run at the same time  [default: one per core]")
     ] = None,
     part: Annotated[
-        str | None, typer.Option(metavar="I/N", help="Run part I of N, from 1, of the points; see gossim merge.")
+        str | None,
+        typer.Option(metavar="I/N", help="Run only part I of N; join the parts with gossim merge."),
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Run all points anew.")] = False,
+    cluster: Cluster = None,
+    force: Annotated[bool, typer.Option("--force", help="Run all points again, also finished ones.")] = False,
     quiet: Quiet = False,
     no_limits: NoLimits = False,
 ) -> None:
-    """Run a scenario at every point of its `sweep:`; what is done already is not run again."""
+    """Run a scenario at every point of its `sweep:`.
+
+    Points that are finished already are not run again.
+    """
     permit_imports()
     say_what_is_read(scenario, quiet)
-    from ..scenario.scenario import read
+    others = joined(cluster, jobs, context)
     from ..scenario.sweep import Sweep, changed
+    from ..scenario.yaml_file import read
 
     wanted, place = set_values(changes), None if part is None else _part(part)
     source = f"{scenario} with {', '.join(wanted)}" if wanted else str(scenario)
@@ -63,9 +72,8 @@ def sweep(
 
     try:
         with SweepBar(notes) as progress:
-            results = sweeping.sweep(
-                described, out=store, jobs=jobs, force=force, progress=progress, limits=False, part=place
-            )
+            how: dict[str, Any] = {"force": force, "progress": progress, "limits": False, "part": place}
+            results = sweeping.sweep(described, out=store, jobs=jobs, cluster=others, **how)
     except KeyboardInterrupt:
         notes.print(f"interrupted; the same command goes on from what is in {store}", highlight=False, markup=False)
         raise typer.Exit(INTERRUPTED) from None
@@ -87,7 +95,7 @@ def show_sweep(results: SweepResults, store: Path, quiet: bool) -> None:
 
 
 def _part(text: str) -> tuple[int, int]:
-    """`I/N` as two numbers."""
+    """Return `I/N` as two numbers."""
     match = re.fullmatch(r"(\d{1,9})/(\d{1,9})", text)
     number, parts = (int(match[1]), int(match[2])) if match else (0, 0)
     if not 1 <= number <= parts:

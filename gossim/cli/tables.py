@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def comparison(results: Results | ResultsSideBySide) -> Table:
-    """The arms side by side, mean ± standard error over seeds."""
+    """Return the arms side by side, mean ± standard error over seeds."""
     from ..analysis.shown_table import shown_table
 
     title = escape(printable(results.scenario.title)) or None
@@ -36,7 +36,7 @@ def comparison(results: Results | ResultsSideBySide) -> Table:
 
 
 def weights_table(found: Mapping[str, GradientWeights]) -> Table:
-    """Of each arm: its gradients, how many were used, and what their weights add up to for each τ."""
+    """Return the gradients of each arm, how many were used, and the sums of their weights for each τ."""
     shown = Table(box=box.HORIZONTALS, pad_edge=False)
     shown.add_column("arm", no_wrap=True)
     for heading in ("gradients", "used", "weight\nof x⁰", "Σ_m a_m\nfirst τ", "mean\nover τ", "smallest", "largest"):
@@ -53,7 +53,7 @@ def weights_table(found: Mapping[str, GradientWeights]) -> Table:
 
 
 def wall_time(seconds: Mapping[str, float]) -> Table:
-    """Where the wall time of a run went, all arms and seeds together: seconds, and shares of their sum."""
+    """Return where the wall time of a run went, all arms and seeds together: seconds, and shares of their sum."""
     total_s = sum(seconds.values())
     shown = Table(title="where the wall time went", box=box.HORIZONTALS, pad_edge=False, show_footer=True)
     shown.add_column("share", "all", no_wrap=True)

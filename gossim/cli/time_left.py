@@ -41,7 +41,7 @@ class TimeLeft:
         self.took_s: dict[ArmAndSeed, float] = {}
 
     def begin(self, key: ArmAndSeed) -> None:
-        """An arm with a seed begins now, unless it has begun."""
+        """Note that an arm with a seed begins now, unless it has begun."""
         if key in self.to_come:
             self.to_come.remove(key)
             self.began_s[key], self.shares[key] = self.clock(), 0.0
@@ -51,24 +51,24 @@ class TimeLeft:
         self.began_s[key] = self.clock() - seconds
 
     def advance(self, key: ArmAndSeed, share: float) -> None:
-        """So much of it is done, from 0 to 1."""
+        """Note that this share of it is done, from 0 to 1."""
         self.shares[key] = share
 
     def end(self, key: ArmAndSeed) -> None:
-        """It has ended."""
+        """Note that it has ended."""
         self.took_s[key] = self.clock() - self.began_s.pop(key)
         del self.shares[key]
 
     def skip(self, key: ArmAndSeed) -> None:
-        """It ended in an earlier run, and nobody knows how long it took."""
+        """Note that it ended in an earlier run, in an unknown time."""
         self.to_come.remove(key)
 
     def of_arm(self, name: str) -> float | None:
-        """Seconds of work that are left of an arm, all its seeds one after the other; None where nothing tells."""
+        """Return the seconds of work left of an arm, all its seeds one after the other; None if unknown."""
         return self._sum([left for (arm, _), left in self._each().items() if arm == name])
 
     def in_all(self) -> float | None:
-        """Seconds until the end of the run; None where nothing tells."""
+        """Return the seconds until the end of the run, or None if unknown."""
         each = list(self._each().values())
         total = self._sum(each)
         return total if total is None else max([total / self.jobs, *(left for left in each if left)])
@@ -79,7 +79,7 @@ class TimeLeft:
         return sum(known) if len(known) == len(parts) else None
 
     def _each(self) -> dict[ArmAndSeed, float | None]:
-        """Of each arm with a seed that has not ended, the seconds left."""
+        """Return the seconds left for each arm and seed that has not ended."""
         lengths_s = self._lengths()
         shares = self.shares | dict.fromkeys(self.to_come, 0.0)
         return {
@@ -88,7 +88,7 @@ class TimeLeft:
         }
 
     def _lengths(self) -> dict[str, float]:
-        """The seconds that each arm takes with a seed; none where nothing tells."""
+        """Return the seconds that each arm takes with a seed; empty if unknown."""
         now_s = self.clock()
         spent_s: dict[str, float] = {}
         done: dict[str, float] = {}
@@ -104,7 +104,7 @@ class TimeLeft:
 
 
 def told(seconds: float | None) -> str:
-    """A time on a clock, `1:05` or `2:03:04`; nothing where it is not known."""
+    """Return a duration as `1:05` or `2:03:04`; empty if it is not known."""
     if seconds is None:
         return ""
     minutes, rest = divmod(round(seconds), 60)

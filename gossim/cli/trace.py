@@ -15,10 +15,13 @@ from .options import Imports, permit_imports
 def trace(
     directory: Annotated[Path, typer.Argument(metavar="RUN_DIR", help="A run directory.")],
     out: Annotated[Path | None, typer.Option(metavar="FILE", help="[default: RUN_DIR/trace.json]")] = None,
-    arm: Annotated[str | None, typer.Option(metavar="ARM", help="This arm alone.")] = None,
+    arm: Annotated[str | None, typer.Option(metavar="ARM", help="Only this arm.")] = None,
     imports: Imports = False,
 ) -> None:
-    """Write what each worker did as a Chrome trace, for ui.perfetto.dev or chrome://tracing."""
+    """Write what each worker did as a Chrome trace.
+
+    Open it with ui.perfetto.dev or chrome://tracing.
+    """
     from ..analysis.chrome_trace import write_trace
     from ..tables.run_directory import RunDirectory
 

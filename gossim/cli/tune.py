@@ -9,9 +9,11 @@ import typer
 
 from ..errors import InputError
 from .jobs import affordable, likely_device
+from .joined import joined, refuse_too_many
 from .options import (
     INTERRUPTED,
     Changes,
+    Cluster,
     NoLimits,
     Quiet,
     ScenarioFile,
@@ -24,31 +26,38 @@ from .options import (
 
 
 def tune(
+    context: typer.Context,
     scenario: ScenarioFile,
     over: Annotated[
         list[str],
-        typer.Option(metavar="KEY=V1,V2", help="Values to try, e.g. --over optimizer.learning_rate=0.1,0.3,1"),
+        typer.Option(metavar="KEY=V1,V2", help="Values to try, e.g. optimizer.learning_rate=0.1,0.3,1"),
     ],
     changes: Changes = [],  # noqa: B006 (typer reads it and never changes it)
-    seeds: Annotated[int, typer.Option(metavar="N", min=1, help="Trial seeds; the scenario's own are not used.")] = 3,
+    seeds: Annotated[
+        int, typer.Option(metavar="N", min=1, help="Number of trial seeds, all different from the scenario's.")
+    ] = 3,
     metric: Annotated[
-        str | None, typer.Option(metavar="NAME", help="[default: time to the target if there is one, else train_loss]")
+        str | None,
+        typer.Option(metavar="NAME", help="The measure that decides  [default: time to the target, else train_loss]"),
     ] = None,
     widen: Annotated[
-        bool, typer.Option("--widen", help="Go on beyond the grid while the best lies on its edge.")
+        bool, typer.Option("--widen", help="Extend the grid while the best value lies on its edge.")
     ] = False,
-    out: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Where to write  [default: runs/<scenario>,tuned]")
-    ] = None,
+    out: Annotated[Path | None, typer.Option(metavar="DIR", help="Directory  [default: runs/<scenario>,tuned]")] = None,
     jobs: Annotated[
-        int | None, typer.Option(metavar="N", min=1, help="Arms and seeds run at a time  [default: one a core]")
+        int | None, typer.Option(metavar="N", min=1, help="Runs at the same time  [default: one per core]")
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Begin anew, whatever is in the directory.")] = False,
+    cluster: Cluster = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace what is in the directory.")] = False,
     quiet: Quiet = False,
     no_limits: NoLimits = False,
 ) -> None:
-    """Choose values, such as the learning rate, for each arm on trial seeds, and run the best on the scenario's."""
+    """Find the best learning rate, or another value, for each arm.
+
+    Each arm is tried with every value on trial seeds, and then run with its best on the scenario's own seeds.
+    """
     permit_imports()
+    others = joined(cluster, jobs, context)
     from ..estimates.limits import arms_s
     from ..runner.cores import default_jobs
     from ..runner.tune import tune as tuning
@@ -65,7 +74,9 @@ def tune(
     show_warnings(settings.warnings, quiet)
     store = out or Path("runs") / f"{scenario.stem},tuned"
     console, notes = new_console(quiet=quiet), new_console(stderr=True, quiet=quiet)
-    jobs = jobs or default_jobs(settings, True, likely_device(settings))
+    jobs = 1 if others else jobs or default_jobs(settings, True, likely_device(settings))
+    if not no_limits:
+        refuse_too_many(settings, True)
     if jobs > 1 and not no_limits:
         jobs = affordable(settings, True, jobs, notes)
     try:
@@ -79,6 +90,7 @@ def tune(
             force=force,
             limits=not no_limits,
             jobs=jobs,
+            cluster=others,
             quiet=True,
             progress=lambda each: LiveProgress(each, notes, arms_s(each), jobs),
         )

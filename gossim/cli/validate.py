@@ -12,12 +12,13 @@ if TYPE_CHECKING:
 
 
 def validate(scenario: ScenarioFile, imports: Imports = False) -> None:
-    """Check a scenario file. Whether model and data can be had is seen when it is run.
+    """Check a scenario file.
 
-    Algorithms and models of the user's own are checked with --import alone: it runs their code.
+    Your own algorithms and models are checked only with --import, which runs their code. Whether data and models can
+    be loaded is known only when the scenario runs.
     """
     from ..files.trust import Trust, trusting
-    from ..scenario.scenario import read
+    from ..scenario.yaml_file import read
 
     if imports:
         permit_imports()
@@ -38,7 +39,7 @@ def validate(scenario: ScenarioFile, imports: Imports = False) -> None:
 
 
 def _described(data: Any, source: str) -> tuple[Scenario, tuple[Point, ...], str, list[str]]:
-    """The scenario, the points of a sweep, what is said of the sweep, and warnings."""
+    """Return the scenario, the points of a sweep, a sentence about the sweep, and warnings."""
     if isinstance(data, dict) and "sweep" in data:
         from ..scenario.sweep import Sweep
 
@@ -52,7 +53,7 @@ def _described(data: Any, source: str) -> tuple[Scenario, tuple[Point, ...], str
 
 
 def _import_models(scenarios: list[Scenario]) -> None:
-    """Import the models and data sets of the user's own. Raises InputError."""
+    """Import the user's models and data sets. Raises InputError."""
     from ..problems.data import DataFactory
     from ..problems.models import Factory
 
@@ -65,12 +66,12 @@ def _import_models(scenarios: list[Scenario]) -> None:
 
 
 def _reads_by_code(scenario: Scenario) -> bool:
-    """Whether an arm's data come from a function of the user's."""
+    """Return whether an arm's data come from a user's function."""
     return any(":" in arm.problem.data.name for arm in scenario.arms.values() if arm.problem and arm.problem.data)
 
 
 def _cost(settings: Scenario, points: tuple[Point, ...]) -> list[str]:
-    """What to say of a run that takes long, or that this machine cannot do."""
+    """Return warnings about a run that takes long or that this machine cannot do."""
     from ..errors import InputError
     from ..estimates.limits import refuse_impossible_points, refuse_the_impossible
 

@@ -18,15 +18,18 @@ if TYPE_CHECKING:
 def weights(
     directory: Annotated[Path, typer.Argument(metavar="RUN_DIR", help="A run directory.")],
     arm: Annotated[
-        str | None, typer.Option(metavar="ARM", help="This arm alone  [default: every arm that has such weights]")
+        str | None, typer.Option(metavar="ARM", help="Only this arm  [default: every arm that has such weights]")
     ] = None,
     seed: Annotated[int | None, typer.Option(metavar="N", help="[default: the first]")] = None,
     out: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Also write both tables: FILE and FILE_sums, .csv or .parquet")
+        Path | None, typer.Option(metavar="FILE", help="Also write two tables, FILE and FILE_sums, as .csv or .parquet")
     ] = None,
     imports: Imports = False,
 ) -> None:
-    """With which weight each gradient entered the final model: runs the clock again, without gradients; draws it."""
+    """Compute how much each gradient counts in the final model.
+
+    Simulates the time again, without gradients, prints the sums of the weights and draws them.
+    """
     from ..results import Results
     from ..tables.run_directory import RunDirectory
 

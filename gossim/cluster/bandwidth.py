@@ -43,8 +43,9 @@ else:
 
 
 class UpDown(Frozen):
-    """`up` and `down`, each a number for all workers, a list with one for each, a law from which each worker draws its
-    own once (of bytes per second, not seconds), or null for unlimited."""
+    """`up` and `down`, each a number for all workers, a list with one for each, a distribution from which each worker
+    draws once (in bytes per second, not seconds), or null for unlimited.
+    """
 
     up: Rate
     down: Rate
@@ -58,7 +59,7 @@ class UpDown(Frozen):
 
 
 class HasEnds(Protocol):
-    """Says how much each worker sends and receives."""
+    """Something that says how much each worker sends and receives."""
 
     @property
     def up(self) -> Any: ...
@@ -84,7 +85,9 @@ def too_few(ends: HasEnds, workers: int) -> str | None:
 
 
 def rates_of(bandwidth: float | UpDown | str | None, seed: int, devices: tuple[Device, ...]) -> Callable[[int], Rates]:
-    """From a worker's number to its rates; `devices` are those of the trace, where `bandwidth` says so."""
+    """Return a function from a worker's number to its rates; `devices` are those of the trace, if `bandwidth` uses
+    it.
+    """
     if isinstance(bandwidth, str):
         return lambda worker: Rates(devices[worker].upload_bytes_per_s, devices[worker].download_bytes_per_s)
     if isinstance(bandwidth, UpDown):
@@ -95,7 +98,7 @@ def rates_of(bandwidth: float | UpDown | str | None, seed: int, devices: tuple[D
 
 
 def payload_rates(rates: Callable[[int], Rates], efficiency: float) -> Callable[[int], Rates]:
-    """What these `rates` leave for payload, where that is `efficiency` of all bytes."""
+    """Return what these `rates` leave for payload, which is `efficiency` of all bytes."""
     if efficiency == 1:
         return rates
     return cache(lambda worker: Rates(*(rate * efficiency for rate in rates(worker))))

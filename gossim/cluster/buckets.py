@@ -31,7 +31,7 @@ NumberOrBytes = Annotated[
 
 
 class Bucket(NamedTuple):
-    """One bucket. `ready_at`: the share of the gradient's time after which it is there."""
+    """One bucket. `ready_at` is the share of the gradient's time after which it is ready."""
 
     size_bytes: int
     ready_at: float

@@ -23,7 +23,7 @@ WORKERS = Rule("a whole number >= 2", lambda x: x >= 2 and x.is_integer() and x 
 
 
 class MeasuredCase(NamedTuple):
-    """An `operation` among `workers` on that many bytes."""
+    """An `operation` among `workers` on this many bytes."""
 
     operation: str
     workers: int
@@ -31,8 +31,9 @@ class MeasuredCase(NamedTuple):
 
 
 class Fit(NamedTuple):
-    """`latency_s` a, `overhead_s` o, `s_per_byte` b, `after_idle_s` i, `reduction_s_per_byte` g; None for what the file
-    does not determine."""
+    """`latency_s` a, `overhead_s` o, `s_per_byte` b, `after_idle_s` i, `reduction_s_per_byte` g; None for what the
+    measurements do not determine.
+    """
 
     latency_s: float
     overhead_s: float | None
@@ -94,7 +95,7 @@ def fit(times: dict[MeasuredCase, float], collective: Collective | None = None, 
 
 
 def predicted(own: Fit, cases: Sequence[MeasuredCase], collective: Collective) -> np.ndarray:
-    """What these cases take, in seconds, of shape `(cases,)`."""
+    """Return the predicted times of these cases in seconds, of shape `(cases,)`."""
     round_s = own.latency_s + (own.overhead_s or 0.0)
     link = Link(round_s, own.s_per_byte, own.reduction_s_per_byte or 0.0)
     idle_s = own.after_idle_s or 0.0
@@ -130,5 +131,5 @@ def network_section(own: Fit, nominal_bytes_per_s: float | None = None) -> dict[
 
 
 def _rounded(value: float) -> float:
-    """To four digits; what is less than a picosecond, or than a byte in years, is none."""
+    """Round to four digits; less than a picosecond, or than a byte in years, becomes 0."""
     return float(f"{value:.4g}") if value > 1e-12 else 0.0

@@ -20,14 +20,14 @@ class Link(NamedTuple):
 
 
 class CollectiveCost(NamedTuple):
-    """Of one all-reduce over all workers together."""
+    """The cost of one all-reduce over all workers together."""
 
     seconds: float
     messages: int
     size_bytes: int
 
     def __add__(self, other: Any) -> CollectiveCost:
-        """One after the other."""
+        """Return the cost of both, one after the other."""
         return CollectiveCost(*(mine + theirs for mine, theirs in zip(self, other, strict=True)))
 
 
@@ -40,7 +40,7 @@ class Collective(Frozen):
     name: str
 
     def cost(self, workers: int, size_bytes: int, link: Link) -> CollectiveCost:
-        """Of one operation on a vector of `size_bytes`; nothing where there is one worker."""
+        """Return the cost of one operation on a vector of `size_bytes`, which is 0 for one worker."""
         return self.among_several(workers, size_bytes, link) if workers > 1 else NOTHING
 
     def among_several(self, p: int, n: int, link: Link) -> CollectiveCost:
@@ -80,8 +80,9 @@ class Collective(Frozen):
 
 
 class MessageCollective(Collective):
-    """With `events: true` its messages are really sent, over the network's own links, among all others. Without the
-    `barrier` in front, each worker begins when it comes, and goes on when it has the sum."""
+    """A collective that, with `events: true`, sends its messages over the network's links, among all others. Without
+    the `barrier` in front, each worker begins when it arrives and continues when it has the sum.
+    """
 
     events: bool = False
     barrier: bool = True

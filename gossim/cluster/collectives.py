@@ -18,7 +18,16 @@ from .collective import NOTHING, Collective, CollectiveCost, Link, MessageCollec
 from .collective_presets import Gloo, Measured, Nccl
 from .message_rounds import Load, Round, Sending, broadcast, exchange, folded, loads, reduction, ring, side_by_side
 
-__all__ = ["COLLECTIVES", "AnyCollective", "Collective", "CollectiveCost", "Link", "RingCollective", "RingEvents"]
+__all__ = [
+    "COLLECTIVES",
+    "AnyCollective",
+    "Collective",
+    "CollectiveCost",
+    "Link",
+    "RingCollective",
+    "RingEvents",
+    "RingGather",
+]
 
 
 class RingCollective(MessageCollective):
@@ -40,8 +49,26 @@ class RingCollective(MessageCollective):
         return Collective.loads(self, p, n)  # all alike, and far more messages than members
 
 
+class RingGather(MessageCollective):
+    """All vectors to all, for those that cannot be added up on their way: (p−1)(a + nb + ng), p−1 rounds in each of
+    which every worker passes on a whole vector. It is what `ring` is where vectors are compressed."""
+
+    name: Literal["ring_gather"] = "ring_gather"
+
+    def among_several(self, p: int, n: int, link: Link) -> CollectiveCost:
+        a, b, g = link
+        return CollectiveCost((p - 1) * (a + n * (b + g)), p * (p - 1), p * (p - 1) * n)
+
+    def rounds(self, p: int, n: int) -> list[Round]:
+        passing = [Sending(place, (place + 1) % p, n, True, True) for place in range(p)]
+        return [passing] * (p - 1)
+
+    def loads(self, p: int, n: int) -> list[Load]:
+        return [Load((p - 1) * n, (p - 1) * n)] * p
+
+
 class RingEvents(Collective):
-    """The same ring, each of its 2(p−1) rounds of messages really sent over the network's own links.
+    """The same ring, whose 2(p−1) rounds of messages are sent over the network's links.
 
     On a uniform network it costs what `ring` says. Where links differ, a worker waits for its neighbour only.
     It adds up at the end; `ring` with `events: true` adds up after each round.
@@ -74,7 +101,9 @@ class Tree(MessageCollective):
 
 
 def _folded(p: int, n: int, link: Link) -> CollectiveCost:
-    """What the p − p' workers beyond the last power of two p' cost: a partner adds their vector, and answers."""
+    """Return the cost of the p − p' workers beyond the last power of two p': a partner adds their vector and
+    answers.
+    """
     surplus = p - 2 ** int(math.log2(p))
     if not surplus:
         return NOTHING
@@ -131,7 +160,7 @@ class Rabenseifner(MessageCollective):
 
 
 class ParameterServer(MessageCollective):
-    """A server of its own, whose one link carries everything: 2a + 2pnb + png.
+    """A separate server, whose one link carries everything: 2a + 2pnb + png.
 
     Its messages go to the node after the last worker, whose links the network must have.
     Source: Li et al. 2014 ("Scaling distributed machine learning with the parameter server"), by counting.

@@ -37,15 +37,15 @@ else:
 
 
 class ComputeSettings(Frozen):
-    """`time_s`: seconds that one gradient takes: a constant; a law; each worker's own recorded times,
-    `{replay: steps.csv, worker: rank, column: seconds}`; or `trace`, what the trace says of each worker.
-    `stragglers` lengthen it, one after the other."""
+    """`time_s`: seconds per gradient: a constant; a distribution; each worker's recorded times, `{replay: steps.csv,
+    worker: rank, column: seconds}`; or `trace`, the times in the trace. `stragglers` lengthen it, one after the other.
+    """
 
     time_s: ComputeTime
     stragglers: Annotated[tuple[AnyStraggler, ...], AS_TUPLE] = ()
 
     def pace(self, seed: int, worker: int, workers: int, traced_s: float | None = None) -> Pace:
-        """The times of `worker`'s gradients. `traced_s` is what the trace says.
+        """Return the times of `worker`'s gradients. `traced_s` is the time in the trace.
 
         What is drawn for the k-th gradient is the same under every algorithm.
         """
@@ -63,10 +63,11 @@ class ComputeSettings(Frozen):
 
 
 class Uneven(NamedTuple):
-    """A block of gradients that cannot all be known ahead.
+    """A block of gradients whose times are not all known in advance.
 
     How long each takes as it was drawn, and as rules that do not
-    ask for the time have lengthened it; `untold` are the places of those that cannot be, in order."""
+    ask for the time have lengthened it; `untold` are the places of those that cannot be, in order.
+    """
 
     work_s: np.ndarray
     seconds: np.ndarray
@@ -101,7 +102,7 @@ class Pace(Blocks):
         return float(self._uneven.seconds[place]) if self.timeless else self._lengthened(work_s, now_s)
 
     def ahead(self) -> int:
-        """How many of the gradients that come next are known, perhaps none; they are still to come."""
+        """Return how many of the next gradients have known times, perhaps none; they are not consumed."""
         if not self.timeless:
             return 0
         self._load()
@@ -113,11 +114,11 @@ class Pace(Blocks):
         return end - self.place
 
     def skip(self, count: int) -> None:
-        """Pass over `count` of those `ahead`."""
+        """Skip `count` of those `ahead`."""
         self.place += count
 
     def _load(self) -> None:
-        """At the end of a block, draw the next."""
+        """Draw the next block at the end of one."""
         if self.place < len(self.sums):
             return
         self.place = 0
@@ -144,11 +145,11 @@ class Pace(Blocks):
 
 
 class RecordOver(Exception):
-    """All times that were recorded of a worker have passed, and another gradient is begun."""
+    """Raised when a worker begins a gradient after all of its recorded times."""
 
 
 class ReplayedPace(Pace):
-    """The times that were `recorded` of one worker; `read` of them are in blocks so far.
+    """The `recorded` times of one worker; `read` of them are in blocks so far.
 
     Called when they are over, it raises RecordOver.
     """
@@ -178,12 +179,12 @@ class ReplayedPace(Pace):
 
 @cache
 def _no_ticks() -> np.ndarray:
-    """One for all workers."""
+    """Return a shared block of zero ticks."""
     return np.empty(0, dtype=np.int64)
 
 
 def _told_ahead(work_s: np.ndarray, seconds: np.ndarray) -> tuple[np.ndarray, Uneven | None]:
-    """The sums of a block, in which what cannot be known counts for nothing, and what they do not say."""
+    """Return the cumulative sums of a block, in which unknown durations count as 0, and the places of these."""
     # By the ufuncs: with so few numbers the methods of an array take longer to begin than to end.
     if np.minimum.reduce(seconds) >= LEAST_S and np.maximum.reduce(seconds) < MOST_S:
         return _sums(seconds), None
@@ -198,6 +199,6 @@ def _sums(seconds: np.ndarray) -> np.ndarray:
 
 @lru_cache(maxsize=8)
 def _constant(seconds: float) -> tuple[np.ndarray, Uneven | None]:
-    """A block of that duration, one for all workers."""
+    """Return a block of that duration, shared by all workers."""
     block = np.full(LARGEST_BLOCK, seconds)
     return _told_ahead(block, block)

@@ -23,8 +23,9 @@ class Device(NamedTuple):
 
 
 class TraceUnits(Frozen):
-    """In which units the columns of a trace are, where these are not those that the keys say: a unit of time, `us`, and
-    two rates, `Mbit/s` or `kB/s`, say."""
+    """The units of a trace's columns, where they differ from those in the keys' names: a unit of time, such as `us`,
+    and two rates, such as `Mbit/s` or `kB/s`.
+    """
 
     ms_per_sample: Annotated[str, unit_of(TIME)] | None = None
     upload_bits_per_s: Annotated[str, unit_of(RATE)] | None = None
@@ -36,8 +37,8 @@ COLUMNS = {"ms_per_sample": "ms", "upload_bits_per_s": "bit/s", "download_bits_p
 
 
 class Trace(Frozen):
-    """A CSV file with a header and one row per worker, in the units in which device traces are published: milliseconds
-    per sample, bits per second. Row m, from 0, is worker m; an arm with fewer workers takes the first.
+    """A CSV file with a header and one row per worker, in the units of published device traces: milliseconds per sample
+    and bits per second. Row m, from 0, is worker m; an arm with fewer workers takes the first rows.
 
     `ms_per_sample`, `upload_bits_per_s`, `download_bits_per_s`: the names of the columns that hold these numbers. A
     name must state that unit, unless `units` says in which the column is: then its numbers are converted.
@@ -72,7 +73,7 @@ class Trace(Frozen):
         return self
 
     def devices(self) -> tuple[Device, ...]:
-        """All rows of the file."""
+        """Return all rows of the file."""
         columns = tuple(getattr(self, key) for key in COLUMNS)
         factors = tuple(UNITS[getattr(self.units, key) or wanted].factor for key, wanted in COLUMNS.items())
         return _read(self.file, columns, factors)

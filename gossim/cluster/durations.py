@@ -32,7 +32,7 @@ POSITIVE_INSTEAD = "lognorm, gamma, expon, weibull_min or truncnorm"
 
 
 class Law(Frozen):
-    """A probability law of durations in seconds."""
+    """A probability distribution of durations in seconds."""
 
     distribution: str
 
@@ -41,11 +41,11 @@ class Law(Frozen):
         raise NotImplementedError
 
     def quantile(self, share: float) -> float:
-        """The duration that a `share` of the draws, in (0, 1), is below, in seconds."""
+        """Return the duration in seconds that a `share` of the draws, in (0, 1), is below."""
         raise NotImplementedError
 
     def draws(self, seed: int, purpose: Purpose, *index: int) -> Iterator[float]:
-        """Endless draws in seconds from the stream of that name.
+        """Yield endless draws in seconds from the stream of that name.
 
         Raises RunError where the law yields a number that is no duration: heavy tails overflow, and times of 0, for
         ever, would let the clock stand still.
@@ -54,7 +54,7 @@ class Law(Frozen):
             yield self.duration(seconds)
 
     def duration(self, seconds: float) -> float:
-        """`seconds`, if a law may draw that. Raises RunError."""
+        """Return `seconds` if a distribution may draw that. Raises RunError."""
         if not 0 < seconds < math.inf:
             raise RunError(f"{self.distribution} drew {seconds}, which is not a duration in seconds")
         return seconds
@@ -62,7 +62,7 @@ class Law(Frozen):
 
 @cache
 def continuous_distributions() -> dict[str, Any]:
-    """The continuous distributions of `scipy.stats`, by name."""
+    """Return the continuous distributions of `scipy.stats`, by name."""
     import scipy.stats
 
     return {name: value for name, value in vars(scipy.stats).items() if isinstance(value, scipy.stats.rv_continuous)}
@@ -114,7 +114,7 @@ LARGE = 1e100
 
 
 def surely_valid(name: str, given: Mapping[str, float]) -> bool:
-    """Whether these are plainly parameters of a duration, without asking scipy, which takes half a second to import."""
+    """Return whether these are obviously valid parameters, without importing scipy, which takes half a second."""
     shapes = SIMPLE_SHAPES.get(name)
     if shapes is None or not set(shapes) <= set(given) <= {*shapes, "loc", "scale"}:
         return False
@@ -206,7 +206,7 @@ class ShiftedExponential(Law):
 
 
 class Empirical(Law):
-    """What was measured: the numbers of one column of a CSV file, drawn with replacement.
+    """Measured durations: the numbers in one column of a CSV file, drawn with replacement.
 
     They are in seconds, bandwidths in bytes per second, unless `unit` says in which unit they are: then they are
     converted. A column whose name states another unit is refused without it.
@@ -242,8 +242,9 @@ class Empirical(Law):
 
 @remembered
 def read_column(file: str, column: str, factor: float = 1.0) -> tuple[float, ...]:
-    """The positive numbers in that column of a CSV file with a header, times `factor`. Raises InputError, naming file
-    and line."""
+    """Return the positive numbers in that column of a CSV file with a header, times `factor`. Raises InputError, naming
+    file and line.
+    """
     return tuple(value * factor for (value,) in read_numbers(file, (column,), POSITIVE))
 
 
@@ -257,7 +258,7 @@ LAWS: dict[str, type[Law]] = {"shifted_exponential": ShiftedExponential, "empiri
 
 
 def measured_in(wanted: str | None) -> AfterValidator:
-    """A law whose numbers, where they come from a file, are in the unit `wanted`; None: pure numbers."""
+    """Return a distribution whose numbers from a file are in the unit `wanted`; None means pure numbers."""
 
     def check(law: Law) -> Law:
         if not isinstance(law, Empirical):

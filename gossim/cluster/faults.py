@@ -31,7 +31,7 @@ Returns = Annotated[str, named("way to come back", RETURNS)]
 
 
 class Outage(NamedTuple):
-    """A worker is down from `down_s` until `up_s` (infinite: for good), and comes back with these `parameters`."""
+    """A worker is down from `down_s` until `up_s` (infinite: for good), and returns with these `parameters`."""
 
     down_s: float
     up_s: float
@@ -54,7 +54,7 @@ class Fault(Chosen):
 
 
 class Crash(Fault):
-    """Down at `at_s`, and up again `back_after_s` later (null: never)."""
+    """A worker is down from `at_s` on, and up again `back_after_s` later (null: never)."""
 
     everyone: ClassVar[bool] = False
     name: Literal["crash"] = "crash"
@@ -74,7 +74,9 @@ class Crash(Fault):
 
 
 class Churn(Fault):
-    """Up and down in turn, each for an exponential time: down for a share D/(U + D) of the time. All begin up."""
+    """Workers are up and down in turn, each for an exponential time: down for a share D/(U + D) of the time. All begin
+    up.
+    """
 
     name: Literal["churn"] = "churn"
     mean_up_s: Lasting

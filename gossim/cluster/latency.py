@@ -49,7 +49,7 @@ class LatencyMatrix(Frozen):
 
 
 class Regions(Frozen):
-    """Workers in groups, with one latency `within_s` a group and another `between_s` groups.
+    """Workers in groups, with the latency `within_s` inside a group and `between_s` groups.
 
     Every worker is in one region. An arm with fewer workers than another has the first of them.
     """
@@ -97,7 +97,7 @@ def in_no_region(regions: Sequence[Sequence[int]], workers: int) -> str | None:
 
 
 def latency_s(model: float | Law | LatencyMatrix | Regions, sender: int, receiver: int, seed: int) -> float:
-    """Of that link; from a law each link draws its own, once."""
+    """Return the latency of that link. With a distribution, each link draws its own once."""
     if isinstance(model, LatencyMatrix | Regions):
         return model.between(sender, receiver, seed)
     if isinstance(model, Law):
@@ -107,7 +107,8 @@ def latency_s(model: float | Law | LatencyMatrix | Regions, sender: int, receive
 
 @remembered
 def read_matrix(file: str, rule: Rule = SECONDS) -> tuple[tuple[float, ...], ...]:
-    """A square matrix, `(workers, workers)`, of numbers as the rule says; the diagonal is 0, whatever the file has.
+    """Return a square matrix, `(workers, workers)`, of numbers that obey the rule; the diagonal is 0, whatever the file
+    has.
 
     Raises InputError, naming file, line and column.
     """

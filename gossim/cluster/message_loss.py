@@ -19,7 +19,7 @@ class MessageLoss(Frozen):
     name: str
 
     def losses(self, seed: int, sender: int, receiver: int) -> Iterator[bool]:
-        """Endless: whether the link's first message is lost, its second, and so on."""
+        """Yield whether the link's first message is lost, its second, and so on without end."""
         raise NotImplementedError
 
     @property
@@ -33,7 +33,7 @@ class MessageLoss(Frozen):
 
 
 class Independent(MessageLoss):
-    """Each message is lost with `probability`, whatever became of the others."""
+    """Each message is lost with `probability`, independently of all others."""
 
     name: Literal["independent"] = "independent"
     probability: Probability
@@ -47,8 +47,9 @@ class Independent(MessageLoss):
 
 
 class GilbertElliott(MessageLoss):
-    """Bursts: a link is good or bad, and after each message good turns bad with `good_to_bad`, bad good with
-    `bad_to_good`; a message is lost with the probability of the state that it meets. Begun in the stationary state.
+    """Losses in bursts: a link is good or bad. After each message, good turns bad with `good_to_bad` and bad turns good
+    with `bad_to_good`; a message is lost with the probability of the present state. Links begin in the stationary
+    state.
 
     Lost in the long run: π_B · loss_bad + (1 − π_B) · loss_good with π_B = g/(g + b), g and b the two transitions.
     Source: Gilbert 1960 (doi:10.1002/j.1538-7305.1960.tb03959.x); Elliott 1963.
@@ -115,7 +116,7 @@ class NetworkPartition(Frozen):
         return next((number for number, group in enumerate(self.groups) if worker in group), None)
 
     def parts(self, sender: int, receiver: int, time_s: float) -> bool:
-        """Whether nothing gets from the one to the other at that time."""
+        """Return whether a partition separates the two at that time."""
         if not self.from_s <= time_s < self.until_s:
             return False
         here, there = self.group_of(sender), self.group_of(receiver)

@@ -12,7 +12,8 @@ from .link_rates import LinkRates
 
 
 class Sending(NamedTuple):
-    """A message from one member to another, by their places from 0. `adds`: the receiver adds it to what it has.
+    """A message from one member to another, by their places from 0. With `adds`, the receiver adds it to its own
+    vector.
 
     One that is `early` is sent as soon as its sender comes to the round, and kept by its receiver; another waits until
     the receiver has come to the same round, as MPI's rendezvous does with large messages.
@@ -102,8 +103,9 @@ def loads(rounds: Iterable[Round], count: int) -> list[Load]:
 
 
 class Links(NamedTuple):
-    """What messages between two nodes take. `latency_s`: of a pair, with what each message takes on top; `rates`: of
-    links; `reduction_s_per_byte`: to add up."""
+    """What messages between two nodes take. `latency_s`: of a pair, including the overhead per message; `rates`: of
+    links; `reduction_s_per_byte`: to add vectors.
+    """
 
     latency_s: Callable[[int, int], float]
     rates: LinkRates
@@ -137,7 +139,7 @@ def duration_s(rounds: Sequence[Round], nodes: Sequence[int], links: Links) -> f
 
 
 class _Timed(NamedTuple):
-    """A message with the seconds until it is out, until it is there, and until it is added, each after the other."""
+    """A message with the seconds until it has left, has arrived and has been added, each after the other."""
 
     sender: int
     receiver: int

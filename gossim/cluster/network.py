@@ -34,20 +34,8 @@ SHARINGS = ("none", "fifo", "fair")
 
 class NetworkSettings(Frozen):
     """`latency_s`: seconds, a distribution from which each directed link draws its own latency once, a matrix from a
-    file, or regions. `jitter_s`: a distribution of what each message takes on top.
-    `message_overhead_s`: what each message with parameters, and each round of a collective, takes on top.
-    `after_idle_s`: what a message with parameters takes on top on a connection (sender, receiver) that is new, or has
-    carried nothing for longer than `resend_timeout_s`: TCP's slow start after idle.
-    `bandwidth_bytes_per_s`: of each worker, to send and to receive: a number, `{up, down}`, or `trace`; null means
-    unlimited, which has to be said; or of each ordered pair, by `regions` or from a `matrix`. `efficiency`: the share
-    of it that is payload (TCP over Ethernet: 1448/1500).
-    `sharing`: what transfers at one worker at the same time do to each other: `none` (nothing, each has the full
-    bandwidth), `fifo` (one after the other), `fair` (max-min fair rates of connections). It has to be said where there
-    are several workers and bandwidth is limited.
-    `message_bytes`: size of one parameter vector; null means what the model's parameters take.
-    `loss`: probability that a message is lost, or a law of it. `partitions`: groups out of reach for a time.
-    `resend`: what the network loses is sent again, `resend_timeout_s` after it should have arrived, until it arrives
-    (0.2 s is Linux's shortest retransmission timeout of TCP).
+    file, or regions. `jitter_s`: a distribution of additional seconds per message. `message_overhead_s`: additional
+    seconds for each message with parameters and each round of a collective.
     """
 
     latency_s: Latency
@@ -97,7 +85,7 @@ class NetworkSettings(Frozen):
         return self.jitter_s is not None or self.share_lost > 0 or bool(self.partitions)
 
     def unfit(self, workers: int) -> tuple[str, str] | None:
-        """The key that does not fit that number of workers, and why; None if they can."""
+        """Return the key that does not fit that number of workers, and why; None if all fit."""
         for key in ("latency_s", "bandwidth_bytes_per_s"):
             value = getattr(self, key)
             rule = value.unfit(workers) if isinstance(value, (LatencyMatrix, Regions, UpDown, *PAIRED)) else None

@@ -47,7 +47,8 @@ else:
 
 
 class BandwidthMatrix(Frozen):
-    """Bandwidths from a CSV file without a header: row s, column r has the bytes per second from worker s to worker r.
+    """Bandwidths from a CSV file without a header: row s, column r is the bandwidth in bytes per second from worker s
+    to worker r.
 
     The diagonal is not looked at. An arm with fewer workers takes the first rows and columns. `up` and `down` limit
     what a worker sends and receives altogether; `fastest` is the highest rate in its row, or its column, of the file.

@@ -21,14 +21,17 @@ RANK = Rule("a whole number >= 0", lambda x: x >= 0 and x.is_integer() and x < 2
 
 
 class Recorded(NamedTuple):
-    """What one worker was recorded to take, gradient after gradient, in `seconds`, and whether it wraps at the end."""
+    """The recorded times of one worker, gradient after gradient, in `seconds`, and whether they are repeated at the
+    end.
+    """
 
     seconds: np.ndarray
     wraps: bool
 
 
 class Replay(Frozen):
-    """A CSV file of measured steps, one a row: worker m's gradients take the times of rank m, in the order of the file.
+    """A CSV file of measured steps, one per row: worker m's gradients take the times of rank m, in the order of the
+    file.
 
     `replay`: the file. `worker`: the column with the rank, from 0. `column`: the one with the time, in seconds unless
     `unit` says in which unit it is. `at_end`: what happens when a worker has taken all its times: `wrap`, it begins
@@ -67,12 +70,12 @@ class Replay(Frozen):
         return self
 
     def recorded(self) -> dict[int, np.ndarray]:
-        """The times of each rank in the file, in seconds."""
+        """Return the times of each rank in the file, in seconds."""
         factor = UNITS[self.unit].factor if self.unit else 1.0
         return {rank: rows.times for rank, rows in _read(self.replay, self.worker, self.column, factor).items()}
 
     def of_worker(self, worker: int) -> Recorded:
-        """The times of that worker, of whom the file has some."""
+        """Return the times of that worker, which the file has."""
         return Recorded(self.recorded()[worker], self.at_end == "wrap")
 
     def unfit(self, workers: int) -> str | None:

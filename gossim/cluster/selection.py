@@ -72,6 +72,6 @@ def share(fraction: float, workers: int) -> int:
 
 
 def from_one(numbers: Collection[int], workers: int) -> str:
-    """Hint that the workers seem to be numbered from 1 in a file; empty if they do not."""
+    """Return a hint that a file seems to number the workers from 1, or an empty text."""
     looks_so = 0 not in numbers and max(numbers, default=0) == workers
     return " (are they numbered from 1 here?)" if looks_so else ""

@@ -18,7 +18,7 @@ Lengthen = Callable[[float, float], float]
 
 
 class Straggler(Chosen):
-    """Who is slow, and how."""
+    """Which workers are slow, and how."""
 
     purpose: ClassVar[Purpose] = Purpose.STRAGGLERS
     timeless: ClassVar[bool] = True
@@ -26,7 +26,7 @@ class Straggler(Chosen):
     name: str
 
     def lengthen(self, seed: int, number: int, worker: int) -> Lengthen:
-        """The rule for one worker that it concerns."""
+        """Return the rule for one worker that it concerns."""
         raise NotImplementedError
 
 
@@ -94,7 +94,7 @@ class Bursty(Straggler):
         return finish
 
     def spells(self, seed: int, number: int, worker: int) -> Iterator[tuple[bool, float]]:
-        """Endless spells in turn: whether slow, and until when in seconds."""
+        """Yield endless spells in turn: whether slow, and until when in seconds."""
         random = stream(seed, Purpose.STRAGGLERS, number, worker)
         slow = random.random() < self.mean_length_s / (self.mean_length_s + self.mean_between_s)
         end_s = 0.0
@@ -105,7 +105,7 @@ class Bursty(Straggler):
 
 
 class Heterogeneous(Straggler):
-    """Each worker has a factor of its own, drawn once from the law `factor` (of pure numbers, not seconds)."""
+    """Each worker has its own factor, drawn once from the distribution `factor` (of pure numbers, not seconds)."""
 
     name: Literal["heterogeneous"] = "heterogeneous"
     factor: LawOfNumbers

@@ -13,6 +13,7 @@ from ..scenario.arm import Arm
 from ..scenario.derived import steps_limit
 from .paces import Paces, concerned
 from .rhythm import rhythm
+from .survivors import departures, reached
 
 EVENT_S, PLANNED_STEP_S, SENT_S, ROW_S = 2e-5, 1e-5, 5e-5, 1e-5
 """Of the machine's time, for what is an event of the clock's, a step that may be planned with others, a message, and a
@@ -20,8 +21,9 @@ worker at a probe."""
 
 
 class Events(NamedTuple):
-    """Of one arm with one seed, which simulates `time_s`. `probe_rows`: probes times workers; `resent`: messages that a
-    partition holds up, each time that they are sent; `spells`: of bursty stragglers."""
+    """Events of one arm with one seed, which simulates `time_s`. `probe_rows`: probes times workers; `resent`: messages
+    that a partition holds up, counted each time they are sent; `spells`: of bursty stragglers.
+    """
 
     time_s: float
     steps: float
@@ -36,7 +38,7 @@ class Events(NamedTuple):
         return sum(self[1:])
 
     def drivers(self, arm: Arm) -> str:
-        """What there is most of, and the keys that decide it."""
+        """Return the largest contributions and the keys that decide them."""
         keys = {
             "gradient steps": (self.steps, "until, workers, compute.time_s"),
             "messages": (self.messages, "until, workers, compute.time_s, algorithm"),
@@ -51,7 +53,7 @@ class Events(NamedTuple):
 
 
 def events(arm: Arm, size_bytes: float) -> Events:
-    """Of an arm whose parameter vectors are of that size, as far as its settings tell."""
+    """Estimate the events of an arm with parameter vectors of that size, as far as its settings determine them."""
     end_s = math.inf if arm.until.time_s is None else arm.until.time_s
     paces = Paces(arm, end_s)
     step_s, messages = rhythm(arm, paces, size_bytes)
@@ -60,7 +62,7 @@ def events(arm: Arm, size_bytes: float) -> Events:
     limit = _fewer(steps_limit(arm), _recorded_steps(arm))
     steps = end_s * per_s if per_s else 0.0
     if limit is not None and limit < steps:
-        steps, end_s = float(limit), limit / per_s
+        steps, end_s = reached(limit, per_s, departures(arm), end_s)
     failures = spells = 0.0
     for fault in arm.faults:
         each = 2 * end_s / (fault.mean_up_s + fault.mean_down_s) if isinstance(fault, Churn) else 2.0
@@ -80,7 +82,7 @@ def _fewer(limit: int | None, recorded: int | None) -> int | None:
 
 
 def _recorded_steps(arm: Arm) -> int | None:
-    """Steps that were recorded of all workers, where the run ends with them."""
+    """Return the steps in a recording of all workers, if the run ends with them."""
     own = arm.compute.time_s
     if not isinstance(own, Replay) or own.at_end == "wrap":
         return None
@@ -88,7 +90,7 @@ def _recorded_steps(arm: Arm) -> int | None:
 
 
 def _up_share(arm: Arm) -> float:
-    """Of the workers' time, in the mean."""
+    """Return the mean share of the time that workers are up."""
     share = 1.0
     for fault in arm.faults:
         if isinstance(fault, Churn):
@@ -98,8 +100,9 @@ def _up_share(arm: Arm) -> float:
 
 
 def _resent(arm: Arm, end_s: float, messages: float) -> float:
-    """Each message that meets a partition, half of those sent meanwhile, is sent until it ends; where workers wait for
-    their messages, each has one at a time."""
+    """Estimate resent messages: each one that meets a partition, half of those sent meanwhile, is resent until it ends.
+    If workers wait for their messages, each has one at a time.
+    """
     network = arm.network
     if network is None or arm.workers == 1:
         return 0.0
@@ -114,7 +117,9 @@ def _resent(arm: Arm, end_s: float, messages: float) -> float:
 
 
 def wall_s(arm: Arm, counted: Events) -> float:
-    """What they take this machine, without any arithmetic on parameters: a plain number, whatever the machine."""
+    """Estimate how long the events take without any arithmetic on parameters. The speed is a constant, whatever the
+    machine.
+    """
     plain = getattr(arm.optimizer, "momentum", 0.0) == 0.0
     each_s = PLANNED_STEP_S if plain and hasattr(arm.algorithm, "push_probability") else EVENT_S
     rest = counted.total - counted.steps - counted.messages - counted.probe_rows
@@ -122,5 +127,5 @@ def wall_s(arm: Arm, counted: Events) -> float:
 
 
 def said(count: float) -> str:
-    """A count in words: 1,200 or 3.4e+12."""
+    """Return a count as text: 1,200 or 3.4e+12."""
     return f"{count:,.0f}" if count < 1e6 else f"{count:.2g}"

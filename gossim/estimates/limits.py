@@ -33,7 +33,7 @@ CGROUPS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_b
 
 
 class Cost(NamedTuple):
-    """Of one arm: what happens with each seed and the bytes that it sends, the memory, and the seconds of all seeds."""
+    """What one arm takes: events and bytes sent per seed, memory, and the seconds of all seeds."""
 
     events: Events
     memory: Memory
@@ -42,8 +42,9 @@ class Cost(NamedTuple):
 
 
 def cost(arm: Arm, seeds: int = 1, gradients: bool = True, stored: bool = False) -> Cost:
-    """What an arm is likely to take, with its tables in memory or `stored`. Off by a factor of two or three; more where
-    nothing is known ahead, as of a model or a user's own algorithm."""
+    """Estimate what an arm takes, with its tables in memory or `stored`. The estimate is off by a factor of two or
+    three, and by more if the model or the algorithm is the user's.
+    """
     learns = gradients and arm.problem is not None
     itemsize = 8 if arm.dtype == "float64" else 4
     named = arm.network.message_bytes if arm.network is not None else None
@@ -55,7 +56,7 @@ def cost(arm: Arm, seeds: int = 1, gradients: bool = True, stored: bool = False)
 
 
 def machine_bytes() -> float:
-    """Memory of this machine, or what this process may have of it; infinite where nothing says so."""
+    """Return the memory of this machine, or what this process may use of it; infinite if unknown."""
     known = [math.inf]
     if hasattr(os, "sysconf") and "SC_PHYS_PAGES" in os.sysconf_names:
         known.append(float(os.sysconf("SC_PHYS_PAGES")) * os.sysconf("SC_PAGE_SIZE"))
@@ -112,7 +113,9 @@ def refuse_the_impossible(scenario: Scenario, gradients: bool = True, stored: bo
 
 
 def affordable_jobs(scenario: Scenario, gradients: bool, jobs: int) -> int:
-    """How many of `jobs` arms and seeds, each in a process of its own, this machine has memory for side by side."""
+    """Return how many of `jobs` arms and seeds, each in its own process, fit into this machine's memory at the same
+    time.
+    """
     costs = sorted((cost(arm, 1, gradients, stored=True).memory.total for arm in scenario.arms.values()), reverse=True)
     at_once = (costs * scenario.repeats)[:jobs] if scenario.repeats < jobs else costs[:1] * jobs
     has, total = machine_bytes(), 0.0
@@ -129,12 +132,14 @@ def arms_s(scenario: Scenario, gradients: bool = True) -> dict[str, float]:
 
 
 def work_s(scenario: Scenario, gradients: bool = True) -> float:
-    """Seconds of one core that a run is likely to take; off by a factor of two or three."""
+    """Estimate the seconds of one core that a run takes, to a factor of two or three."""
     return sum(cost(arm, scenario.repeats, gradients).wall_s for arm in scenario.arms.values())
 
 
 def refuse_impossible_points(points: Iterable[Point]) -> str | None:
-    """The same of the points of a sweep, each by itself. Returns the estimate of the first that takes long."""
+    """Refuse a sweep if any of its points by itself is impossible. Returns the estimate of the first that takes
+    long.
+    """
     long = None
     for point in points:
         try:

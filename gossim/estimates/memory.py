@@ -36,7 +36,7 @@ FLOPS_PER_S, BYTES_PER_S, CONVOLUTION = 2e10, 5e9, 15
 
 
 class Memory(NamedTuple):
-    """Bytes by what takes them, each with the keys that decide it. `rows`: parameter vectors, where `dim` is known."""
+    """Bytes by use, each with the keys that decide it. `rows`: parameter vectors, if `dim` is known."""
 
     parts: dict[str, tuple[float, str]]
 
@@ -45,7 +45,7 @@ class Memory(NamedTuple):
         return sum(size for size, _ in self.parts.values())
 
     def drivers(self) -> str:
-        """What takes most, and the keys that decide it."""
+        """Return the largest contributions and the keys that decide them."""
         most = sorted(((size, what, keys) for what, (size, keys) in self.parts.items()), reverse=True)
         return ", ".join(
             f"{readable_bytes(size)} {what} ({keys})" for size, what, keys in most if size >= self.total / 10
@@ -53,13 +53,14 @@ class Memory(NamedTuple):
 
 
 def dim_of(arm: Arm, learns: bool) -> int:
-    """Numbers in a parameter vector; 0 without a vector, or where the model would have to be built to know."""
+    """Return the length of a parameter vector; 0 without a vector, or if the model would have to be built."""
     return (arm.problem.parameters() or 0) if learns and arm.problem is not None else 0
 
 
 def memory(arm: Arm, counted: Events, learns: bool, seeds: int, stored: bool = False) -> Memory:
-    """Of one arm, with the tables of all its seeds, which are kept until the end; rows of long ones only on the disk,
-    if they are `stored`."""
+    """Estimate the memory of one arm, including the tables of all its seeds, which are kept until the end. Of long
+    tables that are `stored` only some rows are in memory.
+    """
     workers, itemsize = arm.workers, 8 if arm.dtype == "float64" else 4
     row_bytes = dim_of(arm, learns) * itemsize
     probe_rows = min(counted.probe_rows, STORED_ROWS + 2 * workers) if stored else counted.probe_rows
@@ -82,7 +83,7 @@ def memory(arm: Arm, counted: Events, learns: bool, seeds: int, stored: bool = F
 
 
 def arithmetic_s(arm: Arm, counted: Events, learns: bool) -> float:
-    """What gradients, combinations and probes take one core."""
+    """Estimate the seconds of one core for gradients, combinations and probes."""
     dim, problem = dim_of(arm, learns), arm.problem
     if not dim or problem is None:
         return 0.0
@@ -103,8 +104,7 @@ def _pairs(arm: Arm) -> float:
 
 
 def _links_written(arm: Arm) -> float:
-    """Links of the graph that the run makes: that of all with all is not written down unless its weights are asked
-    for."""
+    """Return the number of links in the run's graph. A complete graph is stored only if its weights are needed."""
     if arm.workers == 1:
         return 0.0
     if isinstance(arm.algorithm, InRounds):
@@ -113,15 +113,16 @@ def _links_written(arm: Arm) -> float:
 
 
 def _under_way(arm: Arm, counted: Events) -> float:
-    """Messages on the links at one time: by Little's law, and at most all that are sent."""
+    """Estimate the messages in flight at one time: by Little's law, and at most all that are sent."""
     latency_s = arm.network.latency_s if arm.network and isinstance(arm.network.latency_s, float) else 0.0
     each_s = counted.messages / counted.time_s if 0 < counted.time_s < math.inf else 0.0
     return min(counted.messages, each_s * latency_s)
 
 
 def _rows(arm: Arm, counted: Events, row_bytes: int) -> float:
-    """Parameter vectors that are in memory at a time: of each worker its own, a gradient, the optimizer's, what its
-    algorithm keeps, a copy for a probe and a place to compute; and those that a window frees."""
+    """Estimate the parameter vectors in memory at one time: each worker's own, a gradient, the optimizer's, those of
+    the algorithm, a copy for a probe and a place to compute, and those that a window frees.
+    """
     optimizer: Any = arm.optimizer
     state = 2 if optimizer.name != "sgd" else int(optimizer.momentum > 0)
     gradients, freed = window_size(arm.workers, max(1, row_bytes))
@@ -142,11 +143,11 @@ def _samples_bytes(arm: Arm, itemsize: int) -> float:
     if problem.sampling == "shuffled":  # the order of two epochs
         each = arm.workers if problem.data.partition.name == "iid" else 1
         drawn = 8.0 * each * problem.data.train_samples
-    return drawn + at_hand + 3.0 * problem.data.train_samples * sample
+    return drawn + at_hand + (0.0 if problem.data.in_files else 3.0 * problem.data.train_samples * sample)
 
 
 def _evaluated(problem: ProblemSettings) -> float:
-    """Samples on which a probe measures, with a fifth as test part unless it is said."""
+    """Return the number of samples that a probe measures; a fifth of them are the test part unless stated."""
     assert problem.data is not None
     train = problem.evaluate.train_samples or problem.data.train_samples
     return train + (problem.evaluate.test_samples or 0.25 * problem.data.train_samples)

@@ -23,7 +23,7 @@ EULER = 0.5615
 
 
 class Group(NamedTuple):
-    """So large a `share` of the workers take `factor` times as long as the law says."""
+    """A `share` of the workers, which take `factor` times as long as the distribution says."""
 
     share: float
     factor: float
@@ -37,26 +37,28 @@ class Chance(NamedTuple):
 
 
 def concerned(rule: Chosen, workers: int) -> float:
-    """The share of the workers that `rule` concerns."""
+    """Return the share of the workers that `rule` concerns."""
     if rule.workers is not None:
         return len(set(rule.workers)) / workers
     return 1.0 if rule.fraction is None else rule.fraction
 
 
 def mean_s(value: float | Law, at_most: float = math.inf) -> float:
-    """Of a constant, or of a law whose draws above `at_most` count as that: what no run is long enough to see."""
+    """Return the mean of a constant or a distribution in seconds. Draws above `at_most` count as that, because no run
+    is long enough to see them.
+    """
     if not isinstance(value, Law):
         return min(value, at_most)
     return sum(min(value.quantile((place + 0.5) / QUANTILES), at_most) for place in range(QUANTILES)) / QUANTILES
 
 
 class Paces:
-    """Of one arm whose run ends after `end_s` at the latest."""
+    """The paces of one arm whose run ends after `end_s` at the latest."""
 
     def __init__(self, arm: Arm, end_s: float = math.inf):
         self.workers, self.end_s = arm.workers, end_s
         own = arm.compute.time_s
-        measured = _means_s(arm)
+        measured = means_s(arm)
         self.law: float | Law = 1.0 if isinstance(own, str | Replay) else own
         self.groups = _near(measured) if measured else [Group(1.0, 1.0)]
         self.chances: list[Chance] = []
@@ -74,7 +76,7 @@ class Paces:
         self.mean_s = mean_s(self.law, end_s)
 
     def per_s(self) -> float:
-        """Gradients a second of one worker that never waits, in the mean over the workers."""
+        """Return the gradients per second of a worker that never waits, as a mean over the workers."""
         seconds = [self.mean_s * group.factor * self._lengthened(1) for group in self.groups]
         return sum(group.share / each if each else math.inf for group, each in zip(self.groups, seconds, strict=True))
 
@@ -97,7 +99,7 @@ class Paces:
         return min(self.law.quantile(share) if isinstance(self.law, Law) else self.law, self.end_s)
 
     def _lengthened(self, among: float) -> float:
-        """By how much chance lengthens the longest of several gradients."""
+        """Return the factor by which randomness lengthens the longest of several gradients."""
         factor = 1.0
         for chance in self.chances:
             hit = 1 - (1 - min(chance.probability, 1.0)) ** among
@@ -105,7 +107,7 @@ class Paces:
         return factor
 
     def _split(self, share: float, factors: Sequence[float]) -> None:
-        """That share of the workers take these factors as long, in equal parts."""
+        """Let that share of the workers take these factors as long, in equal parts."""
         if len(self.groups) * (1 + len(factors)) > MOST_GROUPS:
             factors = [sum(factors) / len(factors)]
         part = share / len(factors)
@@ -113,8 +115,8 @@ class Paces:
         self.groups = [Group(g.share * own, g.factor * factor) for g in self.groups for own, factor in split if own > 0]
 
 
-def _means_s(arm: Arm) -> list[float]:
-    """Mean time of each worker, where a trace or a recording has it; the law is then one second."""
+def means_s(arm: Arm) -> list[float]:
+    """Return the mean time of each worker in a trace or recording, whose distribution then has mean one second."""
     own = arm.compute.time_s
     if isinstance(own, Replay):
         recorded = own.recorded()
@@ -127,7 +129,7 @@ def _means_s(arm: Arm) -> list[float]:
 
 
 def _near(seconds: list[float]) -> list[Group]:
-    """Those who take about as long in one group each."""
+    """Group workers that take about as long."""
     seconds = sorted(seconds)
     size = math.ceil(len(seconds) / MOST_GROUPS)
     parts = [seconds[place : place + size] for place in range(0, len(seconds), size)]

@@ -6,8 +6,8 @@ import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+from ..algorithms._compressing import Compressing
 from ..algorithms._families import InRounds, WithCollective, WithServer
-from ..algorithms.choco import Choco
 from ..cluster.bandwidth import UpDown
 from ..cluster.collectives import Collective, Link
 from ..cluster.durations import Law
@@ -24,14 +24,14 @@ SAMPLED = 64
 
 
 class Rhythm(NamedTuple):
-    """`step_s`: seconds between two steps of a worker, in the mean. `messages`: that a step sends, resent ones too."""
+    """`step_s`: mean seconds between two steps of a worker. `messages`: per step, including resent ones."""
 
     step_s: float
     messages: float
 
 
 def rhythm(arm: Arm, paces: Paces, size_bytes: float) -> Rhythm:
-    """Of an arm whose parameter vectors have that size."""
+    """Estimate the rhythm of an arm with parameter vectors of that size."""
     own_s, algorithm = 1 / paces.per_s() if paces.per_s() else math.inf, arm.algorithm
     if arm.workers == 1 or algorithm.name == "sgd":
         return Rhythm(own_s, 0.0)
@@ -50,8 +50,7 @@ def rhythm(arm: Arm, paces: Paces, size_bytes: float) -> Rhythm:
 def _in_rounds(arm: Arm, paces: Paces, links: Link, size_bytes: float) -> Rhythm:
     algorithm: Any = arm.algorithm
     peers = algorithm.peers_each(arm)
-    if isinstance(algorithm, Choco):
-        size_bytes *= algorithm.compression.size_share(arm.number_bits)
+    size_bytes *= _share(arm)
     on_the_way_s = links.latency_s + size_bytes * links.s_per_byte * (1 if _unshared(arm) else peers)
     # A slow worker holds up its neighbours, they theirs, and in the end everybody; chance holds up a few.
     computing_s = max(paces.longest_s(min(arm.workers, peers + 1)), _slowest_mean_s(paces))
@@ -64,15 +63,18 @@ def _in_rounds(arm: Arm, paces: Paces, links: Link, size_bytes: float) -> Rhythm
 
 def _with_collective(arm: Arm, paces: Paces, links: Link, size_bytes: float) -> Rhythm:
     algorithm: Any = arm.algorithm
-    period = getattr(algorithm, "period", 1)
+    fragments = getattr(algorithm, "fragments", 1)
+    period, size_bytes = getattr(algorithm, "period", 1) // fragments, _share(arm) * size_bytes / fragments
     members = min(arm.workers, getattr(algorithm, "group_size", arm.workers))
     round_s = paces.longest_s(members, getattr(algorithm, "backup", 0), period)
-    if members < arm.workers and not hasattr(algorithm, "push_probability"):  # other groups each time
+    others = not hasattr(algorithm, "push_probability") and getattr(algorithm, "lead", None) is None
+    if members < arm.workers and others:  # other groups each time, of slow workers too
         round_s = max(round_s, period * _slowest_mean_s(paces))
     if algorithm.timeout_s is not None:
         round_s = min(round_s, period * paces.mean_s + algorithm.timeout_s)
-    round_s += _cost_s(arm, members, links, size_bytes)
-    sent = _messages(algorithm.collective, members, links) / members if algorithm.collective.sends else 0
+    hidden_s = getattr(algorithm, "overlap_steps", 0) * paces.mean_s
+    round_s += max(0.0, _cost_s(arm, members, links, size_bytes) - hidden_s)
+    sent = _messages(_collective(arm), members, links) / members if algorithm.collective.sends else 0
     return Rhythm(round_s / period, sent / period + getattr(algorithm, "push_probability", 0.0))
 
 
@@ -86,7 +88,7 @@ def _with_server(arm: Arm, paces: Paces, links: Link, size_bytes: float) -> Rhyt
     algorithm: Any = arm.algorithm
     period = getattr(algorithm, "period", getattr(algorithm, "local_steps", 1) if hasattr(algorithm, "arrived") else 1)
     own_s = 1 / paces.per_s() if not isinstance(getattr(algorithm, "staleness", None), int) else _slowest_mean_s(paces)
-    answer_s = 2 * (links.latency_s + size_bytes * links.s_per_byte)
+    answer_s = 2 * links.latency_s + (1 + _share(arm)) * size_bytes * links.s_per_byte
     if algorithm.timeout_s is not None and hasattr(algorithm, "moving_rate"):
         answer_s = min(answer_s, algorithm.timeout_s)
     # Of gradients that are under way together, the server takes some only: more than these, and less than all.
@@ -98,7 +100,9 @@ def _with_server(arm: Arm, paces: Paces, links: Link, size_bytes: float) -> Rhyt
 
 
 def _in_pairs(arm: Arm, own_s: float, links: Link, size_bytes: float) -> Rhythm:
-    """Workers that work alone and now and then with another; a user's own algorithm is assumed to be one of these."""
+    """Estimate workers that work alone and exchange with another now and then. A user's algorithm is assumed to be one
+    of these.
+    """
     algorithm: Any = arm.algorithm
     answer_s = 2 * links.latency_s + size_bytes * links.s_per_byte
     timeout_s = getattr(algorithm, "timeout_s", None)
@@ -107,6 +111,8 @@ def _in_pairs(arm: Arm, own_s: float, links: Link, size_bytes: float) -> Rhythm:
     if algorithm.name == "acid":
         each_s = algorithm.exchanges_per_gradient * (answer_s + size_bytes * links.s_per_byte)
         return Rhythm(max(own_s, each_s), 2 * algorithm.exchanges_per_gradient)
+    if algorithm.name == "decoupled_diloco":
+        return Rhythm(own_s, 2 * algorithm.fragments / algorithm.period)
     if algorithm.name == "adpsgd":
         return Rhythm(max(own_s, answer_s + size_bytes * links.s_per_byte), 2.0)
     if hasattr(algorithm, "pull_probability"):
@@ -115,7 +121,7 @@ def _in_pairs(arm: Arm, own_s: float, links: Link, size_bytes: float) -> Rhythm:
 
 
 def _slowest_mean_s(paces: Paces) -> float:
-    """Seconds of a gradient of those that are slow for good."""
+    """Return the mean seconds of a gradient of permanently slow workers."""
     return paces.mean_s * max((g.factor for g in paces.groups if g.share * paces.workers >= 0.5), default=1.0)
 
 
@@ -123,7 +129,19 @@ def _cost_s(arm: Arm, members: int, links: Link, size_bytes: float) -> float:
     algorithm: Any = arm.algorithm
     link = links._replace(reduction_s_per_byte=getattr(algorithm, "reduction_s_per_byte", 0.0))
     size = int(min(size_bytes, 2.0**62))
-    return float(algorithm.collective.cost(min(members, MANY), size, link).seconds)
+    return float(_collective(arm).cost(min(members, MANY), size, link).seconds)
+
+
+def _share(arm: Arm) -> float:
+    """Return the size of what a worker sends, as a share of whole vectors."""
+    compression = getattr(arm.algorithm, "compression", None)
+    return 1.0 if compression is None else min(1.0, compression.size_share(arm.number_bits))
+
+
+def _collective(arm: Arm) -> Collective:
+    algorithm: Any = arm.algorithm
+    found: Collective = algorithm.collective
+    return algorithm.gathering(found) if isinstance(algorithm, Compressing) else found
 
 
 def _unshared(arm: Arm) -> bool:
@@ -131,7 +149,7 @@ def _unshared(arm: Arm) -> bool:
 
 
 def _links(arm: Arm) -> Link:
-    """What a message meets, in the mean: the latency with its jitter, and the narrower of two ends."""
+    """Return the mean latency of a message, with jitter, and the narrower bandwidth of its two ends."""
     network = arm.network
     if network is None:
         return Link(0.0, 0.0, 0.0)
@@ -152,7 +170,7 @@ def _links(arm: Arm) -> Link:
 
 
 def _mean_s_per_byte(pairs: BandwidthMatrix | RegionBandwidth, workers: int) -> float:
-    """Over ordered pairs, their workers' own limits aside."""
+    """Return the mean seconds per byte over ordered pairs, without the workers' own limits."""
     if isinstance(pairs, RegionBandwidth):
         inside = _inside(pairs.regions)
         return inside / pairs.within + (1 - inside) / pairs.between
@@ -185,7 +203,7 @@ def _latency_s(latency: float | Law | LatencyMatrix | Regions, workers: int) -> 
 
 
 def _sendings(arm: Arm) -> float:
-    """How often a message is sent until it arrives, where it is sent again."""
+    """Return how often a message is sent until it arrives, if lost ones are sent again."""
     network, algorithm = arm.network, arm.algorithm
     again = getattr(getattr(algorithm, "collective", None), "sends", False) or (network and network.resend)
     lost = network.share_lost if network and again else 0.0

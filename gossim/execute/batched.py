@@ -63,7 +63,8 @@ class Phases:
 
 
 class Batched:
-    """`measure` is called at each probe, in the order of probes, with the probed rows, `(workers, dim)`, and its facts.
+    """Executes windows in batches. `measure` is called at each probe, in order, with the probed rows, `(workers, dim)`,
+    and its facts.
 
     The bank, `(rows, dim)`, grows to the largest row number that the program uses.
     """
@@ -91,17 +92,17 @@ class Batched:
                     self.measure(self._rows(probe.rows), probe.facts)
 
     def values(self, rows: Sequence[int]) -> torch.Tensor:
-        """What these rows hold, `(rows, dim)`."""
+        """Return the contents of these rows, `(rows, dim)`."""
         return self._rows(rows) if rows else self.bank[:0]
 
     def restore(self, rows: Sequence[int], values: torch.Tensor) -> None:
-        """Let these rows hold `values`, `(rows, dim)`."""
+        """Set these rows to `values`, `(rows, dim)`."""
         self._grow(1 + max(rows, default=0))
         if rows:
             self.bank[self._index(rows)] = values
 
     def _batches(self, ops: Sequence[Op]) -> list[Any]:
-        """`ops` in an order that keeps every read after its write, cut into batches of one shape, or waves."""
+        """Order `ops` so that every read comes after its write, and cut them into batches of one shape, or waves."""
         self._grow(1 + max((op.out for op in ops if not isinstance(op, Probe | LocalSteps)), default=0))
         phases = Phases(len(self.bank))
         batches: dict[tuple[int, Hashable], list[Op]] = defaultdict(list)
@@ -145,7 +146,7 @@ class Batched:
         self.bank[self._index(out)] = apply(functions, *values)
 
     def _rows(self, rows: Sequence[int]) -> torch.Tensor:
-        """Copies of these rows of the bank."""
+        """Return copies of these rows of the bank."""
         return self.bank.index_select(0, self._index(rows))
 
     def _index(self, rows: Sequence[int]) -> torch.Tensor:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from ..errors import InputError
+from ..files.process_state import PROCESS
 from ..program import Op, Probe
 from ..tables.probe_rows import Observations
 
@@ -22,25 +23,25 @@ if TYPE_CHECKING:
 
 
 class Plane(Protocol):
-    """Takes the windows of a program, inside of `tuned`."""
+    """Executes the windows of a program, inside `tuned`."""
 
     def run(self, ops: Sequence[Op]) -> None: ...
     def values(self, rows: Sequence[int]) -> np.ndarray:
-        """What these rows hold, `(rows, dim)`."""
+        """Return the contents of these rows, `(rows, dim)`."""
 
     def restore(self, rows: Sequence[int], values: np.ndarray) -> None:
-        """Let these rows hold `values`, `(rows, dim)`."""
+        """Set these rows to `values`, `(rows, dim)`."""
 
     def tuned(self) -> AbstractContextManager[None]: ...
 
 
 class Nothing:
-    """The clock alone: only the probes of a program are looked at. No torch is imported."""
+    """The clock alone: only the probes of a program are used. torch is not imported."""
 
     device, device_name = "none", "none"
 
     def check(self, arm: Arm, seeds: Sequence[int]) -> None:
-        """Nothing can be wrong."""
+        """Do nothing, because nothing can be wrong."""
 
     def plane(self, arm: Arm, seed: int, observed: Observations) -> Plane:
         return _ProbesOnly(observed)
@@ -60,11 +61,11 @@ class _ProbesOnly:
         return np.zeros((len(rows), 0))
 
     def restore(self, rows: Sequence[int], values: np.ndarray) -> None:
-        """There are no rows."""
+        """Do nothing, because there are no rows."""
 
 
 class Gradients:
-    """Real gradients, by the executor of that name, with a stopwatch or without."""
+    """Real gradients, by the executor of that name, with or without a stopwatch."""
 
     def __init__(self, arms: dict[str, Arm], executor: str, stopwatch: Stopwatch | None = None):
         from ..problems.build import device_name, device_named
@@ -88,7 +89,6 @@ class Gradients:
         """Raise InputError unless the arm's model and data can be had and fit together."""
         from ..problems.build import check_gradients, check_partitions
         from ..problems.check import unreached
-        from ..problems.generators import PROCESS
         from .runtime import repeatable
 
         assert arm.problem is not None
@@ -114,7 +114,6 @@ class Gradients:
 
     def _problem(self, arm: Arm, seed: int) -> Problem:
         from ..problems.build import build
-        from ..problems.generators import PROCESS
 
         assert arm.problem is not None
         with PROCESS:
@@ -122,7 +121,7 @@ class Gradients:
 
 
 class Executed:
-    """An executor, with the process set for its problem and for the arm's `dtype` while it runs a window.
+    """An executor. While it runs a window, the process is set up for its problem and the arm's `dtype`.
 
     These settings are the process's: threads that run scenarios at once take turns, a window each.
     """
@@ -132,7 +131,6 @@ class Executed:
         self.tuned = collector_resting
 
     def run(self, ops: Sequence[Op]) -> None:
-        from ..problems.generators import PROCESS
         from .runtime import repeatable, threads_for
 
         with PROCESS, threads_for(self.problem), repeatable(self.problem.device, self.dtype):
@@ -149,7 +147,7 @@ class Executed:
 
 
 class _Collector:
-    """Python's cycle collector, and how many runs have asked it to rest; it is one for all threads."""
+    """Python's cycle collector, shared by all threads, and how many runs have paused it."""
 
     def __init__(self) -> None:
         self.lock, self.runs, self.was_on = threading.Lock(), 0, False
@@ -173,8 +171,9 @@ _COLLECTOR = _Collector()
 
 @contextmanager
 def collector_resting() -> Iterator[None]:
-    """Python's cycle collector rests: a window is some hundred thousand small tuples without cycles, and it would walk
-    through them again and again."""
+    """Pause Python's cycle collector. A window is some hundred thousand small tuples without cycles, which it would
+    walk through again and again.
+    """
     _COLLECTOR.rest()
     try:
         yield

@@ -63,7 +63,7 @@ class ProfiledBatched(Batched):
 
 
 class ProfiledReference(Reference):
-    """One operation at a time: there is nothing to schedule."""
+    """A reference executor with a stopwatch; there is nothing to schedule."""
 
     def __init__(self, watch: Stopwatch, problem: Problem, measure: OnProbe):
         super().__init__(TimedGradients(watch, problem), _timed(watch, measure))

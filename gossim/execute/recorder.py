@@ -14,7 +14,7 @@ from ..tables.probe_rows import Measurements, Observations
 
 
 class Recorder:
-    """Measures probed rows and adds them to `observed`; `probe` says what is measured besides."""
+    """Measures probed rows and adds them to `observed`; `probe` says what else is measured."""
 
     def __init__(self, problem: Problem, observed: Observations, probe: ProbeSettings):
         self.problem = problem
@@ -51,8 +51,9 @@ class Recorder:
         self.observed.add(facts, measured)
 
     def _gaps(self, rows: torch.Tensor, mean: torch.Tensor, facts: Facts) -> list[tuple[float, float]]:
-        """‖∇L^m(x_m) − ∇L^m(x̄)‖ and ‖∇L^m(x̄)‖ on each worker's next minibatch: a gradient follows from (seed, worker,
-        step), so that the worker takes its own on the same one later, unmoved."""
+        """Return ‖∇L^m(x_m) − ∇L^m(x̄)‖ and ‖∇L^m(x̄)‖ on each worker's next minibatch. Gradients follow from (seed,
+        worker, step), so the worker later takes its own gradient on the same minibatch, unaffected.
+        """
         present = facts.participants
         steps = [facts.by_worker.gradients[worker] for worker in present]
         # Two calls of one shape: where all parameters are equal, so are the gradients, to the bit.
@@ -62,7 +63,7 @@ class Recorder:
         return list(zip(gaps, norms, strict=True))
 
     def _layers(self, offsets: torch.Tensor) -> dict[str, float]:
-        """Mean over workers of the norm of each part of `offsets`, `(workers, dim)`, from the mean."""
+        """Return the mean over workers of the norm of each part of `offsets` from the mean, `(workers, dim)`."""
         layers = self.problem.layers
         parts = offsets.split(list(layers.values()), dim=1)
         distances = [float(torch.linalg.vector_norm(part, dim=1).mean()) for part in parts]

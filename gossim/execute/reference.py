@@ -21,7 +21,9 @@ from .functions import apply
 
 
 class Reference:
-    """`measure` is called at each probe with the probed rows, `(workers, dim)`, and the probe's facts."""
+    """Executes one operation at a time. `measure` is called at each probe with the probed rows, `(workers, dim)`, and
+    its facts.
+    """
 
     def __init__(self, problem: Problem, measure: Callable[[torch.Tensor, Any], None]):
         self.problem = problem
@@ -45,9 +47,9 @@ class Reference:
                     self.measure(torch.stack([rows[row] for row in probed]), facts)
 
     def values(self, rows: Sequence[int]) -> torch.Tensor:
-        """What these rows hold, `(rows, dim)`."""
+        """Return the contents of these rows, `(rows, dim)`."""
         return torch.stack([self.rows[row] for row in rows])
 
     def restore(self, rows: Sequence[int], values: torch.Tensor) -> None:
-        """Let these rows hold `values`, `(rows, dim)`."""
+        """Set these rows to `values`, `(rows, dim)`."""
         self.rows |= dict(zip(rows, values, strict=True))

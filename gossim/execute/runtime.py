@@ -14,7 +14,8 @@ from ..problems.problem import Problem
 
 @contextmanager
 def threads_for(problem: Problem) -> Iterator[None]:
-    """All that torch was given for problems whose operations are large, one for the others; put back afterwards.
+    """Use all threads that torch was given for problems with large operations, and one for others; restore the number
+    afterwards.
 
     Small operations lose more by handing work to a second thread than it does (docs/performance.md), and on one
     thread the rounding of a sum does not depend on how many cores the machine has.
@@ -29,8 +30,8 @@ def threads_for(problem: Problem) -> Iterator[None]:
 
 @contextmanager
 def repeatable(device: torch.device, dtype: str) -> Iterator[None]:
-    """Inside the block, a GPU rounds the factors of float32 products to TF32 (10 bits instead of 23) if `dtype` is
-    `tf32`, and else does not, and adds up in one order; what there was before is put back afterwards.
+    """Make GPU results repeatable inside the block: factors of float32 products are rounded to TF32 (10 bits instead of
+    23) only if `dtype` is `tf32`, and sums are taken in one order. The previous settings are restored afterwards.
 
     By itself torch takes TF32 for convolutions, and whichever algorithm is fastest. An operation for which it has none
     but such as add up in the order of threads gives a warning of torch's.

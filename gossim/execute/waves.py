@@ -42,8 +42,9 @@ class Wave(NamedTuple):
 
 
 def pieces(rows: np.ndarray, at_once: int) -> Iterator[tuple[np.ndarray, bool]]:
-    """The places of `rows`, at most `at_once` at a time, and whether the rows there are numbered consecutively. Of
-    several such runs, those that fill a quarter of a piece are worth one of their own."""
+    """Return the places of `rows`, at most `at_once` at a time, and whether the rows there are numbered consecutively.
+    Of several such runs, those that fill a quarter of a piece get their own.
+    """
     side_by_side = int(rows[-1] - rows[0]) + 1 == len(rows)
     if len(rows) <= at_once and (side_by_side or 4 * len(rows) < at_once):
         yield np.arange(len(rows)), side_by_side  # as below, at once: small waves are many
@@ -59,13 +60,14 @@ def pieces(rows: np.ndarray, at_once: int) -> Iterator[tuple[np.ndarray, bool]]:
 
 
 def _split(places: np.ndarray, at_once: int) -> list[np.ndarray]:
-    """Into as few parts as can be, about as long as each other."""
+    """Split into as few parts as possible, of nearly equal length."""
     return np.array_split(places, -(-len(places) // at_once)) if len(places) else []
 
 
 def waves(planned: list[tuple[int, LocalSteps]]) -> Iterator[tuple[int, Wave]]:
-    """The waves that these make up, with their numbers: each operation takes part in `steps` of them, from that with
-    its own number on."""
+    """Return the waves that these operations form, with their numbers. Each operation takes part in `steps` of them,
+    starting with the one of its own number.
+    """
     by_rate: dict[tuple[float, float], list[tuple[int, LocalSteps]]] = {}
     for first, op in planned:
         by_rate.setdefault((op.keep, op.rate), []).append((first, op))

@@ -18,7 +18,7 @@ DRAFT = re.compile(r"\.[a-z_]+-[a-z0-9_]{8}\.(html|json|parquet|pdf|png|svg|yaml
 
 @contextmanager
 def whole(path: Path, lasting: bool = False) -> Iterator[Path]:
-    """A path beside `path` to write to; it takes `path`'s place if the block ends well, and vanishes if not.
+    """Yield a path beside `path` to write to. It replaces `path` if the block succeeds, and is removed otherwise.
 
     A process that is killed leaves the one file or the other. Where the power fails, the name may already be that of
     the new file while its content is still in memory: a `lasting` file is on the disk before it takes the place.
@@ -64,8 +64,9 @@ ENDING = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasatt
 
 @contextmanager
 def undisturbed() -> Iterator[None]:
-    """Ctrl-C does nothing inside the block, and SIGTERM and SIGHUP wait for its end: it is short, and leaves files that
-    fit together."""
+    """Ignore Ctrl-C inside the block and defer SIGTERM and SIGHUP to its end. The block is short and leaves files that
+    belong together.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield
         return

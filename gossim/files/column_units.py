@@ -63,7 +63,7 @@ _RATE = re.compile(
 
 
 def named(text: str) -> str | None:
-    """The unit, as `UNITS` names it, that `text` is a name of; None if it is of none, or might be of two.
+    """Return the unit, as in `UNITS`, that `text` names; None if it names none, or may name two.
 
     Letter case is taken seriously only where it tells bits from bytes: `Mbps` and `mbps` are Mbit/s and `MBps` is MB/s,
     while `mb/s` and `MBPS`, which people write for both, are neither.
@@ -103,10 +103,15 @@ _AFTER = re.compile(
 )
 """What may follow a unit in the name of a column without being taken for a unit that is not known."""
 
+_CHANGED = re.compile(
+    r"log|log2|log10|ln|log1p|exp|sqrt|squared?|inv|inverse|reciprocal|relative|rel|norm|normalized|normalised|scaled|"
+    r"zscore|standardized|standardised|percent|pct|percentage|ratio|share|cumulative|cum|cumsum"
+)
+"""Words that say, wherever they stand, that a column holds other numbers than those of its unit."""
+
 _SCALES = re.compile(
     r"\d.*|x\d+|e\d+|[kmgt]|tens?|hundreds?|hundredths?|thousands?|thousandths?|millions?|millionths?|billions?|"
-    r"kilo|mega|giga|tera|kibi|mebi|gibi|tebi|deci|centi|milli|micro|nano|log|log2|log10|ln|exp|sqrt|squared|"
-    r"inv|inverse|reciprocal|per|relative|rel|norm|normalized|normalised|scaled|percent|pct"
+    r"kilo|mega|giga|tera|kibi|mebi|gibi|tebi|deci|centi|milli|micro|nano|per"
 )
 """What right before a unit makes it another."""
 
@@ -119,7 +124,7 @@ class Stated(NamedTuple):
 
 
 def stated(column: str, per: re.Pattern[str] = SAMPLES) -> Stated:
-    """The units that the name of a column states; a time may be one `per` any of these."""
+    """Return the units that a column's name states; a time may be one `per` any of these."""
     units: list[str] = []
     unknown: list[str] = []
     before = ""
@@ -131,7 +136,7 @@ def stated(column: str, per: re.Pattern[str] = SAMPLES) -> Stated:
                 unknown.append(before)
             if unit not in units:
                 units.append(unit)
-        elif "/" in word or (units and not _AFTER.fullmatch(word.lower())):
+        elif _CHANGED.fullmatch(word.lower()) or "/" in word or (units and not _AFTER.fullmatch(word.lower())):
             unknown.append(word)
         before = word
     return Stated(tuple(units), tuple(unknown))
@@ -145,7 +150,7 @@ def _one(word: str, per: re.Pattern[str]) -> str | None:
 
 
 def _plain(text: str) -> str:
-    """`text` with one way to write a micro sign, and `/` for `per`."""
+    """Normalise `text`: one way to write a micro sign, and `/` for `per`."""
     text = unicodedata.normalize("NFKC", text).replace("\u03bc", "u").strip()  # the micro sign becomes a mu
     text = re.sub(r"(?i:[\s_-]+per[\s_-]+)|(?<=[a-z])Per(?=[A-Z])", "/", text)
     return re.sub(r"\s*/\s*", "/", text)
@@ -156,7 +161,7 @@ _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[a-z0-9])(?<!lin)(?=k[A-Z])")
 
 
 def _words(text: str) -> list[str]:
-    """The words of a column's name; `uploadMbps` and `latencyMs` are two each."""
+    """Split a column's name into words; `uploadMbps` and `latencyMs` are two each."""
     words: list[str] = []
     for word in re.split(r"[^A-Za-z0-9/]+", text):
         if word and named(word) is None and word.partition("/")[0] and named(word.partition("/")[0]) is None:
@@ -174,15 +179,15 @@ _PLAIN = re.compile(
 
 
 def says_nothing(column: str) -> bool:
-    """Whether the name of a column has nothing in it that could be a unit: `t`, `a` and `step_time` have not."""
+    """Return whether a column's name contains nothing that could be a unit, as `t`, `a` and `step_time` do not."""
     return not any(stated(column)) and all(_PLAIN.fullmatch(word.lower()) for word in _words(_plain(column)))
 
 
 def refusal(
     column: str, file: str, wanted: str, unit: str | None, key: str, per: re.Pattern[str] = SAMPLES
 ) -> str | None:
-    """Why a column of `file` cannot be read as in the unit `wanted`, a phrase that reads on after its name; None if it
-    can be.
+    """Return why a column of `file` cannot be read in the unit `wanted`, as a phrase that follows its name, or None if
+    it can.
 
     Args:
         unit: What the scenario says that the file is in, by a key written as `key`, which has `{}` in place of the
@@ -208,7 +213,7 @@ def refusal(
 
 
 def unit_of(*quantities: str) -> AfterValidator:
-    """The unit of one of these quantities, or of any, which a text names; other texts are refused."""
+    """Return a validator that takes the name of a unit, of one of these quantities or of any, and returns the unit."""
     names = [name for name, unit in UNITS.items() if unit.quantity in quantities or not quantities]
 
     def check(text: str) -> str:

@@ -17,7 +17,7 @@ T = TypeVar("T")
 
 
 class Rule(NamedTuple):
-    """What a number must be, in words and in fact."""
+    """A rule for a number: its words, and a function that checks it."""
 
     words: str
     holds: Callable[[float], bool]
@@ -28,7 +28,7 @@ SECONDS = Rule("a number of seconds >= 0, at most 1e100", lambda x: 0 <= x <= LA
 
 
 def remembered(read: Callable[..., T]) -> Callable[..., T]:
-    """`read(file, ...)`, once for each file as it is: again when it has changed."""
+    """Call `read(file, ...)` once per state of each file, and again when the file has changed."""
     known: dict[tuple[Any, ...], T] = {}
 
     @wraps(read)
@@ -52,7 +52,7 @@ def refuse_pipes(file: str) -> None:
 
 
 def read_lines(file: str) -> list[tuple[int, list[str]]]:
-    """The lines of a CSV file that are not empty, each with its number. Raises InputError if it cannot be read."""
+    """Return the non-empty lines of a CSV file, each with its number. Raises InputError if it cannot be read."""
     refuse_pipes(file)
     try:
         with open(file, encoding="utf-8-sig", newline="") as lines:
@@ -67,7 +67,7 @@ def read_lines(file: str) -> list[tuple[int, list[str]]]:
 def read_columns(
     file: str, columns: Sequence[str], may_be_empty: Sequence[str] = ()
 ) -> list[tuple[int, tuple[str, ...]]]:
-    """The texts in these columns of a CSV file with a header, row by row, each with the number of its line.
+    """Return the texts in these columns of a CSV file with a header, row by row, each with its line number.
 
     Args:
         may_be_empty: Columns in which an empty cell means something, so that each row must have the cell.
@@ -94,7 +94,7 @@ def read_columns(
 
 
 def _other(column: str, header: Sequence[str]) -> str:
-    """The hint at which column may have been meant; one that is in another unit is no answer."""
+    """Return a hint at the column that may have been meant, never one in another unit."""
     units = stated(column).units
     alike = [name for name in header if name and (not units or stated(name).units in ((), units))]
     if not alike and any(header):
@@ -103,7 +103,7 @@ def _other(column: str, header: Sequence[str]) -> str:
 
 
 def number(text: str, rule: Rule, place: str) -> float:
-    """The number in `text`. Raises InputError, naming `place`, unless it is what the rule says."""
+    """Return the number in `text`. Raises InputError, naming `place`, if it breaks the rule."""
     try:
         value = math.nan if "_" in text else float(text)  # Python reads 1_0 as ten; other programs do not write so
     except ValueError:
@@ -114,7 +114,9 @@ def number(text: str, rule: Rule, place: str) -> float:
 
 
 def read_numbers(file: str, columns: Sequence[str], rule: Rule) -> list[tuple[float, ...]]:
-    """The numbers in these columns, row by row, each as the rule says. Raises InputError, naming line and column."""
+    """Return the numbers in these columns, row by row. Raises InputError, naming line and column, if one breaks the
+    rule.
+    """
     return [
         tuple(
             number(text, rule, f"{file}, line {line}: {column} = ") for column, text in zip(columns, row, strict=True)

@@ -101,7 +101,9 @@ def read_nsys(file: str, name: str) -> Profile:
 
 
 def in_order(steps: list[ProfiledStep], file: str) -> list[ProfiledStep]:
-    """By their numbers, of which none may be there twice, and none begin before the one before it has ended."""
+    """Sort steps by their numbers. No number may occur twice, and no step may begin before the previous one has
+    ended.
+    """
     steps = sorted(steps)
     for before, after in pairwise(steps):
         if before.number == after.number:
@@ -112,7 +114,7 @@ def in_order(steps: list[ProfiledStep], file: str) -> list[ProfiledStep]:
 
 
 def by_rank(profiles: Sequence[Profile]) -> list[Profile]:
-    """The profiles of ranks 0, 1, …, by what the files say, or, where none says it, as they stand here.
+    """Order profiles by the ranks that the files state, or, if none states one, as they are given.
 
     Raises:
         InputError: If a rank is there twice, or missing, or only some files say theirs.
@@ -137,7 +139,7 @@ def by_rank(profiles: Sequence[Profile]) -> list[Profile]:
 
 
 def steps_csv(profiles: Sequence[Profile]) -> str:
-    """A CSV text with the columns `rank`, `step` and `seconds`."""
+    """Return a CSV text with the columns `rank`, `step` and `seconds`."""
     text = io.StringIO()
     rows = csv.writer(text, lineterminator="\n")
     rows.writerow(["rank", "step", "seconds"])
@@ -156,7 +158,7 @@ def _text(file: str) -> str:
 
 
 def _is_step(event: dict[str, Any]) -> bool:
-    """Whether it is a step as the process saw it; on a GPU each is there again, in another category."""
+    """Return whether this is a step as the process saw it. With a GPU, each occurs again in another category."""
     on_gpu = str(event.get("cat", "")).lower().startswith("gpu")
     return event.get("ph") == "X" and not on_gpu and NAMED_STEP.fullmatch(event["name"]) is not None
 
@@ -170,7 +172,7 @@ def _step(event: dict[str, Any], file: str) -> ProfiledStep:
 
 
 def _place(data: dict[str, Any], file: str) -> tuple[int | None, int | None]:
-    """The rank and the number of ranks, which are there if torch.distributed was initialised."""
+    """Return the rank and the number of ranks, which are known if torch.distributed was initialised."""
     told = data.get("distributedInfo")
     if told is None:
         return None, None

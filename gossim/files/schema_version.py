@@ -12,6 +12,8 @@ RULE = f"must be {SCHEMA_VERSION}, the version that this gossim reads"
 
 
 def other_version(data: Mapping[Any, Any]) -> int | None:
-    """The version of what a file holds, if it is another one; None too where it has none, or what is no version."""
+    """Return the version that a file states if it differs from the current one; None otherwise, and without a valid
+    version.
+    """
     version = data.get("schema_version", SCHEMA_VERSION)
     return version if type(version) is int and version != SCHEMA_VERSION else None

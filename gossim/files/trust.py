@@ -23,13 +23,13 @@ _present: ContextVar[Trust] = ContextVar("trust", default=OWN)
 
 
 def present() -> Trust:
-    """What holds here and now."""
+    """Return the trust that holds in this context."""
     return _present.get()
 
 
 @contextmanager
 def trusting(trust: Trust) -> Iterator[None]:
-    """Scenarios that are read inside the block, and models that are built there, are trusted so far."""
+    """Trust scenarios that are read, and models that are built, inside the block this far."""
     before = _present.set(trust)
     try:
         yield

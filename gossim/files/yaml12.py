@@ -45,7 +45,7 @@ class _Loader(yaml.SafeLoader):
         self._sizes: dict[int, int] = {}  # by identity, of nodes that are complete
 
     def compose_node(self, parent: Any, index: Any) -> Any:
-        """As PyYAML's, which lets a small file stand for more than there is memory."""
+        """Compose a node as PyYAML does, but refuse small files that expand to more than fits in memory."""
         alias = self.check_event(yaml.AliasEvent)
         event, before = self.peek_event(), self._values
         self._depth += 1
@@ -102,7 +102,7 @@ def _error(message: str, node: yaml.Node | yaml.Event) -> yaml.MarkedYAMLError:
 
 
 def _refuse_many_values(text: str) -> None:
-    """The same count as when it is read, aliases apart, in a tenth of the time where PyYAML comes with its parser in C.
+    """Count values without aliases before reading, which takes a tenth of the time with PyYAML's parser in C.
 
     What else is wrong with the text is left to who reads it.
     """
@@ -120,7 +120,7 @@ def _refuse_many_values(text: str) -> None:
 
 
 def read(text: str) -> Any:
-    """The value of a YAML text. Raises `yaml.YAMLError`, whose `problem_mark`, if it has one, says where."""
+    """Return the value of a YAML text. Raises `yaml.YAMLError`, whose `problem_mark`, if any, gives the place."""
     if len(text) > LARGEST_TEXT:
         raise yaml.YAMLError(f"has {len(text):,} characters, and a scenario at most {LARGEST_TEXT:,}")
     if len(text) > MOST_VALUES:
@@ -133,5 +133,5 @@ def read(text: str) -> Any:
 
 
 def write(value: Any) -> str:
-    """A YAML text that `read` gives back as `value`."""
+    """Return a YAML text from which `read` returns `value`."""
     return yaml.dump(value, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=110)

@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Any, Protocol, Self
 
 from ..program import Program
-from ..schema.fields import Frozen, NonNegative
+from ..schema.fields import Frozen, NonNegative, one_or_each
 from .schedules import AnySchedule, Constant
 
 
 class SimulatedClock(Protocol):
-    """Anything that knows the simulated time, in seconds."""
+    """Something that knows the simulated time, in seconds."""
 
     @property
     def now_s(self) -> float: ...
 
 
+RateOrEach: Any = one_or_each(NonNegative)
+
+
 class OptimizerSettings(Frozen):
-    """`learning_rate`: η, which `schedule` multiplies by a factor at each step. `weight_decay`: λ."""
+    """`learning_rate`: η, or a list with one for each worker, which `schedule` multiplies by a factor at each step.
+    `weight_decay`: λ."""
 
     name: str
-    learning_rate: NonNegative
+    learning_rate: RateOrEach
     schedule: AnySchedule = Constant()
     weight_decay: NonNegative = 0.0
 
@@ -28,6 +32,17 @@ class OptimizerSettings(Frozen):
     def state_vectors(self) -> int:
         """Vectors of the size of the parameters that the optimizer remembers from step to step."""
         return 0
+
+    @property
+    def one_rate(self) -> bool:
+        """Whether all workers have the same learning rate."""
+        return not isinstance(self.learning_rate, tuple) or len(set(self.learning_rate)) == 1
+
+    def of_worker(self, worker: int) -> Self:
+        """Return these settings with the learning rate of that worker as a number."""
+        if not isinstance(self.learning_rate, tuple):
+            return self
+        return self.model_copy(update={"learning_rate": self.learning_rate[worker]})
 
 
 class Optimizer:

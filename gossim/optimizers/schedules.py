@@ -54,7 +54,7 @@ class Paced(Schedule):
         return self
 
     def passed(self, steps: int, now_s: float) -> float:
-        """t/T."""
+        """Return t/T."""
         if self.over_steps is not None:
             return steps / self.over_steps
         assert self.over_s is not None

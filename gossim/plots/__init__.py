@@ -67,7 +67,7 @@ def draw(
 
 
 def draw_pair(pair: SideBySide, width_inches: float | None = None, look: Look | None = None) -> dict[str, Figure]:
-    """The figures by name in which the two runs can be compared, the arms of both in each."""
+    """Draw the figures in which two runs can be compared, with the arms of both in each, and return them by name."""
     without = left_out(pair)
     with style(width_inches, look):
         drawn = {name: FIGURES[name](pair) for name in COMPARED if name not in without}
@@ -77,7 +77,7 @@ def draw_pair(pair: SideBySide, width_inches: float | None = None, look: Look | 
 def draw_weights(
     results: RunData, weights: Mapping[str, GradientWeights], width_inches: float | None = None
 ) -> dict[str, Figure]:
-    """The figures of `weights` by name; a figure that there is nothing for is left out."""
+    """Draw the figures of `weights` and return them by name. A figure without data is left out."""
     with style(width_inches):
         figures = {name: make(results, weights) for name, make in WEIGHT_FIGURES.items()}
     return {name: figure for name, figure in figures.items() if figure is not None}

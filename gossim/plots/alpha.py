@@ -26,8 +26,9 @@ if TYPE_CHECKING:
 
 
 def alpha(results: RunData) -> Figure | None:
-    """Who holds the weight α over the first seed: a band for each worker, one for messages, their sum, and what is lost
-    on top."""
+    """Draw who holds the weight α in the first seed: a band per worker, one for messages, their sum, and what is lost
+    on top.
+    """
     arms = [arm for arm in results.scenario.arms if of_first_seed(results, "probes", arm)["alpha_sum"].notna().any()]
     if not arms:
         return None
@@ -67,13 +68,13 @@ def _held(results: RunData, arm: str) -> pd.DataFrame:
 
 
 def _slow(results: RunData, arm: str) -> set[int]:
-    """The workers that the scenario makes slower than the others."""
+    """Return the workers that the scenario makes slower than the others."""
     rules = [rule for rule in results.scenario.arms[arm].compute.stragglers if isinstance(rule, Persistent)]
     return {worker for rule in rules if rule.factor > 1 for worker in rule.workers or ()}
 
 
 def _band_colours(results: RunData, arm: str, columns: list[int | str]) -> list[tuple[float, float, float]]:
-    """Shades of one colour for the workers, shades of another for those that are slow."""
+    """Return shades of one colour for usual workers and shades of another for slow ones."""
     slow = _slow(results, arm)
     usual, marked = sns.color_palette("Blues", len(columns) + 2)[1:], sns.color_palette("Reds", len(columns) + 2)[2:]
     return [marked[n] if column in slow else usual[n] for n, column in enumerate(columns)]

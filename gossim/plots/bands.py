@@ -16,18 +16,19 @@ CONFIDENCE = 0.95
 
 
 def lowest_to_highest(values: pd.Series) -> tuple[float, float]:
-    """The least and the largest value."""
+    """Return the smallest and the largest value."""
     return float(np.min(values)), float(np.max(values))
 
 
 def standard_error(values: pd.Series) -> tuple[float, float]:
-    """The mean of n values minus and plus s/√n, with s² = Σ(x − mean)²/(n − 1)."""
+    """Return the mean of n values minus and plus s/√n, with s² = Σ(x − mean)²/(n − 1)."""
     return _around(values, 1.0)
 
 
 def confidence_interval(values: pd.Series) -> tuple[float, float]:
-    """Student's interval, mean ± t_{0.975, n−1} s/√n, for n values from a normal distribution. (seaborn's own is from
-    a bootstrap, which three seeds are too few for.)"""
+    """Return Student's interval, mean ± t_{0.975, n−1} s/√n, for n normal values. (seaborn's own interval is a
+    bootstrap, for which three seeds are too few.)
+    """
     from scipy import stats  # slow to import, and needed for this band alone
 
     return _around(values, float(stats.t.ppf((1 + CONFIDENCE) / 2, len(values) - 1)) if len(values) > 1 else 0.0)
@@ -48,10 +49,10 @@ BANDS: dict[str, tuple[Callable[[Any], tuple[float, float]], str]] = {
 
 
 def ends() -> Callable[[Any], tuple[float, float]]:
-    """What computes the ends of the band that figures have here and now."""
+    """Return the function that computes the ends of the band in the present look."""
     return BANDS[present_look().band][0]
 
 
 def told_band(seeds: str) -> str:
-    """What that band is called: `lowest to highest of 3 seeds`."""
+    """Return the name of that band, as in `lowest to highest of 3 seeds`."""
     return f"{BANDS[present_look().band][1]} {seeds} seeds"

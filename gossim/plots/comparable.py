@@ -15,8 +15,9 @@ COMPARED = ("loss", "loss_by_steps", "metrics", "consensus_distance", "gradient_
 
 
 def left_out(pair: SideBySide) -> dict[str, str]:
-    """Of the figures that compare, those in which these runs cannot be compared, and why: a curve that one of them
-    does not have, or numbers that do not mean the same."""
+    """Return the figures in which these runs cannot be compared, each with the reason: a curve that one of them does
+    not have, or numbers that do not mean the same.
+    """
     first, second = (run.scenario for run in pair.runs)
     reasons: dict[str, str] = {}
     loss = None
@@ -45,19 +46,19 @@ def left_out(pair: SideBySide) -> dict[str, str]:
 
 
 def _learned(scenario: Scenario) -> dict[str, str]:
-    """What the arms' losses are losses of, and its name: a data set, or for problems without data, the model."""
+    """Return what the losses are losses of, and its name: a data set, or the model for problems without data."""
     problems = [arm.problem for arm in scenario.arms.values() if arm.problem]
     return dict(_named(p.data.name) if p.data else _named(p.model) for p in problems)
 
 
 def _models(scenario: Scenario) -> dict[str, str]:
-    """The arms' models, with the data that set their size."""
+    """Return the arms' models, with the data that set their size."""
     problems = [arm.problem for arm in scenario.arms.values() if arm.problem]
     return dict(_named(p.model, f" on {p.data.name}" if p.data else "") for p in problems)
 
 
 def _named(what: Any, on: str = "") -> tuple[str, str]:
-    """The whole of it, by which it is known, and a line."""
+    """Return the whole setting, by which it is known, and a line that describes it."""
     data = what if isinstance(what, str) else what.model_dump(mode="json")
     return f"{data}{on}", f"{short(data)}{on}"
 

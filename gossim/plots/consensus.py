@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 def consensus(results: RunData, theory: bool = False) -> Figure | None:
-    """Consensus distance against simulated time; arms whose workers always agree have no place on a log scale.
+    """Draw the consensus distance against simulated time. Arms whose workers always agree have no place on a log scale.
 
     With `theory`, dashed, √E‖x_m − x̄‖² of the arms that a formula applies to: an upper bound of the mean distance.
     """
@@ -35,7 +35,7 @@ def consensus(results: RunData, theory: bool = False) -> Figure | None:
 
 
 def gradient_gap(results: RunData) -> Figure | None:
-    """The gradient gap, mean over the workers, against simulated time."""
+    """Draw the gradient gap, a mean over the workers, against simulated time."""
     if results.gaps.empty:
         return None
     means = results.gaps.groupby(["arm", "seed", "time_s"], sort=False)["gradient_gap"].mean().reset_index()
@@ -46,7 +46,7 @@ def gradient_gap(results: RunData) -> Figure | None:
 def _disagreement(
     results: RunData, frame: pd.DataFrame, measure: str, label: str, theory: bool = False
 ) -> Figure | None:
-    """`measure`, which is 0 where all workers agree, on a log scale; arms in which it always is are named beside it."""
+    """Draw `measure`, which is 0 where all workers agree, on a log scale, and name the arms where it is always 0."""
     largest = frame.groupby("arm")[measure].max().dropna()
     agreeing = [arm for arm in results.scenario.arms if largest.get(arm, 0.0) == 0.0]
     if len(agreeing) == len(results.scenario.arms):

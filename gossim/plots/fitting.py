@@ -37,7 +37,7 @@ _named: WeakKeyDictionary[Figure, tuple[str, list[str]]] = WeakKeyDictionary()
 
 
 def named_in(figure: Figure) -> tuple[str, list[str]]:
-    """The title of a figure, and the names that its legend and its panels have, none of them shortened or wrapped."""
+    """Return the title of a figure and the names in its legend and panels, neither shortened nor wrapped."""
     return _named.get(figure, ("", []))
 
 
@@ -109,7 +109,7 @@ def _arrange(figure: Figure) -> None:
 
 
 def _panel_size(figure: Figure) -> tuple[float, float]:
-    """The inches of a row of panels, and of a column of them."""
+    """Return the height of a row of panels and the width of a column of them, in inches."""
     boxes = {axes: axes.get_position() for axes in figure.axes if axes.get_subplotspec() is not None}
     places = {axes: axes.get_subplotspec() for axes in boxes}
     row = {spec.colspan.start: boxes[axes].width for axes, spec in places.items() if spec}
@@ -137,7 +137,7 @@ def _grow(figure: Figure, size: tuple[float, float], reserve: Any = None) -> Non
 
 
 def _wrap(figure: Figure) -> None:
-    """Break what is wider than its place: titles and names of axes."""
+    """Break titles and axis labels that are wider than their place."""
     to_points, margin = 72 / figure.dpi, points(MARGIN)
     width, height = (72 * inches for inches in figure.get_size_inches())
     for axes in _with_children(figure):
@@ -168,7 +168,7 @@ def _beside(
     side: Side,
     heading: str | None,
 ) -> None:
-    """Place the legend right of the panels or below them, in as many columns as there is room for."""
+    """Place the legend right of the panels or below them, in as many columns as fit."""
     margin = points(MARGIN) / 72
     look: dict[str, Any] = {"title": heading, "fontsize": None if side == "below" else "small"}
     width, height = figure.get_size_inches()
@@ -235,8 +235,9 @@ def _measured(
 
 
 def _thin(axis: Any) -> bool:
-    """Hide the numbers that would run into others: of an axis with powers of ten, those between them first. Returns
-    whether there were any."""
+    """Hide tick labels that would overlap; on an axis with powers of ten, those between the powers first. Returns
+    whether any did.
+    """
     hidden = False
     kept: list[Any] = []
     low, high = sorted(axis.get_view_interval())

@@ -34,7 +34,7 @@ LEVEL = 1e-6
 
 
 def weight_sums(results: RunData, weights: Mapping[str, GradientWeights]) -> Figure | None:
-    """Σ_m a_m against the workers' own step: 1 for an average of gradients, or of parameters by all at once."""
+    """Draw Σ_m a_m against the worker's step: 1 if gradients or parameters of all workers are averaged at once."""
     weights = {arm: found for arm, found in weights.items() if found.sums["a_sum"].notna().any()}
     if not weights:
         return None
@@ -58,7 +58,7 @@ def weight_sums(results: RunData, weights: Mapping[str, GradientWeights]) -> Fig
 
 
 def weight_map(results: RunData, weights: Mapping[str, GradientWeights]) -> Figure | None:
-    """a of every gradient, worker by worker, step by step; white where a gradient was never used."""
+    """Draw a of every gradient, by worker and step. A gradient that was never used is white."""
     grids = {}
     for arm, found in weights.items():
         used = found.gradients[found.gradients["used_s"].notna() & found.gradients["a"].notna()]

@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 
 
 def entries_of(panels: Iterable[Axes]) -> dict[str, Any]:
-    """What is labelled in any of the panels, once."""
+    """Return the legend entries of all panels, each once."""
     return {text: line for each in panels for line, text in zip(*each.get_legend_handles_labels(), strict=True)}
 
 
 def shown_labels(entries: Mapping[str, Any]) -> list[str]:
-    """The labels as they are to be read; numbered where two that are shortened are the same."""
+    """Return the labels as they are shown; two that are equal once shortened get numbers."""
     labels = [shortened(from_label(label)) for label in entries]
     if len(set(labels)) < len(labels):
         labels = [f"{number}: {label}" for number, label in enumerate(labels, 1)]
@@ -31,27 +31,27 @@ def shown_labels(entries: Mapping[str, Any]) -> list[str]:
 
 
 def inside(axes: Axes, entries: Mapping[str, Any]) -> Legend:
-    """A legend in the panel, where it covers least."""
+    """Place a legend in the panel where it covers least."""
     legend = axes.legend(list(entries.values()), shown_labels(entries), loc="best")
     legend.set_in_layout(False)
     return legend
 
 
 def keep_place(legend: Legend, axes: Axes) -> None:
-    """Fix the legend where it covers least now; with every change of size it would look again."""
+    """Fix the legend where it covers least now; otherwise it would move with every change of size."""
     corner = axes.transAxes.inverted().transform(legend.get_window_extent().min)
     legend.set_loc(tuple(corner))
 
 
 def outside(owner: Axes | Figure, entries: Mapping[str, Any], labels: list[str], **look: Any) -> Legend:
-    """A legend that takes no room from the panels by itself."""
+    """Place a legend that takes no room from the panels by itself."""
     legend = owner.legend(list(entries.values()), labels, loc="center", borderaxespad=0, **look)
     legend.set_in_layout(False)
     return legend
 
 
 def covers(legend: Legend, axes: Axes) -> bool:
-    """Whether the legend lies on a curve, a band or a marker of the panel, or reaches out of it."""
+    """Return whether the legend lies on a curve, a band or a marker of the panel, or reaches out of it."""
     box, panel = legend.get_window_extent(), axes.get_window_extent()
     if not (panel.x0 <= box.x0 and box.x1 <= panel.x1 and panel.y0 <= box.y0 and box.y1 <= panel.y1):
         return True

@@ -19,8 +19,10 @@ if TYPE_CHECKING:
 
 
 def by_time(results: RunData, frame: pd.DataFrame, measure: str) -> pd.DataFrame:
-    """`measure` for every seed of an arm at every instant at which any was probed, as last seen, until the first seed
-    ends (each ends at a time of its own when its steps are counted): columns `arm, seed, time_s` and the measure."""
+    """Return `measure` for every seed of an arm at every instant at which any seed was probed, as last seen, until the
+    first seed ends (seeds end at different times if the run is limited by steps). Columns are `arm, seed, time_s` and
+    the measure.
+    """
     together = []
     for arm, own in _finite(results, frame, measure).groupby("arm"):
         seen = own.pivot(index="time_s", columns="seed", values=measure)
@@ -31,9 +33,10 @@ def by_time(results: RunData, frame: pd.DataFrame, measure: str) -> pd.DataFrame
 
 
 def by_steps(results: RunData, frame: pd.DataFrame, measure: str, count: str = "gradient_steps") -> pd.DataFrame:
-    """`measure` for every seed of an arm at the numbers of gradient steps, or of whatever else `count` counts, at which
-    the seed was probed that took the fewest; between two probes of another seed, on the straight line. So nothing is
-    said of steps that a seed did not take. Columns `arm, seed`, the count, of all workers together, and the measure."""
+    """Return `measure` for every seed of an arm at the step counts (column `count`) where the seed with the fewest
+    steps was probed. Other seeds are interpolated linearly between their probes, and no seed is extrapolated. Columns
+    are `arm, seed`, the count over all workers together, and the measure.
+    """
     together = []
     for arm, own in _finite(results, frame, measure).groupby("arm"):
         # Of probes between which nobody took a step, the last.
@@ -48,8 +51,9 @@ def by_steps(results: RunData, frame: pd.DataFrame, measure: str, count: str = "
 
 
 def lines(results: RunData, together: pd.DataFrame, axes: Axes, x: str, y: str) -> None:
-    """`y` against `x`, at which `together` has all seeds of an arm. To be drawn before an axis becomes logarithmic: on
-    one that is, seaborn takes geometric means."""
+    """Draw `y` against `x`, at which `together` has all seeds of an arm. Call this before an axis becomes logarithmic:
+    seaborn takes geometric means on one that is.
+    """
     assert axes.get_yscale() == axes.get_xscale() == "linear"
     arms = [arm for arm in results.scenario.arms if arm in set(together["arm"])]
     before = len(axes.get_lines())
@@ -77,7 +81,7 @@ def lines(results: RunData, together: pd.DataFrame, axes: Axes, x: str, y: str) 
 
 
 def band(together: pd.DataFrame) -> str:
-    """What the band is, for the axis; nothing where every arm has one seed."""
+    """Return the description of the band for the axis label; empty if every arm has one seed."""
     counts = together.groupby("arm")["seed"].nunique()
     return f"band: {told_band(told_count(counts))}" if (counts > 1).any() else ""
 
@@ -87,7 +91,7 @@ LARGEST_DRAWN = 1e300
 
 
 def _finite(results: RunData, frame: pd.DataFrame, measure: str) -> pd.DataFrame:
-    """What there is of `measure`, without the seeds that diverged and what is too large for an axis."""
+    """Return the rows of `measure` without diverged seeds and values too large for an axis."""
     broken = [(entry["arm"], entry["seed"]) for entry in results.manifest["runs"] if entry["status"] == "diverged"]
     kept = ~pd.MultiIndex.from_frame(frame[["arm", "seed"]]).isin(broken) & (frame[measure].abs() < LARGEST_DRAWN)
     return frame[kept]

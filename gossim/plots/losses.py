@@ -30,7 +30,9 @@ TOGETHER = "gradient steps of all workers together"
 
 
 def loss(results: RunData) -> Figure | None:
-    """Loss of the mean parameters against simulated time: mean over seeds, and a band from the best to the worst."""
+    """Draw the loss of the mean parameters against simulated time: mean over seeds, and a band from the lowest to the
+    highest.
+    """
     measure = shown_loss(results)
     if measure is None:
         return None
@@ -45,8 +47,8 @@ def loss(results: RunData) -> Figure | None:
 
 
 def loss_by_steps(results: RunData) -> Figure | None:
-    """The same against gradient steps: of all M workers together, which is what was computed, and divided by M, which
-    for workers in step are the rounds, the "iterations" by which methods are often compared.
+    """Draw the loss against gradient steps: those of all M workers together, which is the work done, and divided by M,
+    which for synchronous workers is the number of rounds, the "iterations" by which methods are often compared.
 
     Where all arms have as many workers these are two scales of one panel, and else two panels.
     """
@@ -74,7 +76,7 @@ def loss_by_steps(results: RunData) -> Figure | None:
 
 
 def shown_loss(results: RunData) -> str | None:
-    """`test_loss` if there is any, else `train_loss`: of two runs, what both have."""
+    """Return `test_loss` if there is one, else `train_loss`; for two runs, the one that both have."""
     for measure in ("test_loss", "train_loss"):
         if all(run.probes[measure].notna().any() for run in results.runs):
             return measure
@@ -97,7 +99,7 @@ def _two_panels(results: RunData, together: pd.DataFrame, measure: str) -> Figur
 
 
 def _dress(results: RunData, axes: Axes, measure: str) -> None:
-    """The loss, on a logarithmic scale unless some are not above 0, and its target."""
+    """Put the loss on a logarithmic scale, unless some values are not positive, and draw its target."""
     axes.set(ylabel=f"{measure.replace('_', ' ')} of the mean model{unit_of(results.scenario, measure)}")
     if not any((np.asarray(line.get_ydata(), dtype=float) <= 0).any() for line in axes.get_lines()):
         log_scale(axes)
@@ -108,7 +110,7 @@ def _dress(results: RunData, axes: Axes, measure: str) -> None:
 
 
 def unit_of(scenario: Scenario, measure: str) -> str:
-    """The unit of a measure, in brackets, if it is the same in all arms."""
+    """Return the unit of a measure in brackets if it is the same in all arms."""
     problems = [arm.problem.measures for arm in scenario.arms.values() if arm.problem]
     units = {measures[measure].unit for measures in problems if measure in measures}
     return f" [{units.pop()}]" if len(units) == 1 and units != {""} else ""

@@ -19,8 +19,9 @@ if TYPE_CHECKING:
 
 
 def metrics(results: RunData) -> Figure | None:
-    """Those metrics that the scenario asks for, by `problem.metrics` or as its target, a panel each: mean over seeds,
-    and a band from the lowest to the highest. What is better lower is on a logarithmic scale, as a loss is."""
+    """Draw the metrics of `problem.metrics` and of the target, one panel each: mean over seeds, and a band from the
+    lowest to the highest. Metrics for which lower is better have a logarithmic scale, as losses do.
+    """
     shown = {name: by_time(results, results.probes, name) for name in asked_for(results)}
     shown = {name: together for name, together in shown.items() if not together.empty}
     if not shown:
@@ -37,7 +38,7 @@ def metrics(results: RunData) -> Figure | None:
 
 
 def asked_for(results: RunData) -> list[str]:
-    """The columns of `probes` with a metric that the scenario names; of two runs, which both have."""
+    """Return the columns of `probes` with metrics that the scenario names; for two runs, those that both have."""
     named: dict[str, None] = {}
     for arm in results.scenario.arms.values():
         named |= dict.fromkeys(metric.column for metric in (arm.problem and arm.problem.metrics) or ())

@@ -23,28 +23,28 @@ SHOWN = "\u2060"
 
 
 def as_text(name: str) -> str:
-    """`name` with nothing in it that matplotlib would read as a formula, or that could not stand in an SVG."""
+    """Return `name` with everything removed that matplotlib reads as a formula or that an SVG cannot contain."""
     return drawable(name).replace("$", r"\$")
 
 
 def drawable(text: str) -> str:
-    """`text` with a replacement character for each control character; line breaks stay."""
+    """Return `text` with control characters replaced; line breaks stay."""
     return UNPRINTABLE.sub("\ufffd", text.replace("\t", " "))
 
 
 def as_label(name: str) -> str:
-    """`as_text(name)` as a label that legends show whatever it begins with; `from_label` takes it back."""
+    """Return `as_text(name)` as a label that legends show whatever its first character; `from_label` undoes it."""
     text = as_text(name)
     return SHOWN + text if text.startswith(HIDDEN) else text
 
 
 def from_label(label: str) -> str:
-    """What a legend shows for a label."""
+    """Return what a legend shows for a label."""
     return label.removeprefix(SHOWN)
 
 
 def shortened(text: str) -> str:
-    """`text`, or its two ends around an ellipsis if it is longer than LONGEST."""
+    """Return `text`, or its two ends around an ellipsis if it is longer than LONGEST."""
     if len(text) <= LONGEST:
         return text
     kept = (LONGEST - 3) // 2
@@ -52,7 +52,8 @@ def shortened(text: str) -> str:
 
 
 def wrapped(text: str, width: float, font: FontProperties) -> str:
-    """`text` in lines of at most `width` points in `font`: between words, and within a word that is wider by itself.
+    """Wrap `text` into lines of at most `width` points in `font`: between words, and within words that are wider than a
+    line.
 
     A formula is not broken, nor text that fits.
     """
@@ -74,12 +75,12 @@ def _wrapped_line(line: str, width: float, font: FontProperties) -> str:
 
 
 def _words(line: str) -> list[str]:
-    """The words of a line; a formula, between two dollars that are not escaped, is one with what touches it."""
+    """Split a line into words. A formula between two unescaped dollars, with what touches it, is one word."""
     return re.findall(r"(?:(?<!\\)\$(?:[^$\\]|\\.)*\$|\S)+", line)
 
 
 def _broken(word: str, width: float, size: float) -> list[str]:
-    """A word in pieces that are at most `width` wide."""
+    """Split a word into pieces at most `width` wide."""
     characters = max(1, int(len(word) * width / _width(word, size)))
     while characters > 1:
         pieces = textwrap.wrap(word, characters, break_on_hyphens=False)

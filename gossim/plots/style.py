@@ -61,7 +61,7 @@ _width_inches: ContextVar[float | None] = ContextVar("width_inches", default=Non
 
 
 class Look(NamedTuple):
-    """What figures are drawn for.
+    """The audience and size for which figures are drawn.
 
     Attributes:
         band: What the band around a mean over seeds is: `range`, from the lowest to the highest; `sem`, the mean ± its
@@ -140,17 +140,17 @@ def style(width_inches: float | None = None, look: Look | None = None) -> Iterat
 
 
 def present_look() -> Look:
-    """What figures are drawn for, here and now."""
+    """Return the look that figures have in this context."""
     return _look.get()
 
 
 def fixed_width() -> float | None:
-    """The width in inches that figures are to have; None where each has its own."""
+    """Return the width of all figures in inches, or None if each has its own."""
     return _width_inches.get()
 
 
 def scale() -> float:
-    """The size of texts, lines and heights, of their size on a slide."""
+    """Return the factor by which texts, lines and heights differ from those on a slide."""
     share = ((fixed_width() or SLIDE_INCHES) - COLUMN_INCHES) / (SLIDE_INCHES - COLUMN_INCHES)
     return COLUMN_SCALE + (1 - COLUMN_SCALE) * min(max(share, 0.0), 1.0)
 
@@ -161,19 +161,20 @@ def points(on_a_slide: float) -> float:
 
 
 def inches(width: float, height: float) -> tuple[float, float]:
-    """The size of a figure that on a slide has this one."""
+    """Return the size of a figure, in inches, from its size on a slide."""
     return fixed_width() or width, height * scale()
 
 
 def _rounds(results: RunData | SweepData) -> dict[str, tuple[int, int]]:
-    """Of each arm, how often the colours began again before it, and its colour's place among them."""
+    """Return for each arm how often the colours were used up before it, and the place of its colour among them."""
     names = list(dict.fromkeys(origin.arm for origin in results.origins.values()))
     return {arm: divmod(names.index(origin.arm), FEW_ARMS) for arm, origin in results.origins.items()}
 
 
 def arm_colours(results: RunData | SweepData) -> dict[str, tuple[float, float, float]]:
-    """A colour for each arm, the same in every figure; arms of one name in two runs share the hue, darker in the
-    second."""
+    """Return a colour for each arm, the same in every figure. Arms of one name in two runs share the hue, darker in the
+    second.
+    """
     hues, origins = sns.color_palette("colorblind", FEW_ARMS), results.origins
     return {
         arm: tuple(part * DARKER ** origins[arm].place for part in hues[place])
@@ -182,20 +183,21 @@ def arm_colours(results: RunData | SweepData) -> dict[str, tuple[float, float, f
 
 
 def arm_dashes(results: RunData | SweepData) -> dict[str, Any]:
-    """A line style for each arm: of two runs the second's are dashed; where one run has many arms, those of one colour
-    differ by their dashes."""
+    """Return a line style for each arm. Those of a second run are dashed; if a run has many arms, arms of one colour
+    differ by their dashes.
+    """
     if any(origin.place for origin in results.origins.values()):
         return {arm: ("", SECOND_RUN)[origin.place] for arm, origin in results.origins.items()}
     return {arm: DASHES[round_ % len(DASHES)] for arm, (round_, _) in _rounds(results).items()}
 
 
 def arm_markers(results: RunData | SweepData) -> dict[str, str]:
-    """A marker for each arm, none for the first few: it distinguishes those of one colour."""
+    """Return a marker for each arm, empty for the first few; it distinguishes arms of one colour."""
     return {arm: MARKERS[round_ % len(MARKERS)] for arm, (round_, _) in _rounds(results).items()}
 
 
 def arm_look(results: RunData | SweepData, arm: str) -> dict[str, Any]:
-    """How the line of an arm looks, as arguments of `Axes.plot`."""
+    """Return how the line of an arm looks, as arguments of `Axes.plot`."""
     return {
         "color": arm_colours(results)[arm],
         "dashes": arm_dashes(results)[arm] or (None, None),
@@ -205,8 +207,9 @@ def arm_look(results: RunData | SweepData, arm: str) -> dict[str, Any]:
 
 
 def log_scale(axes: Axes) -> None:
-    """A logarithmic y axis with numbers at powers of ten, at 2 and 5 where there is room, and within a decade at all
-    its marks."""
+    """Make the y axis logarithmic, with numbers at powers of ten, at 2 and 5 where there is room, and at all marks
+    within a single decade.
+    """
 
     def between(value: float, _: int) -> str:
         low, high = sorted(axes.get_ylim())
@@ -219,7 +222,7 @@ def log_scale(axes: Axes) -> None:
 
 
 def axis_number(value: float) -> str:
-    """0.05, or 3 × 10⁻⁷ where that is shorter."""
+    """Return a number as 0.05, or as 3 × 10⁻⁷ where that is shorter."""
     told = f"{value:g}"
     if not math.isclose(float(told), value, rel_tol=1e-9):  # on an axis of almost one value
         told = f"{value:.10g}"
@@ -231,7 +234,7 @@ def axis_number(value: float) -> str:
 
 
 def title(results: RunData | SweepData) -> str:
-    """The scenario's title, in which no dollar begins a formula."""
+    """Return the scenario's title with its dollars escaped, so that none begins a formula."""
     return as_text(results.scenario.title) if _look.get().titled else ""
 
 
@@ -240,13 +243,13 @@ def of_first_seed(results: RunData, table: str, arm: str, columns: Sequence[str]
 
 
 def wide() -> tuple[Figure, Axes]:
-    """One panel, as wide as a slide."""
+    """Make one panel, as wide as a slide."""
     figure = Figure(figsize=inches(SLIDE_INCHES, 6.75))
     return figure, figure.subplots()
 
 
 def beside(count: int) -> tuple[Figure, list[Axes]]:
-    """Panels one beside the other, sharing what is measured; where that is too narrow, one below the other."""
+    """Make panels side by side that share the measured axis; one below the other where that is too narrow."""
     stacked = (fixed_width() or SLIDE_INCHES) < 4 * count
     rows, columns = (count, 1) if stacked else (1, count)
     figure = Figure(figsize=inches(8 * count, 7.5 * rows))
@@ -256,7 +259,7 @@ def beside(count: int) -> tuple[Figure, list[Axes]]:
 def panels(
     count: int, width: float, height: float | None, ratios: list[float] | None = None
 ) -> tuple[Figure, list[Axes]]:
-    """Panels one below the other, sharing the time axis; in columns, where one would be higher than HIGHEST."""
+    """Make panels one below the other that share the time axis, in columns where one would be higher than HIGHEST."""
     each = [height] * count if height else [ratio * 0.34 for ratio in ratios or []]
     columns = 1 if fixed_width() else min(math.ceil(sum(each) / HIGHEST), MOST_COLUMNS)
     rows = math.ceil(count / columns)
@@ -271,6 +274,6 @@ def panels(
 
 
 def lowest(panels: list[Axes]) -> list[Axes]:
-    """The lowest panels of each column: those that name the axis that all share."""
+    """Return the lowest panel of each column, which labels the shared axis."""
     columns = panels[0].get_subplotspec().get_gridspec().ncols  # type: ignore[union-attr]
     return panels[-columns:]

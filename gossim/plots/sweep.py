@@ -41,8 +41,9 @@ if TYPE_CHECKING:
 
 
 def draw_sweep(results: SweepData, width_inches: float | None = None, look: Look | None = None) -> dict[str, Figure]:
-    """The figure `sweep`, and `speedup` if there is a target that two arms met; none for more than two keys, for keys
-    without numbers, or if nothing came to an end."""
+    """Draw the figure `sweep`, and `speedup` if two arms met the target. There are no figures for more than two keys,
+    for keys without numbers, or if no run has ended.
+    """
     key = axis_key(results)
     ended = results.table[results.table["status"] == "complete"]
     measure = _measure(ended)
@@ -55,7 +56,7 @@ def draw_sweep(results: SweepData, width_inches: float | None = None, look: Look
 
 
 def _measure(ended: pd.DataFrame) -> str | None:
-    """The time to the target if any run met it, else the loss at the end, else what the clock alone has."""
+    """Return the time to the target if any run met it, else the final loss, else what the clock alone has."""
     candidates = (TIME_TO_TARGET, "test_loss", "train_loss", "consensus_distance", "steps_per_s")
     return next((name for name in candidates if name in ended and ended[name].notna().any()), None)
 
@@ -76,9 +77,9 @@ def _figure(results: SweepData, ended: pd.DataFrame, measure: str, key: str, oth
 
 
 def _panel(results: SweepData, ended: pd.DataFrame, axes: Axes, measure: str, key: str) -> None:
-    """A line an arm through the means over seeds, with bars. Where a seed did not meet the
-    target, no mean is drawn: a triangle stands at the end of its runs, which is less than its time. Where the key is
-    null, the mean is a dotted line across."""
+    """Draw a line per arm through the means over seeds, with bars. If a seed did not meet the target, there is no mean:
+    a triangle at the end of its runs marks a lower bound. Where the key is null, the mean is a dotted line across.
+    """
     arms = list(results.scenario.arms)
     colours = arm_colours(results)
     counts = ended.groupby([key, "arm"], dropna=False)[measure].transform("count")
@@ -144,7 +145,7 @@ def _triangles(late: pd.DataFrame, axes: Axes, key: str, colours: dict[str, tupl
 
 
 def _axes(axes: Axes, ended: pd.DataFrame, measure: str, key: str) -> None:
-    """Logarithmic where the values span a decade; marks at the values of the key."""
+    """Make axes logarithmic where the values span a decade, with marks at the values of the key."""
     number_axis(axes, ended[key])
     shown = ended[[measure, "time_s"]] if measure == TIME_TO_TARGET else ended[[measure]]
     if spans(shown.to_numpy(dtype=float)):

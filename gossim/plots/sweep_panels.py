@@ -39,7 +39,7 @@ def axis_key(results: SweepData) -> str | None:
 
 
 def shown_values(results: SweepData, key: str) -> dict[Any, str]:
-    """What stands in the table for each value of `key`, and what the value is called; of very many values, some."""
+    """Return the value of `key` in the table and its label for each shown value; of very many values, only some."""
     named = dict(zip(results.sweep.cells(key), [point.values[key] for point in results.sweep.points], strict=True))
     places = spread(len(named))
     return {cell: _called(value) for place, (cell, value) in enumerate(named.items()) if place in places}
@@ -51,7 +51,7 @@ def spread(count: int) -> set[int]:
 
 
 def values_left_out(results: SweepData, key: str | None) -> str:
-    """What to say below the title where `shown_values` are not all."""
+    """Return what to say below the title if `shown_values` are not all."""
     count = len(set(results.sweep.cells(key))) if key else 0
     if key is None or count <= MANY:
         return ""
@@ -59,7 +59,7 @@ def values_left_out(results: SweepData, key: str | None) -> str:
 
 
 def rows_of(frame: pd.DataFrame, key: str, cell: Any) -> pd.DataFrame:
-    """The rows of the points at which `key` stands as `cell`; null is what is empty."""
+    """Return the rows of the points at which `key` is `cell`; null means empty."""
     return frame[frame[key].isna() if cell is None else frame[key].eq(cell)]
 
 
@@ -78,7 +78,7 @@ def panel_rows(count: int) -> tuple[Figure, list[Axes]]:
 
 
 def number_axis(axes: Axes, values: Any) -> None:
-    """Marks along the axis at the values of the key, few as they are; logarithmic where they span a decade."""
+    """Put marks along the axis at the values of the key; logarithmic where they span a decade."""
     values = np.unique(np.asarray(values, dtype=float))
     values = values[~np.isnan(values)]
     if spans(values):
@@ -90,7 +90,7 @@ def number_axis(axes: Axes, values: Any) -> None:
 
 
 def spans(values: Any) -> bool:
-    """Whether the numbers among the values are above 0 and span a decade."""
+    """Return whether the numbers among the values are positive and span a decade."""
     present = values[~np.isnan(values)]
     return bool(present.size and present.min() > 0 and present.max() >= DECADE * present.min())
 

@@ -32,9 +32,10 @@ if TYPE_CHECKING:
 
 
 def speedups(results: SweepData) -> pd.DataFrame:
-    """A row for each point, arm but the first, and seed in which both met the target: the keys' values, `arm`, `seed`,
-    `speedup`: that arm's time over the first arm's. A point at which any seed of either arm did not arrive is left out,
-    for those that are missing have the longest times."""
+    """Return one row per point, arm but the first, and seed in which both met the target, with the keys' values, `arm`,
+    `seed` and `speedup`, which is that arm's time over the first arm's. A point where any seed of either arm missed the
+    target is left out, because the missing times are the longest.
+    """
     keys, (first, *others) = list(results.sweep.keys), results.scenario.arms
     columns = [*keys, "arm", "seed", "speedup"]
     if TIME_TO_TARGET not in results.table:
@@ -50,8 +51,9 @@ def speedups(results: SweepData) -> pd.DataFrame:
 
 
 def draw_speedup(results: SweepData, key: str, other: str | None) -> Figure | None:
-    """`speedups` against `key`, a line for each value of `other`, a panel for each arm but the first: geometric means
-    over seeds, and bars from the lowest to the highest."""
+    """Draw `speedups` against `key`, with a line for each value of `other` and a panel for each arm but the first:
+    geometric means over seeds, and bars from the lowest to the highest.
+    """
     found = speedups(results)
     compared = [arm for arm in results.scenario.arms if arm in set(found["arm"])]
     places = spread(len(compared))
@@ -75,7 +77,7 @@ def draw_speedup(results: SweepData, key: str, other: str | None) -> Figure | No
 
 
 def _panel(found: pd.DataFrame, axes: Axes, key: str, other: str | None, lines: Mapping[Any, str]) -> None:
-    """A line for each of `lines`; where `key` is null, its mean is dotted across."""
+    """Draw a line for each of `lines`; where `key` is null, its mean is a dotted line across."""
     for (cell, name), colour, marker in zip(
         lines.items(), sns.color_palette("viridis_r", len(lines)), itertools.cycle("osD^vPX"), strict=False
     ):

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 def time_shares(results: RunData) -> Figure | None:
-    """Shares of each worker's time over all seeds, or of all workers' together where there are many."""
+    """Draw the shares of each worker's time over all seeds, or of all workers together if there are many."""
     shares = {arm: _shares(results.activities[results.activities["arm"] == arm]) for arm in results.scenario.arms}
     shares = {arm: own for arm, own in shares.items() if not own.empty}
     if not shares:
@@ -52,7 +52,7 @@ def time_shares(results: RunData) -> Figure | None:
 
 
 def _shares(own: pd.DataFrame) -> pd.DataFrame:
-    """One arm's shares, a row a worker and a column an activity; none where no time has passed."""
+    """Return one arm's shares, one row per worker and one column per activity; no rows if no time has passed."""
     spent = own.groupby("worker")[[f"{kind}_s" for kind in ACTIVITIES]].sum()
     spent.columns = pd.Index(ACTIVITIES)
     if len(spent) > SHOWN_WORKERS:
@@ -62,7 +62,7 @@ def _shares(own: pd.DataFrame) -> pd.DataFrame:
 
 
 def _bars(axes: Axes, own: pd.DataFrame) -> None:
-    """A bar a worker, and beside it how much of its time it computes."""
+    """Draw a bar per worker, and beside it the share of its time that it computes."""
     left = own["computing"] * 0
     for kind, colour in ACTIVITIES.items():
         axes.barh(

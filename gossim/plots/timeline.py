@@ -31,7 +31,7 @@ MESSAGE = "#9a7400"
 
 
 def timeline(results: RunData) -> Figure | None:
-    """What each worker does in the first few steps of the slowest: where the time goes."""
+    """Draw what each worker does in the first few steps of the slowest, which shows where the time goes."""
     if results.timeline.empty:
         return None
     arms = [arm for arm in results.scenario.arms if (results.timeline["arm"] == arm).any()]
@@ -62,8 +62,10 @@ def timeline(results: RunData) -> Figure | None:
 
 
 def _timeline_end_s(results: RunData) -> float:
-    """Four steps of the slowest worker, and two collectives; where workers fail, until a while after the last one
-    came back; no further than all arms were recorded. Where nobody ever computes, all that was recorded."""
+    """Return when the timeline ends: after four steps of the slowest worker and two collectives; where workers fail,
+    some time after the last one came back; never later than all arms were recorded. If no worker computes, all that was
+    recorded is shown.
+    """
     intervals = results.timeline.assign(length_s=results.timeline["end_s"] - results.timeline["start_s"])
     longest_s = intervals.groupby("activity")["length_s"].max()
     recorded_s = intervals.groupby("arm")["end_s"].max().min()
@@ -78,7 +80,7 @@ def _timeline_end_s(results: RunData) -> float:
 
 
 def _slowest(intervals: pd.DataFrame, workers: int) -> list[int]:
-    """The workers to show, in order: all, or those with the longest steps and the first of the others."""
+    """Return the workers to show, in order: all, or those with the longest steps and the first of the others."""
     if workers <= SHOWN_WORKERS:
         return list(range(workers))
     computing = intervals[intervals["activity"] == "computing"]

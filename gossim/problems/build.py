@@ -22,7 +22,7 @@ DTYPES = {"float32": torch.float32, "float64": torch.float64, "tf32": torch.floa
 
 
 def device_named(name: str) -> torch.device:
-    """`auto` is the GPU where there is one. Raises InputError for a GPU that is not there."""
+    """Return the device; `auto` is the GPU if there is one. Raises InputError for a GPU that does not exist."""
     if name == "cuda" and not torch.cuda.is_available():
         raise InputError("device = cuda: torch finds no CUDA device here; use cpu or auto")
     if name not in ("auto", "cpu", "cuda"):
@@ -33,7 +33,7 @@ def device_named(name: str) -> torch.device:
 
 
 def device_name(device: torch.device) -> str:
-    """What the machine calls it."""
+    """Return the name that the machine gives the device."""
     return torch.cuda.get_device_name(device) if device.type == "cuda" else platform.machine()
 
 
@@ -45,7 +45,7 @@ def check_partitions(settings: ProblemSettings, workers: int, seeds: Iterable[in
 
 
 def build(settings: ProblemSettings, workers: int, seed: int, dtype: str, device: torch.device) -> Problem:
-    """The problem for that many workers with that seed. Raises InputError where model and data do not fit."""
+    """Build the problem for that many workers with that seed. Raises InputError if model and data do not fit."""
     spec, kind = settings.model, DTYPES[dtype]
     if isinstance(spec, Noise):
         return NoiseProblem(spec, workers, seed, kind, device)

@@ -13,11 +13,13 @@ import torch
 from torch import nn
 
 from ..errors import InputError, told
-from .generators import PROCESS
+from ..files.process_state import PROCESS
+from .constant import refuse_inconstant
 from .keyed import normals
 from .plain import Case, Plain
 from .problem import Problem
 from .supervised import SupervisedProblem, close
+from .watching import generator_moved_by
 
 FAR = 100.0
 """How many times as large as those beside the initial ones the far parameters are."""
@@ -30,6 +32,7 @@ def check_gradients(problem: Problem) -> None:
         try:
             if isinstance(problem, SupervisedProblem) and not problem.known:
                 _check_network(problem)
+                refuse_inconstant(problem)
                 problem.losses(problem.initial())  # a metric of the user's is computed once before anything is written
             else:
                 x = problem.initial()
@@ -41,7 +44,7 @@ def check_gradients(problem: Problem) -> None:
 
 
 def unreached(problem: Problem) -> list[str]:
-    """Those parameters that the loss does not depend on; torch's optimizers leave them alone."""
+    """Return the parameters that the loss does not depend on; torch's optimizers leave them alone."""
     if not isinstance(problem, SupervisedProblem) or problem.known:
         return []
     plain = Plain(problem)
@@ -84,7 +87,7 @@ def _cases(problem: SupervisedProblem) -> list[Case]:
 
 
 def _check_same(problem: SupervisedProblem, plain: Plain) -> None:
-    """The factory must make a new network at each call, and the same from the same seed."""
+    """Refuse a factory that does not make a new network at each call, and the same one from the same seed."""
     own, other = _tensors(problem.network), _tensors(plain.network)
     shared = {id(tensor) for tensor in own.values()} & {id(tensor) for tensor in other.values()}
     if shared or set(problem.network.modules()) & set(plain.network.modules()):
@@ -106,7 +109,7 @@ def _tensors(network: nn.Module) -> dict[str, torch.Tensor]:
 
 
 def _check_ways(problem: Problem, cases: list[Case], gradients: list[torch.Tensor]) -> None:
-    """One gradient at a time, the same again, and all together must be one and the same, and those of `gradients`."""
+    """Refuse a network whose gradient differs between one at a time, the same again, all together, and `gradients`."""
     rows, (workers, steps) = (
         torch.stack([case.x for case in cases]),
         ([c.worker for c in cases], [c.step for c in cases]),
@@ -131,7 +134,7 @@ def _check_ways(problem: Problem, cases: list[Case], gradients: list[torch.Tenso
 
 
 def _same(one: torch.Tensor, other: torch.Tensor) -> bool:
-    """Whether both are equal to the bit, what is not a number included."""
+    """Return whether both are equal to the bit, including NaN."""
     return torch.allclose(one, other, rtol=0.0, atol=0.0, equal_nan=True)
 
 
@@ -152,12 +155,21 @@ def _compare(problem: Problem, expected: torch.Tensor, found: torch.Tensor, want
 
 
 def _check_outputs(problem: SupervisedProblem, plain: Plain, points: list[torch.Tensor]) -> None:
-    """What the network gives for a sample must not depend on those that are evaluated with it."""
+    """Refuse a network whose output for a sample depends on the others evaluated with it."""
     inputs = problem.samples.test_x[: problem.chunk]
     before = inputs.clone()
+    x, statistics = points[0], problem.statistics(points[0])
+    drawn = generator_moved_by(lambda: list(problem.outputs(x, statistics, inputs, problem.chunk)))
+    if drawn:
+        raise InputError(f"problem.model: in eval mode it draws from {drawn}'s global generator, or seeds it")
     for x in points:
         statistics = problem.statistics(x)
-        whole, pieces = (torch.cat(list(problem.outputs(x, statistics, inputs, chunk))) for chunk in (problem.chunk, 7))
+        whole, again, pieces = (
+            torch.cat(list(problem.outputs(x, statistics, inputs, chunk)))
+            for chunk in (problem.chunk, problem.chunk, 7)
+        )
+        if not _same(again, whole):
+            raise InputError("problem.model: in eval mode its outputs for the same samples change from call to call")
         if not close(whole, pieces):
             raise InputError(
                 "problem.model: in eval mode its outputs for a sample depend on the other samples that are evaluated "

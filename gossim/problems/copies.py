@@ -40,7 +40,7 @@ class Batch(NamedTuple):
 
 
 class Copy:
-    """A network with parameters of its own, in which filters and images lie in this `layout`."""
+    """A network with its own parameters, whose filters and images have this `layout`."""
 
     def __init__(self, network: nn.Module, draws: Draws, norms: Norms | None, loss: Loss, layout: torch.memory_format):
         self.loss = loss
@@ -51,13 +51,13 @@ class Copy:
         self.leaves = learned(self.network)
 
     def gradient(self, x: Tensors, batch: Batch, out: Tensors) -> None:
-        """`out` ← ∇L at `x` on `batch`."""
+        """Write ∇L at `x` on `batch` into `out`."""
         for part, slope in zip(out, self._slopes(x, batch), strict=True):
             part.copy_(slope)
 
     @torch.no_grad()
     def descend(self, x: Tensors, batch: Batch, keep: float, rate: float) -> None:
-        """x ← keep · x − rate · ∇L, in place."""
+        """Update x ← keep · x − rate · ∇L in place."""
         for part, slope in zip(x, self._slopes(x, batch), strict=True):
             if keep != 1.0:
                 part.mul_(keep)
@@ -72,7 +72,7 @@ class Copy:
 
     @torch.inference_mode()
     def logits(self, x: Tensors, inputs: torch.Tensor, statistics: Statistics) -> torch.Tensor:
-        """Outputs at `x` without dropout, and with these statistics of BatchNorm, `(B, classes)`."""
+        """Return the outputs `(B, classes)` at `x` without dropout, with these statistics of BatchNorm."""
         self._move_to(x)
         if self.norms is not None:
             self.norms.fix(statistics)
@@ -94,7 +94,7 @@ class Copy:
 
 
 class Copies:
-    """As many copies of `network` as torch was given threads, and no more than there is work for."""
+    """Copies of `network`, one per torch thread, but no more than there is work for."""
 
     def __init__(self, network: nn.Module, draws: Draws, norms: Norms | None, loss: Loss, sample: torch.Tensor):
         self.network, self.draws, self.norms, self.loss = network, draws, norms, loss
@@ -102,7 +102,7 @@ class Copies:
         self.made: list[Copy] = []
 
     def each(self, work: Callable[..., Found], jobs: Sequence[tuple[Any, ...]]) -> list[Found]:
-        """`work(copy, *job)` for all `jobs`, each on one thread, several at a time."""
+        """Call `work(copy, *job)` for all `jobs`, each on one thread, several at a time."""
         threads = min(torch.get_num_threads(), len(jobs))
         with one_thread():
             if threads == 1:
@@ -122,7 +122,7 @@ class Copies:
                 return list(pool.map(at_work, jobs))
 
     def in_turn(self, work: Callable[..., Found], jobs: Sequence[tuple[Any, ...]]) -> list[Found]:
-        """The same one after the other, with all threads in each operation."""
+        """Call `work(copy, *job)` for all `jobs`, one after the other, with all threads in each operation."""
         return [work(self._copy(0), *job) for job in jobs]
 
     def _copy(self, number: int) -> Copy:
@@ -132,7 +132,7 @@ class Copies:
 
 
 def copied(network: nn.Module, draws: Draws, norms: Norms | None, loss: Loss, layout: torch.memory_format) -> Copy:
-    """Raises InputError for a network that cannot be copied."""
+    """Return a copy. Raises InputError for a network that cannot be copied."""
     try:
         return Copy(network, draws, norms, loss, layout)
     except Exception as error:  # a user's network may hold anything
@@ -142,9 +142,10 @@ def copied(network: nn.Module, draws: Draws, norms: Norms | None, loss: Loss, la
 def layout_for(
     network: nn.Module, draws: Draws, norms: Norms | None, loss: Loss, sample: torch.Tensor
 ) -> torch.memory_format:
-    """`channels_last`, channel by channel for each pixel, which convolutions on a CPU are faster with; or torch's usual
-    one for networks that rely on it, such as with `x.view(len(x), -1)`, and for those with GroupNorm, which on a CPU
-    loses more by the other layout than convolutions gain."""
+    """Return `channels_last`, which stores all channels of a pixel together and makes convolutions on a CPU faster; or
+    torch's usual layout for networks that rely on it, as with `x.view(len(x), -1)`, and for those with GroupNorm, which
+    loses more on a CPU than convolutions gain.
+    """
     kinds = {type(module) for module in network.modules()}
     if not kinds & CONVOLUTIONS or nn.GroupNorm in kinds:
         return torch.contiguous_format
@@ -158,5 +159,5 @@ def layout_for(
 
 
 def laid_out(x: torch.Tensor, layout: torch.memory_format) -> torch.Tensor:
-    """`x` in this layout, if it is of images or filters; with strides that say so also where there is one channel."""
+    """Return `x` in this layout if it holds images or filters, with matching strides even for one channel."""
     return x.to(memory_format=layout) if x.dim() == 4 else x

@@ -20,7 +20,7 @@ from .layers import is_changed
 
 
 class Dense:
-    """A network that is nothing but such layers, of these `widths`, inputs first."""
+    """A network that consists of such layers only, of these `widths`, inputs first."""
 
     def __init__(self, widths: list[int]):
         self.widths = widths
@@ -30,7 +30,7 @@ class Dense:
 
     @classmethod
     def of(cls, network: nn.Module) -> Dense | None:
-        """`network` as such, if that is what it is: a sequence of Flatten, and of Linear with ReLU between."""
+        """Return `network` as a dense one if it is a sequence of Flatten, and of Linear with ReLU between."""
         if type(network) is not nn.Sequential or len(network) < 2 or type(network[0]) is not nn.Flatten:
             return None
         if network[0].start_dim != 1 or network[0].end_dim != -1:
@@ -50,12 +50,14 @@ class Dense:
         return cls([linear[0].in_features, *(layer.out_features for layer in linear)])
 
     def gradients(self, x: torch.Tensor, inputs: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
-        """∇L at each row of `x`, `(batch, dim)`, on its own `inputs`, `(batch, B, ...)`, and `labels`, `(batch, B)`."""
+        """Return ∇L at each row of `x`, `(batch, dim)`, on its own `inputs`, `(batch, B, ...)`, and `labels`, `(batch,
+        B)`.
+        """
         found = [slope.flatten(1) for _, slope in self._slopes(x, inputs, labels)]
         return torch.cat(found[::-1], dim=1)
 
     def descend(self, x: torch.Tensor, inputs: torch.Tensor, labels: torch.Tensor, keep: float, rate: float) -> None:
-        """x ← keep · x − rate · ∇L, in place, layer by layer while its gradient is in the cache."""
+        """Update x ← keep · x − rate · ∇L in place, layer by layer while its gradient is in the cache."""
         for part, slope in self._slopes(x, inputs, labels):
             if keep != 1.0:
                 part.mul_(keep)
@@ -64,7 +66,9 @@ class Dense:
     def _slopes(
         self, x: torch.Tensor, inputs: torch.Tensor, labels: torch.Tensor
     ) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-        """Views of `x`, from the last bias to the first matrix, with the gradients there. Each view may be changed."""
+        """Yield views of `x`, from the last bias to the first matrix, with the gradients there. Each view may be
+        changed.
+        """
         parts = x.split_with_sizes(self.sizes, dim=1)
         weights = [part.view(len(x), *shape) for part, shape in zip(parts[::2], self.shapes, strict=True)]
         # (batch, width, B): a softmax over ten classes is ten times faster across columns than along rows.
@@ -83,7 +87,7 @@ class Dense:
             yield weight, torch.bmm(here, output.transpose(1, 2))
 
     def _minus(self, like: torch.Tensor) -> torch.Tensor:
-        """−1, kept: of a few workers a step takes no longer than fifty such small operations."""
+        """Return a stored −1: for few workers a step costs no more than fifty such small operations."""
         if self._minus_one is None or self._minus_one.dtype != like.dtype or self._minus_one.device != like.device:
             self._minus_one = like.new_tensor(-1.0)
         return self._minus_one

@@ -20,14 +20,14 @@ from .norms import put
 
 
 class Masks:
-    """Where the dropout layers of one network find the key of the gradient in progress, and count what they draw."""
+    """Tells the dropout layers of one network the key of the present gradient, and counts what they draw."""
 
     def __init__(self) -> None:
         self.key: torch.Tensor | None = None
         self.drawn = 0
 
     def begin(self, key: torch.Tensor) -> None:
-        """A forward pass begins; its masks follow from `key` and their order in it."""
+        """Begin a forward pass, whose masks follow from `key` and their order in it."""
         self.key, self.drawn = key, 0
 
     def next_key(self) -> torch.Tensor:
@@ -37,7 +37,7 @@ class Masks:
 
 
 class FromTorch:
-    """Says of a network that its layers draw from torch's global generator; which is that of this `device` too."""
+    """Notes that a network's layers draw from torch's global generator, also that of this `device`."""
 
     def __init__(self, device: torch.device):
         self.device = device
@@ -49,7 +49,7 @@ Draws = Masks | FromTorch | None
 
 @contextmanager
 def drawing(draws: Draws, key: torch.Tensor) -> Iterator[None]:
-    """Inside the block a forward pass and its backward pass draw what follows from `key`, a number."""
+    """Make what a forward and its backward pass draw inside the block follow from `key`, a number."""
     if isinstance(draws, FromTorch):
         with started(int(key), draws.device):
             yield

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import importlib
 from typing import Any
 
 from ..errors import InputError, told
 from ..files import trust
+from ..files.process_state import module_named
 
 
 def imported(path: str, name: str) -> Any:
@@ -16,6 +16,6 @@ def imported(path: str, name: str) -> Any:
         raise InputError(f"{path} = {name!r}: has to be imported; {trust.ASK}")
     module_name, _, attribute = name.partition(":")
     try:
-        return getattr(importlib.import_module(module_name), attribute)
+        return getattr(module_named(module_name), attribute)
     except (Exception, SystemExit) as error:  # a user's module may do anything
         raise InputError(f"{path} = {name!r}: cannot be imported: {told(error)}") from None

@@ -15,7 +15,7 @@ from ..rng import Purpose, key
 
 
 def _signed(word: int) -> int:
-    """The same 64 bits as torch holds them: signed."""
+    """Return the same 64 bits as a signed number, as torch holds them."""
     return word - (1 << 64) if word >> 63 else word
 
 
@@ -25,19 +25,21 @@ MIX_2 = _signed(0x94D049BB133111EB)
 
 
 def _shift_right(words: torch.Tensor, bits: int) -> torch.Tensor:
-    """A shift that brings in zeros: torch's own copies the sign."""
+    """Shift right and fill with zeros; torch's own shift copies the sign."""
     return (words >> bits) & ((1 << (64 - bits)) - 1)
 
 
 def mix(words: torch.Tensor) -> torch.Tensor:
-    """SplitMix64's output function, a bijection on 64-bit words; int64 in and out, any shape."""
+    """Apply SplitMix64's output function, a bijection on 64-bit words; int64 in and out, any shape."""
     words = (words ^ _shift_right(words, 30)) * MIX_1
     words = (words ^ _shift_right(words, 27)) * MIX_2
     return words ^ _shift_right(words, 31)
 
 
 def uniforms(keys: torch.Tensor, count: int, first: int = 1) -> torch.Tensor:
-    """`(..., count)` numbers in (0, 1), float64, for keys of shape `(...)`: the `first` of each key and those after."""
+    """Return `(..., count)` numbers in (0, 1), float64, for keys of shape `(...)`, from number `first` of each key
+    on.
+    """
     positions = torch.arange(first, first + count, device=keys.device)
     words = mix(keys.unsqueeze(-1) + positions * GAMMA)
     return (_shift_right(words, 12).double() + 0.5) / 2**52
@@ -48,8 +50,9 @@ AT_ONCE = 2**16
 
 
 def normals(keys: torch.Tensor, count: int, dtype: torch.dtype = torch.float64) -> torch.Tensor:
-    """`(batch, count)` standard normal numbers for keys of shape `(batch,)`, by the inverse of the distribution
-    function; in float64, and then rounded to `dtype`."""
+    """Return `(batch, count)` standard normal numbers for keys of shape `(batch,)`, by the inverse distribution
+    function in float64, then rounded to `dtype`.
+    """
     if len(keys) * count <= AT_ONCE or keys.device.type != "cpu":
         return _normals(keys, count, 1).to(dtype)
     out = torch.empty(len(keys), count, dtype=dtype)
@@ -71,5 +74,5 @@ class StepKeys:
         self.bases = torch.tensor([key(seed, purpose, worker) for worker in range(workers)], device=device)
 
     def __call__(self, workers: torch.Tensor, steps: torch.Tensor) -> torch.Tensor:
-        """Keys of shape `(batch,)` for workers and steps of that shape."""
+        """Return keys of shape `(batch,)` for workers and steps of that shape."""
         return mix(self.bases[workers] + (steps + 1) * GAMMA)

@@ -14,7 +14,7 @@ from .imported import imported
 
 
 class Loss(ABC):
-    """Of outputs and targets of B samples. The mean over samples is what is minimised.
+    """A loss of the outputs and targets of B samples. Its mean over the samples is minimised.
 
     `known`: whether it has been seen to do what torch's own loop does, so that no run need check it.
     """
@@ -44,7 +44,7 @@ class CrossEntropy(Loss):
         return cross_entropy(outputs.flatten(0, -2), targets.flatten())
 
     def mean_for_vmap(self, outputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
-        """Not by torch's own, which `vmap` takes apart: that costs more."""
+        """Compute the mean without torch's own function, whose decomposition by `vmap` costs more."""
         return (torch.logsumexp(outputs, dim=-1) - outputs.gather(-1, targets.unsqueeze(-1)).squeeze(-1)).mean()
 
     def of_samples(self, outputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
@@ -66,7 +66,7 @@ class SquaredError(Loss):
 
 
 class OwnLoss(Loss):
-    """A function of the user's, `f(outputs, targets) -> per-sample losses`, `(B,)`."""
+    """A user's function `f(outputs, targets) -> per-sample losses`, `(B,)`."""
 
     known: ClassVar[bool] = False
 
@@ -74,10 +74,12 @@ class OwnLoss(Loss):
         self.name, self.function = name, function
 
     def mean(self, outputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
-        return self.of_samples(outputs, targets).mean()
+        found: torch.Tensor = self.function(outputs, targets)
+        return found.mean()
 
     def of_samples(self, outputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
-        found: torch.Tensor = self.function(outputs, targets)
+        # Copies: metrics need the outputs too, targets are those of all evaluations, and it may write into both.
+        found: torch.Tensor = self.function(outputs.clone(), targets.clone())
         return found
 
     def check(self, outputs: torch.Tensor, targets: torch.Tensor) -> None:

@@ -18,7 +18,7 @@ from .metrics import Metric
 
 
 class Meter(ABC):
-    """Of one metric at one parameter vector."""
+    """Measures one metric at one parameter vector."""
 
     @abstractmethod
     def add(self, outputs: torch.Tensor, targets: torch.Tensor) -> None:
@@ -30,7 +30,7 @@ class Meter(ABC):
 
 
 class Accuracy(Meter):
-    """The share of labels, of sequences at all positions together, that have the largest logit."""
+    """The share of labels, over all positions of sequences, that have the largest logit."""
 
     def __init__(self) -> None:
         self.right, self.count = torch.zeros((), dtype=torch.float64), 0
@@ -71,7 +71,7 @@ class _Squares(Meter):
         self.targets.append(targets.double())
 
     def sums(self) -> tuple[torch.Tensor, torch.Tensor]:
-        """Squared errors by output, `(outputs,)`, and all targets, `(n, outputs)`."""
+        """Return squared errors by output, `(outputs,)`, and all targets, `(n, outputs)`."""
         return torch.stack(self.errors).sum(dim=0), torch.cat(self.targets)
 
 
@@ -94,7 +94,7 @@ class R2(_Squares):
 
 
 class Own(Meter):
-    """A function of the user's, which gets all samples at once."""
+    """A user's function, which gets all samples at once."""
 
     def __init__(self, name: str, function: Callable[[torch.Tensor, torch.Tensor], Any]):
         self.name, self.function = name, function
@@ -116,7 +116,10 @@ class Own(Meter):
         if not isinstance(found, numbers.Real):
             shape = f" of shape {tuple(found.shape)}" if hasattr(found, "shape") else ""
             raise InputError(f"{place}: returned a {type(found).__name__}{shape}, not a number")
-        return float(found)
+        try:
+            return float(found)
+        except OverflowError:
+            raise InputError(f"{place}: returned a whole number that is too large") from None
 
 
 METERS: dict[str, Callable[[], Meter]] = {

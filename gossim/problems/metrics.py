@@ -15,14 +15,14 @@ Better = Literal["lower", "higher"]
 
 
 class Measure(NamedTuple):
-    """A column of `probes`: its unit, empty where it has none, and which way is better, None where nobody says."""
+    """A column of `probes`: its unit, or an empty text, and which way is better, or None if unknown."""
 
     unit: str
     better: Better | None
 
 
 class BuiltIn(NamedTuple):
-    """A metric of gossim's own and the tasks that have it."""
+    """A built-in metric and the tasks that have it."""
 
     measure: Measure
     tasks: tuple[Task, ...]
@@ -73,7 +73,7 @@ class Metric(Frozen):
 
     @model_serializer
     def _short(self) -> Any:
-        """The name alone where nothing else is said."""
+        """Return only the name if nothing else is set."""
         more = {key: value for key in ("better", "unit") if (value := getattr(self, key))}
         return {"name": self.name, **more} if more else self.name
 

@@ -19,7 +19,7 @@ Sampling = Literal["with_replacement", "shuffled"]
 
 
 class Minibatches(ABC):
-    """Those of all workers, from the samples that are each worker's own.
+    """The minibatches of all workers, from each worker's own samples.
 
     `views` is the number of ways to look at each sample (crops, flips); the view is drawn with the sample.
     """
@@ -29,7 +29,9 @@ class Minibatches(ABC):
 
     @abstractmethod
     def indices(self, workers: Numbers, steps: Numbers) -> tuple[np.ndarray, np.ndarray]:
-        """Sample numbers and view numbers, each `(batch, batch_size)`, for workers and steps of shape `(batch,)`."""
+        """Return sample numbers and view numbers, each `(batch, batch_size)`, for workers and steps of shape
+        `(batch,)`.
+        """
 
 
 class WithReplacement(Minibatches):
@@ -84,14 +86,14 @@ class Shuffled(Minibatches):
         return np.divmod(drawn, self.views) if self.views > 1 else (drawn, np.zeros_like(drawn))
 
     def _drawn(self, worker: int, epoch: int) -> tuple[np.ndarray, np.ndarray | None]:
-        """The order of a worker's samples in an epoch, and the view of each."""
+        """Draw the order of a worker's samples in an epoch, and the view of each."""
         random, count = stream(self.seed, Purpose.SHUFFLE, worker, epoch), len(self.assigned[worker])
         order = random.permutation(np.arange(count, dtype=np.int32))
         return order, random.integers(self.views, size=count, dtype=np.int32) if self.views > 1 else None
 
 
 class OfEachSize:
-    """Minibatches of workers who have sizes of their own; those asked for together must have one size.
+    """Minibatches of workers with different sizes; those asked for together must have one size.
 
     Args:
         drawn: Minibatches by their size.

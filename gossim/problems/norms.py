@@ -27,7 +27,7 @@ Statistics = Sequence[tuple[torch.Tensor, torch.Tensor]]
 
 
 class StatelessNorm(nn.Module):
-    """`layer`, whose parameters it shares, with statistics that are handed to it."""
+    """A layer that shares the parameters of `layer` and is given its statistics."""
 
     weight: nn.Parameter | None
     bias: nn.Parameter | None
@@ -67,12 +67,12 @@ class Norms:
             layer.fixed = fixed
 
     def initial(self, like: torch.Tensor) -> Statistics:
-        """What torch's layers have before they have seen anything."""
+        """Return the statistics that torch's layers have before they have seen any data."""
         return [(like.new_zeros(layer.channels), like.new_ones(layer.channels)) for layer in self.layers]
 
     @contextmanager
     def collecting(self) -> Iterator[None]:
-        """Inside the block layers keep the statistics of each call, for `means`."""
+        """Let layers keep the statistics of each call inside the block, for `means`."""
         for layer in self.layers:
             layer.seen = []
         try:
@@ -82,7 +82,9 @@ class Norms:
                 layer.seen = None
 
     def means(self, like: torch.Tensor) -> Statistics:
-        """Over all calls of each layer; of one that is in no forward pass, what it has before any."""
+        """Return the mean over all calls of each layer; a layer that no forward pass uses keeps its initial
+        statistics.
+        """
         found = list(self.initial(like))
         for place, layer in enumerate(self.layers):
             if layer.seen:
@@ -101,16 +103,19 @@ def replace_norms(network: nn.Module) -> Norms | None:
 
 
 def put(network: nn.Module, name: str, layer: nn.Module) -> None:
-    """Put `layer` in the place of that `name`. Raises InputError if the layer is all there is."""
+    """Put `layer`, in the same mode, in the place of that `name`. Raises InputError if the layer is all there is."""
     if not name:
         kind = type(network).__name__
         raise InputError(f"problem.model: is nothing but one {kind}, with no layer that learns from samples")
     parent, _, attribute = name.rpartition(".")
+    layer.training = network.get_submodule(name).training
     setattr(network.get_submodule(parent), attribute, layer)
 
 
 def statistics_batches(samples: int) -> list[np.ndarray]:
-    """Indices into the training set, batch by batch. Each batch is spread over the whole set, which may be sorted."""
+    """Return indices into the training set, batch by batch. Each batch is spread over the whole set, which may be
+    sorted.
+    """
     chosen = evenly_spaced(samples, min(samples, SAMPLES))
     count = -(-len(chosen) // BATCH)
     return [chosen[first::count] for first in range(count)]

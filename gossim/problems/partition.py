@@ -13,7 +13,7 @@ from ..schema.fields import AS_TUPLE, Count, Frozen, Indices, Positive
 
 
 class Partition(Frozen):
-    """How the training set is shared out. `assign` returns, for each worker, the indices of its samples.
+    """How the training set is divided. `assign` returns, for each worker, the indices of its samples.
 
     `by_label`: whether it goes by the labels of samples, of which a regression has none. `groups`: the column of the
     data by which it goes instead.
@@ -52,7 +52,8 @@ class IID(Partition):
 
 
 class Dirichlet(Partition):
-    """Each class is split among the workers in proportions drawn from Dirichlet(α, …, α); small α, unlike workers.
+    """Each class is split among the workers in proportions drawn from Dirichlet(α, …, α); a small α gives unlike
+    workers.
 
     Every sample goes to one worker. Drawn again while a worker has fewer than `least`, at most 200 times.
     With `balance`, a worker that holds 1/M of all samples or more gets nothing of the classes that follow: its
@@ -126,7 +127,7 @@ class Shards(Partition):
 
 
 class Classes(Partition):
-    """Each worker has `per_worker` of the C classes, and shares each with those who have it too, in equal parts.
+    """Each worker has `per_worker` of the C classes, and shares each in equal parts with the workers that also have it.
 
     Worker m has the classes at places m · `per_worker` to (m + 1) · `per_worker` − 1 of a random order that begins
     again after C. Every sample goes to one worker, so that M · `per_worker` must be at least C.

@@ -29,7 +29,7 @@ class Case(NamedTuple):
 
 
 class Plain:
-    """The network of a problem as its factory makes it; only what its layers draw follows from gossim's keys."""
+    """The network of a problem as its factory makes it; only the draws of its layers follow from gossim's keys."""
 
     def __init__(self, problem: SupervisedProblem):
         self.problem = problem
@@ -37,7 +37,7 @@ class Plain:
         self.learned = learned(self.network)
 
     def gradient(self, case: Case) -> torch.Tensor:
-        """`(dim,)`; of a parameter that the loss does not reach, 0."""
+        """Return the gradient, `(dim,)`, which is 0 for a parameter that the loss does not reach."""
         self._move_to(case.x)
         self._backward(case)
         slopes = [torch.zeros_like(p) if p.grad is None else p.grad for p in self.learned]
@@ -49,13 +49,14 @@ class Plain:
             self.problem.loss.mean(self.network(inputs[0]), labels[0]).backward()
 
     def unreached(self) -> set[str]:
-        """The parameters that the latest gradient has left without one."""
+        """Return the parameters for which the latest backward pass left no gradient."""
         return {name for name, p in self.network.named_parameters() if p.requires_grad and p.grad is None}
 
     @torch.no_grad()
     def outputs(self, x: torch.Tensor, inputs: torch.Tensor) -> torch.Tensor:
-        """In eval mode, with statistics of BatchNorm from a pass over the same samples as gossim's, as `update_bn` of
-        torch.optim.swa_utils makes it."""
+        """Return outputs in eval mode, with statistics of BatchNorm from a pass over the same samples as gossim's,
+        computed as by `update_bn` of torch.optim.swa_utils.
+        """
         self._move_to(x)
         if self.problem.norms is not None:
             self._update_norms(x)
@@ -77,7 +78,7 @@ class Plain:
                 self.network(batch)
 
     def refuse_state(self, case: Case) -> torch.Tensor:
-        """The gradient there. Raises InputError if it, or an evaluation, leaves the network other than it was."""
+        """Return the gradient. Raises InputError if computing it, or an evaluation, changes the network."""
         self._move_to(case.x)
         before = state_of(self.network)
         gradient = self.gradient(case)
@@ -137,7 +138,7 @@ def _named(place: str) -> str:
     for attribute, kind in (("_parameters.", "parameter"), ("_buffers.", "buffer")):
         if place.startswith(attribute):
             return f"its {kind} '{place.removeprefix(attribute)}'"
-    return place if "the global" in place else f"its attribute '{place}'"
+    return place if "the global" in place or "of the module" in place else f"its attribute '{place}'"
 
 
 def _refused(what: str) -> str:

@@ -20,7 +20,7 @@ Numbers = Sequence[int] | np.ndarray
 
 
 class Losses(NamedTuple):
-    """Measured at one parameter vector; None where the problem has no such thing.
+    """Losses and metrics at one parameter vector; None where the problem has no such thing.
 
     `others`: further metrics by their column, `test_<metric>`.
     """
@@ -31,7 +31,7 @@ class Losses(NamedTuple):
     others: Mapping[str, float] = MappingProxyType({})
 
     def columns(self) -> dict[str, float | None]:
-        """What stands in each column of a probe."""
+        """Return what each column of a probe holds."""
         own = {"train_loss": self.train_loss, "test_loss": self.test_loss, "test_accuracy": self.test_accuracy}
         return {**own, **self.others}
 
@@ -59,18 +59,20 @@ class Problem(ABC):
 
     @abstractmethod
     def initial(self) -> torch.Tensor:
-        """x⁰, `(dim,)`: the same for all workers."""
+        """Return x⁰, `(dim,)`, which is the same for all workers."""
 
     @abstractmethod
     def gradient(self, x: torch.Tensor, worker: int, step: int) -> torch.Tensor:
-        """∇L at `x` on `worker`'s `step`-th minibatch, `(dim,)`: one at a time, as plainly as can be."""
+        """Return ∇L at `x` on `worker`'s `step`-th minibatch, `(dim,)`, computed one at a time and as plainly as
+        possible.
+        """
 
     @abstractmethod
     def gradients(self, x: torch.Tensor, workers: Numbers, steps: Numbers) -> torch.Tensor:
-        """The same for `x` of shape `(batch, dim)`, together: `(batch, dim)`."""
+        """Return the gradients at all rows of `x`, `(batch, dim)`, computed together: `(batch, dim)`."""
 
     def descend(self, x: torch.Tensor, workers: Numbers, steps: Numbers, keep: float, rate: float) -> None:
-        """x ← keep · x − rate · ∇L at each row of `x`, `(batch, dim)`, in place."""
+        """Update x ← keep · x − rate · ∇L at each row of `x`, `(batch, dim)`, in place."""
         gradients = self.gradients(x, workers, steps)
         if keep != 1.0:
             x.mul_(keep)
@@ -78,7 +80,7 @@ class Problem(ABC):
 
     @abstractmethod
     def losses(self, x: torch.Tensor) -> Losses:
-        """What `x` achieves."""
+        """Return the losses and metrics of `x`."""
 
 
 class NoiseProblem(Problem):

@@ -92,7 +92,7 @@ class ProblemSettings(Frozen):
         return self
 
     def loss_function(self) -> Loss:
-        """What is minimised, as a function of tensors."""
+        """Return what is minimised, as a function of tensors."""
         from .losses import loss_named
 
         assert self.data is not None
@@ -144,13 +144,13 @@ class ProblemSettings(Frozen):
         return [len(own) for own in assigned(self.data, workers, seed)]
 
     def parameters(self) -> int | None:
-        """How many the model has, where that is known without building it."""
+        """Return the number of the model's parameters if it is known without building it."""
         if self.data is None:
             return self.model.parameters((), 0)
         return self.model.parameters(self.data.shape, outputs_of(self.data))
 
     def built_parameters(self) -> int:
-        """The same, counted in a model that is built."""
+        """Return the number of parameters, counted in a built model."""
         from .data import loaded
         from .supervised import initialised
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+import ctypes
 import functools
 import hashlib
 import inspect
@@ -10,7 +11,8 @@ import itertools
 import random
 import sys
 import types
-from collections.abc import Iterator, Mapping
+import warnings
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -28,35 +30,51 @@ Seen = dict[int, Any]
 """What has been looked at, by its `id`, which nothing else gets while it is kept here."""
 
 LIMIT = 20_000
-"""Leaves of one layer that are looked at: a table of data that it holds is not its state."""
+"""Leaves of one attribute that are looked at: a table of data that it holds is not its state."""
 
 OPEN = {"__main__", "collections", "types"}
 """Modules of Python's own whose objects may hold a network's state."""
 
-STATELESS = (types.ModuleType, property, staticmethod, classmethod, types.BuiltinFunctionType)
+BOUND = (types.MethodType, types.BuiltinFunctionType, types.MethodWrapperType)
+"""Methods of an object, such as `itertools.count().__next__`."""
+
+AS_IT_IS_MADE = {"__init__", "__new__", "__init_subclass__", "__set_name__", "__class_getitem__"}
+"""Methods that no call of a network calls."""
 
 
 def state_of(network: nn.Module) -> State:
-    """What `network` holds now. It takes copies of nothing, and compares large tensors by their digest."""
+    """Return what `network` holds now. Nothing is copied, and large tensors are compared by their digest."""
     seen: Seen = {id(network): network}
     found: State = {}
     modules = dict(network.named_modules())
     seen |= {id(module): module for module in modules.values()}
     for name, module in modules.items():
         layer = called(name, module)
-        held = {place: thing for place, thing in vars(module).items() if place not in _left_out(module)}
-        leaves = itertools.chain(_inside(held, "", seen), _of_class(type(module), seen))
-        found |= {(layer, place): leaf for place, leaf in itertools.islice(leaves, LIMIT)}
+        for attribute, thing in list(vars(module).items()):
+            if attribute not in _left_out(module):
+                found |= _up_to_limit(layer, _inside(thing, attribute, seen))
+        found |= _up_to_limit(layer, _of_class(type(module), seen))
     return found
 
 
+def state_of_function(function: Callable[..., Any]) -> State:
+    """What a user's function, or an object that is called like one, keeps between calls."""
+    return _up_to_limit("", _inside(function, "", {}))
+
+
+def _up_to_limit(layer: str, leaves: Iterator[tuple[str, Any]]) -> State:
+    return {(layer, place): leaf for place, leaf in itertools.islice(leaves, LIMIT)}
+
+
 def _left_out(module: nn.Module) -> tuple[str, ...]:
-    """Of BatchNorm the running statistics, which no parameter is evaluated with; and what is a layer of its own."""
+    """Return what is not compared: running statistics of BatchNorm, which no parameter is evaluated with, and layers,
+    which are compared themselves.
+    """
     return ("_modules", "_buffers") if type(module) in KINDS else ("_modules",)
 
 
 def changed(before: State, after: State) -> tuple[str, str] | None:
-    """The first layer and place that differs."""
+    """Return the first layer and place that differs."""
     for where in itertools.chain(before, after):
         if before.get(where) != after.get(where):
             return where
@@ -67,6 +85,8 @@ def _inside(thing: Any, place: str, seen: Seen) -> Iterator[tuple[str, Any]]:
     leaf = _leaf(thing)
     if leaf is not None:
         yield place, leaf
+        if isinstance(thing, torch.Tensor) and getattr(thing, "__dict__", None):
+            yield from _inside(thing.__dict__, place, seen)  # what was hung onto it
         return
     if isinstance(thing, type):
         yield from _of_class(thing, seen)
@@ -86,9 +106,17 @@ def _inside(thing: Any, place: str, seen: Seen) -> Iterator[tuple[str, Any]]:
         yield place, sorted(map(repr, thing))
     elif isinstance(thing, types.FunctionType):
         yield from _of_function(thing, place, seen)
-    elif isinstance(thing, types.MethodType):
-        yield from _inside(thing.__self__, place, seen)
-        yield from _inside(thing.__func__, place, seen)
+    elif isinstance(thing, BOUND):
+        if not isinstance(thing.__self__, types.ModuleType):
+            yield from _inside(thing.__self__, place, seen)
+        if isinstance(thing, types.MethodType):
+            yield from _inside(thing.__func__, place, seen)
+    elif isinstance(thing, property):
+        yield from _inside(thing.fget, place, seen)
+    elif isinstance(thing, nn.Module):
+        # One that is not registered is in no mode of the network's; the call that uses it says which.
+        yield from _inside({name: part for name, part in vars(thing).items() if name != "training"}, place, seen)
+        yield from _of_class(type(thing), seen)
     elif isinstance(thing, functools.partial):
         yield from _inside([thing.func, thing.args, thing.keywords], place, seen)
     elif isinstance(thing, types.GeneratorType):
@@ -99,15 +127,17 @@ def _inside(thing: Any, place: str, seen: Seen) -> Iterator[tuple[str, Any]]:
 
 
 def _leaf(thing: Any) -> Any:
-    """What a value without parts is compared by; None for one with parts."""
+    """Return what a value without parts is compared by, or None for a value with parts."""
     match thing:
         case None | bool() | int() | float() | complex() | str() | bytes():
             return type(thing).__name__, repr(thing)
         case torch.Tensor():
             return _digest(thing)
-        case np.ndarray():
+        case bytearray() | memoryview() | ctypes.Array() | ctypes.Structure():
+            return type(thing).__name__, bytes(thing)
+        case np.ndarray() if not thing.dtype.hasobject:
             return "array", thing.shape, hashlib.sha256(thing.tobytes()).digest()
-        case np.generic() | torch.dtype() | torch.device() | itertools.count() | itertools.cycle():
+        case np.generic() | torch.dtype() | torch.device() | itertools.count():
             return type(thing).__name__, repr(thing)
         case torch.Generator():
             return "generator", thing.get_state().numpy().tobytes()
@@ -121,7 +151,7 @@ def _leaf(thing: Any) -> Any:
 
 
 def _digest(tensor: torch.Tensor) -> Any:
-    """Another parameter in a parameter's place, or other memory under it, counts as a change whatever is there."""
+    """Return a digest of a tensor. A different parameter in its place, or other memory under it, counts as a change."""
     own = (id(tensor), tensor.data_ptr()) if isinstance(tensor, nn.Parameter) else None
     kind = own, tensor.dtype, tuple(tensor.shape), tensor.requires_grad
     try:
@@ -132,7 +162,9 @@ def _digest(tensor: torch.Tensor) -> Any:
 
 
 def _of_function(function: types.FunctionType, place: str, seen: Seen) -> Iterator[tuple[str, Any]]:
-    """What a user's function keeps between calls: closure, defaults, attributes, and the globals that it names."""
+    """Return what a user's function keeps between calls: closure, defaults, attributes, and the globals that it
+    names.
+    """
     if not _users(function.__module__):
         return
     code = function.__code__
@@ -144,9 +176,33 @@ def _of_function(function: types.FunctionType, place: str, seen: Seen) -> Iterat
     yield from _inside(function.__defaults__, f"{place}.defaults", seen)
     yield from _inside(function.__kwdefaults__, f"{place}.defaults", seen)
     yield from _inside(vars(function), place, seen)
-    for name in code.co_names:
-        if name in function.__globals__:
-            yield from _inside(function.__globals__[name], f"the global '{name}'", seen)
+    names = _names_in(code)
+    for name in names:
+        found = function.__globals__.get(name, sys.modules.get(name))
+        if isinstance(found, types.ModuleType):
+            yield from _of_module(found, names, seen, ())
+        else:
+            yield from _inside(found, f"the global '{name}'", seen)
+
+
+def _names_in(code: types.CodeType) -> tuple[str, ...]:
+    """Of globals, attributes and modules, also those in functions that are defined inside."""
+    inner = [_names_in(part) for part in code.co_consts if isinstance(part, types.CodeType)]
+    return tuple(dict.fromkeys(itertools.chain(code.co_names, *inner)))
+
+
+def _of_module(
+    module: types.ModuleType, names: tuple[str, ...], seen: Seen, within: tuple[types.ModuleType, ...]
+) -> Iterator[tuple[str, Any]]:
+    """What a user's module has by these names, which stand in the code that uses it."""
+    if module in within or not _users(module.__name__):
+        return
+    for name in names:
+        found = vars(module).get(name)
+        if isinstance(found, types.ModuleType):
+            yield from _of_module(found, names, seen, (*within, module))
+        elif found is not None:
+            yield from _inside(found, f"'{name}' of the module {module.__name__}", seen)
 
 
 def _of_class(cls: type, seen: Seen) -> Iterator[tuple[str, Any]]:
@@ -154,25 +210,43 @@ def _of_class(cls: type, seen: Seen) -> Iterator[tuple[str, Any]]:
         if _users(base.__module__) and id(base) not in seen:
             seen[id(base)] = base
             for name, value in list(vars(base).items()):
-                if not name.startswith("__") or name == "__call__":
+                if not name.startswith("__") or (isinstance(value, types.FunctionType) and name not in AS_IT_IS_MADE):
                     unwrapped = getattr(value, "__func__", value)  # of a static or class method
                     yield from _inside(unwrapped, f"{base.__name__}.{name}", seen)
 
 
 def _of_object(thing: Any, place: str, seen: Seen) -> Iterator[tuple[str, Any]]:
-    if isinstance(thing, STATELESS) or not _holds(type(thing)):
+    if isinstance(thing, types.ModuleType | staticmethod | classmethod):
         return
-    yield from _of_class(type(thing), seen)
-    yield from _inside(getattr(thing, "__dict__", {}), place, seen)
-    for base in type(thing).__mro__:
-        slots = vars(base).get("__slots__", ())
-        for slot in [slots] if isinstance(slots, str) else slots:
-            yield from _inside(getattr(thing, slot, None), f"{place}.{slot}", seen)
+    if isinstance(thing, np.ndarray):
+        yield from _inside(thing.tolist(), place, seen)
+    elif not _holds(type(thing)):
+        yield from _inside(_pickled(thing), place, seen)
+    else:
+        yield from _of_class(type(thing), seen)
+        yield from _inside(getattr(thing, "__dict__", {}), place, seen)
+        for base in type(thing).__mro__:
+            slots = vars(base).get("__slots__", ())
+            for slot in [slots] if isinstance(slots, str) else slots:
+                yield from _inside(getattr(thing, slot, None), f"{place}.{slot}", seen)
+
+
+def _pickled(thing: Any) -> Any:
+    """What an object of Python's own, such as an iterator, would be made again from, where it stands first; or None."""
+    if type(thing).__module__.partition(".")[0] not in sys.stdlib_module_names:
+        return None
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # to pickle iterators is deprecated
+            made = thing.__reduce_ex__(4)
+    except Exception:  # locks, files and the like
+        return getattr(thing, "__dict__", None)
+    return made[:0:-1] if isinstance(made, tuple) else getattr(thing, "__wrapped__", None)
 
 
 @functools.cache
 def _users(module: str | None) -> bool:
-    """Whether the code of that module may be a user's own: libraries that are installed keep caches."""
+    """Return whether the code of that module may be a user's own; installed libraries may keep caches."""
     top = (module or "").partition(".")[0]
     if top in sys.stdlib_module_names - {"__main__"} or top in ("torch", "numpy", "gossim"):
         return False
@@ -181,6 +255,6 @@ def _users(module: str | None) -> bool:
 
 
 def _holds(cls: type) -> bool:
-    """Whether an object of this class may hold a network's state in its attributes."""
+    """Return whether an object of this class may hold a network's state in its attributes."""
     top = cls.__module__.partition(".")[0]
     return top in OPEN or (top not in sys.stdlib_module_names and top not in ("torch", "numpy", "gossim"))

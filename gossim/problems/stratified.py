@@ -35,7 +35,7 @@ def stratified_split(labels: np.ndarray, test_share: float, seed: int) -> tuple[
 
 
 def _shares(counts: np.ndarray, total: int, random: np.random.RandomState) -> np.ndarray:
-    """Of each class a number in proportion to its `counts`, `total` together; ties are broken at random."""
+    """Return a number for each class in proportion to its `counts`, `total` in sum; ties are broken at random."""
     exact = counts / counts.sum() * total
     shares = np.floor(exact)
     missing = int(total - shares.sum())

@@ -18,15 +18,16 @@ from torch import nn
 from torch.func import functional_call, vmap
 
 from ..errors import InputError, told
+from ..files.process_state import seeded
 from ..rng import Purpose, key
 from .copies import CONVOLUTIONS, Batch, Copies, Copy
 from .dense import Dense
 from .dropout import Draws, FromTorch, drawing, make_reproducible
-from .generators import seeded
 from .keyed import StepKeys, mix, normals
-from .layers import real_as, refuse_unfit
+from .layers import in_train_mode, real_as, refuse_unfit
 from .lazy import give_shapes
 from .losses import CrossEntropy, Loss, OwnLoss
+from .mapped import Mapped
 from .meters import Meter, meter_of
 from .metrics import Metric
 from .minibatches import SAMPLINGS, OfEachSize, Sampling
@@ -73,7 +74,7 @@ class SupervisedProblem(Problem):
         seed: int,
     ):
         self.samples = samples
-        self.dtype, self.device = samples.dtype, samples.train_x.device
+        self.dtype, self.device = samples.dtype, samples.device
         self.spec, self.loss, self.seed = spec, loss, seed
         self.from_torch = False
         self.meters = {metric.column: meter_of(metric) for metric in metrics}
@@ -126,11 +127,12 @@ class SupervisedProblem(Problem):
         self.parameters = {name: p for name, p in self.network.named_parameters() if p.requires_grad}
 
     def fresh(self) -> tuple[nn.Module, Draws]:
-        """The network as its factory makes it with this seed, and how its layers draw."""
+        """Return the network as its factory makes it with this seed, and how its layers draw."""
         samples = self.samples
         network = initialised(
             self.spec, samples.shape, samples.classes, self.seed, lambda: not samples.train_x.is_floating_point()
         )
+        in_train_mode(network)
         draws: Draws = FromTorch(self.device) if self.from_torch else make_reproducible(network)
         if self.from_torch:
             refuse_unfit(network)
@@ -198,7 +200,9 @@ class SupervisedProblem(Problem):
         return None
 
     def _of_one_size(self, workers: Numbers) -> list[np.ndarray]:
-        """The places of those among `workers` whose minibatches have one size, size by size; empty if all have."""
+        """Return the places of those among `workers` whose minibatches have one size, size by size; empty if all have
+        the same.
+        """
         if not isinstance(self.minibatches, OfEachSize):
             return []
         sizes = self.batch_sizes[np.asarray(workers)]
@@ -208,7 +212,7 @@ class SupervisedProblem(Problem):
     def _parts_of(
         self, parts: list[np.ndarray], x: torch.Tensor, workers: Numbers, steps: Numbers
     ) -> Iterator[tuple[torch.Tensor, torch.Tensor, tuple[np.ndarray, np.ndarray]]]:
-        """For each part its places, a copy of its rows of `x`, and its workers and steps."""
+        """Return for each part its places, a copy of its rows of `x`, and its workers and steps."""
         for part in parts:
             places = torch.from_numpy(part).to(x.device)
             yield places, x.index_select(0, places), (np.asarray(workers)[part], np.asarray(steps)[part])
@@ -216,6 +220,7 @@ class SupervisedProblem(Problem):
     def losses(self, x: torch.Tensor) -> Losses:
         statistics = self.statistics(x)
         meters = {column: make() for column, make in self.meters.items()}
+        self.samples.require_unchanged()
         train, test = self.samples.measured
         train_loss = self._evaluate(x, statistics, *train, ())
         test_loss = self._evaluate(x, statistics, *test, meters.values())
@@ -224,7 +229,9 @@ class SupervisedProblem(Problem):
 
     @torch.no_grad()
     def statistics(self, x: torch.Tensor) -> Statistics:
-        """Those of BatchNorm at `x`, of a pass in train mode over `statistics_batches`; see `problems.norms`."""
+        """Return the statistics of BatchNorm at `x`, from a pass in train mode over `statistics_batches`; see
+        `problems.norms`.
+        """
         if self.norms is None:
             return ()
         parameters = self._unflatten(self._own(x))
@@ -235,8 +242,7 @@ class SupervisedProblem(Problem):
             return self.norms.means(x)
 
     def statistics_batches(self) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-        """The samples of which the statistics of BatchNorm are taken, batch by batch, and the keys of what layers
-        draw."""
+        """Return the samples for the statistics of BatchNorm, batch by batch, and the keys of what layers draw."""
         first = key(self.seed, Purpose.STATISTICS)
         for number, indices in enumerate(statistics_batches(len(self.samples.train_x))):
             index = torch.from_numpy(indices).to(self.device)
@@ -244,7 +250,9 @@ class SupervisedProblem(Problem):
             yield inputs, mix(torch.tensor(first ^ number, device=self.device))
 
     def _go_together(self) -> bool:
-        """Whether `vmap` has rules for all operations of the network, and right ones, as far as a trial shows."""
+        """Return whether `vmap` has rules for all operations of the network, and correct ones as far as a trial
+        shows.
+        """
         x = self.initial()
         rows = torch.stack([x, x + 0.1 * normals(torch.tensor([1], device=self.device), self.dim, self.dtype)[0]])
         try:
@@ -255,7 +263,7 @@ class SupervisedProblem(Problem):
         return all(close(one, other) for one, other in zip(alone, together, strict=True))
 
     def _own(self, x: torch.Tensor) -> torch.Tensor:
-        """`x`, or a copy for a user's network, which may write into its parameters or its inputs."""
+        """Return `x`, or a copy for a user's network, which may write into its parameters or its inputs."""
         return x if self.known else x.clone()
 
     def batch(self, workers: Numbers, steps: Numbers) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
@@ -275,8 +283,9 @@ class SupervisedProblem(Problem):
         return torch.cat([slope.flatten() for slope in slopes])
 
     def _alone(self, copies: Copies, work: Callable[..., None], jobs: Sequence[tuple[Any, ...]]) -> None:
-        """A single worker has all threads for each convolution; else each has one for its whole gradient. torch's
-        global generator is there once, and its draws are taken in turn."""
+        """Compute gradients one by one. A single worker has all threads for each convolution; otherwise each has one
+        thread for its whole gradient. Networks that draw from torch's global generator take turns.
+        """
         if self.device.type != "cpu" or (self.workers == 1 and self.convolutions):
             copies.in_turn(work, jobs)
         elif self.from_torch:
@@ -288,7 +297,7 @@ class SupervisedProblem(Problem):
     def _together(
         self, x: torch.Tensor, inputs: torch.Tensor, labels: torch.Tensor, keys: torch.Tensor
     ) -> Iterator[tuple[torch.Tensor, Sequence[torch.Tensor]]]:
-        """Rows of `x`, at most `at_once`, with their gradients, `(rows, *shape)` of each parameter."""
+        """Yield rows of `x`, at most `at_once`, with their gradients, `(rows, *shape)` for each parameter."""
         count = -(-len(x) // self.at_once)
         for piece in np.array_split(np.arange(len(x)), count):
             here = slice(int(piece[0]), int(piece[-1]) + 1)
@@ -311,7 +320,7 @@ class SupervisedProblem(Problem):
             return self.loss.mean_for_vmap(functional_call(self.network, parameters, inputs), labels)
 
     def _unflatten(self, x: torch.Tensor) -> dict[str, torch.Tensor]:
-        """Views of `x`, `(..., dim)`, in the shapes of the parameters, `(..., *shape)`."""
+        """Return views of `x`, `(..., dim)`, in the shapes of the parameters, `(..., *shape)`."""
         parts = x.split(self.sizes, dim=-1)
         shaped = zip(self.parameters.items(), parts, strict=True)
         return {name: part.unflatten(-1, p.shape) if p.dim() else part[..., 0] for (name, p), part in shaped}
@@ -321,11 +330,11 @@ class SupervisedProblem(Problem):
         self,
         x: torch.Tensor,
         statistics: Statistics,
-        inputs: torch.Tensor,
+        inputs: torch.Tensor | Mapped,
         labels: torch.Tensor,
         meters: Collection[Meter],
     ) -> float:
-        """The mean loss; `meters` get the outputs for each sample."""
+        """Return the mean loss, and give the outputs for each sample to `meters`."""
         loss = torch.zeros((), dtype=torch.float64, device=self.device)
         answers = map(wide, labels.split(self.chunk))
         for outputs, targets in zip(self.outputs(x, statistics, inputs, self.chunk), answers, strict=True):
@@ -336,9 +345,9 @@ class SupervisedProblem(Problem):
 
     @torch.no_grad()
     def outputs(
-        self, x: torch.Tensor, statistics: Statistics, inputs: torch.Tensor, chunk: int
+        self, x: torch.Tensor, statistics: Statistics, inputs: torch.Tensor | Mapped, chunk: int
     ) -> Iterator[torch.Tensor]:
-        """Logits in eval mode, `chunk` samples at a time."""
+        """Return logits in eval mode, computed `chunk` samples at a time."""
         central = self.samples.central
         if self.one_by_one:
             parts, cut = self._parts(x), inputs.split(chunk)
@@ -362,6 +371,7 @@ class SupervisedProblem(Problem):
         try:
             with torch.no_grad():
                 output = network.eval()(sample.clone())
+            network.train()  # the same layers may be in another network, and are refused for that
         except Exception as error:  # a user's network may do anything
             raise InputError(
                 f"problem.model: does not take samples of shape {self.samples.shape}: {told(error)}"
@@ -376,7 +386,8 @@ class SupervisedProblem(Problem):
                 f"{wanted} {what}"
             )
         if isinstance(self.loss, OwnLoss):
-            self.loss.check(output, wide(self.samples.test_y[: len(sample)]))
+            with seeded(0):  # it may draw, and is refused for that later
+                self.loss.check(output, wide(self.samples.test_y[: len(sample)]))
 
 
 RTOL, ATOL = 1e-3, 1e-4
@@ -384,7 +395,7 @@ RTOL, ATOL = 1e-3, 1e-4
 
 
 def close(expected: torch.Tensor, found: torch.Tensor) -> bool:
-    """Equal but for the rounding of sums."""
+    """Return whether both are equal except for rounding in sums."""
     largest = float(expected.abs().nan_to_num(0.0).max()) if expected.numel() else 0.0
     return torch.allclose(expected, found, rtol=RTOL, atol=ATOL * largest, equal_nan=True)
 
@@ -392,7 +403,7 @@ def close(expected: torch.Tensor, found: torch.Tensor) -> bool:
 def initialised(
     spec: ModelSpec, shape: tuple[int, ...], classes: int, seed: int, tokens: Callable[[], bool] = lambda: False
 ) -> nn.Module:
-    """The network with its parameters drawn from the stream named (seed, initialisation), those of lazy layers too.
+    """Return the network with its parameters, also of lazy layers, drawn from the stream (seed, initialisation).
 
     Layers draw from torch's global generator when they are made, and a user's factory perhaps from numpy's or Python's:
     all start from this stream.

@@ -10,7 +10,7 @@ import torch
 
 @contextmanager
 def threads_for_torch(count: int) -> Iterator[None]:
-    """Inside the block torch computes on that many threads."""
+    """Let torch compute on that many threads inside the block."""
     threads = torch.get_num_threads()
     torch.set_num_threads(count)
     try:
@@ -20,5 +20,5 @@ def threads_for_torch(count: int) -> Iterator[None]:
 
 
 def one_thread() -> AbstractContextManager[None]:
-    """Inside the block torch computes on one thread, so that no sum is rounded by how it was shared out."""
+    """Let torch compute on one thread inside the block, so that rounding does not depend on how sums are divided."""
     return threads_for_torch(1)

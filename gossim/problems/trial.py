@@ -7,8 +7,8 @@ from typing import NamedTuple
 import torch
 from torch import nn
 
+from ..files.process_state import seeded
 from .dropout import Draws, Masks, drawing
-from .generators import seeded
 from .losses import Loss
 
 

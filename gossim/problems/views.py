@@ -9,6 +9,8 @@ import torch
 
 from ..errors import InputError
 from .data import Dataset
+from .data._arrays import is_mapped
+from .mapped import Mapped
 
 with warnings.catch_warnings():
     # That these tensors must not be written into torch says once in a process; nothing here does.
@@ -17,13 +19,23 @@ with warnings.catch_warnings():
 
 
 def _on(device: torch.device, array: np.ndarray, dtype: torch.dtype) -> torch.Tensor:
-    """The array there: real numbers in `dtype`, and whole numbers, which may be labels or tokens, as they are."""
+    """Return the array on the device: real numbers in `dtype`, and whole numbers, which may be labels or tokens,
+    unchanged.
+    """
     tensor = torch.from_numpy(array).to(device)
     return tensor.to(dtype) if tensor.is_floating_point() else tensor
 
 
+def _inputs(device: torch.device, array: np.ndarray, dtype: torch.dtype) -> torch.Tensor | Mapped:
+    """The same of inputs, which may lie in a file: a CPU then reads them as they are used, and a GPU has them all."""
+    if not (isinstance(array, np.memmap) and is_mapped(array)):
+        return _on(device, array, dtype)
+    found = Mapped(array, str(array.filename), dtype)
+    return found if device.type == "cpu" else found.whole().to(device)
+
+
 def wide(numbers: torch.Tensor) -> torch.Tensor:
-    """Whole numbers in 64 bits, as layers take them, whatever they are kept in."""
+    """Convert whole numbers to 64 bits, which layers expect."""
     return numbers if numbers.is_floating_point() else numbers.long()
 
 
@@ -37,7 +49,8 @@ class Samples:
 
     def __init__(self, data: Dataset, crop: int | None, dtype: torch.dtype, device: torch.device):
         self.crop, self.dtype = crop, dtype
-        self.train_x, self.test_x = (_on(device, x, dtype) for x in (data.train_x, data.test_x))
+        self.device = device
+        self.train_x, self.test_x = (_inputs(device, x, dtype) for x in (data.train_x, data.test_x))
         self.train_y, self.test_y = (_on(device, y, dtype) for y in (data.train_y, data.test_y))
         self.task, self.classes, self.output_shape = data.task, data.outputs, data.output_shape
         self.measured = (self.train_x, self.train_y), (self.test_x, self.test_y)
@@ -46,7 +59,8 @@ class Samples:
         self.shape = (data.shape[0], crop, crop) if crop else data.shape
 
     def measure_on(self, train_samples: int | None, test_samples: int | None) -> None:
-        """Let probes measure on that many of each part, evenly spaced from the first to the last; on all of None.
+        """Let probes measure on that many samples of each part, evenly spaced from the first to the last; on all if
+        None.
 
         Raises:
             InputError: A part has fewer samples.
@@ -56,24 +70,33 @@ class Samples:
             if count is not None and count > len(x):
                 raise InputError(f"problem.evaluate.{name}_samples = {count}: that part has {len(x):,} samples")
             if count is not None and count < len(x):
-                index = torch.from_numpy(evenly_spaced(len(x), count)).to(x.device)
+                index = torch.from_numpy(evenly_spaced(len(x), count)).to(self.device)
                 x, y = x.index_select(0, index), y.index_select(0, index)
             parts.append((x, y))
         self.measured = parts[0], parts[1]
 
     def batch(self, samples: np.ndarray, views: np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:
-        """Inputs `(..., channels, height, width)` and labels `(...)`, targets `(..., outputs)` or tokens
-        `(..., length)`, for sample and view numbers of shape `(...)`."""
-        index = torch.from_numpy(samples.ravel()).to(self.train_x.device)
+        """Return inputs `(..., channels, height, width)` and labels `(...)`, targets `(..., outputs)` or tokens `(...,
+        length)`, for sample and view numbers of shape `(...)`.
+        """
+        index = torch.from_numpy(samples.ravel()).to(self.device)
         # Not by `[index]`, which on a CPU takes five times as long.
         inputs, labels = (wide(whole.index_select(0, index)) for whole in (self.train_x, self.train_y))
         inputs, labels = inputs.unflatten(0, samples.shape), labels.unflatten(0, samples.shape)
         if self.crop:
-            inputs = self._viewed(inputs, torch.from_numpy(views).to(self.train_x.device))
+            inputs = self._viewed(inputs, torch.from_numpy(views).to(self.device))
         return inputs, labels
 
-    def central(self, x: torch.Tensor) -> torch.Tensor:
-        """The view that evaluation uses."""
+    def require_unchanged(self) -> None:
+        """Raise RunError if a file in which inputs lie was written to since the run began."""
+        for x in (self.train_x, self.test_x):
+            if isinstance(x, Mapped):
+                x.require_unchanged()
+
+    def central(self, x: torch.Tensor | Mapped) -> torch.Tensor:
+        """Return the view that evaluation uses."""
+        if isinstance(x, Mapped):
+            x = x.whole()
         if not self.crop:
             return wide(x)
         top, left = (count // 2 for count in self.offsets)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -12,12 +12,14 @@ from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.hooks import RemovableHandle
 
+from ..files.process_state import seeded
+from ..rng import Purpose, key
 from .layers import called
 from .norms import KINDS
 
 
 class Watch(TorchDispatchMode):
-    """Inside the block every operation of torch's is looked at, in this thread alone, backward passes included.
+    """Watches all torch operations of this thread inside the block, backward passes included.
 
     A write is found by where it goes, whether or not it changes the values: a clamp that does nothing yet is one.
     """
@@ -43,7 +45,7 @@ class Watch(TorchDispatchMode):
 
     @classmethod
     def _should_skip_dynamo(cls) -> bool:
-        """torch would import its compiler, for seconds, to tell it to leave this alone; nothing is compiled here."""
+        """Return whether to skip torch's compiler, whose import takes seconds and which is not used here."""
         return False
 
     def __torch_dispatch__(
@@ -66,7 +68,7 @@ class Watch(TorchDispatchMode):
         return self.inside[-1] if self.inside else self.whole
 
     def look_at_generators(self) -> None:
-        """Whether the layer at work has drawn from numpy's or Python's global generator."""
+        """Check whether the current layer has drawn from numpy's or Python's global generator."""
         states = _global_states()
         for name, state in states.items():
             if state != self.states[name] and self.drawn_elsewhere is None:
@@ -108,6 +110,29 @@ class Watch(TorchDispatchMode):
         """Take the hooks off the network."""
         for hook in self.hooks:
             hook.remove()
+
+
+ATTEMPTS = 3
+"""Looks at the global generators, from which another thread may draw at the same time."""
+
+
+def generator_moved_by(call: Callable[[], object]) -> str | None:
+    """Whose global generator the call moves, by draws or a seed: `torch`, `numpy`, `Python`, or None."""
+    names: list[str] = []
+    for attempt in range(ATTEMPTS):
+        with seeded(key(attempt, Purpose.INITIALISATION)):  # nobody's own seed, which would not move it
+            before = _all_states()
+            call()
+            after = _all_states()
+        names = [name for name, state in before.items() if state != after[name]]
+        if not names:
+            return None
+    return names[0]
+
+
+def _all_states() -> dict[str, Any]:
+    cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else []
+    return {"torch": [state.numpy().tobytes() for state in (torch.get_rng_state(), *cuda)], **_global_states()}
 
 
 def _global_states() -> dict[str, Any]:

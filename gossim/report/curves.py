@@ -32,8 +32,9 @@ CURVES = 7
 
 
 class Chart(NamedTuple):
-    """`note`: what the curves do not show. `has_cursor`: whether it stands beside the animation, whose time a line
-    across it shows."""
+    """One chart. `note`: what the curves do not show. `has_cursor`: whether a line across it shows the animation's
+    time.
+    """
 
     key: str
     heading: str
@@ -42,17 +43,17 @@ class Chart(NamedTuple):
     has_cursor: bool = False
 
     def data(self) -> dict[str, Any]:
-        """As the page's script takes it."""
+        """Return the chart's data as the script of the page takes them."""
         return {"key": self.key, "cursor": self.has_cursor, "figure": json.loads(self.figure.to_json())}
 
 
 def charts(results: RunData) -> list[Chart]:
-    """The curves of a run over all of its time, its steps and its bytes."""
+    """Return the curves of a run over all of its time, steps and bytes."""
     return [chart for chart in _charts(results) if chart is not None]
 
 
 def beside(results: RunData, end_s: float) -> list[Chart]:
-    """The curves beside an animation that ends at `end_s`: loss, consensus distance, weight in flight."""
+    """Return the curves beside an animation that ends at `end_s`: loss, consensus distance, weight in flight."""
     measure = shown_loss(results)
     made = [
         _by_time(results, measure, "Loss"),
@@ -66,7 +67,7 @@ def beside(results: RunData, end_s: float) -> list[Chart]:
 
 
 def arm_lines(results: RunData) -> list[dict[str, str]]:
-    """The name, the colour and the dashes of each arm's line, for the legend that all charts share."""
+    """Return the name, colour and dashes of each arm's line, for the legend that all charts share."""
     return [{"name": arm, **_look(results, arm, place)} for place, arm in enumerate(results.scenario.arms)]
 
 
@@ -121,7 +122,9 @@ def _by_count(results: RunData, measure: str | None, count: str, heading: str) -
 
 
 def _figure(results: RunData, together: pd.DataFrame, x: str, y: str) -> tuple[go.Figure, str] | None:
-    """A line an arm, and what cannot be drawn: arms that are 0 throughout have no place on a logarithmic axis."""
+    """Draw a line per arm, and name those that cannot be drawn: arms that are 0 throughout have no place on a
+    logarithmic axis.
+    """
     if together.empty:
         return None
     spread = together.groupby(["arm", x])[y].agg(["mean", "min", "max"]).reset_index()
@@ -149,7 +152,7 @@ def _figure(results: RunData, together: pd.DataFrame, x: str, y: str) -> tuple[g
 
 
 def _line(results: RunData, figure: go.Figure, arm: str, place: int, own: pd.DataFrame, x: str) -> None:
-    """The mean of an arm, and its band where there are several seeds."""
+    """Return the mean of an arm, and its band if there are several seeds."""
     own, look = _thinned(own, len(results.scenario.arms)), _look(results, arm, place)
     shared = {"meta": place, "mode": "lines", "x": own[x].to_numpy()}
     if (own["min"] < own["max"]).any():
@@ -163,7 +166,7 @@ def _line(results: RunData, figure: go.Figure, arm: str, place: int, own: pd.Dat
 
 
 def _thinned(own: pd.DataFrame, arms: int) -> pd.DataFrame:
-    """The first row, the last, and rows evenly between them, as many as a chart of that many arms has room for."""
+    """Return the first row, the last, and evenly spaced rows between them, as many as the chart has room for."""
     most = max(20, min(MOST_EACH, MOST_POINTS // (3 * CURVES * arms)))
     if len(own) <= most:
         return own

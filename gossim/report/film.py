@@ -31,7 +31,9 @@ Film = dict[str, Any]
 
 
 def film(results: RunData) -> Film | None:
-    """The animation of the first seed, as the page's script takes it; None if no activity was recorded."""
+    """Return the animation of the first seed as the script of the page takes it, or None if no activity was
+    recorded.
+    """
     recorded = set(results.timeline["arm"])
     arms = [arm for arm in results.scenario.arms if arm in recorded]
     if not arms:
@@ -46,12 +48,14 @@ def film(results: RunData) -> Film | None:
 
 
 def written(value: Any) -> str:
-    """`value` as JSON without spaces, in which NaN is null, and no text ends a script."""
+    """Return `value` as JSON without spaces, in which NaN is null and no text can end a script."""
     return json.dumps(value, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c")
 
 
 def _end_s(results: RunData, arms: list[str]) -> float:
-    """Until when the activities of all these arms are known: of one that took more than were kept, until the last."""
+    """Return until when the activities of all these arms are known; an arm with more than were kept ends at its last
+    one.
+    """
     full: list[float] = []
     ends: list[float] = []
     for arm in arms:
@@ -113,19 +117,19 @@ def _arm(results: RunData, name: str, end_s: float) -> Film:
 
 
 def _times(seconds: pd.Series, end_s: float) -> list[float]:
-    """Rounded to what can be seen."""
+    """Round times to what can be seen."""
     unit = end_s / FRAMES
     digits = max(0, -int(np.floor(np.log10(unit)))) if unit > 0 else 0
     return [round(float(each), digits) for each in seconds]
 
 
 def _numbers(values: pd.Series) -> list[float | None]:
-    """To four digits; null where there are none, or no finite ones."""
+    """Round to four digits; missing and non-finite numbers become null."""
     return [float(f"{each:.4g}") if np.isfinite(each) else None for each in values.astype(float)]
 
 
 def _by_worker(states: pd.DataFrame, column: str) -> list[list[float | None]] | None:
-    """A row a probe, an entry a worker; None where the run has no such thing."""
+    """Return one row per probe with an entry per worker, or None if the run has no such column."""
     if states[column].isna().all():
         return None
     table = states.pivot(index="time_s", columns="worker", values=column)
@@ -133,7 +137,7 @@ def _by_worker(states: pd.DataFrame, column: str) -> list[list[float | None]] | 
 
 
 def _activities(own: pd.DataFrame, end_s: float) -> dict[str, Any]:
-    """What a worker does, in order of time: starts, ends and a letter for each."""
+    """Return what a worker does, in order of time: starts, ends and a letter for each."""
     own = own[own["activity"] != "message"].sort_values("start_s")
     return {
         "from": _times(own["start_s"], end_s),

@@ -37,7 +37,7 @@ def write_report(results: RunData, path: Path) -> None:
 
 
 def page(results: RunData) -> str:
-    """The report of a run. Every name in it is text, and nothing is fetched. Raises InputError."""
+    """Return the report of a run as HTML. Every name in it is escaped, and nothing is fetched. Raises InputError."""
     if results.probes.empty:
         raise InputError("the run was stopped before it recorded anything: there is nothing to report")
     moving = film(results)
@@ -67,7 +67,7 @@ def _own(name: str) -> str:
 
 
 def _about(results: RunData) -> str:
-    """Where the numbers come from, in a line."""
+    """Say in one line where the numbers come from."""
     manifest, seeds = results.manifest, results.scenario.seeds
     which = f"seed {seeds[0]}" if len(seeds) == 1 else f"seeds {seeds[0]} to {seeds[-1]}"
     version = manifest.get("versions", {}).get("gossim", "")
@@ -91,7 +91,7 @@ def _lines(text: str) -> str:
 
 
 def _boxes(charts: list[Chart]) -> str:
-    """A place for each chart, with its heading."""
+    """Return a place for each chart, with its heading."""
     return "".join(
         f'<figure class="chart"><figcaption id="{chart.key}-name">{html.escape(chart.heading)}</figcaption>'
         f'<div id="{chart.key}" class="plot" role="group" aria-labelledby="{chart.key}-name"></div>'

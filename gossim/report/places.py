@@ -27,7 +27,7 @@ class Places(NamedTuple):
 
 
 def places(arm: Arm, seed: int, servers: int) -> Places:
-    """Place the workers of an arm, and its servers in the middle."""
+    """Place the workers of an arm, with its servers in the middle."""
     links = _links(arm, seed)
     laid_out = arm.topology.name in LAID_OUT and links
     xy = _laid_out(arm.workers, links) if laid_out else _circle(arm.workers)
@@ -44,7 +44,7 @@ def _circle(count: int) -> list[tuple[float, float]]:
 
 
 def _links(arm: Arm, seed: int) -> list[tuple[int, int]]:
-    """The links of a graph that is the same all the time and needs no file."""
+    """Return the links of a graph that never changes and needs no file."""
     if arm.workers == 1 or not arm.topology.is_static or hasattr(arm.topology, "file"):
         return []
     try:

@@ -22,7 +22,7 @@ SHARE = 0.02
 
 
 class Checkpoint(NamedTuple):
-    """Where an arm with a seed stands after a number of `windows` of its program.
+    """The state of an arm with a seed after a number of `windows` of its program.
 
     `digest` is that of the windows. `rows` are the numbers of the rows of the bank that are in use, and `values`,
     `(rows, dim)`, what they hold; the optimizers' are among them. `probed` are the tables that probes have filled: of
@@ -54,7 +54,7 @@ class Checkpoints:
         self._due_s = time.monotonic() + every_s
 
     def load(self) -> Checkpoint | None:
-        """The last checkpoint; None if none can be used."""
+        """Return the last checkpoint, or None if none can be used."""
         archive = self.parts.read(self.path)
         if archive is None:
             return None
@@ -72,7 +72,7 @@ class Checkpoints:
             return None
 
     def is_due(self) -> bool:
-        """Whether it is time for another one."""
+        """Return whether it is time for another checkpoint."""
         return time.monotonic() >= self._due_s
 
     def save(self, checkpoint: Checkpoint) -> None:
@@ -91,11 +91,11 @@ class Checkpoints:
         self._due_s = ended_s + max(self.every_s, (ended_s - begun_s) / SHARE)
 
     def clear(self) -> None:
-        """The arm has ended: there is nothing to go on with."""
+        """Remove the checkpoints of an arm that has ended."""
         self.path.unlink(missing_ok=True)
 
     def refuse(self) -> InputError:
-        """What is wrong where the clock has not come to where the checkpoint was taken."""
+        """Say what is wrong if the clock has not reached the place of the checkpoint."""
         return InputError(
             f"{self.path}: the clock does not repeat the run that this was kept of: has code changed? "
             "--force begins anew"
@@ -103,7 +103,7 @@ class Checkpoints:
 
 
 def digest_with(digest: int, window: Sequence[Op], world: World) -> int:
-    """The digest of all windows up to `window`, from that of those before it.
+    """Return the digest of all windows up to `window`, given that of the earlier ones.
 
     Numbers have the same hash in every process.
     """
@@ -114,6 +114,6 @@ def digest_with(digest: int, window: Sequence[Op], world: World) -> int:
 
 
 def rows_in_use(world: World) -> list[int]:
-    """The rows of the bank that will still be read."""
+    """Return the rows of the bank that will still be read."""
     rows = world.program.rows
     return [row for row, held in enumerate(rows.holders) if held and rows.written[row]]

@@ -23,13 +23,13 @@ SHORT_S = 2.0
 
 
 def cores() -> int:
-    """The number of cores that this process may use: by its affinity, and by the quota of its control groups."""
+    """Return the number of cores that this process may use, by its affinity and the quota of its control groups."""
     own = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return max(1, min(own, *(math.floor(quota) for quota in [*_quotas(), float(own)])))
 
 
 def default_jobs(scenario: Scenario, gradients: bool, device: str) -> int:
-    """How many arms and seeds run side by side on the command line: as many as there are cores.
+    """Return how many arms and seeds the command line runs at the same time: one per core.
 
     One under torchrun, which starts a process for each core itself; on a GPU, which they would share; and where all
     work is likely to take less than it takes to start processes.
@@ -40,13 +40,14 @@ def default_jobs(scenario: Scenario, gradients: bool, device: str) -> int:
 
 
 def under_torchrun() -> bool:
-    """Whether torchrun started this process."""
+    """Return whether torchrun started this process."""
     return any(name in os.environ for name in LAUNCHED)
 
 
 def _quotas() -> Iterator[float]:
-    """What the control groups above this process allow, in cores. Groups without a limit, and what cannot be read, are
-    left out."""
+    """Return the quotas of the control groups above this process, in cores, without groups that have none or cannot be
+    read.
+    """
     for folder in _groups():
         try:
             quota, period = (folder / "cpu.max").read_text(encoding="ascii").split()
@@ -63,7 +64,7 @@ def _quotas() -> Iterator[float]:
 
 
 def _groups() -> list[Path]:
-    """The folders of the control group of this process, and of all above it."""
+    """Return the folders of this process's control group and of all above it."""
     try:
         lines = OWN_CGROUP.read_text(encoding="utf-8").splitlines()
     except OSError:

@@ -55,5 +55,5 @@ def noted(manifest: dict[str, Any], store: RunDirectory) -> Iterator[None]:
 
 
 def are_drawn(results: Results, store: RunDirectory) -> bool:
-    """Whether all figures of a run that is stored there were drawn. Runs of earlier versions do not say so."""
+    """Return whether all figures of a stored run were drawn. Runs of earlier versions do not record it."""
     return bool(results.manifest.get("figures_drawn", any(store.figures.glob("*.png"))))

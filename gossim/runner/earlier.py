@@ -44,13 +44,13 @@ def earlier(store: RunDirectory, scenario: Scenario, identity: Identity, force: 
 
 
 def _is_worth_keeping(store: RunDirectory, manifest: Mapping[str, Any]) -> bool:
-    """Whether anything came to its end well, or can go on."""
+    """Return whether anything has ended well, or can be continued."""
     good = any(entry["status"] in ("complete", "interrupted") for entry in manifest["runs"])
     return good or store.parts("").any()
 
 
 def _is_finished(manifest: Mapping[str, Any], scenario: Scenario) -> bool:
-    """Whether every arm and seed has ended, and the tables hold them all."""
+    """Return whether every arm and seed has ended and is in the tables."""
     runs = manifest["runs"]
     ended = {(entry["arm"], entry["seed"]) for entry in runs if has_ended(entry)}
     if manifest["status"] == "running" or manifest.get("recorded", len(runs)) != len(runs):

@@ -11,7 +11,6 @@ from typing import Any
 
 from ..errors import InputError, RunError, told
 from ..estimates.limits import refuse_the_impossible
-from ..execute.planes import Gradients, Nothing
 from ..profiling import Stopwatch, Unwatched
 from ..results import Results
 from ..scenario.derived import message_bytes, steps_limit
@@ -19,10 +18,12 @@ from ..scenario.scenario import Scenario
 from ..tables.parts import Parts
 from ..tables.run_directory import RunDirectory
 from . import manifest as provenance
+from .away_pairs import ended_away
 from .checkpoint import Checkpoints
 from .cores import cores
+from .elsewhere import Elsewhere, Home
 from .identity import Identity
-from .pair import PairRunner, planes_of
+from .pair import PairRunner, numeric, planes_of
 from .pair_processes import Work, side_by_side
 from .progress import NoProgress, Progress
 from .recording import Key, Recording
@@ -33,7 +34,7 @@ CHECKPOINT_EVERY_S = 60.0
 
 
 class Experiment:
-    """A scenario made ready: all that can be refused has been refused once this exists, and nothing was written.
+    """A scenario ready to run: everything that can be refused has been refused, and nothing was written.
 
     Without `gradients`, or where the scenario says `problem: none`, the clock runs alone. Without `limits`, what needs
     more memory than there is, or more work than anybody waits for, is not refused. Where tables are `stored`, long ones
@@ -57,7 +58,7 @@ class Experiment:
         arms = self.scenario.arms
         self.executor, self.gradients = executor, gradients
         self.planes = planes_of(self.scenario, executor, gradients, stopwatch)
-        numeric = next((plane for plane in self.planes.values() if isinstance(plane, Gradients)), Nothing())
+        plane = numeric(self.planes)
         for name, arm in arms.items():
             with _naming(name):
                 self.planes[name].check(arm, self.scenario.seeds)
@@ -68,8 +69,8 @@ class Experiment:
         self.files: RunFiles | None = None
         self.manifest = provenance.manifest(
             sys.argv,
-            numeric.device,
-            numeric.device_name,
+            plane.device,
+            plane.device_name,
             self.scenario.seed,
             self.scenario.repeats,
             self.identity.inputs,
@@ -84,6 +85,7 @@ class Experiment:
         jobs: int = 1,
         checkpoint_every_s: float = CHECKPOINT_EVERY_S,
         first_seed_ended: Callable[[], None] | None = None,
+        elsewhere: Elsewhere | None = None,
     ) -> Results:
         """Run everything. However it ends, what was recorded is in `store`, and its manifest says how each arm and
         seed ended.
@@ -96,6 +98,8 @@ class Experiment:
             checkpoint_every_s: Seconds of wall time after which an arm with a seed keeps where it stands.
             first_seed_ended: Called once the tables in `store` hold all arms with the first seed, if the end is not
                 near then.
+            elsewhere: A cluster on which arms and seeds run, in place of processes here. What ends too early there is
+                begun anew.
 
         Returns:
             What the run recorded.
@@ -110,7 +114,9 @@ class Experiment:
             with files.ending() if files else nullcontext(), self._saying_how_it_ends():
                 for key in files.begin(go_on) if files else ():
                     progress.kept(*key)
-                if min(jobs, len(self._todo())) > 1:
+                if elsewhere and self._todo():
+                    self._run_elsewhere(files, progress, elsewhere)
+                elif min(jobs, len(self._todo())) > 1:
                     self._run_side_by_side(files, progress, jobs, checkpoint_every_s)
                 for key in self._todo():
                     self._run_arm(key, files, progress, checkpoint_every_s)
@@ -119,7 +125,7 @@ class Experiment:
         return self.results()
 
     def results(self) -> Results:
-        """What has been recorded so far, arm by arm. Long tables on the disk are read when they are asked for."""
+        """Return what has been recorded so far, arm by arm. Long tables on the disk are read on demand."""
         tables = self.files.tables() if self.files else self.recording.tables()
         return Results(scenario=self.scenario, manifest=self.manifest, **tables)
 
@@ -128,7 +134,7 @@ class Experiment:
         return RunFiles(store, digest, self.scenario, self.manifest, self.recording, self.watch, first_seed_ended)
 
     def _todo(self) -> list[Key]:
-        """The arms and seeds that have not ended, in the order in which they are run."""
+        """Return the arms and seeds that have not ended, in the order in which they are run."""
         ended = {(entry["arm"], entry["seed"]) for entry in self.manifest["runs"]}
         every = [(name, seed) for seed in self.scenario.seeds for name in self.scenario.arms]
         return [key for key in every if key not in ended]
@@ -158,18 +164,8 @@ class Experiment:
         """Run all that has not ended in processes of their own. Raises RunError if one of them dies."""
         todo = self._todo()
         jobs = min(jobs, len(todo))
-        with nullcontext() if files else TemporaryDirectory(prefix="gossim-") as folder:
-            parts = files.parts if files else Parts(Path(str(folder)), "", lasting=False)
-            work = Work(
-                self.scenario.to_data(),
-                self.executor,
-                self.gradients,
-                str(parts.folder),
-                parts.identity,
-                parts.lasting,
-                max(1, cores() // jobs),
-                every_s if files else None,
-            )
+        with self._parts(files) as parts:
+            work = self._work(parts, max(1, cores() // jobs), every_s if files else None)
             with closing(side_by_side(work, todo, jobs)) as heartbeats:
                 again: set[int] = set()
                 for begun, over in heartbeats:
@@ -182,14 +178,46 @@ class Experiment:
                             again.add(place)
                             progress.resumed(time_s, steps, resumed_after_s)
                         progress.advance(time_s, steps)
-                    for place, entry in over.items():
-                        self._take(parts, todo[place], entry, progress, lasts=files is not None)
+                    for place in over:
+                        self._take(parts, todo[place], progress, lasts=files is not None)
                     if over and files:
                         files.look()
 
-    def _take(self, parts: Parts, key: Key, entry: dict[str, Any], progress: Progress, lasts: bool) -> None:
+    def _run_elsewhere(self, files: RunFiles | None, progress: Progress, elsewhere: Elsewhere) -> None:
+        """Run all that has not ended on a cluster. Raises InputError or RunError if that cannot be done."""
+        todo, home = self._todo(), Home.of(self.identity, self.manifest["device"])
+        with self._parts(files) as parts:
+            work = self._work(parts, 1, None)
+            with closing(ended_away(elsewhere, work, home, todo, parts, self.recording.order)) as heartbeats:
+                for over in heartbeats:
+                    for place in over:
+                        self._take(parts, todo[place], progress, lasts=files is not None)
+                    if over and files:
+                        files.look()
+
+    @contextmanager
+    def _parts(self, files: RunFiles | None) -> Iterator[Parts]:
+        """Where arms and seeds that ran in other processes are kept: in the run directory, if there is one."""
+        with nullcontext() if files else TemporaryDirectory(prefix="gossim-") as folder:
+            yield files.parts if files else Parts(Path(str(folder)), "", lasting=False)
+
+    def _work(self, parts: Parts, threads: int, every_s: float | None) -> Work:
+        """What each process is given."""
+        return Work(
+            self.scenario.to_data(),
+            self.executor,
+            self.gradients,
+            str(parts.folder),
+            parts.identity,
+            parts.lasting,
+            threads,
+            every_s,
+        )
+
+    def _take(self, parts: Parts, key: Key, progress: Progress, lasts: bool) -> None:
         """Take what another process recorded of an arm with a seed, whose file `lasts` until all have ended. Raises
-        RunError if it is not there."""
+        RunError if it is not there.
+        """
         name, seed = key
         part = parts.load(self.recording.order[name], name, seed)
         if part is None:
@@ -201,12 +229,12 @@ class Experiment:
         kept = parts.ended(self.recording.order[name], seed) if lasts else None
         self.recording.end(name, seed, part.recorded, kept)
         self.manifest["runs"].append(part.entry)
-        progress.done(entry.get("error"))
+        progress.done(part.entry.get("error"))
         _warn(progress, part.entry)
 
     @contextmanager
     def _saying_how_it_ends(self) -> Iterator[None]:
-        """However the block ends, the manifest says so."""
+        """Record in the manifest how the block ends."""
         try:
             yield
         except KeyboardInterrupt:
@@ -222,14 +250,16 @@ class Experiment:
 
 
 def asked_for(scenario: Scenario, device: str | None) -> Scenario:
-    """The scenario as it is run, on that device if one is given. To run it is to trust it. Raises ScenarioError."""
+    """Return the scenario to run, on that device if one is given. Running it means trusting it. Raises
+    ScenarioError.
+    """
     own = scenario.trusted()
     return own if device is None else own.override({"device": device})
 
 
 @contextmanager
 def _naming(arm: str) -> Iterator[None]:
-    """Whatever is wrong inside the block is wrong with that arm."""
+    """Add the name of that arm to every error inside the block."""
     try:
         yield
     except InputError as error:
@@ -239,6 +269,6 @@ def _naming(arm: str) -> Iterator[None]:
 
 
 def _warn(progress: Progress, entry: dict[str, Any]) -> None:
-    """Pass on what an arm with a seed leaves to be warned of."""
+    """Pass on the warnings of an arm with a seed."""
     for warning in entry.get("warnings", []):
         progress.warn(f"arm '{entry['arm']}', seed {entry['seed']}: {warning}")

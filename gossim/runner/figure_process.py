@@ -20,27 +20,27 @@ from .process_pool import Place, ended, one_thread_each
 
 
 class Drawer(Protocol):
-    """Draws figures of runs that are on the disk, inside of a `with` block."""
+    """Draws figures of runs that are on disk, inside a `with` block."""
 
     def __enter__(self) -> Self: ...
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None: ...
     def begin(self, store: RunDirectory) -> None:
-        """Have figures drawn of what is in `store` now. Nobody waits for them; a later request takes their place."""
+        """Have the present content of `store` drawn, without waiting. A later request replaces this one."""
 
     def draw(self, results: Results, store: RunDirectory) -> list[Path]:
         """Draw the figures of `results`, which is what is in `store`. See `drawing.draw`."""
 
 
 def drawer(jobs: int | None = None) -> Drawer:
-    """What draws figures, as many at a time as `jobs`, or as there are cores."""
+    """Return what draws figures, at most `jobs` at the same time, or one per core."""
     jobs = jobs or (1 if under_torchrun() else cores())
     return FigureProcess(jobs) if jobs > 1 else _NoProcess()
 
 
 class _NoProcess:
-    """Draws figures in this process, when it has nothing else to do."""
+    """Draws figures in this process when it has nothing else to do."""
 
     def __enter__(self) -> Self:
         return self
@@ -67,7 +67,7 @@ class _Answer(NamedTuple):
 
 
 class FigureProcess:
-    """Draws figures of runs that are on the disk. What that needs is loaded as soon as the `with` block begins.
+    """Draws figures of runs that are on disk in a separate process, which begins loading with the `with` block.
 
     Args:
         jobs: How many figures are drawn at a time, in processes of their own.
@@ -108,7 +108,7 @@ class FigureProcess:
         return answer.written
 
     def _answer(self) -> _Answer | None:
-        """What came of the last request; None if the process has died."""
+        """Return the outcome of the last request, or None if the process has died."""
         try:
             while True:
                 answer: _Answer = self._connection.recv()

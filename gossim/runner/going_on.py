@@ -13,7 +13,7 @@ from .recording import PairRecord
 
 
 class GoingOn:
-    """Follows the windows of a program, those that were carried out before the last checkpoint, and those after.
+    """Follows the windows of a program, before and after the last checkpoint.
 
     Args:
         saved: The checkpoints; there may be none yet.
@@ -39,7 +39,9 @@ class GoingOn:
             record.take_up(*self.found.probed)
 
     def is_new(self, window: Sequence[Op]) -> bool:
-        """Whether the next window was not carried out before the checkpoint. Raises InputError if it is another one."""
+        """Return whether the next window was not carried out before the checkpoint. Raises InputError if it is a
+        different one.
+        """
         self.windows += 1
         self.digest = digest_with(self.digest, window, self.world)
         if self.found is None or self.windows > self.found.windows:
@@ -62,6 +64,6 @@ class GoingOn:
             self.saved.save(Checkpoint(self.windows, self.digest, rows, values, probed, seconds))
 
     def end(self) -> None:
-        """The program has come to its end. Raises InputError if the last checkpoint was taken later."""
+        """Note the end of the program. Raises InputError if the last checkpoint was taken later."""
         if self.found is not None:
             raise self.saved.refuse()

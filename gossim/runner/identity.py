@@ -34,14 +34,15 @@ class Identity(NamedTuple):
 
     @classmethod
     def of(cls, scenario: Scenario, gradients: bool = True, executor: str = "batched") -> Identity:
-        """That of a run of `scenario` that would begin now."""
+        """Return the identity of a run of `scenario` that would begin now."""
         learns = gradients and any(arm.problem is not None for arm in scenario.arms.values())
         return cls(scenario.to_data(), inputs(scenario), versions(), learns, executor)
 
     @classmethod
     def stored(cls, store: RunDirectory, manifest: Mapping[str, Any]) -> Identity:
-        """That of the run in `store`, whose manifest says this. Nothing that its scenario names is imported or opened.
-        Raises InputError."""
+        """Return the identity of the run in `store`, as its manifest states it. Nothing that its scenario names is
+        imported or opened. Raises InputError.
+        """
         with trusting(Trust(imports=False, files=False)):
             scenario = load(store.own("scenario.yaml"))
         learns = manifest.get("device", "none") != "none"
@@ -49,11 +50,11 @@ class Identity(NamedTuple):
         return cls(scenario.to_data(), manifest.get("inputs", {}), manifest.get("versions", {}), learns, executor)
 
     def digest(self, device: str) -> str:
-        """A text that no run has with another identity, or on another kind of device."""
+        """Return a text that differs for every other identity and kind of device."""
         return hashlib.sha256(json.dumps([*self, device], sort_keys=True).encode()).hexdigest()
 
     def changes(self, before: Identity) -> list[str]:
-        """What is not as it was, in words, key by key."""
+        """Describe what has changed, key by key."""
         found = [*_differences(before.scenario, self.scenario)]
         if before.learns != self.learns:
             found.append(f"there are {'gradients' if self.learns else 'no gradients'} now")
@@ -67,13 +68,13 @@ class Identity(NamedTuple):
 
 
 def told_changes(changes: list[str]) -> str:
-    """The first of them on one line, and how many there are besides."""
+    """Return the first change on one line, and how many more there are."""
     more = f"; and {len(changes) - MANY} more" if len(changes) > MANY else ""
     return "; ".join(changes[:MANY]) + more
 
 
 def _differences(before: Any, now: Any, path: str = "") -> Iterator[str]:
-    """Each key below which two values differ, with both."""
+    """Return each key below which two values differ, with both values."""
     if isinstance(before, Mapping) and isinstance(now, Mapping):
         for key in dict.fromkeys([*before, *now]):
             inner = f"{path}.{key}" if path else str(key)

@@ -16,8 +16,8 @@ from ..scenario.scenario import Scenario
 
 
 def inputs(scenario: Scenario) -> dict[str, str]:
-    """The SHA-256 of each such file by its path: as the scenario has it, or of a module from the folder in which its
-    package is. A file that cannot be read is left out: the run itself tells.
+    """Return the SHA-256 of each such file by its path: as written in the scenario, or relative to its package's folder
+    for a module. A file that cannot be read is left out, because the run itself reports it.
 
     Any text of an arm that is the path of a file names one, parameters of users' algorithms and models included; of
     a `directory`, its `*.bin` and idx files; of a data set its `files`. Of a module `package.module:Name` it is
@@ -39,7 +39,7 @@ def inputs(scenario: Scenario) -> dict[str, str]:
 
 
 def _texts(data: Any, key: str = "") -> Iterator[tuple[str, str]]:
-    """Each text in `data`, with the key under which it stands."""
+    """Return each text in `data` with its key."""
     if isinstance(data, str):
         yield key, data
     elif isinstance(data, Mapping):
@@ -51,7 +51,7 @@ def _texts(data: Any, key: str = "") -> Iterator[tuple[str, str]]:
 
 
 def _sources(module: str) -> dict[str, Path]:
-    """The files of the package of `module`, and of those packages beside it that it imports."""
+    """Return the files of the package of `module`, and of neighbouring packages that it imports."""
     found: dict[str, Path] = {}
     home, known, todo = None, set(), [module.partition(".")[0]]
     while todo:
@@ -67,7 +67,7 @@ def _sources(module: str) -> dict[str, Path]:
 
 
 def _files(package: str) -> tuple[Path, list[Path]] | None:
-    """The folder in which a package or module stands, and its files; None if there is no such, or not as files."""
+    """Return the folder of a package or module and its files, or None if it does not exist as files."""
     try:
         spec = importlib.util.find_spec(package)
     except (ImportError, ValueError):
@@ -82,7 +82,7 @@ def _files(package: str) -> tuple[Path, list[Path]] | None:
 
 
 def _installed() -> Iterable[Path]:
-    """Where packages are installed: what is imported from there has a version."""
+    """Return where packages are installed; what is imported from there has a version."""
     return {Path(sysconfig.get_path(kind)) for kind in ("purelib", "platlib", "stdlib", "platstdlib")}
 
 
@@ -97,7 +97,7 @@ def _digest(file: str) -> str | None:
 
 @remembered
 def _imported(file: str) -> frozenset[str]:
-    """The packages that a Python file imports by name, wherever in it."""
+    """Return the packages that a Python file imports by name, anywhere in it."""
     try:
         tree = ast.parse(Path(file).read_bytes())
     except (OSError, SyntaxError, ValueError):

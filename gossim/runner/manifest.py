@@ -17,7 +17,7 @@ PACKAGES = ("gossim", "torch", "numpy", "scipy", "simpy", "pandas", "pyarrow", "
 
 
 def now() -> str:
-    """The time, to the second, in UTC."""
+    """Return the time in UTC, to the second."""
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
@@ -27,14 +27,16 @@ def _versions() -> dict[str, str]:
 
 
 def versions() -> dict[str, str]:
-    """Python's and those of PACKAGES, as they are here."""
+    """Return the installed versions of Python and of PACKAGES."""
     return dict(_versions())
 
 
 def manifest(
     command: list[str], device: str, device_name: str, seed: int, repeats: int, inputs: Mapping[str, str]
 ) -> dict[str, Any]:
-    """The manifest of a run that begins now. `inputs`: the SHA-256 of the files that it depends on, by path."""
+    """Return the manifest of a run that begins now. `inputs` is the SHA-256 of the files that it depends on, by
+    path.
+    """
     return {
         "schema_version": SCHEMA_VERSION,
         "status": "running",

@@ -63,7 +63,7 @@ def merge(directories: Sequence[str | Path], out: str | Path, imports: bool = Fa
 
 
 def _common(stores: Sequence[SweepDirectory]) -> Sweep:
-    """The sweep that is in all of the directories."""
+    """Return the sweep that all of the directories hold."""
     first, *others = [(store, store.sweep()) for store in stores]
     for store, sweep in others:
         differing = [key for key in {**first[1].data, **sweep.data} if first[1].data.get(key) != sweep.data.get(key)]
@@ -74,7 +74,7 @@ def _common(stores: Sequence[SweepDirectory]) -> Sweep:
 
 
 def _found(described: Sweep, stores: Sequence[SweepDirectory]) -> list[tuple[SweepDirectory, dict[str, Any]]]:
-    """For each point, the directory in which it has ended, and its manifest."""
+    """Return for each point the directory in which it has ended, and its manifest."""
     found: list[tuple[SweepDirectory, dict[str, Any]]] = []
     missing: list[Point] = []
     for point in described.points:
@@ -94,7 +94,7 @@ def _found(described: Sweep, stores: Sequence[SweepDirectory]) -> list[tuple[Swe
 
 
 def _manifest(store: SweepDirectory, point: Point) -> dict[str, Any] | None:
-    """The manifest of a point that has ended; None if it has not."""
+    """Return the manifest of a point, or None if it has not ended."""
     directory = store.run_directory(point)
     if not directory.path.is_dir() or directory.path.is_symlink():
         return None

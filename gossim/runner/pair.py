@@ -35,15 +35,20 @@ ENDED = ("complete", "diverged")
 def planes_of(
     scenario: Scenario, executor: str, gradients: bool, watch: Stopwatch | None = None
 ) -> dict[str, Gradients | Nothing]:
-    """The numeric plane of each arm: without `gradients`, or where nothing is learned, the clock runs alone."""
+    """Return the numeric plane of each arm. Without `gradients`, or if nothing is learned, only the clock runs."""
     learning = {name: arm for name, arm in scenario.arms.items() if gradients and arm.problem is not None}
     nothing = Nothing()
     numeric = Gradients(learning, executor, watch) if learning else nothing
     return {name: numeric if name in learning else nothing for name in scenario.arms}
 
 
+def numeric(planes: Mapping[str, Gradients | Nothing]) -> Gradients | Nothing:
+    """The plane that computes gradients, if there is one."""
+    return next((plane for plane in planes.values() if isinstance(plane, Gradients)), Nothing())
+
+
 def has_ended(entry: Mapping[str, Any]) -> bool:
-    """Whether what an entry of the manifest speaks of has come to its end, be it a bad one that it would meet again."""
+    """Return whether the run of a manifest entry has ended, including with an error that it would meet again."""
     return entry["status"] in ENDED or (entry["status"] == "failed" and entry.get("error") is not None)
 
 
@@ -145,8 +150,9 @@ def _resumed(world: World, progress: Watcher, seconds: float) -> None:
 
 
 def _threads(arm: Arm, learns: bool) -> AbstractContextManager[None]:
-    """One thread where a single worker learns: its convolutions would be shared out among all, and their sums rounded
-    by how many these are. Several workers have one thread each."""
+    """Use one thread if a single worker learns, because rounding would depend on how its convolutions are divided.
+    Several workers have one thread each.
+    """
     if not learns or arm.workers > 1:
         return nullcontext()
     from ..problems.threads import one_thread

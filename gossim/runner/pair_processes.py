@@ -11,13 +11,13 @@ from ..scenario.arm import Arm
 from ..scenario.scenario import Scenario
 from ..tables.parts import Part, Parts
 from .checkpoint import Checkpoints
-from .pair import PairRunner, planes_of
+from .pair import PairRunner, numeric, planes_of
 from .process_pool import context, ended
 from .recording import Key, PairRecord
 
 
 class Work(NamedTuple):
-    """What every process is given: the scenario, as data, how it is run, and where its parts go.
+    """What every process is given: the scenario as data, how it is run, and where its parts go.
 
     `threads` is what each may compute on, and `checkpoint_every_s` how often it keeps where it stands, if it does.
     """
@@ -33,8 +33,9 @@ class Work(NamedTuple):
 
 
 class Came(NamedTuple):
-    """How far an arm with a seed has come: in simulated seconds, and in gradient steps of all workers. Where it goes on
-    from a checkpoint, that was `resumed_after_s` of wall time since it first began."""
+    """The progress of an arm with a seed: in simulated seconds, and in gradient steps of all workers. Where it goes on
+    from a checkpoint, that was `resumed_after_s` of wall time since it first began.
+    """
 
     place: int
     time_s: float
@@ -84,17 +85,25 @@ class _Shown:
         self.counters[self.at : self.at + 3] = [1.0, time_s, gradient_steps]
 
 
-class _Process:
-    """What this process runs arms and seeds with."""
+class PairProcess:
+    """What this process runs arms and seeds with.
+
+    Args:
+        work: What every process is given.
+        counters: `FIELDS` numbers for each arm and seed, in which it says how far it has come.
+    """
 
     def __init__(self, work: Work, counters: Any):
         self.scenario = Scenario.parse(work.scenario)
-        self.runner = PairRunner(self.scenario, planes_of(self.scenario, work.executor, work.gradients))
+        planes = planes_of(self.scenario, work.executor, work.gradients)
+        self.runner = PairRunner(self.scenario, planes)
+        self.device = numeric(planes).device
         self.parts = Parts(Path(work.folder), work.identity, work.lasting)
         self.threads, self.every_s, self.counters = work.threads, work.checkpoint_every_s, counters
         self.places = {name: place for place, name in enumerate(self.scenario.arms)}
 
     def run(self, place: int, name: str, seed: int) -> dict[str, Any]:
+        """Run an arm with a seed, and keep what it recorded. Returns its entry for the manifest."""
         shown = _Shown(self.counters, FIELDS * place)
         shown.advance(0.0, 0)
         number, entry = self.places[name], {"arm": name, "seed": seed, "status": "failed"}
@@ -109,12 +118,12 @@ class _Process:
         return entry
 
 
-_process: _Process | None = None
+_process: PairProcess | None = None
 
 
 def _begin(work: Work, counters: Any) -> None:
     global _process
-    _process = _Process(work, counters)
+    _process = PairProcess(work, counters)
 
 
 def _run_pair(given: tuple[int, str, int]) -> dict[str, Any]:

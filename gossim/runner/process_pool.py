@@ -25,7 +25,7 @@ Outcome = TypeVar("Outcome")
 
 
 def context() -> BaseContext:
-    """How processes are begun: forked, where that can be, from one that has nothing but the packages loaded."""
+    """Return how processes start: forked, where possible, from one that has only loaded the packages."""
     methods = multiprocessing.get_all_start_methods()
     return multiprocessing.get_context("forkserver" if "forkserver" in methods else "spawn")
 
@@ -50,7 +50,7 @@ def ended(
     arguments: tuple[Any, ...] = (),
     method: str | None = None,
 ) -> Generator[dict[Name, Outcome], None, None]:
-    """Do `work` with all that is `given`, `jobs` at a time, each in a process of its own.
+    """Do `work` with each of `given`, `jobs` at a time, each in its own process.
 
     Processes still at work when the caller stops listening are ended.
 
@@ -119,8 +119,9 @@ def _begin(place: Place, begin: Callable[..., None] | None, arguments: tuple[Any
 
 
 def _end_with_parent() -> None:
-    """See to it that this process ends when its parent does, however that came about: nobody would read its results,
-    and another run may begin in the same directory."""
+    """Make this process end when its parent does, for any reason. Its results would be lost, and another run may begin
+    in the same directory.
+    """
     parent = multiprocessing.parent_process()
     assert parent is not None
 
@@ -133,7 +134,7 @@ def _end_with_parent() -> None:
 
 @contextmanager
 def one_thread_each() -> Iterator[None]:
-    """Processes that begin inside the block compute on one thread each: together they fill the cores."""
+    """Let processes that begin inside the block compute on one thread each; together they use all cores."""
     names = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
     before = {name: os.environ.get(name) for name in names}
     os.environ.update(dict.fromkeys(names, "1"))

@@ -10,28 +10,30 @@ from ..scenario.sweep import Point
 
 
 class Progress(Protocol):
-    """What a run calls as it goes."""
+    """The calls that a run makes as it proceeds."""
 
     def arm(self, name: str, seed: int, settings: Arm, gradient_steps: int | None) -> None:
-        """Arm `name` begins with `seed`, and is the present one. It ends after `gradient_steps`, if that is known.
+        """Report that arm `name` begins with `seed`. It ends after `gradient_steps`, if known.
 
         Where several run side by side, this is called again whenever another one is the present one.
         """
 
     def kept(self, name: str, seed: int) -> None:
-        """Arm `name` with `seed` ended before an unfinished run was begun again."""
+        """Report that arm `name` with `seed` had ended before an unfinished run was continued."""
 
     def resumed(self, time_s: float, gradient_steps: int, seconds: float) -> None:
         """The present arm goes on from there, to which it had come in `seconds` of wall time before it was cut off."""
 
     def advance(self, time_s: float, gradient_steps: int) -> None:
-        """The present arm has come as far as `time_s`, in simulated seconds, and `gradient_steps` of all workers."""
+        """Report that the present arm has reached `time_s`, in simulated seconds, and `gradient_steps` of all
+        workers.
+        """
 
     def done(self, message: str | None) -> None:
-        """The present arm has ended with the present seed: well, or with an error, which is `message`."""
+        """Report that the present arm has ended with the present seed; `message` is its error, if any."""
 
     def warn(self, message: str) -> None:
-        """Something about an arm with a seed that has ended is to be known, as `message` says."""
+        """Report a warning about an arm with a seed that has ended."""
 
 
 class NoProgress:
@@ -44,18 +46,18 @@ class NoProgress:
     def done(self, message: str | None) -> None: ...
 
     def warn(self, message: str) -> None:
-        """Log it, so that it is seen where nothing else is shown."""
+        """Log the warning, so that it is seen where nothing else is shown."""
         log_warnings([message])
 
 
 class SweepProgress(Protocol):
-    """What a sweep calls as it goes."""
+    """The calls that a sweep makes as it proceeds."""
 
     def begin(self, points: int, done: int) -> None:
-        """The sweep has `points`, of which `done` were run before."""
+        """Report that the sweep has `points`, of which `done` were run before."""
 
     def point(self, point: Point, error: str | None) -> None:
-        """A point has ended: well, or with an error."""
+        """Report that a point has ended, well or with an error."""
 
 
 class NoSweepProgress:

@@ -70,19 +70,19 @@ class PairRecord:
         self._stand = Stand((*pieces, piece), {}, self.observed.seen)  # at once, whenever Ctrl-C comes
 
     def end(self, world: World) -> None:
-        """Keep what the clock knows when it stands still."""
+        """Take over the tables of an arm with a seed that has ended."""
         label = self.observed.label
         self.ended["exchanges"] = [{**label, **row} for row in exchanges(world)]
         self.ended["activities"] = [{**label, **row} for row in activities(world)]
         self.ended["timeline"] = [{**label, **interval._asdict()} for interval in world.timeline.intervals]
 
     def probed(self) -> Recorded:
-        """The tables to which probes add rows, as far as they have come."""
+        """Return the tables to which probes add rows, as far as they have come."""
         stand = self._stand
         return Recorded(stand.pieces, self._in_memory(stand))
 
     def recorded(self) -> Recorded:
-        """All tables, as far as they have come."""
+        """Return all tables, as far as they have come."""
         pieces, probed = self.probed()
         return Recorded(pieces, {**probed, **{name: table(name, rows) for name, rows in self.ended.items()}})
 
@@ -99,7 +99,7 @@ class PairRecord:
 
 
 class Recording:
-    """The tables of all arms and seeds: of those that have ended, and of that which is under way.
+    """The tables of all arms and seeds, those that have ended and the present one.
 
     Args:
         arms: The names of the arms, in order.
@@ -118,7 +118,7 @@ class Recording:
         return record
 
     def end(self, arm: str, seed: int, recorded: Recorded, kept: Piece | None = None) -> None:
-        """These are the tables of an arm with a seed, which has ended; `kept` are they on the disk, if they are."""
+        """Take over the tables of an arm with a seed that has ended; `kept` is their file, if there is one."""
         rows = sum(map(len, recorded.frames.values()))
         if kept is not None and self.rows + rows > IN_MEMORY_ROWS:
             recorded = Recorded((*recorded.pieces, kept), {})
@@ -132,7 +132,7 @@ class Recording:
         return any(pair.pieces for pair in self._recorded())
 
     def pieces(self) -> dict[str, Iterator[pd.DataFrame]]:
-        """The rows of each table, some at a time: arm by arm in the scenario's order, then seed by seed."""
+        """Return the rows of each table, some at a time, in the scenario's order of arms, then by seed."""
         pairs = self._recorded()
         return {name: self._pieces(name, pairs) for name in TABLES}
 
@@ -145,7 +145,7 @@ class Recording:
             yield with_metrics(frame, self.metrics) if name == "probes" else frame
 
     def tables(self) -> dict[str, Any]:
-        """The tables by name, as DataFrames."""
+        """Return the tables by name as DataFrames, in the scenario's order of arms, then by seed."""
         return {name: joined(name, list(pieces)) for name, pieces in self.pieces().items()}
 
 

@@ -87,7 +87,7 @@ class RunFiles:
         self.recording.end(name, seed, recorded, self.parts.ended(place, seed))
 
     def look(self) -> None:
-        """Arms and seeds have ended: write the tables, unless that takes more than a tenth of the time."""
+        """Write the tables after arms and seeds have ended, unless that takes more than a tenth of the time."""
         begun_s = time.monotonic()
         tell = self._is_time_for_the_first_seed()
         if tell or begun_s >= self._due_s:
@@ -117,8 +117,9 @@ class RunFiles:
 
     @contextmanager
     def ending(self) -> Iterator[None]:
-        """However the block ends, which begins with `begin`, write the tables. If they hold all that there is, what was
-        kept to go on with is no longer needed."""
+        """Call `begin`, and write the tables however the block ends. If they are complete, what was kept for continuing
+        is removed.
+        """
         try:
             yield
         finally:

@@ -80,8 +80,9 @@ class SweepDirectory:
         return RunDirectory(self.path / "points" / point.name)
 
     def done(self, point: Point) -> str | None:
-        """None if this point is still to be run, or what it depends on, files, modules and versions, is not what it
-        was; else what went wrong, if anything: what diverged would do so again."""
+        """Return None if this point must still be run, or if files, modules or versions that it depends on have
+        changed; else its error, if any, because a point that diverged would do so again.
+        """
         try:
             manifest = self.run_directory(point).manifest()
             depended = manifest["inputs"], manifest["versions"]
@@ -95,8 +96,9 @@ class SweepDirectory:
         return (manifest.get("error") or "") if depended == (inputs(point.scenario), versions()) else None
 
     def rows(self, point: Point, error: str | None) -> list[dict[str, Any]]:
-        """The table's rows of a point that has ended, with `error` if there was one, without the values of its keys;
-        where it could not even begin, all of them `failed`. Raises InputError or RunError if there is no such run."""
+        """Return the table's rows of a point that has ended, without the values of its keys, and with `error` if there
+        was one. If it could not begin, all rows are `failed`. Raises InputError or RunError if there is no such run.
+        """
         runs = pd.DataFrame(
             [(arm, seed) for arm in point.scenario.arms for seed in point.scenario.seeds], columns=["arm", "seed"]
         )
@@ -125,15 +127,15 @@ class SweepDirectory:
 
 
 def measures(sweep: Sweep) -> list[str]:
-    """The columns of `per_seed` that are numbers."""
+    """Return the columns of `per_seed` that are numbers."""
     targeted = any(point.scenario.target for point in sweep.points)
     final = dict.fromkeys(column for point in sweep.points for column in final_columns(point.scenario))
     return [*final, "steps_per_s", "idle_share", *([TIME_TO_TARGET] if targeted else [])]
 
 
 def points_together(directory: Path) -> RunData:
-    """The points of the sweep in `directory` that recorded anything, as one run whose arms are called
-    `gosgd_push (workers=4)`. Nothing that its scenarios name is imported or opened.
+    """Return the points of the sweep in `directory` that recorded anything, as one run with arms called `gosgd_push
+    (workers=4)`. Nothing that its scenarios name is imported or opened.
 
     Raises:
         InputError: If it is no sweep, or holds no such point.

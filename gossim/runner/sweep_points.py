@@ -12,28 +12,33 @@ from ..errors import InputError, RunError, told
 from ..scenario.scenario import Scenario
 from ..tables.run_directory import RunDirectory
 from .earlier import earlier
+from .elsewhere import Home
 from .experiment import Experiment
 from .process_pool import ended
 
 
 class PointTask(NamedTuple):
-    """A scenario, as data, and the run directory that it is to fill; whether what is unfinished there is begun anew."""
+    """A scenario as data, the run directory that it fills, and whether unfinished work there is begun anew.
+
+    On another machine, `home` describes the process for which it is run.
+    """
 
     data: dict[str, Any]
     directory: str
     anew: bool = False
+    home: Home | None = None
 
 
 def run_point(task: PointTask) -> str | None:
     """Run a task, without figures, on one thread. What an earlier run left in its directory goes first, unless it can
     go on. Returns what went wrong, in words."""
-    from .experiment import Experiment
-
     store = RunDirectory(Path(task.directory), lasting=False)
     try:
         scenario = Scenario.parse(task.data, "point")
         with _one_thread(scenario), _removed_if_broken(store.path):
             experiment = Experiment(scenario, limits=False)
+            if task.home:
+                task.home.refuse_other(experiment.identity, experiment.manifest["device"])
             go_on = not task.anew and _can_go_on(store, experiment)
             if not go_on:
                 shutil.rmtree(store.path, ignore_errors=True)
@@ -48,7 +53,7 @@ def run_point(task: PointTask) -> str | None:
 
 @contextmanager
 def _removed_if_broken(folder: Path) -> Iterator[None]:
-    """Old numbers are not taken for those of a point that cannot begin."""
+    """Remove old numbers of a point that cannot begin, so that they are not taken for its results."""
     try:
         yield
     except Exception:
@@ -57,7 +62,7 @@ def _removed_if_broken(folder: Path) -> Iterator[None]:
 
 
 def _can_go_on(store: RunDirectory, experiment: Experiment) -> bool:
-    """Whether the same run is there, and unfinished."""
+    """Return whether the same run is there and unfinished."""
     try:
         return earlier(store, experiment.scenario, experiment.identity) == "unfinished"
     except InputError:  # another run, or a damaged one
@@ -65,7 +70,7 @@ def _can_go_on(store: RunDirectory, experiment: Experiment) -> bool:
 
 
 def ended_tasks(tasks: Mapping[str, PointTask], jobs: int) -> Generator[dict[str, str | None], None, None]:
-    """The tasks that have ended since the last time, by name, each with what went wrong; nothing at a heartbeat.
+    """Return the tasks that have ended since the last call, by name, each with its error; nothing at a heartbeat.
 
     Processes still at work when the caller stops listening are ended.
     """
@@ -78,7 +83,7 @@ def ended_tasks(tasks: Mapping[str, PointTask], jobs: int) -> Generator[dict[str
 
 @contextmanager
 def _one_thread(scenario: Scenario) -> Iterator[None]:
-    """A point gives the same numbers in this process as in one of many."""
+    """Use one thread, so that a point gives the same numbers in this process as in one of many."""
     if not any(arm.problem for arm in scenario.arms.values()):
         context: Any = nullcontext()  # the clock alone needs no torch
     else:

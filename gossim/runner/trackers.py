@@ -35,7 +35,7 @@ class Curve(NamedTuple):
         return f"{safe}{other}/seed_{self.seed}"
 
     def rows(self) -> Iterator[dict[str, float]]:
-        """Each probe's scalars that were measured."""
+        """Yield the measured scalars of each probe."""
         for row in self.probes.drop(columns=["arm", "seed"]).astype(float).to_dict("records"):
             yield {name: value for name, value in row.items() if value == value}
 
@@ -138,6 +138,6 @@ def _curves(results: RunData) -> Iterator[Curve]:
 
 
 def _numeric(probes: pd.DataFrame) -> pd.DataFrame:
-    """Without columns that hold no number of this arm and seed."""
+    """Drop columns that hold no number of this arm and seed."""
     kept: Any = probes.loc[:, probes.notna().any()]
     return kept

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -19,12 +18,15 @@ from ..files.atomic import whole
 from ..results import Results
 from ..scenario.cautions import log_warnings
 from ..scenario.scenario import Scenario, load
+from ..scenario.sweep import cells
 from ..scenario.vary import Values, Variant, variant_of, variants, with_arms
 from ..tables.run_directory import TRIALS, RunDirectory
 from .drawing import are_drawn, draw
 from .earlier import earlier
+from .elsewhere import Elsewhere
 from .experiment import Experiment
 from .progress import Progress
+from .ray_cluster import reached, refuse_unusable
 from .run import errors_of
 
 MOST_ROUNDS = 8
@@ -59,6 +61,7 @@ def tune(
     limits: bool = True,
     jobs: int = 1,
     quiet: bool = False,
+    cluster: str | Elsewhere | None = None,
 ) -> Tuned:
     """Run every arm at each combination of values on trial seeds, and each arm's best on the scenario's seeds.
 
@@ -78,6 +81,7 @@ def tune(
         limits: Whether to refuse what needs more memory than this machine has, or more than some 10¹⁰ events.
         jobs: How many arms and seeds run side by side, in processes.
         quiet: Whether the scenario's warnings are not logged, because they have been shown.
+        cluster: `auto` or the address of a Ray cluster on which arms and seeds run, in place of processes here.
 
     Raises:
         ScenarioError: Before anything runs, if the scenario or a value is invalid.
@@ -88,15 +92,19 @@ def tune(
     base = scenario if isinstance(scenario, Scenario) else load(scenario)
     if not quiet:
         log_warnings(base.warnings)
+    refuse_unusable(cluster, jobs if jobs > 1 else None)
     search = _Search(base, over, seeds, metric)
     if out is not None:
         RunDirectory(Path(out)).refuse_unusable()
 
     def ran(settings: Scenario, folder: Path) -> Results:
         with nullcontext() if progress is None else progress(settings) as bar:
-            return _recorded(Experiment(settings, limits=limits), RunDirectory(folder), force, bar, jobs)
+            return _recorded(Experiment(settings, limits=limits), RunDirectory(folder), force, bar, jobs, elsewhere)
 
-    with TemporaryDirectory(prefix="gossim-") if out is None else nullcontext(out) as home:
+    with (
+        TemporaryDirectory(prefix="gossim-") if out is None else nullcontext(out) as home,
+        reached(cluster) as elsewhere,
+    ):
         trials, best = _tried(search, widen, lambda arms, name: ran(search.trial(arms), Path(home) / TRIALS / name))
         final = ran(search.final(best), Path(home))
     names = {each.name for each in best.values()}
@@ -114,7 +122,14 @@ def tune(
     return Tuned(final, trials, chosen, search.warnings(best, trials))
 
 
-def _recorded(experiment: Experiment, store: RunDirectory, force: bool, bar: Progress | None, jobs: int) -> Results:
+def _recorded(
+    experiment: Experiment,
+    store: RunDirectory,
+    force: bool,
+    bar: Progress | None,
+    jobs: int,
+    elsewhere: Elsewhere | None,
+) -> Results:
     """Run it into `store`, or take what is there of the same run. Figures are not drawn. What diverged or broke is in
     the manifest."""
     with store.reserved():
@@ -122,7 +137,7 @@ def _recorded(experiment: Experiment, store: RunDirectory, force: bool, bar: Pro
         if was == "finished":
             return Results.of(store.read(imports=True))
         try:
-            return experiment.run(store, bar, go_on=was == "unfinished", jobs=jobs)
+            return experiment.run(store, bar, go_on=was == "unfinished", jobs=jobs, elsewhere=elsewhere)
         except RunError:
             results = experiment.results()
             runs = len(experiment.scenario.arms) * experiment.scenario.repeats
@@ -134,7 +149,7 @@ def _recorded(experiment: Experiment, store: RunDirectory, force: bool, bar: Pro
 def _tried(
     search: _Search, widen: bool, tried: Callable[[Sequence[Variant], str], Results]
 ) -> tuple[pd.DataFrame, dict[str, Variant]]:
-    """All trials, and the best of each arm. Each round of them has a number for its name."""
+    """Run all trials and return them with the best of each arm. Rounds of trials are named by number."""
     trials, todo, best = pd.DataFrame(), search.first, {}
     for number in range(1 + MOST_ROUNDS * widen):
         if todo:
@@ -165,25 +180,27 @@ class _Search:
                 known.extend([value] if value not in known else [])
 
     def trial(self, arms: Sequence[Variant]) -> Scenario:
-        """The scenario with these arms, on the trial seeds."""
+        """Return the scenario with these arms and the trial seeds."""
         first = self.scenario.seed + self.scenario.repeats
         return with_arms(self.scenario, arms, "the trials", seed=first, repeats=self.seeds)
 
     def rows(self, results: Results) -> pd.DataFrame:
-        """One row for each arm and seed of these trials."""
+        """Return one row for each arm and seed of these trials."""
         ended = {(entry["arm"], entry["seed"]): entry["status"] for entry in results.manifest["runs"]}
         rows = []
         for _, row in per_seed(results).iterrows():
             variant = self.known[row["arm"]]
-            values = {key: _cell(variant.values.get(key)) for key in self.keys}
+            values = {key: variant.values.get(key) for key in self.keys}
             status = ended.get((row["arm"], row["seed"]), "failed")
             rows.append({**row, "arm": variant.arm, **values, "status": status, "name": variant.name})
         front = ["arm", *self.keys, "seed", "status"]
         frame = pd.DataFrame(rows)
+        for key in self.keys:
+            frame[key] = cells([row[key] for row in rows])
         return frame[[*front, *(name for name in frame if name not in front)]]
 
     def best(self, trials: pd.DataFrame) -> dict[str, Variant]:
-        """The variant of each arm that does best."""
+        """Return the variant of each arm that does best."""
         found = {}
         for arm in self.values:
             ranked = sorted(self._ranked(trials[trials["arm"] == arm]))
@@ -193,7 +210,9 @@ class _Search:
         return found
 
     def _ranked(self, trials: pd.DataFrame) -> Iterator[tuple[float, float, int, str]]:
-        """The variants of which all trials ended, each with what sorts it: seeds without the target, then the mean."""
+        """Return the variants whose trials all ended, with their sort key: seeds that missed the target, then the
+        mean.
+        """
         for place, (name, own) in enumerate(trials.groupby("name", sort=False)):
             if len(own) < self.seeds or (own["status"] != "complete").any():
                 continue
@@ -204,7 +223,7 @@ class _Search:
                 yield float(measured.isna().sum()), self.sign * float(measured.mean()), place, str(name)
 
     def edges(self, best: Mapping[str, Variant]) -> Iterator[tuple[str, str, Any, str]]:
-        """The arms whose best value is the lowest or the highest of several numbers: arm, key, value, which."""
+        """Return the arms whose best value is the lowest or highest of several numbers, as arm, key, value, which."""
         for arm, variant in best.items():
             for key, value in variant.values.items():
                 numbers = [each for each in self.values[arm][key] if _is_number(each)]
@@ -212,7 +231,7 @@ class _Search:
                     yield arm, key, value, "lowest" if value == min(numbers) else "highest"
 
     def beyond(self, best: Mapping[str, Variant]) -> list[Variant]:
-        """The next values beyond the edges, with each combination of the other keys' values."""
+        """Return the next values beyond the edges, with each combination of the other keys' values."""
         todo = []
         for arm, key, _, which in self.edges(best):
             numbers = sorted(self.values[arm][key])
@@ -234,12 +253,12 @@ class _Search:
         return True
 
     def final(self, best: Mapping[str, Variant]) -> Scenario:
-        """The scenario in which each arm has its best values, under its own name."""
+        """Return the scenario in which each arm has its best values, under its own name."""
         arms = [best.get(arm, Variant(arm, {}, arm))._replace(name=arm) for arm in self.scenario.arms]
         return with_arms(self.scenario, arms, "the tuned scenario")
 
     def warnings(self, best: Mapping[str, Variant], trials: pd.DataFrame) -> list[str]:
-        """What to look at before the outcome is believed."""
+        """Return what to check before trusting the outcome."""
         found = [
             f"arm '{arm}': {key} = {value:g} is the {which} value that was tried; a better one may lie beyond it"
             for arm, key, value, which in self.edges(best)
@@ -252,7 +271,7 @@ class _Search:
 
 
 def _metric(scenario: Scenario, metric: str | None) -> tuple[str, float]:
-    """The column to be compared, and 1 if a lower value is better, −1 otherwise."""
+    """Return the column to compare, and 1 if lower is better, −1 otherwise."""
     measured = {name: measure for name, measure in scenario.measured.items() if measure.better is not None}
     known = [*measured, *([TIME_TO_TARGET] if scenario.target else [])]
     if metric is None:
@@ -263,7 +282,7 @@ def _metric(scenario: Scenario, metric: str | None) -> tuple[str, float]:
 
 
 def _next(numbers: Sequence[float]) -> float | None:
-    """The number after these, at the ratio of the last two, or their distance if not all are above 0."""
+    """Return the next number at the ratio of the last two, or at their distance unless all are positive."""
     before, last = numbers[-2:]
     further = last * (last / before) if min(numbers) > 0 else last + (last - before)
     if all(isinstance(each, int) for each in numbers):
@@ -274,8 +293,3 @@ def _next(numbers: Sequence[float]) -> float | None:
 
 def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-def _cell(value: Any) -> Any:
-    """The value as it stands in a table: lists and mappings as JSON."""
-    return json.dumps(value, ensure_ascii=False) if isinstance(value, list | dict) else value

@@ -15,7 +15,7 @@ from ..settings import Settings
 
 
 class Arm(Settings):
-    """One way to do it: an algorithm and the settings it runs under, complete."""
+    """One of the things to compare: an algorithm and the complete settings under which it runs."""
 
     algorithm: AnyAlgorithm
 
@@ -42,6 +42,9 @@ class Arm(Settings):
             raise broken_at(("trace",), self.trace.file, f"{self.trace.unfit(self.nodes)} and a server")
         if self.problem is not None and self.problem.weighting == "samples" and self.workers > 1:
             self._algorithm_counts_samples()
+        if self.algorithm.one_rate and self.optimizer is not None and not self.optimizer.one_rate:
+            rule = f"'{self.algorithm.name}' {self.algorithm.one_rate}, and has one learning rate; give it a number"
+            raise broken_at(("optimizer", "learning_rate"), list(self.optimizer.learning_rate), rule)
         unfit = self.algorithm.unfit(self)
         if unfit:
             raise broken_at(("algorithm",), self.algorithm.model_dump(mode="json"), unfit)

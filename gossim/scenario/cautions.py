@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def cautions(scenario: Scenario) -> list[Violation]:
-    """What deserves a second look, in the order of the scenario's keys; each but once."""
+    """Return what deserves a second look, once each, in the order of the scenario's keys."""
     found: dict[str, Violation] = {}
     for problem in (
         *unused([scenario]),
@@ -47,7 +47,7 @@ def _nobody(scenario: Scenario) -> Iterator[Violation]:
 
 
 def _numbers(scenario: Scenario) -> Iterator[Violation]:
-    """Arms keep of the shared rules what concerns them, perhaps none of them all of it."""
+    """Return rules that no arm uses completely; arms use the parts that concern them."""
     most = max(arm.workers for arm in scenario.arms.values())
     for path, rule in rules(scenario):
         for place, worker in enumerate(rule.workers or ()):
@@ -74,7 +74,7 @@ def _unit(arm: Arm) -> Iterator[Violation]:
 
 
 def _replays(scenario: Scenario) -> Iterator[Violation]:
-    """Recorded times that are shorter than the run, and so repeated."""
+    """Return recorded times that are shorter than the run and therefore repeated."""
     for arm in scenario.arms.values():
         own, until = arm.compute.time_s, arm.until
         if not isinstance(own, Replay) or own.at_end != "wrap" or until.time_s is None:

@@ -20,13 +20,15 @@ MANY_GRADIENTS, AT_LEAST = 2**20, 4
 
 
 def window_size(workers: int, row_bytes: int) -> tuple[int, int]:
-    """Gradients in a window, all workers together, and rows that may be freed in one: see `Program.is_full`."""
+    """Return the gradients in a window, of all workers together, and the rows that may be freed in one: see
+    `Program.is_full`.
+    """
     gradients = min(WINDOW_GRADIENTS * workers, max(MANY_GRADIENTS, AT_LEAST * workers))
     return gradients, max(1, WINDOW_BYTES // row_bytes)
 
 
 def message_bytes(arm: Arm) -> int:
-    """Size of one parameter vector on the network: what the scenario says, or what the model's parameters take.
+    """Return the size of one parameter vector on the network: as the scenario states, or of the model's parameters.
 
     Raises InputError where neither is known without building the model, or where it is larger than the scenario could
     say.
@@ -42,7 +44,9 @@ def message_bytes(arm: Arm) -> int:
 
 
 def parameter_bytes(arm: Arm) -> int:
-    """Size of one parameter vector in memory. Raises InputError where a model has to be built to know, and cannot."""
+    """Return the size of one parameter vector in memory. Raises InputError if that requires building a model and
+    fails.
+    """
     assert arm.problem is not None
     dim = arm.problem.parameters()
     if dim is None:
@@ -51,7 +55,7 @@ def parameter_bytes(arm: Arm) -> int:
 
 
 def steps_limit(settings: Arm) -> int | None:
-    """Gradient steps, of all workers together, that end a run; None if only time does."""
+    """Return the gradient steps of all workers that end a run, or None if only time ends it."""
     limits = [settings.until.gradient_steps] if settings.until.gradient_steps else []
     problem = settings.problem
     if settings.until.epochs is not None and problem is not None and problem.data and problem.batch_size:

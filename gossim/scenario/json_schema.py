@@ -51,7 +51,7 @@ def _mapping_of(values: dict[str, Any]) -> dict[str, Any]:
 
 
 def _in_parts(schema: Any) -> Any:
-    """The same schema with nothing required, nor in what it refers to."""
+    """Return the same schema with nothing required, also in what it refers to."""
     if isinstance(schema, list):
         return [_in_parts(each) for each in schema]
     if not isinstance(schema, dict):

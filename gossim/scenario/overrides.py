@@ -12,7 +12,7 @@ from ..schema.violations import short
 
 
 def merged_arm(shared: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
-    """The sections of an arm: what is `shared`, changed by what is the arm's own.
+    """Return the sections of an arm: `shared`, changed by the arm's own.
 
     An arm with fewer workers keeps the first of them, and of the shared stragglers and faults those among these.
     """
@@ -32,7 +32,7 @@ def merged_arm(shared: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, A
 
 
 def _present(rules: Any, workers: float) -> Any:
-    """`rules` without the workers that are not there; what is malformed is left for validation to refuse."""
+    """Return `rules` without absent workers. Malformed rules are left for validation to refuse."""
     if not isinstance(rules, list):
         return rules
     present = []
@@ -53,7 +53,7 @@ _MEMBERS = ("distribution", "matrix", "regions")
 
 
 def _merge(base: Any, own: Any) -> Any:
-    """`own` laid over `base`, mapping by mapping; a mapping that describes another thing replaces the old one."""
+    """Merge `own` into `base`, mapping by mapping. A mapping that describes another thing replaces the old one."""
     if not (isinstance(base, Mapping) and isinstance(own, Mapping)):
         return own
     if any(key in own and own[key] != base.get(key) for key in _KIND):
@@ -64,7 +64,7 @@ def _merge(base: Any, own: Any) -> Any:
 
 
 def difference(arm: Mapping[str, Any], base: Mapping[str, Any]) -> dict[str, Any]:
-    """The smallest mapping that `_merge` turns from `base` into `arm`."""
+    """Return the smallest mapping with which `_merge` turns `base` into `arm`."""
     changed = {}
     for key, value in arm.items():
         old = base.get(key)
@@ -100,7 +100,7 @@ def put(data: Any, path: str, value: Any, source: str) -> None:
 
 
 def at(data: Any, path: str) -> Any:
-    """What stands at the dotted `path`; None if nothing does."""
+    """Return the value at the dotted `path`, or None if there is no value."""
     for part in path.split("."):
         if isinstance(data, list) and part.isdecimal() and int(part) < len(data):
             data = data[int(part)]
@@ -110,13 +110,13 @@ def at(data: Any, path: str) -> Any:
 
 
 def overlapping(key: str, keys: Iterable[Any]) -> list[str]:
-    """Those of `keys` that set what `key` does, a part of it, or what it is a part of."""
+    """Return those of `keys` that set `key`, a part of it, or something that contains it."""
     texts = [other for other in keys if isinstance(other, str)]
     return [other for other in texts if f"{other}.".startswith(f"{key}.") or f"{key}.".startswith(f"{other}.")]
 
 
 def plain(value: Any) -> Any:
-    """`value` with the numbers and arrays of numpy as Python's own."""
+    """Return `value` with numpy's numbers and arrays as Python's own."""
     if hasattr(value, "tolist"):  # not by their types: a file has none, and need not wait for numpy
         return value.tolist()
     if isinstance(value, Mapping):

@@ -7,7 +7,7 @@ import hashlib
 import itertools
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -16,8 +16,9 @@ from typing import Any
 from ..errors import ScenarioError, nearest
 from ..schema.violations import Violation, short
 from .overrides import overlapping, plain, put
-from .scenario import Scenario, read
+from .scenario import Scenario
 from .unused import unused
+from .yaml_file import read
 
 LARGEST_GRID = 10_000
 """Points; each is read, checked and written by itself."""
@@ -71,7 +72,7 @@ class Sweep:
 
     @classmethod
     def parse(cls, data: Any, source: str = "scenario") -> Sweep:
-        """The sweep that a file holds. Raises ScenarioError with all that is wrong with it, at whichever point."""
+        """Return the sweep that a file holds. Raises ScenarioError with everything that is wrong, at any point."""
         if not isinstance(data, Mapping) or "sweep" not in data:
             raise ScenarioError(
                 source, ["sweep: is required, as `sweep: {workers: [4, 8]}`; `gossim run` does without"]
@@ -118,22 +119,28 @@ class Sweep:
 
     @classmethod
     def load(cls, path: str | Path) -> Sweep:
-        """The sweep in that file. Raises ScenarioError."""
+        """Return the sweep in that file. Raises ScenarioError."""
         return cls.parse(read(path), str(path))
 
     def cells(self, key: str) -> list[Any]:
-        """The value of `key` at each point as it stands in a table. Numbers, texts, or truths alone stand as they are;
-        lists, mappings and values of several kinds as JSON; null is empty."""
-        values = [point.values[key] for point in self.points]
-        kinds = {type(value) for value in values if value is not None}
-        if kinds <= {int, float} or kinds in ({str}, {bool}):
-            return values
-        return [None if value is None else json.dumps(value, ensure_ascii=False) for value in values]
+        """Return the value of `key` at each point as it is written in a table; see `cells`."""
+        return cells([point.values[key] for point in self.points])
+
+
+def cells(values: Sequence[Any]) -> list[Any]:
+    """Return the value of `key` at each point as it is written in a table. Columns of only numbers, texts or booleans
+    are unchanged; lists, mappings and mixed values become JSON; null is empty.
+    """
+    kinds = {type(value) for value in values if value is not None}
+    if kinds <= {int, float} or kinds in ({str}, {bool}):
+        return list(values)
+    return [None if value is None else json.dumps(value, ensure_ascii=False) for value in values]
 
 
 def changed(data: Any, changes: Mapping[str, Any], source: str) -> Any:
-    """What a file with a sweep holds, with other values. Raises ScenarioError where the sweep sets the same key, or a
-    part of it, or what it is a part of."""
+    """Return the content of a file with a sweep, with other values. Raises ScenarioError if the sweep sets the same
+    key, a part of it, or something that contains it.
+    """
     data = copy.deepcopy(data)
     grid = data.get("sweep") if isinstance(data, Mapping) else None
     for path, value in changes.items():
@@ -177,14 +184,14 @@ def _at(base: Mapping[str, Any], values: Mapping[str, Any], source: str) -> Scen
 
 
 def _alone(point: Point, source: str) -> Point:
-    """The point as a run of its own, which may leave unused what others have a use for, and says so."""
+    """Return the point as a run by itself. It may leave settings unused that other points use, and says so."""
     if point.scenario.unused == "warn" or not unused([point.scenario]):
         return point
     return Point(point.values, Scenario.parse({**point.scenario.written(), "unused": "warn"}, source))
 
 
 def _where(problem: str, at: list[dict[str, Any]], points: int) -> str:
-    """The problem, and at which points it comes up if not at all of them."""
+    """Return the problem, and at which points it occurs unless at all of them."""
     first = at[0]
     common = {key: value for key, value in first.items() if all(_same(values[key], value) for values in at)}
     left = {key: value for key, value in common.items() if not problem.startswith(f"{key} = {short(value)}: ")}
@@ -196,7 +203,7 @@ def _where(problem: str, at: list[dict[str, Any]], points: int) -> str:
 
 
 def _same(one: Any, other: Any) -> bool:
-    """Whether two values of a grid are the same; .nan is not equal to itself."""
+    """Return whether two values of a grid are the same; .nan is not equal to itself."""
     return one is other or bool(one == other)
 
 

@@ -24,7 +24,7 @@ Path = tuple[str, ...]
 
 
 class Names(Protocol):
-    """A section that says something of single workers."""
+    """A section that refers to single workers."""
 
     def beyond(self, workers: int) -> str | None:
         """Say in words what concerns a worker outside of 0 … workers − 1; None if nothing does."""
@@ -55,7 +55,7 @@ def _named(settings: Settings) -> Iterator[Named]:
 
 
 def rules(settings: Settings) -> Iterator[tuple[Path, Chosen]]:
-    """The rules that choose workers, each with where it stands."""
+    """Return the rules that choose workers, each with its place."""
     for number, straggler in enumerate(settings.compute.stragglers):
         yield ("compute", "stragglers", str(number)), straggler
     for number, fault in enumerate(settings.faults):
@@ -71,7 +71,7 @@ class Use(NamedTuple):
 
 
 def unused(scenarios: Iterable[Scenario]) -> list[Violation]:
-    """What no arm of any of these scenarios, which are the points of one sweep, has a use for."""
+    """Return what no arm of any of these scenarios, the points of one sweep, uses."""
     uses: dict[Hashable, Use] = {}
     for scenario in scenarios:
         shared = {(named.path, named.section) for named in _named(scenario)}
@@ -105,7 +105,7 @@ def _violation(use: Use) -> Violation | None:
 
 
 def choosing_nobody(scenario: Scenario) -> dict[tuple[Path, float], list[str]]:
-    """The arms in which a positive fraction chooses nobody, by where it stands and what it is."""
+    """Return the arms in which a positive fraction chooses no worker, by its place and value."""
     found: dict[tuple[Path, float], list[str]] = {}
     shared = set(rules(scenario))
     for name, arm in scenario.arms.items():

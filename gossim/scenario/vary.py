@@ -87,7 +87,7 @@ def with_arms(scenario: Scenario, arms: Iterable[Variant], source: str = "scenar
 
 
 def _wrong(scenario: Scenario, grid: Values) -> Iterator[Violation]:
-    """What is wrong with the keys and the numbers of their values."""
+    """Return what is wrong with the keys and the numbers of their values."""
     size = len(scenario.arms) * math.prod(len(values) for values in grid.values() if isinstance(values, list))
     for place, (key, values) in enumerate(grid.items()):
         section, _, rest = key.partition(".")
@@ -109,7 +109,7 @@ def _wrong(scenario: Scenario, grid: Values) -> Iterator[Violation]:
 
 
 def _concerned(scenario: Scenario, key: str, values: Sequence[Any], source: str) -> set[str]:
-    """The arms that `key` makes a difference to. Raises ScenarioError where two of the values make the same runs."""
+    """Return the arms that `key` affects. Raises ScenarioError if two of the values make the same runs."""
     section, _, rest = key.partition(".")
     changed = [scenario.override({key: value}, f"{source} with {key}") for value in values]
     dumps = [each.model_dump(mode="json") for each in changed]
@@ -130,7 +130,7 @@ def _concerned(scenario: Scenario, key: str, values: Sequence[Any], source: str)
 
 
 def _arm(scenario: Scenario, variant: Variant, base: Mapping[str, Any], source: str) -> Any:
-    """The arm at its values, as what differs from `base`."""
+    """Return the arm at its values, as the difference from `base`."""
     told = ", ".join(f"{key}={_told(value)}" for key, value in variant.values.items())
     changed = scenario.override(dict(variant.values), f"{source} with {told}")
     arm = changed.arms[variant.arm].model_dump(mode="json")
@@ -138,7 +138,7 @@ def _arm(scenario: Scenario, variant: Variant, base: Mapping[str, Any], source: 
 
 
 def short_keys(keys: Sequence[str]) -> dict[str, str]:
-    """The last parts of each key, as few as tell it from the others; a number does not stand alone."""
+    """Return the last parts of each key, as few as distinguish it from the others; a number is never alone."""
     short = {}
     for key in keys:
         parts = key.split(".")
@@ -153,12 +153,12 @@ def short_keys(keys: Sequence[str]) -> dict[str, str]:
 
 
 def _label(name: str, point: Mapping[str, Any]) -> str:
-    """The name of an arm at these values."""
+    """Return the name of an arm at these values."""
     return f"{name} ({told_values(point)})" if point else name
 
 
 def told_values(point: Mapping[str, Any]) -> str:
-    """`factor=5, hidden=(8, 4)`: what can stand in the name of an arm."""
+    """Return the values as part of an arm's name, as in `factor=5, hidden=(8, 4)`."""
     told = ", ".join(f"{key}={_told(value)}" for key, value in point.items())
     return told.translate(str.maketrans("[]", "()"))
 
@@ -172,7 +172,7 @@ def _told(value: Any) -> str:
 
 
 def _same(one: Any, other: Any) -> bool:
-    """Whether two values are the same when written; .nan is."""
+    """Return whether two values are the same when written; .nan is."""
     return json.dumps(one, sort_keys=True) == json.dumps(other, sort_keys=True)
 
 

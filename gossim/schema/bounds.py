@@ -30,7 +30,7 @@ class Bounds(GroupedMetadata):
         yield from (kind(limit) for kind, limit in kinds if limit is not None)
 
     def hold(self, number: float) -> bool:
-        """Whether `number` is within them."""
+        """Return whether `number` is within the bounds."""
         return not (
             (self.gt is not None and not number > self.gt)
             or (self.ge is not None and not number >= self.ge)
@@ -41,7 +41,7 @@ class Bounds(GroupedMetadata):
 
 
 def broken_bound(field: FieldInfo, number: float, bound: tuple[str, float]) -> str | None:
-    """The rule that `number`, which stands in `field`, breaks; None if none of its `Bounds` says so.
+    """Return the rule that `number` in `field` breaks, or None if it breaks none of its `Bounds`.
 
     Args:
         field: That of the section's class, whose type may be a list or a union of bounded numbers.
@@ -55,7 +55,7 @@ def broken_bound(field: FieldInfo, number: float, bound: tuple[str, float]) -> s
 
 
 def _bounded(annotation: Any, metadata: Iterable[Any]) -> Iterator[list[Bounds]]:
-    """The bounds of each type of number in an annotation."""
+    """Return the bounds of each type of number in an annotation."""
     if together := [part for part in metadata if isinstance(part, Bounds)]:
         yield together
     if get_origin(annotation) is Annotated:

@@ -59,7 +59,7 @@ class ChosenBy:
         return {**other, "additionalProperties": {"type": "number"}} if self.listed else other
 
     def _member(self, name: str, cls: type[BaseModel], handler: GetJsonSchemaHandler) -> dict[str, Any]:
-        """A reference to the definition of `cls`, which stands in the schema once however often it may be chosen."""
+        """Return a reference to the definition of `cls`, which the schema has once however often it can be chosen."""
         cls.model_rebuild()
         reference = f"{cls.__module__}.{cls.__qualname__}:{id(cls)}"
         referred: Any = {**cls.__pydantic_core_schema__, "ref": reference}
@@ -67,7 +67,7 @@ class ChosenBy:
         return dict(member) if name == self.unnamed else {**member, "required": [self.key]}
 
     def read(self, value: Any) -> BaseModel:
-        """The model that a mapping describes, or a model as it is. Raises pydantic's errors."""
+        """Return the model that a mapping describes, or a model unchanged. Raises pydantic's errors."""
         if self.alone and isinstance(value, str):
             value = {self.key: value}
         if self.unnamed is not None and isinstance(value, dict) and self.key not in value:
@@ -83,5 +83,5 @@ class ChosenBy:
 
 
 def chosen_by(key: str, classes: Mapping[str, type[BaseModel]], *others: Any, **options: Any) -> Any:
-    """The type of a value that is `ChosenBy` its `key`."""
+    """Return the type of a value that is `ChosenBy` its `key`."""
     return Annotated[Any, ChosenBy(key, classes, *others, **options)]

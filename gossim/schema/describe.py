@@ -12,19 +12,21 @@ from pydantic.fields import FieldInfo
 
 from .bounds import Bounds
 from .chosen import ChosenBy
-from .fields import Must
+from .fields import FOR_EACH, Must
 
 FEW = 6
 """Names that are few enough to stand in a line."""
 
 
 def parameters(cls: type[BaseModel]) -> list[str]:
-    """A line for each parameter: its name, its rule or its choices, and its default unless it is required."""
+    """Return a line for each parameter: its name, its rule or its choices, and its default unless it is required."""
     return [_told(name, field) for name, field in cls.model_fields.items() if name not in ("name", "distribution")]
 
 
 def _told(name: str, field: FieldInfo) -> str:
     rule, choices = _rule(field.annotation, field.metadata), _choices(field)
+    if FOR_EACH in choices:
+        rule, choices = f"{_rule_of_one(field.annotation)}, or a list, one for each worker", []
     if field.is_required():
         named = ": " + ", ".join(choices) if 1 < len(choices) <= FEW else ""
         or_null = " or null" if rule and _may_be_null(field.annotation) else ""
@@ -36,7 +38,7 @@ def _told(name: str, field: FieldInfo) -> str:
 
 
 def _rule(annotation: Any, metadata: Iterable[Any]) -> str:
-    """`>= 1`; of a list `each >= 1`; empty if there is no rule."""
+    """Return the rule as text: `>= 1`, or `each >= 1` for a list; empty without a rule."""
     for part in metadata:
         if isinstance(part, Bounds | Must):
             return part.rule.removeprefix("a whole number ")
@@ -48,8 +50,14 @@ def _rule(annotation: Any, metadata: Iterable[Any]) -> str:
     return f"each {rule}" if rule and get_origin(annotation) is tuple and not rule.startswith("each ") else rule
 
 
+def _rule_of_one(annotation: Any) -> str:
+    """Return the rule of a number, also of one in a list."""
+    kind, *more = get_args(get_args(annotation)[0])
+    return _rule(kind, more)
+
+
 def _choices(field: FieldInfo) -> list[str]:
-    """The values of a `Literal`, and the names of the sections of which one is chosen; … if there are others."""
+    """Return the values of a `Literal`, and the names of the sections to choose from; … if there are others."""
     if get_origin(field.annotation) is Literal:
         return [_plain(value) for value in get_args(field.annotation)]
     for part in field.metadata:
@@ -64,7 +72,7 @@ def _may_be_null(annotation: Any) -> bool:
 
 
 def _plain(value: Any) -> str:
-    """As it stands in a scenario."""
+    """Return a value as it is written in a scenario."""
     if isinstance(value, float):
         return f"{value:g}"
     if isinstance(value, BaseModel):

@@ -89,7 +89,7 @@ def named(kind: str, names: Collection[str]) -> OneOf:
 
 
 def number_or(number: Any, mapping: Any, word: str | None = None) -> Any:
-    """The type of a value that is a plain `number` or, as a mapping, a `mapping` model, or this one `word`."""
+    """Return the type of a value that is a plain `number` or, as a mapping, a `mapping` model, or this one `word`."""
 
     def tag(value: Any) -> str:
         # These names stand in pydantic's error paths: they must not be keys that can stand in the data.
@@ -127,7 +127,7 @@ LARGEST_EXACT = 2.0**53
 
 
 def _whole(value: Any) -> Any:
-    """`1e3`, which YAML reads as a fractional number, as the whole number that it is; anything else as it is."""
+    """Return `1e3`, which YAML reads as a fractional number, as a whole number; anything else unchanged."""
     return int(value) if type(value) is float and value.is_integer() and abs(value) <= LARGEST_EXACT else value
 
 
@@ -142,11 +142,15 @@ Counts = Annotated[tuple[Count, ...], AS_TUPLE]
 Indices = Annotated[tuple[Index, ...], AS_TUPLE]
 
 
+FOR_ALL, FOR_EACH = "one for all", "one for each"
+"""The two kinds of such a value; as above, no keys of the data."""
+
+
 def one_or_each(number: Any) -> Any:
-    """The type of a value that is one `number` for all workers, or a list with one for each."""
+    """Return the type of a value that is one `number` for all workers, or a list with one for each."""
 
     def tag(value: Any) -> str:
-        return "one for each" if isinstance(value, list | tuple) else "one for all"  # as above, no key of the data
+        return FOR_EACH if isinstance(value, list | tuple) else FOR_ALL
 
-    each = Annotated[tuple[number, ...], AS_TUPLE, Tag("one for each")]
-    return Annotated[Union[Annotated[number, Tag("one for all")], each], Discriminator(tag)]  # noqa: UP007
+    each = Annotated[tuple[number, ...], AS_TUPLE, Tag(FOR_EACH)]
+    return Annotated[Union[Annotated[number, Tag(FOR_ALL)], each], Discriminator(tag)]  # noqa: UP007

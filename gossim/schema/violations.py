@@ -38,12 +38,12 @@ _SIGNS = {"gt": ">", "ge": ">=", "lt": "<", "le": "<=", "multiple_of": "a multip
 
 
 def broken(rule: str, kind: str = RULE) -> PydanticCustomError:
-    """The error for a value that breaks `rule`, a phrase that reads on after the path and the value."""
+    """Return the error for a value that breaks `rule`, a phrase that follows the path and the value."""
     return PydanticCustomError(kind, "{rule}", {"rule": rule})
 
 
 def broken_at(path: tuple[str | int, ...], value: Any, rule: str, kind: str = RULE) -> ValidationError:
-    """The error of a section in which the value at `path` breaks `rule`."""
+    """Return the error of a section in which the value at `path` breaks `rule`."""
     return ValidationError.from_exception_data(
         "section", [InitErrorDetails(type=broken(rule, kind), loc=path, input=value)]
     )
@@ -78,7 +78,7 @@ def _rule(kind: str, details: Any, fields: Mapping[str, FieldInfo]) -> str:
 
 
 def _bound(details: Any, fields: Mapping[str, FieldInfo]) -> str:
-    """The rule of a broken bound: as its `Bounds` has it, or as its sign says it, where `Field` gives it."""
+    """Return the rule of a broken bound: as its `Bounds` states it, or from the sign if `Field` gives it."""
     ((bound, limit),) = details["ctx"].items()
     field = fields.get(details["loc"][0]) if details["loc"] else None
     rule = broken_bound(field, details["input"], (bound, limit)) if field else None
@@ -98,7 +98,7 @@ class Violation(NamedTuple):
 
 
 def violations(model: type[BaseModel], data: Any) -> list[Violation]:
-    """What is wrong with `data` as a `model`; nothing if it is valid."""
+    """Return what is wrong with `data` as a `model`; empty if it is valid."""
     try:
         model.model_validate(data)
     except ValidationError as error:
@@ -121,7 +121,7 @@ def _violation(details: Any, data: Any) -> Violation:
 
 
 def shown_name(name: object) -> str:
-    """A name on a line, whatever it is: one that cannot be printed as Python would write it."""
+    """Return a name on one line; one that cannot be printed appears as Python would write it."""
     text = name if isinstance(name, str) else short(name)
     text = text if text.isprintable() else repr(text)[1:-1]
     return text if len(text) <= LONGEST_SHOWN else text[: LONGEST_SHOWN - 3] + "..."
@@ -133,7 +133,7 @@ MOST_BITS = 8192
 
 
 def short(value: Any) -> str:
-    """`value` on one line, as it would stand in a scenario."""
+    """Return `value` on one line, as it would be written in a scenario."""
     try:
         value = _beginning(value)
         text = yaml.safe_dump(value, default_flow_style=True, width=10_000, allow_unicode=True, sort_keys=False)
@@ -144,7 +144,7 @@ def short(value: Any) -> str:
 
 
 def _beginning(value: Any, depth: int = 0) -> Any:
-    """What of `value` may be shown: it may be large, and contain itself."""
+    """Return the part of `value` that is shown; it may be large, and contain itself."""
     if isinstance(value, str):
         return value[: LONGEST_SHOWN + 1]
     if isinstance(value, int) and value.bit_length() > MOST_BITS:

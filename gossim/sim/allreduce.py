@@ -16,8 +16,8 @@ from .row_mean import mean_row
 
 
 class AllReduceMean:
-    """Every member brings a row and gets the row of the mean of those that were brought in time: the mean of gradients,
-    by which all stay at one x, or of anything else.
+    """Every member brings a row and gets the mean of the rows that were brought in time: of gradients, so that all stay
+    at one x, or of anything else.
 
     A round closes when all workers but `backup` have come, or `timeout_s` after the first has; it is over when the
     collective's time has passed since. Those that come at its last tick have the same right to the places that are
@@ -49,25 +49,38 @@ class AllReduceMean:
         self.round = AllReduceRound(context.clock)
 
     def enter(self, worker: Member) -> AllReduceRound:
-        """The round for which `worker` begins its work now."""
+        """Return the round for which `worker` begins its work now."""
         self.awaited[worker] = None
         self.round.entered[worker] = None
         return self.round
 
     def computes(self, worker: Member) -> None:
-        """`worker` has begun the gradient after which it arrives: of use to an all-reduce that overlaps it."""
+        """Note that `worker` has begun the gradient after which it arrives, for all-reduces that overlap it."""
 
-    def arrive(self, now: AllReduceRound, worker: Member, row: int, weighted: bool = False) -> simpy.Event:
-        """`worker` brings `row` to the round `now`, which it entered, and gives it up; the event's value is the row of
-        the mean, which each has to drop. A row that comes when the round is closed is of no use any more.
+    def arrive(
+        self,
+        now: AllReduceRound,
+        worker: Member,
+        row: int,
+        weighted: bool = False,
+        size_bytes: int | None = None,
+        meanwhile: bool = False,
+    ) -> simpy.Event:
+        """Bring `row` of `worker` to the round `now`, which it entered, and give it up. The event's value is the row of
+        the mean, which each worker has to drop. A row that comes after the round has closed is not used.
 
         Where workers count by their samples the mean is Σ n_m · row / Σ n_m. Where it is `weighted` it is Σ α · row /
-        Σ α, and all that were in time get the mean of their α.
+        Σ α, and all that were in time get the mean of their α. `size_bytes` is the size of what is averaged, if it is
+        not a whole vector. With `meanwhile` the worker goes on computing, until it calls `wait_for`.
         """
         if now.closed.triggered:
-            self._too_late(now, worker, row)
+            self._too_late(now, worker, row, meanwhile)
             return now.done
-        worker.activity.enter("waiting")
+        if meanwhile:
+            now.meanwhile[worker] = None
+        else:
+            worker.activity.enter("waiting")
+        now.size_bytes = size_bytes
         worker.drafts.pop(row, None)
         now.bring(worker, row, weighted)
         if self.timeout_s is not None and not now.timed:
@@ -76,18 +89,38 @@ class AllReduceMean:
         self._close_if_complete()
         return now.done
 
-    def _too_late(self, now: AllReduceRound, worker: Member, row: int) -> None:
+    def wait_for(self, now: AllReduceRound, worker: Member) -> simpy.Event:
+        """Wait for the end of the round `now`, to which `worker` came before it went on `meanwhile`. Returns what
+        `arrive` returned.
+        """
+        self._overlapped_until_now(now, worker)
+        now.meanwhile.pop(worker, None)
+        if not now.done.triggered:
+            worker.activity.enter("sending" if now.closed.triggered else "waiting")
+        return now.done
+
+    def _overlapped_until_now(self, now: AllReduceRound, worker: Member) -> None:
+        """Record that the collective was under way while `worker` computed."""
+        if worker in now.meanwhile and now.closed.triggered:
+            size_bytes = self.context.message_bytes if now.size_bytes is None else now.size_bytes
+            self.context.timeline.add(
+                worker.index, "message", now.closed_at, self.context.clock.now, size_bytes=size_bytes
+            )
+
+    def _too_late(self, now: AllReduceRound, worker: Member, row: int, meanwhile: bool = False) -> None:
         now.late[worker] = None
         worker.give_back(row)
-        worker.activity.enter("sending")
+        if not meanwhile:
+            worker.activity.enter("sending")
 
     def includes(self, worker: Member) -> bool:
-        """Whether `worker` takes part without having to `join`."""
+        """Return whether `worker` takes part without having to `join`."""
         return worker in self.settled
 
     def join(self, worker: Member) -> simpy.Event:
-        """`worker` comes back: an event that happens when it is at the x of the others. Where there are none, its own x
-        is the common one."""
+        """Return an event for `worker` coming back: it happens when the worker is at the x of the others. Without
+        others, its own x is the common one.
+        """
         worker.activity.enter("waiting")
         self.awaited[worker] = None
         self.joining[worker] = event = self.context.clock.event()
@@ -97,13 +130,14 @@ class AllReduceMean:
         return event
 
     def crashed(self, worker: Member) -> None:
-        """`worker` is down: what it brought to an open round is lost."""
+        """Drop what `worker`, which is down, brought to an open round."""
         if worker.gone and worker in self.awaited:
             self.gone.add(worker)
         self.settled.pop(worker, None)
         self.joining.pop(worker, None)
         self.round.entered.pop(worker, None)
         self.round.joining.pop(worker, None)
+        self.round.meanwhile.pop(worker, None)
         row = None if self.round.closed.triggered else self.round.arrived.pop(worker, None)
         if row is not None:
             self.context.program.rows.release(row)
@@ -114,8 +148,9 @@ class AllReduceMean:
         return bool(self.joining) and not self.settled and not self.round.closed.triggered
 
     def _found(self) -> None:
-        """Where all whom they could ask are gone, the first of those that join goes on with what it has: one that is
-        drawn where several came first, once this instant is over."""
+        """Let the first worker that joins go on with what it has, if all that it could ask are gone. If several came
+        first, one is drawn at the end of this instant.
+        """
         if self._is_orphaned():
             self.context.clock.at_deadline(0, self._found_by_lot)
 
@@ -186,8 +221,10 @@ class AllReduceMean:
 
     def _close(self, now: AllReduceRound) -> None:
         arrived = sorted(now.arrived, key=lambda worker: worker.index)
+        now.closed_at = self.context.clock.now
         for worker in arrived:
-            worker.activity.enter("sending")
+            if worker not in now.meanwhile:
+                worker.activity.enter("sending")
         mean = mean_row(self.context, now.arrived, now.weighted)
         now.closed.succeed()
         now.joining, self.joining = self.joining, {}
@@ -199,10 +236,13 @@ class AllReduceMean:
 
     def _run(self, members: list[int], after_s: float, mean: int) -> None:
         """Run the collective of the round that is closed now."""
-        self.collective.begin(members, after_s, lambda: self._finish(mean))
+        self.collective.begin(members, after_s, lambda: self._finish(mean), self.round.size_bytes)
 
     def _finish(self, mean: int) -> None:
-        now, self.round = self.round, AllReduceRound(self.context.clock)
+        now, self.round = self.round, AllReduceRound(self.context.clock, self.round.number + 1)
+        for worker in now.meanwhile:
+            self._overlapped_until_now(now, worker)
+        now.meanwhile = {}
         rows = self.context.program.rows
         rows.hold(mean, len(now.entered) + len(now.joining))
         for worker in now.entered:

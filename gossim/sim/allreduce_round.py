@@ -13,10 +13,17 @@ class AllReduceRound:
 
     `entered` take part; `arrived` have come, with which row; `late` have come too late for it; `joining` come back, and
     wait for its end. It is `closed` to those that come later, and then `done`. `weighted`: the mean is weighted by α.
+    `number`: how many came before it. `size_bytes`: of the vector, if not that of a message. `meanwhile`: those of
+    `arrived` that go on computing; `closed_at`: the tick at which it was closed.
     """
 
-    def __init__(self, clock: Clock):
+    size_bytes: int | None = None
+    closed_at = 0
+
+    def __init__(self, clock: Clock, number: int = 0):
         self.clock = clock
+        self.number = number
+        self.meanwhile: dict[Member, None] = {}
         self.entered: dict[Member, None] = {}
         self.arrived: dict[Member, int] = {}
         self.late: dict[Member, None] = {}
@@ -28,7 +35,7 @@ class AllReduceRound:
         self._latest = -1
 
     def bring(self, worker: Member, row: int, weighted: bool) -> None:
-        """`worker` has come with `row`."""
+        """Note that `worker` has come with `row`."""
         self.arrived[worker] = row
         if self._latest != self.clock.now:
             self._latest, self._last = self.clock.now, []
@@ -41,5 +48,5 @@ class AllReduceRound:
         return sorted((worker for worker in last if worker in self.arrived), key=lambda worker: worker.index)
 
     def forget(self) -> None:
-        """Let go of what was brought: a timer may keep the round for long."""
+        """Release what was brought, because a timer may keep the round for long."""
         self.arrived, self._last = {}, []

@@ -38,19 +38,19 @@ class Clock(simpy.Environment):
         return self._now / PER_SECOND
 
     def over(self, tick: int, node: int) -> bool:
-        """Whether work of `node` that ends at that tick is over: see `Completion`."""
+        """Return whether work of `node` that ends at that tick is over: see `Completion`."""
         return tick < self._now or (tick == self._now == self._ended[0] and node <= self._ended[1])
 
     def work_ended(self) -> bool:
-        """Whether work of any node has ended at this tick; until then there have been messages only."""
+        """Return whether work of any node has ended at this tick; until then there have been messages only."""
         return self._ended[0] == self._now
 
     def ended(self, node: float) -> None:
-        """Work that ends now is over, that of nodes up to this one."""
+        """End the work that ends now, of nodes up to this one."""
         self._ended = self._now, node
 
     def end(self, completion: Completion) -> None:
-        """The first to be called at the end of a node's work."""
+        """End a node's work. This is the first callback at its end."""
         self.ended(completion.node)
         completion.come()
 
@@ -59,7 +59,7 @@ class Clock(simpy.Environment):
         return simpy.Timeout(self, ticks(seconds))
 
     def until(self, tick: int) -> simpy.Timeout:
-        """An event at that tick, which is not past."""
+        """Return an event at that tick, which is not past."""
         return simpy.Timeout(self, tick - self.now)
 
     def after(self, seconds: float, act: Callable[[], Any]) -> None:

@@ -16,7 +16,7 @@ from .message_exchange import MessageExchange
 
 
 class CollectiveRun:
-    """Runs one `collective`, as often as it is begun, among changing members.
+    """Runs one `collective` each time it is begun, with changing members.
 
     Where the network gives each pair of workers a bandwidth, a formula is what its messages take over the links that
     they use. Elsewhere it takes one latency, the mean over the links of the ring, because what is sent passes every one
@@ -171,7 +171,7 @@ class CollectiveRun:
     def _passing_on(
         self, members: list[int], place: int, came: list[list[simpy.Event]], chunk_bytes: float
     ) -> Generator[simpy.Event, Any, None]:
-        """In each round send a chunk on, and wait until the one from behind has come and the own one is out."""
+        """In each round send a chunk on, and wait until the chunk from behind has arrived and the own one has left."""
         clock, network, count = self.context.clock, self.context.network, len(members)
         following = (place + 1) % count
         for number, event in enumerate(came[place]):

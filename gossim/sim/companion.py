@@ -29,7 +29,7 @@ class WithCompanion(Recovering):
         self.companion, self.flowed = self.draft(self.row), self.context.clock.now
 
     def flow(self, rate: float) -> None:
-        """Mix x and x̃ for the time since they were mixed last: (x, x̃) ← exp(sη [[−1, 1], [1, −1]]) (x, x̃).
+        """Mix x and x̃ for the time since they were last mixed: (x, x̃) ← exp(sη [[−1, 1], [1, −1]]) (x, x̃).
 
         A coefficient depends on the elapsed time alone, s in units of `mean_gradient_s`: no tensor is read.
 

@@ -17,7 +17,7 @@ from .watches import Watches
 
 
 class Context:
-    """Held by every node in place of the world, which builds and runs them: it knows of no node.
+    """What every node holds instead of the world, which builds and runs the nodes; it knows no node.
 
     `program` takes the operations on rows, and `steps` counts gradient steps. `ties`, `turns` and `lottery` break ties
     at one tick; `watches` belong to those that wait with a timeout.

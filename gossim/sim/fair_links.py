@@ -93,7 +93,7 @@ class Fair(Unshared):
         return flow.ends
 
     def _next(self, flow: _Flow) -> None:
-        """`flow`, the first of its connection, is over; the one behind it begins."""
+        """End `flow`, the first of its connection, and begin the one behind it."""
         flow.over, link = True, (flow.transfer.sender, flow.transfer.receiver)
         for end in flow.ends:
             del self._at[end][flow]
@@ -119,7 +119,7 @@ class Fair(Unshared):
         self._next(flow)
 
     def _share(self, ends: Iterable[End]) -> None:
-        """New rates for all that a change at these ends concerns.
+        """Compute new rates for all flows that a change at these ends concerns.
 
         Max-min fair rates are the only ones by which every flow meets a full end at which nobody has more. So it is
         enough to share out anew among a few, the others as they are, and to take in those for which it does not hold.
@@ -160,7 +160,7 @@ class Fair(Unshared):
         return max(0.0, self.links.capacity(end) - others)
 
     def _wronged(self, rates: dict[_Flow, float]) -> dict[_Flow, None]:
-        """Those that have no part in these new `rates`, and have to."""
+        """Return the flows whose rates are not in `rates` but must change as well."""
         states: dict[End, tuple[bool, float]] = {}
 
         def state(end: End) -> tuple[bool, float]:

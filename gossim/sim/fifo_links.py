@@ -14,9 +14,9 @@ from .reservations import Piece, Reservations, reserve
 
 
 class Fifo(Unshared):
-    """First come, first served: a worker sends one transfer after the other, in the order in which they were begun, and
-    receives bytes in the order in which they come, from any sender. A queue may grow without bound; a request without
-    bytes passes it by.
+    """First come, first served: a worker sends one transfer after the other, in the order in which they began, and
+    receives bytes in order of arrival from any sender. A queue may grow without bound; a request without bytes
+    overtakes it.
 
     What trickles in from slow senders is received as it comes, as long as together they are no faster than the
     receiver; what comes faster waits: the backlog grows by what comes and shrinks by what is received. Where messages
@@ -95,7 +95,7 @@ class _Backlog:
         self.since = clock.now
 
     def grow(self, transfer: Transfer, rate: float) -> None:
-        """The first byte comes, and the others at that rate."""
+        """Receive the first byte, and the others at that rate."""
         if not transfer.over:
             self._until_now()
             self.coming[transfer] = rate
@@ -105,7 +105,7 @@ class _Backlog:
         self.coming.pop(transfer, None)
 
     def all_in(self, transfer: Transfer, arrive: Callable[[], Any]) -> None:
-        """The last byte comes: call `arrive` when it is received."""
+        """Receive the last byte, and call `arrive` then."""
         if not transfer.over:
             self._until_now()
             if not self.coming.pop(transfer, None):

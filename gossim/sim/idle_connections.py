@@ -8,7 +8,7 @@ from .clock import Clock
 
 
 class IdleConnections:
-    """Which connections, each of a sender and a receiver, are idle.
+    """Tracks which connections, each of a sender and a receiver, are idle.
 
     A connection is idle until its first message, and again when none has been on its way for longer than
     `resend_timeout_s`, TCP's retransmission timeout, after which a sender starts slowly anew. Source: RFC 5681, 4.1.
@@ -22,13 +22,13 @@ class IdleConnections:
         self._last: dict[tuple[int, int], int] = {}
 
     def begins_s(self, link: tuple[int, int]) -> float:
-        """A message begins on `link`. Returns what it takes longer, in seconds."""
+        """Begin a message on `link`, and return its additional duration in seconds."""
         under_way, last = self._under_way.get(link, 0), self._last.get(link)
         self._under_way[link] = under_way + 1
         idle = not under_way and (last is None or self.clock.now - last > self._timeout)
         return self.after_idle_s if idle else 0.0
 
     def ends(self, link: tuple[int, int]) -> None:
-        """A message that had begun on `link` has come, or should have."""
+        """Note that a message on `link` has arrived, or should have."""
         self._under_way[link] -= 1
         self._last[link] = self.clock.now

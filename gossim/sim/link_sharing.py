@@ -20,8 +20,7 @@ NEVER = 2**200
 
 @dataclass(eq=False, slots=True)
 class Transfer:
-    """Bytes on their way. `lose` is called if they are lost for good; those that are `reliable` are sent until they
-    arrive.
+    """Bytes in flight. `lose` is called if they are lost for good; `reliable` ones are sent until they arrive.
 
     `leaves`: when the last byte leaves the sender, in ticks; until then the sender's crash takes them with it, unless
     they outlive it. `gone`: they do not get through, and never reach the receiver's link.
@@ -42,7 +41,7 @@ class Transfer:
 
 
 class Unshared:
-    """Each transfer has the full bandwidth of all that it passes for itself: it takes latency + size / the smallest.
+    """Each transfer has the full bandwidth of all links that it passes: it takes latency + size / the smallest.
 
     `jitters`: whether two transfers of one connection may have different latencies.
     """
@@ -54,7 +53,7 @@ class Unshared:
         self.jitters = jitters
 
     def begins(self, transfer: Transfer) -> int:
-        """When the first byte of a transfer leaves that is carried now, in ticks."""
+        """Return the tick at which the first byte leaves of a transfer that is carried now."""
         return self.clock.now
 
     def carry(self, transfer: Transfer, latency_s: float, arrive: Callable[[], Any]) -> None:
@@ -66,4 +65,4 @@ class Unshared:
         self.clock.after(latency_s + seconds, arrive)
 
     def drop(self, sender: int) -> None:
-        """Those transfers of `sender` that are over now, before their time, take no bandwidth any more."""
+        """Free the bandwidth of those transfers of `sender` that end now, before their time."""

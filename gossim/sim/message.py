@@ -20,8 +20,9 @@ NOTHING_YET = After(-1, 0)
 
 @dataclass(eq=False, slots=True)
 class Message:
-    """Snapshots of rows on their way, of the sender's parameters or whatever else, with the weight α that travels in it
-    (None without weights)."""
+    """Copies of rows in flight, of the sender's parameters or anything else, with the weight α that travels with them
+    (None without weights).
+    """
 
     sender: int
     receiver: int
@@ -35,6 +36,8 @@ class Message:
     version: int | None = (
         None  # of a server's parameters, where it matters: those sent, or those a gradient was taken at
     )
+
+    note: Any = None  # plain values that the algorithm sends along, of no size
 
     @property
     def row(self) -> int:

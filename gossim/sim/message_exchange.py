@@ -38,7 +38,7 @@ class MessageExchange:
                 self._takes[sending.receiver].setdefault(number, []).append(sending)
 
     def part(self, place: int) -> Generator[simpy.Event, Any, None]:
-        """Go through the rounds of one place. To be yielded from, or run as a process."""
+        """Go through the rounds of one place. Yield from it, or run it as a process."""
         clock = self.context.clock
         for number in sorted(self._sends[place].keys() | self._takes[place].keys()):
             self._at(place, number).succeed()

@@ -22,7 +22,7 @@ TINY = 2.0**-600
 
 
 class Messaging(Node):
-    """A node with a mailbox, and with a weight α if the algorithm has weights. Its verbs happen at this instant."""
+    """A node with a mailbox, and with a weight α if the algorithm has weights. Its verbs act at the present instant."""
 
     activity: Activity
     version = 0  # of a server's parameters, where it has them
@@ -51,13 +51,13 @@ class Messaging(Node):
         return self.context.topology.weights(self.index, self.round - before)
 
     def push(self, peer: int) -> None:
-        """Halve α and send (x, α) to a peer: α_s ← α_s/2. It does not wait, and does not learn whether the message
-        arrives.
+        """Halve α and send (x, α) to a peer: α_s ← α_s/2. The sender does not wait, and does not learn whether the
+        message arrives.
         """
         self.post(self.pack(peer, self.row, alpha=self.halved()))
 
     def spread(self, peers: Sequence[int], round: int | None = None) -> None:
-        """Cut α into equal parts: keep one, and send one with x to each of `peers`."""
+        """Split α into equal parts: keep one, and send one with x to each of `peers`."""
         part = None if self.alpha is None else self.alpha / (len(peers) + 1)
         for peer in peers:
             self.post(self.pack(peer, self.row, alpha=part, round=round))
@@ -102,7 +102,7 @@ class Messaging(Node):
             self.use_up(message)
 
     def halved(self) -> Any:
-        """Halve α and return the other half; None without weights."""
+        """Halve α and return the other half, or None without weights."""
         if self.alpha is not None:
             self.alpha = self.alpha / 2
             if self.alpha < TINY:

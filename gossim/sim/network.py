@@ -72,7 +72,7 @@ class Network:
         self._losses: dict[tuple[int, int], Iterator[bool]] = {}
 
     def latency_s(self, sender: int, receiver: int) -> float:
-        """Latency of the directed link, in seconds: the link's own, whatever was sent before and by whom."""
+        """Return the latency of the directed link in seconds, whatever was sent before and by whom."""
         if isinstance(self.settings.latency_s, int | float):  # the same for all: nothing to remember for each link
             return float(self.settings.latency_s)
         link = (sender, receiver)
@@ -82,7 +82,7 @@ class Network:
         return found
 
     def count(self, messages: int, size_bytes: int) -> None:
-        """Book `messages` of `size_bytes` altogether."""
+        """Count `messages` of `size_bytes` in total."""
         self.messages_sent += messages
         self.bytes_sent += size_bytes
 
@@ -116,8 +116,9 @@ class Network:
         reliable: bool = False,
         outlives: bool = False,
     ) -> Transfer:
-        """Carry that many bytes, uncounted; 0 are a request. What is `reliable` is sent until it arrives, and with
-        `outlives` also when its sender has failed."""
+        """Carry that many bytes without counting them; 0 bytes are a request. A `reliable` transfer is repeated until
+        it arrives, and with `outlives` also after its sender has failed.
+        """
         transfer = Transfer(sender, receiver, size_bytes, deliver, lose, reliable or self.settings.resend, outlives)
         if size_bytes:
             transfer.exchange = exchange_of(self.exchanges, sender, receiver)
@@ -126,14 +127,14 @@ class Network:
         return transfer
 
     def crashed(self, sender: int) -> None:
-        """What `sender` has not sent to the last byte, or would send again, is lost."""
+        """Lose what `sender` has not sent to the last byte, or would send again."""
         for transfer in list(self._transfers):
             if transfer.sender == sender and transfer.leaves > self.clock.now and not transfer.outlives:
                 self._end(transfer, transfer.lose)
         self.sharing.drop(sender)
 
     def merged(self, message: Message) -> None:
-        """`message` has done its work: its weight is its receiver's now."""
+        """Note that `message` has been merged: its weight now belongs to its receiver."""
         del self.in_flight[message]
         if message.exchange is not None:
             message.exchange.merged += 1
@@ -141,7 +142,7 @@ class Network:
             message.exchange.age_ticks += self.clock.now - message.sent
 
     def lose(self, message: Message) -> None:
-        """`message` will never be merged: its weight is lost, and its row free."""
+        """Lose `message`, which will never be merged: count its weight as lost and free its row."""
         del self.in_flight[message]
         self.messages_lost += 1
         if message.alpha is not None:
@@ -150,7 +151,7 @@ class Network:
             self.release(row)
 
     def parted(self, sender: int, receiver: int, tick: int) -> bool:
-        """Whether a partition stands between them at that time."""
+        """Return whether a partition separates the two at that time."""
         partitions = self.settings.partitions
         return bool(partitions) and any(part.parts(sender, receiver, tick / PER_SECOND) for part in partitions)
 

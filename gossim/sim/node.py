@@ -91,7 +91,13 @@ class Node:
         self.context.program.apply(out, function, rows)
 
     def pack(
-        self, receiver: int, *rows: int, alpha: Any = None, round: int | None = None, version: int | None = None
+        self,
+        receiver: int,
+        *rows: int,
+        alpha: Any = None,
+        round: int | None = None,
+        version: int | None = None,
+        note: Any = None,
     ) -> Message:
         """Return a message with copies of rows as they are now.
 
@@ -101,10 +107,11 @@ class Node:
             alpha: The weight that travels with them.
             round: The round that it belongs to, if the receiver waits for rounds.
             version: That of the server's parameters which it brings or comes from, if the receiver asks for it.
+            note: Plain values, of no size.
         """
         context = self.context
         copies = tuple(context.program.copy(row) for row in rows)
-        return Message(self.index, receiver, copies, alpha, context.clock.now, round, version=version)
+        return Message(self.index, receiver, copies, alpha, context.clock.now, round, version=version, note=note)
 
     def use_up(self, message: Message) -> None:
         """Free the rows of a message whose content is in."""
@@ -114,6 +121,6 @@ class Node:
         self.context.network.merged(message)
 
     def discard(self, message: Message) -> None:
-        """Throw a message away. Its content is lost, and counted as lost."""
+        """Discard a message. Its content is counted as lost."""
         self.in_hand.pop(message, None)
         self.context.network.lose(message)

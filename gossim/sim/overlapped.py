@@ -31,16 +31,16 @@ class OverlappedMean(AllReduceMean):
         self._mean_row = -1
 
     def computes(self, worker: Member) -> None:
-        """`worker` has begun the gradient after which it arrives."""
+        """Note that `worker` has begun the gradient after which it arrives."""
         self._spans[worker] = worker.spell
         if len(self._spans) == len(self.awaited):
             spans, self._spans = self._spans, {}
             self.context.clock.process(self._go_on(self.round, list(spans.values())))
 
-    def arrive(self, now: AllReduceRound, worker: Member, row: int, weighted: bool = False) -> simpy.Event:
+    def arrive(self, now: AllReduceRound, worker: Member, row: int, *args: Any, **more: Any) -> simpy.Event:
         for number in self._under_way:
             self._overlapped(worker, number)
-        done = super().arrive(now, worker, row, weighted)
+        done = super().arrive(now, worker, row, *args, **more)
         if self._under_way:
             worker.activity.enter("sending")
         return done
@@ -66,7 +66,7 @@ class OverlappedMean(AllReduceMean):
         self._finish(self._mean_row)
 
     def _end(self, now: AllReduceRound, number: int) -> None:
-        """A bucket is done."""
+        """Finish a bucket."""
         if not now.closed.triggered:
             for worker in self.awaited:
                 if worker not in now.arrived:
@@ -78,7 +78,7 @@ class OverlappedMean(AllReduceMean):
         done.succeed()
 
     def _overlapped(self, worker: Member, number: int) -> None:
-        """`worker` has computed until now while the bucket was under way."""
+        """Record the interval in which the bucket was in flight while `worker` computed."""
         since, size_bytes = self._under_way[number], self.parts[number].size_bytes
         self.context.timeline.add(worker.index, "message", since, self.context.clock.now, size_bytes=size_bytes)
 

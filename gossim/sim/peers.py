@@ -59,7 +59,13 @@ class Answering(Protocol):
     takes_part: bool
 
     def pack(
-        self, receiver: int, *rows: int, alpha: Any = None, round: int | None = None, version: int | None = None
+        self,
+        receiver: int,
+        *rows: int,
+        alpha: Any = None,
+        round: int | None = None,
+        version: int | None = None,
+        note: Any = None,
     ) -> Message: ...
 
 
@@ -106,7 +112,17 @@ class Averaging(Protocol):
 
     def computes(self, worker: Any) -> None: ...
 
-    def arrive(self, now: Any, worker: Any, row: int, weighted: bool = False) -> simpy.Event: ...
+    def arrive(
+        self,
+        now: Any,
+        worker: Any,
+        row: int,
+        weighted: bool = False,
+        size_bytes: int | None = None,
+        meanwhile: bool = False,
+    ) -> simpy.Event: ...
+
+    def wait_for(self, now: Any, worker: Any) -> simpy.Event: ...
 
     def includes(self, worker: Any) -> bool: ...
 

@@ -91,7 +91,7 @@ class Stretch(Completion):
         return self.done
 
     def _end(self, step: int) -> int:
-        """When that one of them ends, in ticks."""
+        """Return the tick at which that step ends."""
         pace = self.worker.pace
         return self.origin + int(pace.sums[pace.place + step])
 

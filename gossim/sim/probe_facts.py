@@ -31,7 +31,7 @@ class WorkerFacts(NamedTuple):
 
 
 class ByWorker(NamedTuple):
-    """The same of all workers, in order, column by column: there may be a million."""
+    """The facts of all workers, in order, column by column, because there may be a million."""
 
     steps: list[int]
     alpha: list[Any]

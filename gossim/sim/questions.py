@@ -76,6 +76,8 @@ class Asking(Rounds):
         by_lot: bool = True,
         version: int | None = None,
         meanwhile: bool = False,
+        size_bytes: int | None = None,
+        note: Any = None,
     ) -> simpy.Event:
         """Ask a node, and wait for its answer. To be yielded.
 
@@ -96,6 +98,8 @@ class Asking(Rounds):
                 decide whose work counts.
             version: The version of a server's parameters that the rows come from.
             meanwhile: Whether the worker goes on computing, and does not count as waiting yet.
+            size_bytes: Of the rows, if these are not whole vectors.
+            note: Plain values that go with the rows, of no size.
 
         Returns:
             An event whose value is the answer, a `Message`, or None after `timeout_s`. An answer that comes later
@@ -111,8 +115,9 @@ class Asking(Rounds):
         self.asked = asked.answered
         network = self.context.network
         if rows:
-            message = self.pack(peer, *rows, version=version)
-            network.send(message, self._size(len(rows)), asked.reach, reliable)
+            message = self.pack(peer, *rows, version=version, note=note)
+            size = self._size(len(rows)) if size_bytes is None else size_bytes
+            network.send(message, size, asked.reach, reliable)
         else:
             network.transfer(self.index, peer, 0, lambda: asked.reach(None), reliable=reliable)
         if timeout_s is not None:
@@ -145,7 +150,7 @@ class _Question:
         self.answered = asker.context.clock.event()
 
     def reach(self, message: Message | None) -> None:
-        """The request has reached the node: it is attended to in its turn."""
+        """Let the request reach the node, which attends to it in its turn."""
         if self.by_lot:
             self.asker.context.turns.serve(self.node.index, self.sent, lambda: self.attend(message))
         else:
@@ -167,7 +172,7 @@ class _Question:
         asker.context.network.send(message, asker._size(len(rows)), self.arrive, self.reliable)
 
     def arrive(self, answer: Message) -> None:
-        """The answer has reached the node that asked."""
+        """Let the answer reach the node that asked."""
         if self.answered.triggered and self.reliable:
             self.asker.context.network.lose(answer)
         elif self.answered.triggered:
@@ -177,6 +182,6 @@ class _Question:
             self.answered.succeed(answer)
 
     def expire(self) -> None:
-        """No answer is waited for any more."""
+        """Stop waiting for an answer."""
         if not self.answered.triggered:
             self.answered.succeed(None)

@@ -27,7 +27,7 @@ class Recovering(Asking):
         return stream(self.context.seed, Purpose.FETCHES, self.index)
 
     def crash(self, for_good: bool) -> None:
-        """Go down: what its process holds, has received or has not sent is lost, and its weight too if it is `gone`."""
+        """Go down. What its process holds, has received or has not sent is lost, and its weight too if it is `gone`."""
         context = self.context
         self.stop_stepping()
         self.up, self.gone, self.takes_part = False, for_good, False
@@ -48,7 +48,7 @@ class Recovering(Asking):
             self._lose_weight()
 
     def come_back(self) -> Generator[simpy.Event, Any, None]:
-        """Go back to work, with its parameters kept, reset, or fetched from a random worker that takes part."""
+        """Go back to work with its parameters kept, reset, or fetched from a random worker that takes part."""
         answer = (yield from self._fetch()) if self.returns == "fetched" else None
         if answer is not None:
             self._lose_weight()
@@ -63,14 +63,14 @@ class Recovering(Asking):
         self.takes_part = True
 
     def begin_alone(self) -> None:
-        """Go on from what it has, or from the start: there is nobody to ask, or nothing to ask for."""
+        """Go on from what it has, or from the start, because there is no worker to ask or nothing to ask for."""
         if self.returns == "reset":
             self.combine(self.row, (1.0, INITIAL_ROW))
             if self.optimizer:
                 self.optimizer.restart()
 
     def take_over(self, other: Recovering) -> None:
-        """x and the optimizer's state become those of `other`."""
+        """Set x and the optimizer's state to those of `other`."""
         self.combine(self.row, (1.0, other.row))
         if self.optimizer and other.optimizer:
             self.optimizer.take_over(other.optimizer)

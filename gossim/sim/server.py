@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
+from ..errors import RunError
 from ..optimizers import Optimizer, optimizer_for
 from .context import Context
 from .message import Message
@@ -12,7 +14,7 @@ from .peers import Peers
 
 
 class Server(Node):
-    """A node that computes nothing but sums, in no time, and never fails. Its number follows the last worker's.
+    """A node that only computes sums, in no time, and never fails. Its number follows the last worker's.
 
     `version`: how many steps it has taken. `known`: the version that was last sent to each worker. `clocks`:
     how many gradients each worker has sent. `collected`: how many are in its buffer.
@@ -23,13 +25,16 @@ class Server(Node):
     def __init__(self, context: Context, index: int, peers: Peers):
         super().__init__(context, index, peers)
         settings = context.settings
-        if context.learns and settings.optimizer:
-            self.optimizer = optimizer_for(settings.optimizer, context.program, self.row, context.clock)
+        own = settings.optimizer
+        self._one_rate = own is None or own.one_rate
+        if context.learns and own and own.one_rate:
+            self.optimizer = optimizer_for(own.of_worker(0), context.program, self.row, context.clock)
         self.version = 0
         self.known = dict.fromkeys(range(settings.workers), 0)
         self.clocks = dict.fromkeys(range(settings.workers), 0)
         self.collected = 0
         self._kept: dict[str, int] = {}
+        self._held: dict[int, dict[int, Message]] = {}
         self._contributors: list[int] = []  # of what was collected, where it counts
         self._waiting: dict[int, Callable[[], None]] = {}
         self._missing: set[int] = set()
@@ -46,18 +51,50 @@ class Server(Node):
             message: The message; its rows are freed.
             scale: Multiplies the learning rate of this step.
         """
-        if self.optimizer:
-            self.optimizer.step(message.row, scale)
+        self._step(message.row, scale)
         self.version += 1
         self.clocks[message.sender] += 1
         self.use_up(message)
         self.peers.workers[message.sender].count_step()
+
+    def _step(self, gradient: int, scale: float) -> None:
+        if not self._one_rate:
+            raise RunError("a server takes its steps with one learning rate, and optimizer.learning_rate has several")
+        if self.optimizer:
+            self.optimizer.step(gradient, scale)
 
     def kept(self, name: str) -> int:
         """Return a row of that name which the server keeps; it is zero at first."""
         if name not in self._kept:
             self._kept[name] = self.draft()
         return self._kept[name]
+
+    def hold(self, message: Message, place: int) -> bool:
+        """Keep a message at a place, instead of an earlier one of the same sender there.
+
+        Returns:
+            Whether its sender had none there.
+        """
+        held = self._held.setdefault(place, {})
+        earlier = held.pop(message.sender, None)
+        held[message.sender] = message
+        if earlier is not None:
+            self.use_up(earlier)
+        return earlier is None
+
+    def held(self, place: int) -> list[Message]:
+        """Return the messages kept at a place, in the order of their senders."""
+        return [message for _, message in sorted(self._held.get(place, {}).items())]
+
+    def let_go(self, place: int) -> None:
+        """Free the rows of the messages kept at a place, whose content is in."""
+        for message in self._held.pop(place, {}).values():
+            self.use_up(message)
+
+    def later(self, seconds: float, place: int, act: Callable[[], None]) -> None:
+        """Call `act` after some time, at the end of that instant, if what is kept at `place` is still kept."""
+        held = self._held[place]
+        self.context.clock.at_deadline(seconds, lambda: act() if self._held.get(place) is held else None)
 
     def collect(self, message: Message, weight: float = 1.0, counts: bool = True) -> None:
         """Add what a message brings to the buffer, times a weight.
@@ -78,8 +115,7 @@ class Server(Node):
         """Take one step of the optimizer along the mean of what was collected, times `scale`, and empty the buffer."""
         buffer = self.kept("buffer")
         self.combine(buffer, (1 / self.collected, buffer))
-        if self.optimizer:
-            self.optimizer.step(buffer, scale)
+        self._step(buffer, scale)
         self._empty(buffer)
 
     def move_along_collected(self, rate: float) -> None:
@@ -96,11 +132,18 @@ class Server(Node):
         for worker in contributors:
             self.peers.workers[worker].count_step()
 
-    def send(self, worker: int) -> None:
-        """Send `worker` the parameters as they are now, unasked and until they arrive: they go to its mailbox."""
+    def send(self, worker: int, part: int | None = None, size_bytes: int | None = None, note: Any = None) -> None:
+        """Send `worker` the parameters as they are now, unasked and until they arrive: they go to its mailbox.
+
+        Args:
+            worker: Its number.
+            part: Another row to send.
+            size_bytes: Of it, if it is not a whole vector.
+            note: Plain values that go with it, of no size.
+        """
         self.known[worker] = self.version
-        message = self.pack(worker, self.row, version=self.version)
-        size_bytes = self.context.message_bytes
+        message = self.pack(worker, self.row if part is None else part, version=self.version, note=note)
+        size_bytes = self.context.message_bytes if size_bytes is None else size_bytes
         self.context.network.send(message, size_bytes, self.peers.workers[worker].take_in, reliable=True)
 
     def answer(self, worker: int, reply: Callable[..., None]) -> None:

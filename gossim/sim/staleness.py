@@ -32,11 +32,11 @@ class Ages:
         self._merged: list[tuple[Exchange, int | None, After, After]] = []  # steps before it was sent, sent, merged
 
     def now(self, clock: Clock) -> After:
-        """The steps that come before what happens now."""
+        """Return the number of steps before what happens now."""
         return After(clock.now if clock.work_ended() else clock.now - 1, self.early)
 
     def stepped(self, clock: Clock, worker: int) -> None:
-        """A step of that worker ends now."""
+        """Count a step of that worker, which ends now."""
         if not clock.work_ended():
             self.early += 1
             return
@@ -56,7 +56,7 @@ class Ages:
         self.kept += len(ends)
 
     def merged(self, message: Message, by_then: After) -> None:
-        """`message` was merged after those steps."""
+        """Note that `message` was merged after those steps."""
         assert message.exchange is not None
         self.kept += 1
         if self._tick != by_then.tick:
@@ -89,5 +89,5 @@ class Ages:
 
 
 def _ticks(ticks: list[int]) -> np.ndarray:
-    """As an array, of Python's own numbers where they are too large for others."""
+    """Return ticks as an array, of Python integers where they are too large for other types."""
     return np.array(ticks, dtype=np.int64 if max(ticks, default=0) < 2**62 else object)

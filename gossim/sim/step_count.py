@@ -52,7 +52,7 @@ class Steps:
         return self.network.ages
 
     def plannable(self, worker: Stepping) -> int:
-        """How many steps `worker` may plan at once; 0 where none may be planned.
+        """Return how many steps `worker` may plan at once; 0 if it may plan none.
 
         So few that the last step of the run is not among several of anybody: towards the end, one at a time.
         """
@@ -65,7 +65,7 @@ class Steps:
         return 1 if self._last else max(0, int(self._room()) // len(self.workers) - 1)
 
     def stepped(self, worker: int) -> None:
-        """That worker has taken a step; the last one that was asked for ends the run once this instant is over.
+        """Count a step of that worker. The last requested step ends the run at the end of this instant.
 
         Once it is over, not at once: workers who step at the same instant (all those of a synchronous round) all do.
         """
@@ -83,19 +83,19 @@ class Steps:
         self.clock.after_all(self.clock.now_s, lambda: self.finish(self.clock.now_s))
 
     def settle(self) -> None:
-        """Bring every worker's steps up to now."""
+        """Count every worker's steps up to now."""
         for worker in self.workers:
             if worker.stretch is not None:
                 worker.stretch.settle()
 
     def reckon(self) -> None:
-        """The same, and how many were taken while messages were on their way."""
+        """Count every worker's steps up to now, and those taken while messages were in flight."""
         self._reckoning = False
         self.settle()
         self.ages.reckon(self.network.in_flight)
 
     def _room(self) -> float:
-        """Steps that are neither taken nor planned before the run ends."""
+        """Return the number of steps before the run ends that are neither taken nor planned."""
         return self.limit - self.taken - self.ahead
 
     def _count(self, steps: int) -> None:

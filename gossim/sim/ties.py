@@ -16,7 +16,7 @@ T = TypeVar("T")
 
 
 class Ties:
-    """Breaks ties of one run at random, by a stream of their own: where nobody ties, nothing is drawn."""
+    """Breaks ties of one run at random, from a separate stream. Without a tie, nothing is drawn."""
 
     def __init__(self, seed: int):
         self.seed = seed

@@ -31,7 +31,9 @@ class Interval(NamedTuple):
 
 
 class Timeline:
-    """The first `limit` intervals of a run, in the order in which they ended: enough for a picture, bounded memory."""
+    """The first `limit` intervals of a run, in the order in which they ended: enough for a picture, with bounded
+    memory.
+    """
 
     def __init__(self, clock: Clock, limit: int):
         self.clock = clock
@@ -52,7 +54,7 @@ class Timeline:
         size_bytes: int | None = None,
         alpha: float | None = None,
     ) -> None:
-        """From `start` to `end` in ticks of the clock."""
+        """Add an interval from `start` to `end`, in ticks."""
         if end > start and not self.full:
             start_s, end_s = start / PER_SECOND, end / PER_SECOND
             self.intervals.append(Interval(worker, activity, start_s, end_s, receiver, size_bytes, alpha))
@@ -71,7 +73,7 @@ class Activity:
         self.computing = self.waiting = self.sending = self.down = 0
 
     def enter(self, kind: ActivityKind) -> None:
-        """From now on the worker does `kind`; as long as the timeline is kept, in an interval of its own."""
+        """Begin the activity `kind`, in a new interval as long as the timeline is kept."""
         timeline = self.timeline
         if kind == self.kind and timeline.full:
             return
@@ -93,7 +95,7 @@ class Activity:
         return (self.timeline.clock.now - self._ticks("computing")) / PER_SECOND
 
     def spent_s(self, kind: ActivityKind) -> float:
-        """Seconds spent on `kind` until now, the present spell included."""
+        """Return the seconds spent on `kind` until now, including the present interval."""
         return self._ticks(kind) / PER_SECOND
 
     def _ticks(self, kind: ActivityKind) -> int:

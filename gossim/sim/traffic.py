@@ -17,7 +17,7 @@ Direction = tuple[int, int | None]
 
 @dataclass(slots=True)
 class Exchange:
-    """Of one sender with one receiver.
+    """The traffic from one sender to one receiver.
 
     `messages` with parameters were sent (what is sent again counts again), and their bytes; of these, bytes that were
     `carried` have crossed their links. Of those that were `merged` the ages are summed: ticks, and gradient steps of
@@ -33,7 +33,7 @@ class Exchange:
     age_ticks: int = 0
 
     def staleness(self) -> tuple[float | None, float | None]:
-        """Mean age of the messages that were merged, in steps and in seconds; None where none was."""
+        """Return the mean age of merged messages, in steps and in seconds, or None if none was merged."""
         if not self.merged:
             return None, None
         steps = self.age_steps / self.aged if self.aged else None
@@ -46,7 +46,7 @@ class Exchange:
 
 
 def total(exchanges: Iterable[Exchange]) -> Exchange:
-    """All together."""
+    """Return the sum over all exchanges."""
     total = Exchange()
     for exchange in exchanges:
         total += exchange
@@ -54,8 +54,9 @@ def total(exchanges: Iterable[Exchange]) -> Exchange:
 
 
 def exchange_of(exchanges: dict[Direction, Exchange], sender: int, receiver: int, limit: int = PAIRS) -> Exchange:
-    """The one in which what `sender` sends to `receiver` is counted, made if need be: beyond `limit` pairs, that of the
-    sender with all further receivers, so that a long run needs no more memory than a short one."""
+    """Return the exchange that counts what `sender` sends to `receiver`, making it if necessary. Beyond `limit` pairs,
+    a sender has one for all further receivers, so that a long run needs no more memory than a short one.
+    """
     found = exchanges.get((sender, receiver))
     if found is None:
         link = (sender, receiver if len(exchanges) < limit else None)
@@ -66,7 +67,7 @@ def exchange_of(exchanges: dict[Direction, Exchange], sender: int, receiver: int
 
 
 def by_pair(exchanges: Mapping[Direction, Exchange], limit: int = PAIRS) -> dict[Direction, Exchange]:
-    """In the order of senders and receivers; where there are more than `limit`, by sender, with None as receiver."""
+    """Return the exchanges in the order of senders and receivers; beyond `limit`, by sender, with None as receiver."""
     if len(exchanges) <= limit:
         return {link: exchanges[link] for link in sorted(exchanges)}
     together: dict[Direction, Exchange] = {}

@@ -18,9 +18,14 @@ from .row_mean import mean_row
 
 
 class UnbarredRound:
-    """One all-reduce. `arrived` have come, with which row; `ended` happens for each when it has the mean."""
+    """One all-reduce. `arrived` has those that have come, with their rows; `ended` occurs for each when it has the
+    mean. `number` and `size_bytes` are as in `AllReduceRound`.
+    """
 
-    def __init__(self, clock: Clock, members: Sequence[Member]):
+    size_bytes: int | None = None
+
+    def __init__(self, clock: Clock, members: Sequence[Member], number: int):
+        self.number = number
         self.arrived: dict[Member, int] = {}
         self.ended = {member: clock.event() for member in members}
         self.complete = clock.event()
@@ -58,36 +63,47 @@ class UnbarredMean:
         self._rounds: dict[int, UnbarredRound] = {}
 
     def enter(self, worker: Member) -> UnbarredRound:
-        """The round for which `worker` begins its work now."""
+        """Return the round for which `worker` begins its work now."""
         number = self._entered[worker]
         self._entered[worker] = number + 1
         self._rounds.pop(number - 2, None)  # all have been through it before anybody can come to the next but one
         if number not in self._rounds:
-            self._rounds[number] = UnbarredRound(self.context.clock, self.members)
+            self._rounds[number] = UnbarredRound(self.context.clock, self.members, number)
         return self._rounds[number]
 
     def includes(self, worker: Member) -> bool:
-        """Whether `worker` takes part: all do."""
+        """Return whether `worker` takes part, which all do."""
         return True
 
     def join(self, worker: Member) -> simpy.Event:
-        """Nobody comes back."""
+        """Never called, because workers do not come back."""
         raise NotImplementedError
 
     def crashed(self, worker: Member) -> None:
-        """Nobody fails."""
+        """Never called, because workers do not fail."""
         raise NotImplementedError
 
     def computes(self, worker: Member) -> None:
-        """`worker` has begun the gradient after which it arrives."""
+        """Note that `worker` has begun the gradient after which it arrives."""
         now = self._rounds[self._entered[worker] - 1]
         self.context.clock.process(self._take_part(now, worker, worker.spell))
 
-    def arrive(self, now: UnbarredRound, worker: Member, row: int, weighted: bool = False) -> simpy.Event:
-        """`worker` brings `row` to the round `now`, and gives it up; the event's value is the row of the mean, which
-        each has to drop. See `AllReduceMean.arrive`."""
+    def arrive(
+        self,
+        now: UnbarredRound,
+        worker: Member,
+        row: int,
+        weighted: bool = False,
+        size_bytes: int | None = None,
+        meanwhile: bool = False,
+    ) -> simpy.Event:
+        """Bring `row` of `worker` to the round `now`, and give it up. The event's value is the row of the mean, which
+        each worker has to drop. See `AllReduceMean.arrive`.
+        """
         clock = self.context.clock
-        worker.activity.enter("sending")
+        if not meanwhile:
+            worker.activity.enter("sending")
+        now.size_bytes = size_bytes
         worker.drafts.pop(row, None)
         now.arrived[worker] = row
         if not self.overlaps:
@@ -100,11 +116,18 @@ class UnbarredMean:
             now.complete.succeed()
         return now.ended[worker]
 
+    def wait_for(self, now: UnbarredRound, worker: Member) -> simpy.Event:
+        """See `AllReduceMean.wait_for`."""
+        if not now.ended[worker].triggered:
+            worker.activity.enter("sending")
+        return now.ended[worker]
+
     def _take_part(
         self, now: UnbarredRound, worker: Member, span: tuple[int, int]
     ) -> Generator[simpy.Event, Any, None]:
         clock, (begin, end), place = self.context.clock, span, self.members.index(worker)
-        for number, part in enumerate(self.parts):
+        parts = self.parts if now.size_bytes is None else [Bucket(now.size_bytes, 1.0)]
+        for number, part in enumerate(parts):
             ready = begin + round((end - begin) * part.ready_at)
             if ready > clock.now:
                 yield clock.until(ready)

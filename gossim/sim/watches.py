@@ -25,7 +25,7 @@ class TimeoutWatch:
         return self.event
 
     def changed(self) -> None:
-        """Plan a look, at the first multiple that is not past."""
+        """Plan a look at the first multiple that is not past."""
         self._plan(max(1, -(-(self.clock.now - self.begun) // self.every)))
 
     def _plan(self, multiple: int) -> None:
@@ -41,7 +41,7 @@ class TimeoutWatch:
 
 
 class Watches:
-    """Those of all workers that wait with a timeout, by the number of each whom they wait for."""
+    """The watches of all workers that wait with a timeout, by the numbers of those they wait for."""
 
     def __init__(self, clock: Clock):
         self.clock = clock
@@ -60,6 +60,6 @@ class Watches:
             del self.by_awaited[index][watch]
 
     def changed(self, index: int) -> None:
-        """Node `index` has gone down or begun another round."""
+        """Note that node `index` has gone down or begun another round."""
         for watch in self.by_awaited.get(index, ()):
             watch.changed()

@@ -5,10 +5,12 @@ A worker is built up in layers, each in a file of its own; `Worker` has the verb
 | verbs | where |
 |---|---|
 | `gradient`, `compute`, `compute_unless_newer`, `wait`, `step`, `local_steps`, `local_steps_until` | here |
-| `count_step`, `give_back`, `take`, `random_peer`, `random_peers`, `server`, `allreduce`, `optimizer_on` | here |
+| `count_step`, `give_back`, `take`, `random_peer`, `random_peers`, `server`, `optimizer_on` | here |
+| `allreduce`, `partial_allreduce`, `find_group`, `leave_group` | here |
 | `accompany`, `flow`, `move_both` | `gossim.sim.companion.WithCompanion` |
 | `ask`, `pull` | `gossim.sim.questions.Asking` |
 | `tell`, `gather`, `mix`, `expect`, `gathered` | `gossim.sim.rounds.Rounds` |
+| `follow`, `let_catch_up` | `gossim.sim.rounds.Rounds` |
 | `push`, `spread`, `post`, `receive`, `news`, `merge`, `average` | `gossim.sim.messaging.Messaging` |
 | `halved`, `use_up_all`, `neighbours`, `weights`, `adopt` | `gossim.sim.messaging.Messaging` |
 | `draft`, `drop`, `combine`, `apply`, `pack`, `use_up`, `discard` | `gossim.sim.node.Node` |
@@ -36,6 +38,7 @@ from .clock import Completion
 from .companion import WithCompanion
 from .context import Context
 from .link_sharing import NEVER
+from .partial import PartialMean
 from .peers import Averaging, Peers
 from .planned_steps import OneStep, Stretch
 from .timeline import Activity
@@ -66,7 +69,9 @@ class Worker(WithCompanion):
         super().__init__(context, index, alpha, peers)
         settings = context.settings
         if context.learns and settings.optimizer:
-            self.optimizer = optimizer_for(settings.optimizer, context.program, self.row, context.clock)
+            self.optimizer = optimizer_for(
+                settings.optimizer.of_worker(index), context.program, self.row, context.clock
+            )
         self.allreduces = allreduces
         self.rng = PeerRandom(context.seed, index)
         self.taken = 0  # steps that are counted; `steps` is what there is to ask
@@ -99,7 +104,7 @@ class Worker(WithCompanion):
         return row
 
     def compute(self) -> simpy.Event:
-        """Let the time pass that one gradient takes this worker. To be yielded.
+        """Let the time of one gradient pass. Yield it.
 
         Raises:
             RunError: If that is less than a picosecond.
@@ -110,11 +115,11 @@ class Worker(WithCompanion):
         return Completion(self.context.clock, ends, self.index)
 
     def wait(self, seconds: float) -> simpy.Event:
-        """Let time pass, whatever the worker does meanwhile. To be yielded, as in `yield computed | w.wait(0.1)`."""
+        """Let time pass, whatever the worker does meanwhile. Yield it, as in `yield computed | w.wait(0.1)`."""
         return self.context.clock.wait(seconds)
 
     def compute_unless_newer(self) -> Generator[simpy.Event, Any, bool]:
-        """Let a gradient's time pass, but stop at once where newer parameters of a server arrive. To be yielded from.
+        """Let the time of one gradient pass, but stop as soon as newer parameters of a server arrive. Yield from it.
 
         They are taken over (`adopt`) as they arrive; older ones are thrown away. What comes at the very tick at which
         the gradient ends stops it.
@@ -317,6 +322,37 @@ class Worker(WithCompanion):
             overlap=overlap,
         )
 
+    def partial_allreduce(self, collective: Collective, majority: bool, size_bytes: int | None = None) -> PartialMean:
+        """Return the partial all-reduce of all workers, the same object for each. Yield what its `bring` returns.
+
+        Args:
+            collective: How long it takes.
+            majority: Whether a worker drawn for each round begins it; otherwise the first to come does.
+            size_bytes: Of what is brought, if not of a whole vector.
+        """
+        return self.allreduces.partial(collective, majority, size_bytes)
+
+    def find_group(
+        self, size: int, lead: int | None, collective: Collective, timeout_s: float | None = None
+    ) -> simpy.Event:
+        """Be given a random group to average with, of those that have none. To be yielded; it takes no time.
+
+        Args:
+            size: Of the groups.
+            lead: Those more than this many rounds behind the worker that asks are given no group; None: nobody is.
+            collective: How long its average takes.
+            timeout_s: After how long members that are down are given up; never if None.
+
+        Returns:
+            An event whose value is the all-reduce of the group. It is the worker's until it calls `leave_group`.
+        """
+        self.activity.enter("waiting")
+        return self.allreduces.groups.ask(self, size, lead, collective, timeout_s)
+
+    def leave_group(self) -> None:
+        """Have no group any more."""
+        self.allreduces.groups.leave(self)
+
     def take(self, row: int) -> None:
         """Take over the parameters in a row: x ← `row`. The row is dropped."""
         self.combine(self.row, (1.0, row))
@@ -330,6 +366,6 @@ class Worker(WithCompanion):
         """Return another optimizer, for a row that the algorithm holds; None if nothing is learned."""
         if not self.optimizer:
             return None
-        optimizer = optimizer_for(settings, self.context.program, row, self.context.clock)
+        optimizer = optimizer_for(settings.of_worker(self.index), self.context.program, row, self.context.clock)
         self.drafts.update(dict.fromkeys(optimizer.rows))
         return optimizer

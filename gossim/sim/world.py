@@ -98,12 +98,13 @@ class World:
         return self.steps.taken
 
     def staleness(self) -> tuple[float | None, float | None]:
-        """Mean age of the parameters in merged messages: gradient steps that all workers together have taken since they
-        were sent, and seconds. None where nothing was merged."""
+        """Return the mean age of the parameters in merged messages: gradient steps of all workers since they were sent,
+        and seconds. None if no message was merged.
+        """
         return total(self.network.exchanges.values()).staleness()
 
     def alpha_in_flight(self) -> Any:
-        """The weight inside messages that are not merged yet; None where there are no weights."""
+        """Return the weight in messages that are not merged yet, or None without weights."""
         if not self.context.algorithm.weighted:
             return None
         return sum(message.alpha for message in self.network.in_flight) * self.network.unit

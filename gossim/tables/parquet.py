@@ -96,6 +96,8 @@ def check(data: RunData) -> None:
         if rows.get((arm, seed), 0) != probes * workers:
             told = f"arm {arm!r} with seed {seed}, and probes.parquet has {probes} probes of {workers} workers"
             raise InputError(f"workers.parquet does not have a row of each worker at each probe of {told}")
+    if data.probes.duplicated([*RUN, "time_s"]).any():
+        raise InputError("probes.parquet has two rows of the same time")
     if not _in_order(data) and data.workers.duplicated([*RUN, "time_s", "worker"]).any():
         raise InputError("workers.parquet has two rows of the same worker at the same time")
 

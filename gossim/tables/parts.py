@@ -69,7 +69,7 @@ class Part(NamedTuple):
 
 
 class Parts:
-    """The folder `unfinished/` of a run directory. Each file in it is whole, and on the disk once it is there.
+    """The folder `unfinished/` of a run directory. Each file in it is complete, and on disk once it exists.
 
     Nothing in it is trusted: a file of another run, a damaged one or a symbolic link counts as not there.
 
@@ -83,7 +83,7 @@ class Parts:
         self.folder, self.identity, self.lasting = folder, identity, lasting
 
     def path(self, place: int, seed: int) -> Path:
-        """The file of the arm at that place in the scenario, with that seed."""
+        """Return the file of the arm at that place in the scenario, with that seed."""
         return self.folder / f"{place}-{seed}{SUFFIX}"
 
     def save(self, place: int, part: Part) -> None:
@@ -95,7 +95,7 @@ class Parts:
                 archive.writestr(f"{name}.parquet", parquet_of(frame))
 
     def load(self, place: int, arm: str, seed: int) -> Part | None:
-        """What was kept of an arm with a seed; None if nothing can be used."""
+        """Return what was kept of an arm with a seed, or None if nothing can be used."""
         archive = self.read(self.path(place, seed))
         if archive is None:
             return None
@@ -138,13 +138,13 @@ class Parts:
 
     @contextmanager
     def written(self, path: Path) -> Iterator[zipfile.ZipFile]:
-        """An archive to write to, which is then that file, whole."""
+        """Yield an archive to write to, which becomes that file once it is complete."""
         self.folder.mkdir(exist_ok=True)
         with whole(path, self.lasting) as draft, zipfile.ZipFile(draft, "w") as archive:
             yield archive
 
     def read(self, path: Path, member: str | None = None) -> dict[str, bytes] | None:
-        """The members of the archive in that file of the folder, or one of them, if it is one of this run's."""
+        """Return the members of the archive in that file of the folder, or one of them, if it belongs to this run."""
         if self.folder.is_symlink() or path.is_symlink() or not path.is_file():
             return None
         try:
@@ -159,7 +159,7 @@ class Parts:
             return None
 
     def any(self) -> bool:
-        """Whether there are files, of whatever run."""
+        """Return whether there are files, of any run."""
         return self.folder.is_dir() and any(self.folder.glob(f"[0-9]*{SUFFIX}"))
 
     def clear(self) -> None:
@@ -179,12 +179,12 @@ def _are_of(frames: Frames, arm: str, seed: int) -> bool:
 
 
 def parquet_of(frame: pd.DataFrame) -> bytes:
-    """A table as the content of a file."""
+    """Return a table as the content of a file."""
     content = io.BytesIO()
     write_table([frame], content, 1)
     return content.getvalue()
 
 
 def frame_in(name: str, content: bytes) -> pd.DataFrame:
-    """The table of that name that is the content of a file. Raises InputError."""
+    """Return the table of that name from the content of a file. Raises InputError."""
     return read_frame(name, io.BytesIO(content))[0]

@@ -52,8 +52,9 @@ class Observations:
         self.rows_seen = 0
 
     def add(self, facts: Facts, measured: Measurements | None = None) -> None:
-        """A probe: what the timing plane knows and, where parameters are computed, what was measured. Workers that are
-        down or on their way back have no part in it."""
+        """Add a probe: what the timing plane knows and, if parameters are computed, what was measured. Workers that are
+        down or returning are left out.
+        """
         label = {**self.label, "time_s": facts.time_s}
         gaps = zip(facts.participants, measured.gaps, strict=True) if measured and measured.gaps else ()
         layers = measured.layers.items() if measured else ()
@@ -72,16 +73,16 @@ class Observations:
         self.seen, self.rows_seen = [], 0
 
     def rows(self, table: str) -> Iterator[Row]:
-        """Of `probes`, `gaps` or `layers`."""
+        """Return the rows of `probes`, `gaps` or `layers`."""
         return (row for rows in self.seen for row in getattr(rows, table))
 
     def workers(self) -> list[Columns]:
-        """The table of that name, probe by probe."""
+        """Return the table of that name, probe by probe."""
         return [rows.workers for rows in self.seen]
 
 
 def exchanges(world: World) -> Iterator[dict[str, Any]]:
-    """The rows of `exchanges` of one run, by sender and receiver."""
+    """Return the rows of `exchanges` of one run, by sender and receiver."""
     for (sender, receiver), exchange in by_pair(world.network.exchanges).items():
         steps, seconds = exchange.staleness()
         yield {
@@ -98,7 +99,7 @@ def exchanges(world: World) -> Iterator[dict[str, Any]]:
 
 
 def activities(world: World) -> Iterator[dict[str, Any]]:
-    """The rows of `activities` of one run, up to where its clock stands."""
+    """Return the rows of `activities` of one run, up to the current time of its clock."""
     kinds: tuple[ActivityKind, ...] = ("computing", "waiting", "sending", "down")
     network, seconds = world.network, world.clock.now_s
     carried = BytesByNode(network, carried=True)

@@ -21,7 +21,7 @@ class Origin(NamedTuple):
 
 
 def origins_of_one(scenario: Scenario) -> dict[str, Origin]:
-    """The origins of the arms of one run, by name."""
+    """Return the origins of the arms of one run, by name."""
     return {arm: Origin(0, arm) for arm in scenario.arms}
 
 

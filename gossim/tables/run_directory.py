@@ -42,7 +42,7 @@ LOOKS, PAUSE_S = 20, 0.05
 
 
 class RunDirectory:
-    """The files of one run. Each is written whole or not at all, and the manifest after the tables.
+    """The files of one run. Each is written completely or not at all, and the manifest after the tables.
 
     The manifest says of which arms and seeds the tables hold the rows. Those that a kill left half replaced hold more,
     which is left out when they are read. Nothing is written or read through a symbolic link inside the directory.
@@ -59,8 +59,9 @@ class RunDirectory:
 
     @contextmanager
     def reserved(self, create: bool = True) -> Iterator[None]:
-        """Let nobody else write here until the block ends, in this process or another. With `create`, make the
-        directory if necessary. Raises InputError if another process is writing here."""
+        """Keep all others from writing here until the block ends, in this process or another. With `create`, make the
+        directory if necessary. Raises InputError if another process is writing here.
+        """
         if self._reserved:
             yield
             return
@@ -94,7 +95,7 @@ class RunDirectory:
         refuse_links(self.figures)
 
     def _others(self) -> bool:
-        """Whether anything is here that is not what a gossim that was killed at once leaves behind."""
+        """Return whether anything is here except the remains of a killed gossim."""
         with usable(self.path):
             left = {self.path / LOCK, self.path / TRIALS, *drafts(self.path)}
             return any(path not in left for path in self.path.iterdir())
@@ -150,7 +151,7 @@ class RunDirectory:
         return None if manifest.get("recorded", 0) is None else manifest
 
     def parts(self, identity: str) -> Parts:
-        """What an unfinished run with this identity keeps to go on with."""
+        """Return what an unfinished run with this identity keeps in order to continue."""
         return Parts(self.path / "unfinished", identity, self.lasting)
 
     def write_manifest(self, manifest: Mapping[str, Any]) -> None:
@@ -194,7 +195,7 @@ class RunDirectory:
             raise InputError(f"--out {path}: is a file of a run's own; choose another")
 
     def compared_with(self, name: str) -> Path:
-        """Where the figures stand that show this run beside the one of that name."""
+        """Return the directory of the figures that compare this run with the one of that name."""
         return self.figures / f"{COMPARED_WITH}{name.replace('/', '_')}"
 
     @property
@@ -220,8 +221,9 @@ class RunDirectory:
         return manifests.read_manifest(path)
 
     def read(self, imports: bool = False) -> RunData:
-        """The results of the run. With `imports`, the user's own algorithms that its scenario names are imported;
-        the files that it names are not opened. Raises InputError."""
+        """Return the results of the run. With `imports`, the user's algorithms that its scenario names are imported;
+        the files that it names are not opened. Raises InputError.
+        """
         for look in range(LOOKS):
             if look:
                 time.sleep(PAUSE_S)
@@ -240,7 +242,7 @@ class RunDirectory:
         raise InputError(f"{self.path}: cannot be read: its tables are older than manifest.json; run it again")
 
     def _checked(self, manifest: dict[str, Any], tables: dict[str, Any], imports: bool) -> RunData:
-        """The results, if scenario, manifest and tables are of one run."""
+        """Return the results if scenario, manifest and tables belong to one run."""
         path = self.own("scenario.yaml")
         with trust.trusting(trust.Trust(imports=imports, files=False)):
             scenario = load(path)
@@ -257,21 +259,21 @@ class RunDirectory:
         return data
 
     def read_recorded(self, imports: bool = False) -> RunData:
-        """The same. Raises InputError also for a run that recorded nothing."""
+        """Return the results of the run. Raises InputError also for a run that recorded nothing."""
         data = self.read(imports)
         if data.probes.empty:
             raise InputError(f"{self.path}: the run was stopped before it recorded anything")
         return data
 
     def own(self, name: str) -> Path:
-        """The path of that file. Raises InputError where it leads out of the directory, or is no file."""
+        """Return the path of that file. Raises InputError if it leads out of the directory, or is no file."""
         path = self.path / name
         if not self._is_own(path):
             raise InputError(f"{path}: is not a file of this directory, and is not followed out of it")
         return path
 
     def _is_own(self, path: Path) -> bool:
-        """Whether `path` is a file in this directory, or is not there at all."""
+        """Return whether `path` is a file in this directory, or does not exist."""
         with usable(self.path):
             try:
                 found = path.resolve(strict=True)
@@ -282,12 +284,12 @@ class RunDirectory:
             return found.is_relative_to(self.path.resolve()) and stat.S_ISREG(found.stat().st_mode)
 
     def _status(self) -> str | None:
-        """What the manifest says of the run; None where there is no manifest."""
+        """Return the status in the manifest, or None without a manifest."""
         path = self._manifest_file()
         return manifests.status(path) if path else None
 
     def _manifest_file(self) -> Path | None:
-        """The path of manifest.json; None where it leads out of the directory, or cannot be looked at."""
+        """Return the path of manifest.json, or None if it leads out of the directory or cannot be read."""
         path = self.path / "manifest.json"
         try:
             return path if self._is_own(path) else None
@@ -296,7 +298,7 @@ class RunDirectory:
 
 
 def _of_one_moment(manifest: Mapping[str, Any], tables: Mapping[str, tuple[Any, int]]) -> dict[str, Any] | None:
-    """The tables with the rows of which the manifest speaks; None where one has not got them.
+    """Return the tables with the rows that the manifest describes, or None if a table lacks some.
 
     The manifest is written last. A reader that comes before that, or after a kill in between, finds longer tables.
     """

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pandas as pd
 
 from ..errors import InputError
+from ..sim.timeline import ActivityKind
 from .columns import LATER, columns_of
 from .pieces import PIECE_ROWS
 
@@ -102,3 +104,11 @@ def _ill_typed(name: str, frame: pd.DataFrame) -> Iterator[str]:
             yield f"{column.name} is empty in some rows"
         elif column.name in MEASURED and not (np.abs(values.to_numpy()) <= LARGEST_MEASURED).all():
             yield f"{column.name} is not a finite number in some rows, or one that no clock shows"
+        elif column.name in MEASURED and (values < 0).any():
+            yield f"{column.name} is negative in some rows"
+    if name == "timeline":
+        if (frame["end_s"] < frame["start_s"]).any():
+            yield "end_s is before start_s in some rows"
+        unknown = set(frame["activity"].unique()) - set(get_args(ActivityKind))
+        if unknown:
+            yield f"there is no activity {min(unknown)!r}"

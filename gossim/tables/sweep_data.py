@@ -14,7 +14,7 @@ from .run_data import Origin, origins_of_one
 
 @dataclass(frozen=True, eq=False)
 class SweepData:
-    """What a sweep reached.
+    """What a sweep recorded.
 
     `table`: a row a point, arm and seed: the point's values under their keys, `arm`, `seed`, `status` (`complete`,
     `diverged` or `failed`), then what `gossim.analysis.summary.per_seed` has, at the last probe. `errors`: what went

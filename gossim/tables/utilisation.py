@@ -73,7 +73,7 @@ def overloaded(world: World) -> list[str]:
 
 
 def _ends(world: World) -> Iterator[tuple[str, float | None, float]]:
-    """Of each node's two ends its name, the bytes sent, and bytes per second."""
+    """Return the name, the bytes sent and the bytes per second of each node's two ends."""
     sent = BytesByNode(world.network, carried=False)
     for kind, nodes in (("worker", world.workers), ("server", world.servers)):
         for node in nodes:
@@ -83,7 +83,7 @@ def _ends(world: World) -> Iterator[tuple[str, float | None, float]]:
 
 
 def _between(world: World) -> Iterator[tuple[str, float, float]]:
-    """The same of pairs and of what regions share, where the network has either."""
+    """Return the same for pairs and for what regions share, if the network has them."""
     links, shared = world.network.links, dict[End, float]()
     for (sender, receiver), exchange in world.network.exchanges.items() if links.paired else ():
         if receiver is not None:

@@ -70,12 +70,12 @@ class _Paths:
         self.now = time
 
     def apart(self) -> np.ndarray:
-        """(1/M) Σ ‖x_m − x̄‖² per dimension, `(paths,)`."""
+        """Return (1/M) Σ ‖x_m − x̄‖² per dimension, `(paths,)`."""
         x = self.held[..., 1:] / self.held[..., :1]
         return x.var(axis=1).mean(axis=-1)
 
     def _push(self, each: np.ndarray, times: np.ndarray) -> None:
-        """In each of these paths let any worker take a step, send half to any other, and merge what it has received."""
+        """Take a step of any worker in each of these paths, send half to any other, and merge what it has received."""
         sender = self.generator.integers(self.workers, size=len(each))
         peer = (sender + self.generator.integers(1, self.workers, size=len(each))) % self.workers
         self._see((each, sender), times)

@@ -15,7 +15,7 @@ import gossim
 from gossim.errors import InputError, ScenarioError
 from gossim.files import yaml12
 from gossim.plots.timeline import timeline
-from gossim.scenario.scenario import read
+from gossim.scenario.yaml_file import read
 from gossim.schema.violations import short
 from support.processes import ran
 from support.scenarios import BASE, only_arm, scenario, world_of
@@ -63,7 +63,7 @@ def test_what_is_shown_of_a_value_is_short_however_large_it_is() -> None:
         assert time.process_time() - begun_s < 0.5
 
 
-@pytest.mark.parametrize("name", ["a\0b", "a\x1bb", "a\ufffeb", "a\x85b", "a" * 201, "a\nb"])
+@pytest.mark.parametrize("name", ["a\0b", "a\x1bb", "a\ufffeb", "a\u202eb", "a\u2066b", "a\x85b", "a" * 201, "a\nb"])
 def test_a_name_that_has_no_place_in_a_figure_is_refused(name: str) -> None:
     with pytest.raises(ScenarioError) as refused:
         scenario(arms={name: BASE["arms"]["arm"]})
@@ -94,7 +94,7 @@ def test_names_are_printed_in_any_locale(tmp_path: Path) -> None:
     file = tmp_path / os.fsdecode(b"s\xff.yaml")
     file.write_text(scenario(arms={"é-σ": BASE["arms"]["arm"]}).to_yaml(), encoding="utf-8")
     ascii_only = {"LC_ALL": "C", "PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
-    command = [sys.executable, "-m", "gossim", "validate", file]
+    command: list[str | Path] = [sys.executable, "-m", "gossim", "validate", file]
     done = ran(command, env={**os.environ, **ascii_only})
     assert (done.returncode, done.stderr) == (0, "")
     assert r"\xe9-\u03c3" in done.stdout

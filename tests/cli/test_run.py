@@ -15,9 +15,9 @@ import yaml
 import gossim
 from gossim.cli.run import default_name
 from support.commands import GOSSIM, gossim_command
-from support.drawing import no_figures, only
+from support.drawing import only
 from support.files import sha256
-from support.processes import gossim_process, started
+from support.processes import started
 from support.scenarios import BASE
 
 
@@ -29,7 +29,7 @@ def small(tmp_path: Path) -> Path:
 
 
 def test_run_writes_where_it_says_and_compares_the_arms(small: Path) -> None:
-    done = gossim_process("run", small.name, cwd=small.parent)
+    done = gossim_command("run", small.name, cwd=small.parent)
     assert done.returncode == 0, done.stderr
     out = small.parent / "runs" / "small"
     assert json.loads((out / "manifest.json").read_text())["status"] == "complete"
@@ -63,17 +63,13 @@ def test_a_model_of_ones_own_beside_the_scenario(small: Path) -> None:
         "from torch import nn\ndef tiny():\n    return nn.Sequential(nn.Flatten(), nn.Linear(64, 10))\n"
     )
     problem = "problem={model: {name: 'mine:tiny'}, data: {name: digits}, batch_size: 4}"
-    with no_figures():
-        done = gossim_command("run", small, "--set", problem, "--out", "mine", cwd=small.parent)
+    done = gossim_command("run", small, "--set", problem, "--out", "mine", cwd=small.parent)
     assert done.returncode == 0, done.stderr
     assert gossim.Results.open(small.parent / "mine").probes["test_loss"].iloc[0] == pytest.approx(2.3, abs=0.3)
 
 
 def test_what_is_set_is_in_the_name_of_the_run_directory(small: Path) -> None:
-    with no_figures():
-        done = gossim_command(
-            "run", small, "--set", "seed=3", "--set", "until={time_s: 0.5}", "--quiet", cwd=small.parent
-        )
+    done = gossim_command("run", small, "--set", "seed=3", "--set", "until={time_s: 0.5}", "--quiet", cwd=small.parent)
     assert done.returncode == 0, done.stderr
     (out,) = (small.parent / "runs").iterdir()
     assert out.name == f"small,seed=3,until=-time_s-0.5--{sha256('seed=3,until={time_s: 0.5}')[:8]}"
@@ -91,7 +87,7 @@ def test_what_is_set_is_in_the_name_of_the_run_directory(small: Path) -> None:
         (["title=" + 200 * "x"], f"s,title={94 * 'x'}-{sha256('title=' + 200 * 'x')[:8]}"),
     ],
 )
-def test_default_names(changes: list[str], name: str) -> None:
+def test_a_run_directory_is_named_after_its_scenario_and_changes(changes: list[str], name: str) -> None:
     assert default_name(Path("folder", "s.yaml"), changes) == name
 
 
@@ -99,7 +95,7 @@ BAD = [
     ("run absent.yaml", "absent.yaml: 1 problem\n  cannot be read: No such file or directory"),
     ("run small.yaml --set workers=0", "workers = 0: must be a whole number >= 1"),
     ("run small.yaml --set wrokers=3", "wrokers = 3: unknown key; did you mean 'workers'?"),
-    ("run small.yaml --set workers", "--set workers: must read KEY=VALUE"),
+    ("run small.yaml --set workers", "--set workers: must be KEY=VALUE"),
     ("run small.yaml --set 'workers=[1'", "the value is not valid YAML"),
     ("run small.yaml --device gpu", "device = gpu: unknown device"),
     ("run small.yaml --set compute.time_s.distribution=norm", "norm has no parameter 's'"),
@@ -142,6 +138,7 @@ def test_divergence_ends_with_status_1_and_keeps_the_rest(small: Path) -> None:
     assert len(results.probes) >= 1
 
 
+@pytest.mark.slow
 def test_ctrl_c_leaves_a_readable_run(small: Path) -> None:
     out = small.parent / "out"
     command = [*GOSSIM, "run", str(small), "--set", "until={time_s: 1000000.0}", "--out", str(out)]
@@ -159,7 +156,7 @@ def test_ctrl_c_leaves_a_readable_run(small: Path) -> None:
     assert (out / "figures" / "consensus_distance.png").exists()
 
 
-def test_help_and_lists() -> None:
+def test_help_and_list_show_what_gossim_has() -> None:
     assert "Simulate distributed SGD" in gossim_command("--help").stdout
     listed = gossim_command("list").stdout
     for name in ("gosgd_push", "push_probability", "gosgd_cnn", "cifar10", "ring", "complete"):
@@ -167,7 +164,7 @@ def test_help_and_lists() -> None:
     assert "lognorm" in gossim_command("list", "distributions").stdout
 
 
-def test_validate(small: Path) -> None:
+def test_validate_reports_the_arms_of_a_valid_scenario(small: Path) -> None:
     done = gossim_command("validate", small)
     assert done.returncode == 0
     assert "valid; arms arm; 1 seed(s) from 0" in done.stdout

@@ -103,7 +103,7 @@ def test_plain_parameters_need_no_scipy(name: str) -> None:
 def test_draws_are_scipys_to_the_bit(name: str, more: dict[str, float]) -> None:
     parameters = {**dict.fromkeys(SIMPLE_SHAPES[name], 1.7), **more}
     mine, theirs = np.random.default_rng(3), np.random.default_rng(3)
-    law = Distribution(distribution=name, **parameters)
+    law = Distribution.model_validate({"distribution": name, **parameters})
     for count in (32, 128):
         drawn = getattr(scipy.stats, name).rvs(**parameters, size=count, random_state=theirs)
         np.testing.assert_array_equal(law.draw(mine, count), drawn)

@@ -12,8 +12,8 @@ import pytest
 
 import gossim
 import gossim.plots
-from gossim.scenario.scenario import read
 from gossim.scenario.sweep import Sweep
+from gossim.scenario.yaml_file import read
 from support.commands import ROOT
 
 PAGE = (ROOT / "docs" / "experiments.md").read_text(encoding="utf-8")
@@ -28,7 +28,7 @@ def experiments() -> Any:
 
 
 def test_every_experiment_has_its_place_with_numbers_and_figures(experiments: Any) -> None:
-    blocks = re.findall(r"<!-- measured: (\w+) -->\n```text\n(.+?)\n```\n<!-- end -->", PAGE, re.DOTALL)
+    blocks = re.findall(r"<!-- measured: (\w+) -->\n(.+?)\n\n<!-- end -->", PAGE, re.DOTALL)
     assert [name for name, _ in blocks] == [experiment.scenario for experiment in experiments.EXPERIMENTS]
     for (name, told), experiment in zip(blocks, experiments.EXPERIMENTS, strict=True):
         data = read(ROOT / "scenarios" / f"{name}.yaml")

@@ -56,7 +56,10 @@ def test_every_block_is_one_that_is_done() -> None:
     assert commands == ["gossim", "gossim", "gossim", "pytest", "pytest"]
 
 
-def test_it_runs_and_its_tests_pass(reader: tuple[Path, list[str]], monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.slow  # a process that imports torch
+def test_the_guides_algorithm_runs_and_its_tests_pass(
+    reader: tuple[Path, list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
     directory, (validated, ran, _, tested) = reader
     assert "valid; arms fading, steady" in validated
     assert "fading" in ran
@@ -68,7 +71,7 @@ def test_it_runs_and_its_tests_pass(reader: tuple[Path, list[str]], monkeypatch:
     assert (directory / "runs" / "later" / "probes.parquet").is_file()
 
 
-def test_the_verbs_are_there() -> None:
+def test_every_verb_in_the_guides_table_exists() -> None:
     """Those of the table, and what a worker and a message know."""
     arm = only_arm()
     worker = World(arm, arm.algorithm, seed=0, message_bytes=8).workers[0]

@@ -17,14 +17,15 @@ from support.processes import ran
 
 NOTEBOOKS = sorted((ROOT / "analysis").glob("*.ipynb"))
 PAGE = (ROOT / "docs" / "notebooks.md").read_text(encoding="utf-8")
-EXECUTE = ROOT / "tests" / "support" / "execute_notebook.py"
+PAGES = ROOT / "docs" / "notebooks"
+SCRIPT = ROOT / "analysis" / "notebook_pages.py"
 
 slow = pytest.mark.slow  # what runs a notebook
 each_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 
 
 def executed(path: Path, scratch: Path) -> subprocess.CompletedProcess[str]:
-    """`path` run in a process of its own, which reads nobody's settings and leaves its caches in `scratch`."""
+    """Run `path` and write its page into `scratch`, in a process that reads no user's settings."""
     environment = {
         **{name: value for name, value in os.environ.items() if not name.startswith(("JUPYTER", "PYTEST"))},
         "PYTHONPATH": str(ROOT),
@@ -34,7 +35,7 @@ def executed(path: Path, scratch: Path) -> subprocess.CompletedProcess[str]:
         "JUPYTER_DATA_DIR": str(scratch / "data"),
         "JUPYTER_RUNTIME_DIR": str(scratch / "runtime"),
     }
-    return ran([sys.executable, EXECUTE, path], Path.cwd(), environment)
+    return ran([sys.executable, SCRIPT, path, "--out", scratch], Path.cwd(), environment)
 
 
 def files() -> set[Path]:
@@ -55,7 +56,7 @@ def test_there_are_notebooks() -> None:
 
 
 @each_notebook
-def test_it_is_stored_as_written_by_hand(path: Path) -> None:
+def test_a_notebook_is_stored_without_outputs(path: Path) -> None:
     """Valid, with no outputs, for `python3`; ids that tell, and stay."""
     notebook = nbformat.read(path, as_version=4)
     nbformat.validate(notebook)
@@ -69,30 +70,50 @@ def test_it_is_stored_as_written_by_hand(path: Path) -> None:
 
 
 @each_notebook
-def test_it_reads_as_a_lesson(path: Path) -> None:
-    """A title first, and in the end three exercises; the page of notebooks names it."""
+def test_a_notebook_begins_with_a_title_and_ends_with_three_exercises_and_their_solutions(path: Path) -> None:
     cells = nbformat.read(path, as_version=4).cells
     assert cells[0].cell_type == "markdown"
     assert re.match(rf"# {path.stem[0]}\. \S", cells[0].source)
     assert cells[-1].cell_type == "markdown"
-    last = cells[-1].source
-    assert last.startswith("## Exercises\n")
-    assert re.findall(r"^(\d+)\. ", last, re.MULTILINE) == ["1", "2", "3"]
-    assert f"analysis/{path.name}" in PAGE
+    exercises, *solutions = cells[-1].source.split('<details markdown="1">')
+    assert exercises.startswith("## Exercises\n")
+    assert re.findall(r"^(\d+)\. ", exercises, re.MULTILINE) == ["1", "2", "3"]
+    for number, solution in enumerate(solutions, start=1):
+        assert solution.startswith(f"\n<summary>Solution {number}</summary>\n\n")
+        assert solution.rstrip().endswith("\n\n</details>")
+    assert len(solutions) == 3
+
+
+@each_notebook
+def test_the_page_of_a_notebook_holds_its_cells_in_order_and_its_figures(path: Path) -> None:
+    """A notebook that was changed and not run again has a page that shows something else."""
+    page, place = (PAGES / f"{path.stem}.md").read_text(encoding="utf-8"), 0
+    title, *cells = nbformat.read(path, as_version=4).cells
+    assert page.startswith(title.source.partition("\n")[0] + "\n\n*Notebook `analysis/")
+    assert title.source.partition("\n")[2].strip() in page
+    for cell in cells:
+        shown = re.sub(r"\n{3,}", "\n\n", cell.source.strip())
+        assert shown in page[place:], cell.id
+        place = page.index(shown, place) + len(shown)
+    figures = re.findall(rf"!\[[\w ]+\]\(({path.stem}/[\w-]+\.png)\)", page)
+    assert sorted(figures) == sorted(file.relative_to(PAGES).as_posix() for file in (PAGES / path.stem).iterdir())
+    assert f"(notebooks/{path.stem}.md)" in PAGE
 
 
 @slow
 @each_notebook
-def test_it_runs(path: Path, tmp_path: Path) -> None:
+def test_a_notebook_runs_and_prints_what_its_page_shows(path: Path, tmp_path: Path) -> None:
     before, source = files(), path.read_bytes()
     done = executed(path, tmp_path)
     assert done.returncode == 0, re.sub(r"\x1b\[[\d;]*m", "", done.stderr)
     assert files() == before
     assert path.read_bytes() == source
+    page = f"{path.stem}.md"
+    assert (tmp_path / page).read_text(encoding="utf-8") == (PAGES / page).read_text(encoding="utf-8")
 
 
 @slow
-def test_an_error_is_told_with_its_cell(tmp_path: Path) -> None:
+def test_an_error_in_a_notebook_is_reported_with_its_cell(tmp_path: Path) -> None:
     broken = written(tmp_path / "broken.ipynb", "half = 1 / 2", "whole = half / (half - 0.5)")
     done = executed(broken, tmp_path)
     assert done.returncode == 1
@@ -101,7 +122,7 @@ def test_an_error_is_told_with_its_cell(tmp_path: Path) -> None:
 
 
 @slow
-def test_the_kernel_is_this_python(tmp_path: Path) -> None:
+def test_the_kernel_of_a_notebook_is_this_python(tmp_path: Path) -> None:
     checking = written(
         tmp_path / "checking.ipynb",
         f"import os, sys\nassert sys.executable == {sys.executable!r}, sys.executable",

@@ -14,13 +14,14 @@ from gossim.problems.build import build, check_gradients
 from gossim.problems.dropout import drawing
 from gossim.problems.supervised import SupervisedProblem
 from support.drawn_networks import PARTS
+from support.present import present
 from support.scenarios import CPU, DIGITS, only_arm
 
 
 def problem_of(keys: dict[str, Any], workers: int = 2) -> SupervisedProblem:
     model = {"name": "support.drawn_networks:drawn", **keys}
     arm = only_arm(problem={"model": model, "data": DIGITS, "batch_size": 4}, workers=workers)
-    problem = build(arm.problem, workers, 0, "float64", CPU)
+    problem = build(present(arm.problem), workers, 0, "float64", CPU)
     assert isinstance(problem, SupervisedProblem)
     return problem
 

@@ -8,7 +8,7 @@ from gossim.algorithms import ALGORITHMS as REGISTRY
 from gossim.algorithms._families import BiasCorrected, InRounds, WithCollective
 from gossim.algorithms.ssp import SSP
 
-ALGORITHMS = {
+ALGORITHMS: dict[str, dict[str, Any]] = {
     "sgd": {"name": "sgd"},
     "allreduce": {"name": "allreduce"},
     "gosgd_push": {"name": "gosgd_push", "push_probability": 0.4},
@@ -49,8 +49,22 @@ ALGORITHMS = {
     },
     "ringmaster": {"name": "ringmaster", "delay_bound": 3, "gradient_scale": 0.5},
     "rennala": {"name": "rennala", "batch_gradients": 3, "stop": True},
+    "hop": {"name": "hop", "backup": 1, "gap": 2},
+    "prague": {"name": "prague", "group_size": 2, "period": 2, "lead": 2},
+    "eager_sgd": {"name": "eager_sgd"},
+    "decoupled_diloco": {
+        "name": "decoupled_diloco",
+        "period": 2,
+        "quorum": 1,
+        "grace_s": 0.05,
+        "fragments": 2,
+        "mix": 0.5,
+    },
 }
 """Each registered algorithm with parameters under which it communicates; test_registry keeps it complete."""
+
+STREAMING = {**ALGORITHMS["diloco"], "period": 4, "fragments": 2, "overlap_steps": 1, "mix": 0.5}
+"""DiLoCo in fragments."""
 
 
 UNRELIABLE = dict(ALGORITHMS)
@@ -83,6 +97,9 @@ KEPT_ROWS = {
     "fedbuff": 1,  # where it began, and the server's buffer
     "fedasync": 1,  # where it began
     "async_local_sgd": 2,  # where it began; the server's sum and momentum
+    "prague": 1,  # what it brings to the average
+    "eager_sgd": 1,  # the mean of a round, or its own gradient that waits for one
+    "decoupled_diloco": 6,  # the anchors, a change that it sends; the syncer's two velocities, and changes that wait
     "diloco": 3,  # the anchor, the outer velocity, what it brings
 }
 """Rows that a worker's process keeps, besides parameters, one gradient and the optimizer's state; 0 if not named."""
@@ -112,6 +129,6 @@ def reliable_enough(name: str, cluster: dict[str, Any]) -> dict[str, Any]:
     cls = REGISTRY[name]
     if issubclass(cls, InRounds | SSP) and cluster["workers"] > 1:
         cluster = {**cluster, "network": {**cluster["network"], "resend": True}}
-    if name == "choco" or name == "gradient_tracking" or issubclass(cls, BiasCorrected):
+    if name in ("choco", "gradient_tracking", "eager_sgd") or issubclass(cls, BiasCorrected):
         cluster = {**cluster, "faults": []}
     return cluster

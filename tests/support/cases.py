@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
+from typing import Any
+
+import pytest
 
 
 @contextmanager
@@ -14,3 +17,12 @@ def case(name: object) -> Iterator[None]:
     except BaseException as error:
         error.add_note(f"case: {name}")
         raise
+
+
+def in_turn(names: Collection[Any], others: Collection[Any], quick: int = 1) -> list[Any]:
+    """Every pair, for `parametrize`: each name with `quick` of the others, by turns; the remaining pairs are slow."""
+    return [
+        pytest.param(name, other, marks=[] if (at - place) % len(others) < quick else pytest.mark.slow)
+        for place, name in enumerate(names)
+        for at, other in enumerate(others)
+    ]

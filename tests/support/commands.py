@@ -28,10 +28,10 @@ TERMINAL = {"COLUMNS": "80", "NO_COLOR": "1"}
 ENVIRONMENT = {**os.environ, **TERMINAL}
 
 
-def gossim_command(*arguments: str | Path, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
+def gossim_command(*arguments: object, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
     """What `gossim` in `cwd` prints on each stream, and its status. It runs in this process, which stays as it was.
 
-    `gossim_process` in support.processes does the same in one of its own, which takes seconds.
+    In one of its own, started with `support.processes.ran`, it takes seconds.
     """
     streams = [io.TextIOWrapper(io.BytesIO(), encoding="utf-8", write_through=True) for _ in range(2)]
     handlers = {number: signal.getsignal(number) for number in ENDING}
@@ -55,7 +55,7 @@ def gossim_command(*arguments: str | Path, cwd: Path = ROOT) -> subprocess.Compl
                 signal.signal(number, handler)
             _forget(cwd)
             sys.modules.update(kept)
-    out, errors = (stream.buffer.getvalue().decode() for stream in streams)  # type: ignore[attr-defined]
+    out, errors = (stream.buffer.getvalue().decode() for stream in streams)
     return subprocess.CompletedProcess(["gossim", *map(str, arguments)], int(status or 0), out, errors)
 
 
@@ -72,7 +72,7 @@ def _forget(folder: Path) -> dict[str, ModuleType]:
     return found
 
 
-def command(*arguments: str | Path) -> tuple[int, str]:
+def command(*arguments: object) -> tuple[int, str]:
     """The status with which `gossim` ends, and what it prints or is wrong."""
     done = CliRunner().invoke(app, [str(argument) for argument in arguments])
     if isinstance(done.exception, InputError):

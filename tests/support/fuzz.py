@@ -36,8 +36,10 @@ from support.commands import ROOT
 KINDS = ("valid", "mutated")
 CASES_AT_ONCE = 20
 BATCHES_A_PROCESS = 20
-LONGEST_S = 60
-"""A case that takes longer hangs."""
+SHOWN_EVERY_S = 60
+
+LONGEST_S, LONGEST_WAIT_S = 60, 1200
+"""A case that works longer hangs; and so does one that has not ended after the second, on a machine that others use."""
 
 
 class Outcome(NamedTuple):
@@ -84,7 +86,7 @@ def drawn(random: np.random.Generator) -> dict[str, Any]:
         if key.endswith("probability"):
             algorithm[key] = float(random.random())
         elif key == "period":
-            algorithm[key] = int(random.integers(1, 6))
+            algorithm[key] = int(random.integers(1, 6)) * algorithm.get("fragments", 1)
     if name == "allreduce" and random.random() < 0.5:
         algorithm["backup"] = int(random.integers(workers))
     if not fails and name in ("allreduce", "local_sgd", "diloco", "gossip_pga", "moshpit"):
@@ -195,7 +197,7 @@ def _topology(random: np.random.Generator, workers: int) -> dict[str, Any]:
     from gossim.cluster.topology import TOPOLOGIES
 
     name = pick(random, [name for name, cls in TOPOLOGIES.items() if "file" not in cls.model_fields])
-    more = {
+    more: dict[str, dict[str, Any]] = {
         "k_regular": {"degree": 2},
         "erdos_renyi": {"edge_probability": 0.8},
         "watts_strogatz": {"neighbours": 2, "rewiring_probability": 0.3},
@@ -417,8 +419,9 @@ def check_mutated(random: np.random.Generator, folder: Path) -> Outcome:
 def _described(path: Path) -> Any:
     """The scenario in that file; of a sweep, that of its first point. None if it names code that does not fit."""
     from gossim.errors import ScenarioError
-    from gossim.scenario.scenario import Scenario, read
+    from gossim.scenario.scenario import Scenario
     from gossim.scenario.sweep import Sweep
+    from gossim.scenario.yaml_file import read
 
     data = read(path)
     try:
@@ -482,11 +485,14 @@ def run_case(kind: str, seed: int, number: int) -> Outcome:
     folder = Path(tempfile.mkdtemp(prefix="gossim-fuzz-"))
     began = time.monotonic()
 
-    def hangs(*_: Any) -> None:
-        raise Hang(f"more than {LONGEST_S} s")
+    def hangs(number: int, *_: Any) -> None:
+        raise Hang(f"more than {LONGEST_S} s of work" if number == signal.SIGPROF else f"more than {LONGEST_WAIT_S} s")
 
+    # By the work done, since others may use the machine, and by the clock where nothing is done at all.
+    signal.signal(signal.SIGPROF, hangs)
     signal.signal(signal.SIGALRM, hangs)
-    signal.alarm(LONGEST_S)
+    signal.setitimer(signal.ITIMER_PROF, LONGEST_S)
+    signal.alarm(LONGEST_WAIT_S)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -499,6 +505,7 @@ def run_case(kind: str, seed: int, number: int) -> Outcome:
         )
     finally:
         signal.alarm(0)
+        signal.setitimer(signal.ITIMER_PROF, 0)
         shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -530,9 +537,9 @@ def main() -> int:
 def fuzz(minutes: float, seed: int, kinds: tuple[str, ...], jobs: int) -> int:
     """Cases of all `kinds` in turn, `jobs` batches at a time, until the time is over. Returns the exit status."""
     counts: dict[str, Counter[str]] = {kind: Counter() for kind in kinds}
-    faults, until = 0, time.monotonic() + 60 * minutes
+    faults, until, shown = 0, time.monotonic() + 60 * minutes, time.monotonic()
     # Fresh processes now and then: caches of the odder scenarios fill gigabytes.
-    fresh = {"max_tasks_per_child": BATCHES_A_PROCESS, "mp_context": get_context("spawn")}
+    fresh: dict[str, Any] = {"max_tasks_per_child": BATCHES_A_PROCESS, "mp_context": get_context("spawn")}
     with ProcessPoolExecutor(jobs, **fresh) as pool:
         running: dict[Any, str] = {}
         upcoming = ((kind, number) for number in range(0, 10**9, CASES_AT_ONCE) for kind in kinds)
@@ -543,6 +550,9 @@ def fuzz(minutes: float, seed: int, kinds: tuple[str, ...], jobs: int) -> int:
             done = [future for future in running if future.done()]
             if not done:
                 time.sleep(0.05)
+            if time.monotonic() - shown > SHOWN_EVERY_S:
+                shown = time.monotonic()
+                show(counts, faults)
             for future in done:
                 kind = running.pop(future)
                 for outcome in future.result():
@@ -550,7 +560,12 @@ def fuzz(minutes: float, seed: int, kinds: tuple[str, ...], jobs: int) -> int:
                     if outcome.fault:
                         faults += 1
                         print(outcome.fault, end="\n\n", flush=True)
+    show(counts, faults)
+    return int(faults > 0)
+
+
+def show(counts: dict[str, Counter[str]], faults: int) -> None:
+    """How the cases so far have ended."""
     for kind, found in counts.items():
         print(f"{kind}: {found.total()} cases; " + ", ".join(f"{count} {how}" for how, count in found.most_common()))
-    print(f"{faults} faults")
-    return int(faults > 0)
+    print(f"{faults} faults", flush=True)

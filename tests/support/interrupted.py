@@ -36,6 +36,8 @@ class Stopped:
     def done(self, *_: Any) -> None:
         self.ended += 1
 
+    def warn(self, message: str) -> None: ...
+
 
 NEVER = 10**9
 

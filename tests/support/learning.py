@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from gossim.plots.style import arm_colours
-from gossim.results import Results
+from gossim.results import Results, ResultsSideBySide
 from support.scenarios import BASE, DIGITS
 
 LEARNING: dict[str, Any] = {
@@ -25,7 +25,7 @@ LEARNING: dict[str, Any] = {
 }
 
 
-def line(results: Results, axes: Any, arm: str) -> np.ndarray:
+def line(results: Results | ResultsSideBySide, axes: Any, arm: str) -> np.ndarray:
     """The points of an arm's line, `(points, 2)`: the one of its colour that has any."""
     colour = arm_colours(results)[arm]
     (found,) = [one for one in axes.get_lines() if one.get_color() == colour and len(one.get_xdata()) > 2]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import sys
 import threading
+from typing import Any
 
 import torch
 from torch import nn
@@ -119,7 +120,7 @@ def viewed() -> nn.Module:
 
 
 def not_to_be_copied() -> nn.Module:
-    network = small_cnn()
+    network: Any = small_cnn()
     network.lock = threading.Lock()
     return network
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from support.commands import ENVIRONMENT, GOSSIM, ROOT
+from support.commands import ENVIRONMENT, ROOT
 
 LONGEST_S = 300.0
 
@@ -32,12 +32,20 @@ def usual_signals() -> Iterator[None]:
 
 @contextmanager
 def started(
-    command: Sequence[str | Path], cwd: Path = ROOT, env: Mapping[str, str] = ENVIRONMENT
+    command: Sequence[str | Path], cwd: Path = ROOT, env: Mapping[str, str] = ENVIRONMENT, stdin: int | None = None
 ) -> Iterator[subprocess.Popen[str]]:
     """A process that leads a group of its own, with pipes for what it prints. The whole group is killed at the end."""
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     with usual_signals():
-        process = subprocess.Popen(command, cwd=cwd, env=env, text=True, start_new_session=True, **pipes)
+        process = subprocess.Popen(
+            command,
+            cwd=cwd,
+            env=env,
+            text=True,
+            start_new_session=True,
+            stdin=stdin,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
     with process:
         try:
             yield process
@@ -53,8 +61,3 @@ def ran(
     with started(command, cwd, env) as process:
         out, errors = process.communicate(timeout=LONGEST_S)
     return subprocess.CompletedProcess(process.args, process.returncode, out, errors)
-
-
-def gossim_process(*arguments: str | Path, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
-    """`gossim` as a process, run to its end: where that it is one matters."""
-    return ran([*GOSSIM, *map(str, arguments)], cwd)

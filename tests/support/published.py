@@ -12,8 +12,8 @@ from gossim.rng import Purpose, stream
 from support.several import Several, observed
 
 M, K, ETA = 5, 25, 0.05
-SAME = {"rtol": 1e-10, "atol": 1e-11}
-UNEVEN = {"compute": {"time_s": {"distribution": "lognorm", "s": 0.4, "scale": 0.1}}, "workers": M}
+SAME: dict[str, Any] = {"rtol": 1e-10, "atol": 1e-11}
+UNEVEN: dict[str, Any] = {"compute": {"time_s": {"distribution": "lognorm", "s": 0.4, "scale": 0.1}}, "workers": M}
 IMMEDIATE = {"latency_s": 0.0, "bandwidth_bytes_per_s": None}
 Vectors = np.ndarray
 
@@ -49,3 +49,25 @@ def taken(problem: Several, m: int, k: int, x: Vectors) -> Vectors:
     point, gradient = problem.seen[m, k]
     np.testing.assert_allclose(point.numpy(), x, **SAME)
     return gradient.numpy()
+
+
+class Cluster:
+    """Who ends which gradient next, from the streams of compute times; whoever is not begun anew does nothing."""
+
+    def __init__(self) -> None:
+        drawn = [stream(7, Purpose.COMPUTE, m).standard_normal(512) for m in range(M)]
+        self.seconds: list[Iterator[float]] = [iter(0.1 * np.exp(0.4 * own)) for own in drawn]
+        self.queue: list[tuple[float, int, int]] = []
+        self.now, self.begun = 0.0, [0] * M
+
+    def begin(self, m: int) -> int:
+        """Worker m begins its next gradient, and gives up the one that it computes, if any. Returns its number."""
+        heapq.heappush(self.queue, (self.now + next(self.seconds[m]), m, self.begun[m]))
+        self.begun[m] += 1
+        return self.begun[m] - 1
+
+    def ends(self) -> Iterator[tuple[int, int]]:
+        while True:
+            self.now, m, number = heapq.heappop(self.queue)
+            if number == self.begun[m] - 1:
+                yield m, number

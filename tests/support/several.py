@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import torch
 
 from gossim.execute.reference import Reference
@@ -34,7 +35,9 @@ class Several(QuadraticProblem):
     def initial(self) -> torch.Tensor:
         return self.start.clone()
 
-    def gradients(self, x: torch.Tensor, workers: Sequence[int], steps: Sequence[int]) -> torch.Tensor:
+    def gradients(
+        self, x: torch.Tensor, workers: Sequence[int] | np.ndarray, steps: Sequence[int] | np.ndarray
+    ) -> torch.Tensor:
         own = self.optima[torch.tensor(workers)]
         gradients = super().gradients(x - own + self.optimum, workers, steps)
         for worker, step, point, gradient in zip(workers, steps, x, gradients, strict=True):

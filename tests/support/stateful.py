@@ -110,7 +110,20 @@ def _in_place(own: Any, x: torch.Tensor) -> torch.Tensor:
     return x.mul_(2)
 
 
+def _seeds(own: Any, x: torch.Tensor) -> torch.Tensor:
+    torch.manual_seed(3)
+    return x
+
+
+def _drowned(own: Any, x: torch.Tensor) -> torch.Tensor:
+    """Noise in eval mode that is hardly above rounding."""
+    noise = np.random.default_rng().standard_normal(64)
+    return x if own.training else x + 1e-6 * torch.from_numpy(noise).to(x.dtype)
+
+
 WAYS = {
+    "seeds": _seeds,
+    "drowned": _drowned,
     "clamp": _clamp,
     "data": _data,
     "renorm": _renorm,
@@ -146,7 +159,7 @@ def closure() -> nn.Module:
 
 
 def hooked(kind: str) -> nn.Module:
-    network = nn.Sequential(nn.Flatten(), nn.Linear(64, 10))
+    network: Any = nn.Sequential(nn.Flatten(), nn.Linear(64, 10))
     if kind == "parameter":
         network[1].weight.register_hook(lambda slope: slope.clamp(-1, 1))
     elif kind == "pre":
@@ -266,3 +279,31 @@ def padded() -> nn.Module:
             return logits
 
     return Padded()
+
+
+def in_eval_mode(what: str = "all") -> nn.Module:
+    network = nn.Sequential(nn.Flatten(), nn.Dropout(0.5), nn.Linear(64, 10))
+    (network if what == "all" else network[1]).eval()
+    return network
+
+
+def kept_in_eval_mode() -> nn.Module:
+    """A dropout that never drops, whatever mode the network is in."""
+
+    class Kept(nn.Sequential):
+        def train(self, mode: bool = True) -> Kept:
+            super().train(mode)
+            self[1].train(False)
+            return self
+
+    return Kept(nn.Flatten(), nn.Dropout(0.5), nn.Linear(64, 10)).train()
+
+
+def precise(kind: str, what: str = "parameter") -> nn.Module:
+    """A layer, or a buffer, in a precision of its own."""
+    network = nn.Sequential(nn.Flatten(), nn.Linear(64, 10))
+    if what == "buffer":
+        network.register_buffer("scale", torch.ones(1, dtype=getattr(torch, kind)))
+    else:
+        network[1].to(getattr(torch, kind))
+    return network

@@ -92,14 +92,14 @@ def test_without_momentum_it_is_adpsgd_with_exchanges_at_random_times() -> None:
         network=IMMEDIATE, optimizer={"learning_rate": 0.05}, until={"gradient_steps": 60}, probe={"every_s": 1e6},
     )  # fmt: skip
     world, reference = scattered(arm, 5)
-    problem = reference.problem
+    problem: Any = reference.problem
     x = [reference.rows[w.row].numpy().copy() for w in world.workers]
     taken, talked = [0] * 4, 0
     while not world.finished:
         before = {pair: each.messages for pair, each in world.network.exchanges.items()}
         steps = [w.taken for w in world.workers]
         advance(world, reference)
-        pairs = {
+        pairs: set[frozenset[Any]] = {
             frozenset(pair) for pair, each in world.network.exchanges.items() if each.messages > before.get(pair, 0)
         }
         for m, worker in enumerate(world.workers):

@@ -38,7 +38,10 @@ def ends(algorithm: dict[str, Any], workers: int, steps: int, seeds: int) -> lis
     return [(facts[-1], rows[-1].numpy()) for _, facts, rows in runs]
 
 
-@pytest.mark.parametrize(("workers", "probability", "steps"), [(3, 0.5, 6), (4, 1.0, 10), (8, 0.7, 12)])
+@pytest.mark.parametrize(
+    ("workers", "probability", "steps"),
+    [(3, 0.5, 6), pytest.param(4, 1.0, 10, marks=pytest.mark.slow), pytest.param(8, 0.7, 12, marks=pytest.mark.slow)],
+)
 def test_weighted_differences_decay_under_push(workers: int, probability: float, steps: int) -> None:
     found = []
     for facts, x in ends({"name": "gosgd_push", "push_probability": probability}, workers, steps, 200):
@@ -51,7 +54,9 @@ def test_weighted_differences_decay_under_push(workers: int, probability: float,
     assert error < expected[-1] / 10
 
 
-@pytest.mark.parametrize(("workers", "probability", "steps"), [(4, 1.0, 6), (8, 0.5, 15)])
+@pytest.mark.parametrize(
+    ("workers", "probability", "steps"), [(4, 1.0, 6), pytest.param(8, 0.5, 15, marks=pytest.mark.slow)]
+)
 def test_differences_decay_under_averaging(workers: int, probability: float, steps: int) -> None:
     algorithm = {"name": "support.consensus:Averaging", "chance": probability}
     found = [np.square(x - x.mean(0)).sum() for _, x in ends(algorithm, workers, steps, 200)]
@@ -67,7 +72,7 @@ def test_the_radius_is_that_of_the_decay() -> None:
 
 
 @pytest.mark.parametrize(("workers", "probability"), [(2, 0.3), (4, 1.0), pytest.param(8, 0.5, marks=pytest.mark.slow)])
-def test_noise_under_averaging(workers: int, probability: float) -> None:
+def test_averaging_in_pairs_has_the_closed_form_consensus_distance(workers: int, probability: float) -> None:
     memory = workers / probability
     arm = noise_arm(
         {"name": "support.consensus:Averaging", "chance": probability},
@@ -81,14 +86,14 @@ def test_noise_under_averaging(workers: int, probability: float) -> None:
 
 
 @pytest.mark.parametrize("workers", [2, 4, pytest.param(8, marks=pytest.mark.slow)])
-def test_noise_under_adpsgd(workers: int) -> None:
+def test_adpsgd_has_the_closed_form_consensus_distance(workers: int) -> None:
     arm = noise_arm({"name": "adpsgd"}, workers, until={"time_s": 90.0}, probe={"every_s": 1.0})
     mean, error = over_time(arm, 10, 30.0)
     assert mean == pytest.approx(theory.pairwise_consensus(workers, 1.0, 1.0), abs=5 * error + 1e-12)
     assert error < max(mean / 10, 1e-12)
 
 
-def test_adpsgd_from_the_start() -> None:
+def test_adpsgd_spreads_from_the_start_as_the_closed_form() -> None:
     arm = noise_arm({"name": "adpsgd"}, 4, dim=100, until={"time_s": 1.5})
     found = [apart(trajectory(arm, Batched, seed)[2][-1]) / 100 for seed in range(150)]
     mean, error = mean_and_error(found)
@@ -101,7 +106,7 @@ def test_adpsgd_from_the_start() -> None:
     ("workers", "probability"),
     [(2, 0.5), pytest.param(4, 0.3, marks=pytest.mark.slow), pytest.param(8, 0.8, marks=pytest.mark.slow)],
 )
-def test_noise_under_push(workers: int, probability: float) -> None:
+def test_push_has_the_predicted_consensus_distance(workers: int, probability: float) -> None:
     memory = 8 / probability
     arm = noise_arm(
         {"name": "gosgd_push", "push_probability": probability},
@@ -150,7 +155,7 @@ def test_paths_are_those_of_steps_one_by_one(workers: int, probability: float, m
 
 
 @pytest.mark.parametrize("law", ["expon", pytest.param("constant", marks=pytest.mark.slow)])
-def test_noise_under_local_sgd(law: str) -> None:
+def test_local_sgd_has_the_closed_form_consensus_distance(law: str) -> None:
     workers, period, latency_s = 4, 5, 0.3
     collective_s = 2 * (workers - 1) * latency_s
     longest_s = 5.0

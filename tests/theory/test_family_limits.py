@@ -11,10 +11,12 @@ import torch
 from support.scenarios import only_arm
 from support.several import Several, advance, observed, scattered
 
-EXACT = {"rtol": 1e-10, "atol": 1e-10}
+EXACT: dict[str, Any] = {"rtol": 1e-10, "atol": 1e-10}
 NEVER_S = 1e6
-RING = {"topology": {"name": "ring", "mixing": "uniform"}}
-COMPLETE = {"topology": {"name": "complete", "mixing": "uniform"}}
+RING: dict[str, Any] = {"topology": {"name": "ring", "mixing": "uniform"}}
+COMPLETE: dict[str, Any] = {"topology": {"name": "complete", "mixing": "uniform"}}
+EQUAL = {"compute": {"time_s": 0.1}, "network": {"latency_s": 0.0, "bandwidth_bytes_per_s": None}}
+NESTEROV = {"learning_rate": 0.7, "momentum": 0.9, "nesterov": True}
 SILENT = {"network": {"latency_s": NEVER_S, "bandwidth_bytes_per_s": None}}
 
 
@@ -106,6 +108,31 @@ PAIRS: dict[str, tuple[dict[str, Any], dict[str, Any], dict[str, Any]]] = {
         {"name": "downpour"},
         {},
     ),
+    "no neighbour that is not waited for": (
+        {"name": "hop", "backup": 0, "gap": 1},
+        {"name": "dpsgd"},
+        RING,
+    ),
+    "a random group of all": (
+        {"name": "prague", "group_size": 4, "period": 3},
+        {"name": "local_sgd", "period": 3},
+        {},
+    ),
+    "nobody late for a sum": (
+        {"name": "eager_sgd", "trigger": "solo"},
+        {"name": "allreduce"},
+        EQUAL,
+    ),
+    "nobody late for a sum that one drawn begins": (
+        {"name": "eager_sgd"},
+        {"name": "allreduce"},
+        EQUAL,
+    ),
+    "a quorum of all": (
+        {"name": "decoupled_diloco", "period": 4, "quorum": 4, "fragments": 2, "mix": 0.3, "average": "mean"},
+        {"name": "diloco", "period": 4, "fragments": 2, "mix": 0.3, "overlap_steps": 1, "outer": NESTEROV},
+        EQUAL,
+    ),
     "one group of all": (
         {"name": "hierarchical", "group_size": 4, "push_probability": 0.0},
         {"name": "local_sgd", "period": 1},
@@ -158,6 +185,10 @@ SAME_TIMES = [
     "global averaging never",
     "push-sum on a regular graph",
     "an outer step of 1",
+    "no neighbour that is not waited for",
+    "a random group of all",
+    "nobody late for a sum",
+    "nobody late for a sum that one drawn begins",
     "one group of all",
     "each a group",
     "one cube of all",
@@ -169,7 +200,7 @@ SAME_TIMES = [
 
 
 @pytest.mark.parametrize("why", PAIRS)
-def test_two_that_agree(why: str) -> None:
+def test_two_algorithms_that_coincide_in_a_limit_take_the_same_path(why: str) -> None:
     one, other, sections = PAIRS[why]
     runs = [observed(algorithm=each, until={"gradient_steps": 80}, **sections) for each in (one, other)]
     same_points(runs[0][0], runs[1][0], least=10)

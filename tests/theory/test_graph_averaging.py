@@ -36,7 +36,7 @@ def eigenvalues(arm: Any, seed: int) -> np.ndarray:
     [*GRAPHS[:2], *(pytest.param(*graph, marks=pytest.mark.slow) for graph in GRAPHS[2:])],
     ids=lambda value: value if isinstance(value, int) else value["name"],
 )
-def test_noise_under_dpsgd(workers: int, topology: dict[str, Any], order: str) -> None:
+def test_dpsgd_has_the_closed_form_consensus_distance(workers: int, topology: dict[str, Any], order: str) -> None:
     """Constant times: all are in the same round at every instant."""
     arm = noise_arm(
         {"name": "dpsgd", "order": order},
@@ -61,7 +61,9 @@ def test_noise_under_dpsgd(workers: int, topology: dict[str, Any], order: str) -
 
 @pytest.mark.parametrize("order", ORDERS)
 @pytest.mark.parametrize(("workers", "topology", "rounds"), [(8, {"name": "ring"}, 3), (5, {"name": "star"}, 2)])
-def test_dpsgd_from_the_start(workers: int, topology: dict[str, Any], rounds: int, order: str) -> None:
+def test_dpsgd_spreads_from_the_start_as_the_closed_form(
+    workers: int, topology: dict[str, Any], rounds: int, order: str
+) -> None:
     arm = noise_arm(
         {"name": "dpsgd", "order": order},
         workers,

@@ -12,6 +12,7 @@ from gossim.execute.reference import Reference
 from gossim.problems.build import build
 from gossim.testing import trajectory
 from support.algorithms import PLAIN_ALONE
+from support.present import present
 from support.problems import PROBLEMS
 from support.scenarios import CPU, only_arm
 
@@ -69,8 +70,9 @@ def test_synchronous_workers_are_one_worker_with_a_batch_as_large_as_theirs(
         **common,
     )
     _, facts, rows = trajectory(together)
-    of_all = build(together.problem, workers, 0, "float64", CPU).minibatches
-    large = build(alone.problem, 1, 0, "float64", CPU)
+    small: Any = build(present(together.problem), workers, 0, "float64", CPU)
+    of_all = small.minibatches
+    large: Any = build(present(alone.problem), 1, 0, "float64", CPU)
 
     class Joined:
         def indices(self, _: Any, steps: Any) -> tuple[np.ndarray, np.ndarray]:

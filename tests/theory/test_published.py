@@ -5,6 +5,8 @@ Only the gradients are shared: those that the run took, at points that are compa
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -15,7 +17,7 @@ from support.scenarios import only_arm
 from support.several import DIM
 
 
-def test_dpsgd() -> None:
+def test_dpsgd_follows_its_published_equations() -> None:
     """Lian et al. 2017, algorithm 1: x_{k+1,i} = Σ_j W_ij x_{k,j} − γ ∇F_i(x_{k,i})."""
     run = Run({"name": "dpsgd"})
     x = run.start
@@ -23,7 +25,7 @@ def test_dpsgd() -> None:
         x = RING @ x - ETA * run.gradients(k, x)
 
 
-def test_dpsgd_that_steps_first() -> None:
+def test_dpsgd_that_steps_first_follows_its_published_equations() -> None:
     run = Run({"name": "dpsgd", "order": "adapt_then_combine"})
     x = run.start
     for k in range(K):
@@ -31,7 +33,7 @@ def test_dpsgd_that_steps_first() -> None:
 
 
 @pytest.mark.parametrize("topology", ["static_exponential", "one_peer_exponential", "star"])
-def test_stochastic_gradient_push(topology: str) -> None:
+def test_stochastic_gradient_push_follows_its_published_equations(topology: str) -> None:
     """Assran et al. 2019, algorithm 1: u ← P (u − γ ∇F(z)); w ← P w; z = u/w, with P_ij = 1/(number of j's receivers,
     itself included). On a star w is not 1."""
     run = Run({"name": "sgp"}, topology=topology)
@@ -67,7 +69,7 @@ def test_choco_with_the_largest_numbers(fraction: float) -> None:
         x = half + gamma * (RING @ public - public)
 
 
-def test_gradient_tracking() -> None:
+def test_gradient_tracking_follows_its_published_equations() -> None:
     """Nedić, Olshevsky, Shi 2017, DIGing: x ← W x − α y; y ← W y + ∇f(x new) − ∇f(x old), y = ∇f(x) at first."""
     run = Run({"name": "gradient_tracking"}, compute={"time_s": 0.1})
     x = run.start
@@ -80,7 +82,7 @@ def test_gradient_tracking() -> None:
         old = new
 
 
-def test_diloco() -> None:
+def test_diloco_follows_its_published_equations() -> None:
     """Douillard et al. 2023, algorithm 1, with SGD inside and Nesterov's momentum outside."""
     rate, mu, period = 0.7, 0.9, 4
     outer = {"learning_rate": rate, "momentum": mu, "nesterov": True}
@@ -95,7 +97,28 @@ def test_diloco() -> None:
             x = np.tile(theta, (M, 1))
 
 
-def test_gossip_pga() -> None:
+@pytest.mark.parametrize(("fragments", "late", "mix"), [(2, 0, 0.0), (2, 1, 0.5), (1, 3, 0.25), (4, 0, 0.5)])
+def test_streaming_diloco_follows_its_published_equations(fragments: int, late: int, mix: float) -> None:
+    """Douillard et al. 2025: fragment p is sent every H steps, p·H/P of them after fragment 0, and merged τ later."""
+    rate, mu, period = 0.7, 0.9, 4
+    outer = {"learning_rate": rate, "momentum": mu, "nesterov": True}
+    algorithm = {"name": "diloco", "period": period, "outer": outer}
+    run = Run({**algorithm, "fragments": fragments, "overlap_steps": late, "mix": mix})
+    theta, velocity, x, under_way = run.start[0].copy(), np.zeros(DIM), run.start, {}
+    parts = [range(DIM * p // fragments, DIM * (p + 1) // fragments) for p in range(fragments)]
+    for k in range(1, K + 1):
+        x = x - ETA * run.gradients(k - 1, x)
+        for p, part in enumerate(parts):
+            if k % period == (p + 1) * period // fragments % period:
+                under_way[k + late] = part, theta[part] - x[:, part].mean(axis=0)
+        if k in under_way:
+            part, delta = under_way[k]
+            velocity[part] = mu * velocity[part] + delta
+            theta[part] = theta[part] - rate * (delta + mu * velocity[part])
+            x[:, part] = (1 - mix) * theta[part] + mix * x[:, part]
+
+
+def test_gossip_pga_follows_its_published_equations() -> None:
     """Chen et al. 2021, algorithm 1."""
     run = Run({"name": "gossip_pga", "period": 4})
     x = run.start
@@ -106,7 +129,7 @@ def test_gossip_pga() -> None:
 
 @pytest.mark.parametrize("order", ["published", "move_first"])
 @pytest.mark.parametrize("period", [1, 3])
-def test_elastic_averaging(period: int, order: str) -> None:
+def test_elastic_averaging_follows_its_published_equations(period: int, order: str) -> None:
     """Zhang, Choromanska, LeCun 2015, algorithm 1, messages in no time: x ← x_m; if τ divides t_m the elastic move of
     x_m and x̃ by α(x − x̃); then x_m ← x_m − η g(x). And with the gradient after the move, which comes after τ steps."""
     rho, steps = 0.3, K * M
@@ -234,7 +257,7 @@ def test_overlapped_push_with_one_exchange(overlap: int, topology: str, latency:
 
 
 @pytest.mark.parametrize("aware", [False, True])
-def test_downpour(aware: bool) -> None:
+def test_downpour_follows_its_published_equations(aware: bool) -> None:
     """Dean et al. 2012 with n_push = n_fetch = 1; staleness-aware: Zhang et al. 2016, the rate over the staleness."""
     scale, steps = 0.4, K * M
     algorithm = {"name": "downpour", "gradient_scale": scale, "staleness_aware": aware}
@@ -249,7 +272,7 @@ def test_downpour(aware: bool) -> None:
     np.testing.assert_allclose(run.rows.numpy(), [*x, centre], **SAME)
 
 
-def test_adpsgd() -> None:
+def test_adpsgd_follows_its_published_equations() -> None:
     """Lian et al. 2018, algorithm 1: the gradient is taken, then the pair averages, then the step; in no time."""
     steps = K * M
     run = Run({"name": "adpsgd"}, network=IMMEDIATE, until={"gradient_steps": steps}, topology="complete")
@@ -273,14 +296,15 @@ def test_adpsgd() -> None:
     np.testing.assert_allclose(run.rows.numpy(), x, **SAME)
 
 
-def test_epidemic_learning() -> None:
+def test_epidemic_learning_follows_its_published_equations() -> None:
     """De Vos et al. 2023, without rounds: a step, x to k others, the mean of the own and of what came since."""
     steps, peers = K * M, 2
     run = Run(
         {"name": "epidemic", "peers": peers}, network=IMMEDIATE, until={"gradient_steps": steps}, topology="complete"
     )
     uniform = [iter(stream(7, Purpose.PEERS, m).random(4096)) for m in range(M)]
-    x, count, came = [*run.start], [0] * M, [[] for _ in range(M)]
+    came: list[list[Any]] = [[] for _ in range(M)]
+    x, count = [*run.start], [0] * M
     order = ends(7)
     for _ in range(steps):
         m = next(order)

@@ -28,7 +28,7 @@ BIASED: dict[str, Any] = {
 """Workers with an optimum each, on a ring, without noise."""
 
 
-def test_d2() -> None:
+def test_d2_follows_its_published_equations() -> None:
     """Tang et al. 2018: x₁ = W (x₀ − γ g₀); x_{t+1} = W (2 x_t − x_{t−1} − γ g_t + γ g_{t−1})."""
     run = Run({"name": "d2"})
     x, g = run.start, run.gradients(0, run.start)
@@ -39,7 +39,7 @@ def test_d2() -> None:
         g = new
 
 
-def test_exact_diffusion() -> None:
+def test_exact_diffusion_follows_its_published_equations() -> None:
     """Yuan et al. 2019: ψ ← w − μ g; φ ← ψ + w − ψ_before; w ← Ā φ, Ā = (I + A)/2."""
     run = Run({"name": "exact_diffusion"})
     w, before = run.start, run.start
@@ -48,7 +48,7 @@ def test_exact_diffusion() -> None:
         w, before = LAZY @ (psi + w - before), psi
 
 
-def test_extra() -> None:
+def test_extra_follows_its_published_equations() -> None:
     """Shi et al. 2015: x¹ = W x⁰ − α ∇f(x⁰); x^{k+2} = (I + W) x^{k+1} − W̃ x^k − α (∇f(x^{k+1}) − ∇f(x^k))."""
     run = Run({"name": "extra"})
     old, g = run.start, run.gradients(0, run.start)
@@ -59,7 +59,7 @@ def test_extra() -> None:
         g = new
 
 
-def test_quasi_global_momentum() -> None:
+def test_quasi_global_momentum_follows_its_published_equations() -> None:
     """Lin et al. 2021: m̂ = β m + g; x ← W (x − η m̂); m ← β m + (1 − β)(x_old − x_new)/η."""
     beta = 0.7
     run = Run({"name": "qg_dsgdm", "beta": beta})
@@ -69,7 +69,7 @@ def test_quasi_global_momentum() -> None:
         x, m = new, beta * m + (1 - beta) * (x - new) / ETA
 
 
-def test_decentlam() -> None:
+def test_decentlam_follows_its_published_equations() -> None:
     """Yuan et al. 2021: g̃ = x/γ − W (x − γ g)/γ; m ← β m + g̃; x ← x − γ m."""
     beta = 0.8
     run = Run({"name": "decentlam", "beta": beta})
@@ -79,7 +79,7 @@ def test_decentlam() -> None:
         x = x - ETA * m
 
 
-def test_gossipgrad() -> None:
+def test_gossipgrad_follows_its_published_rotation() -> None:
     """A step, then the mean with who stands 2^(t mod 3) places behind in a circle drawn anew every 3 rounds."""
     run = Run({"name": "gossipgrad"})
     x = run.start
@@ -160,7 +160,7 @@ def test_d2_looks_at_the_graph_that_is_drawn() -> None:
 @pytest.mark.parametrize("workers", [6, 12, 20, 23])
 def test_base_k_averages_exactly(workers: int, degree: int) -> None:
     """After a period, to rounding, for any M; with `degree` links, in 2 log_{k+1} M + 2 rounds at most."""
-    topology = TOPOLOGIES["base_k"].model_validate({"name": "base_k", "degree": degree}).build(workers, 0)
+    topology: Any = TOPOLOGIES["base_k"].model_validate({"name": "base_k", "degree": degree}).build(workers, 0)
     product = np.eye(workers)
     for round in range(len(topology.period)):
         product = topology.mixing(round).toarray() @ product
@@ -175,7 +175,7 @@ LENGTHS = {(5, 1): 5, (6, 1): 4, (12, 1): 5, (12, 2): 3, (12, 3): 2, (21, 2): 5,
 
 @pytest.mark.parametrize(("workers", "degree"), LENGTHS)
 def test_base_k_is_as_short_as_published(workers: int, degree: int) -> None:
-    topology = TOPOLOGIES["base_k"].model_validate({"name": "base_k", "degree": degree}).build(workers, 0)
+    topology: Any = TOPOLOGIES["base_k"].model_validate({"name": "base_k", "degree": degree}).build(workers, 0)
     assert len(topology.period) == LENGTHS[workers, degree]
 
 
@@ -187,7 +187,7 @@ def test_base_k_brings_its_own_weights() -> None:
 
 
 @pytest.mark.parametrize("group_size", [2, 3])
-def test_noloco(group_size: int) -> None:
+def test_noloco_follows_its_published_equations(group_size: int) -> None:
     """Δ = θ − φ; δ ← α δ + β mean(Δ) + γ (mean(φ) − φ); φ ← φ + δ; θ ← φ, with means over a group drawn each time."""
     alpha, beta, gamma, period = 0.5, 0.6, 0.4, 4
     algorithm = {
@@ -208,7 +208,7 @@ def test_noloco(group_size: int) -> None:
             theta = phi = phi + delta
 
 
-def test_slowmo() -> None:
+def test_slowmo_follows_its_published_equations() -> None:
     """Wang et al. 2019, algorithm 1 over D-PSGD: u ← β u + (x − x̄)/γ; x ← x − α γ u, every τ steps."""
     alpha, beta, period = 0.9, 0.5, 4
     run = Run({"name": "slowmo", "period": period, "slow_rate": alpha, "slow_momentum": beta})

@@ -2,48 +2,24 @@
 
 from __future__ import annotations
 
-import heapq
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
 
 from gossim.errors import ScenarioError
-from gossim.rng import Purpose, stream
-from support.published import ETA, IMMEDIATE, SAME, UNEVEN, K, M, Run, taken
+from support.published import ETA, IMMEDIATE, SAME, UNEVEN, Cluster, K, M, Run, taken
 from support.scenarios import only_arm, world_of
 from support.several import DIM
 
 STEPS = K * M
 
 
-class Cluster:
-    """Who ends which gradient next, from the streams of compute times; whoever is not begun anew does nothing."""
-
-    def __init__(self) -> None:
-        drawn = [stream(7, Purpose.COMPUTE, m).standard_normal(512) for m in range(M)]
-        self.seconds: list[Iterator[float]] = [iter(0.1 * np.exp(0.4 * own)) for own in drawn]
-        self.queue: list[tuple[float, int, int]] = []
-        self.now, self.begun = 0.0, [0] * M
-
-    def begin(self, m: int) -> int:
-        """Worker m begins its next gradient, and gives up the one that it computes, if any. Returns its number."""
-        heapq.heappush(self.queue, (self.now + next(self.seconds[m]), m, self.begun[m]))
-        self.begun[m] += 1
-        return self.begun[m] - 1
-
-    def ends(self) -> Iterator[tuple[int, int]]:
-        while True:
-            self.now, m, number = heapq.heappop(self.queue)
-            if number == self.begun[m] - 1:
-                yield m, number
-
-
 @pytest.mark.parametrize("stop", [True, False])
 @pytest.mark.parametrize("bound", [2, 4, 1000])
-def test_ringmaster(bound: int, stop: bool) -> None:
+def test_ringmaster_follows_its_published_pseudo_code(bound: int, stop: bool) -> None:
     """Maranjyan et al. 2025: x ← x − γ g; the delays of others grow by 1; those that reach R stop, or are dropped."""
     algorithm = {"name": "ringmaster", "delay_bound": bound, "stop": stop, "gradient_scale": 0.5}
     run = Run(algorithm, network=IMMEDIATE, until={"gradient_steps": STEPS})
@@ -69,7 +45,7 @@ def test_ringmaster(bound: int, stop: bool) -> None:
 
 
 @pytest.mark.parametrize("stop", [True, False])
-def test_rennala(stop: bool) -> None:
+def test_rennala_follows_its_published_pseudo_code(stop: bool) -> None:
     """Tyurin, Richtárik 2023: gradients at x^k are collected until there are B; others are dropped, or given up."""
     batch = 4
     algorithm = {"name": "rennala", "batch_gradients": batch, "stop": stop}
@@ -95,7 +71,7 @@ def test_rennala(stop: bool) -> None:
     assert (dropped > 10) == (not stop)
 
 
-def test_delay_adaptive_downpour() -> None:
+def test_delay_adaptive_downpour_scales_its_rate_as_published() -> None:
     """Mishchenko et al. 2022: a rate of γ M/max(M, δ), here with a worker that is 12.5 times slower than the others."""
     slow = {"stragglers": [{"workers": [0], "factor": 12.5}], **UNEVEN["compute"]}
     algorithm = {"name": "downpour", "delay_adaptive": True}
@@ -185,7 +161,7 @@ def local_steps_with(algorithm: dict[str, Any], server: Callable[[Any, Any, Any,
 
 
 @pytest.mark.parametrize("weight", ["square_root", "none"])
-def test_fedbuff(weight: str) -> None:
+def test_fedbuff_follows_its_published_pseudo_code(weight: str) -> None:
     """Nguyen et al. 2021, algorithm 1: x ← x − η_g Σ s(τ) Δ / K, for every K changes."""
     buffer: list[Any] = []
 
@@ -202,7 +178,7 @@ def test_fedbuff(weight: str) -> None:
 
 
 @pytest.mark.parametrize("staleness", ["polynomial", "hinge", "constant"])
-def test_fedasync(staleness: str) -> None:
+def test_fedasync_follows_its_published_equations(staleness: str) -> None:
     """Xie et al. 2019: x ← (1 − α_τ) x + α_τ y."""
     weigh = {
         "polynomial": lambda stale: (1 + stale) ** -0.7,
@@ -217,10 +193,10 @@ def test_fedasync(staleness: str) -> None:
 
 
 @pytest.mark.parametrize("spread", [0.0, 0.2])
-def test_delayed_nesterov(spread: float) -> None:
+def test_delayed_nesterov_follows_its_published_equations(spread: float) -> None:
     """Liu et al. 2024, algorithm 3."""
     eta, beta, n = 0.5, 0.6, 3
-    state = {"t": 0, "m": np.zeros(DIM), "total": np.zeros(DIM)}
+    state: dict[str, Any] = {"t": 0, "m": np.zeros(DIM), "total": np.zeros(DIM)}
 
     def server(x: Any, begun: Any, y: Any, stale: int) -> Any:
         g = begun - y

@@ -14,6 +14,7 @@ from sklearn.model_selection import train_test_split
 from gossim.problems.build import build
 from gossim.rng import Purpose, stream
 from gossim.testing import trajectory
+from support.present import present
 from support.scenarios import CPU, DIGITS, only_arm
 
 WORKERS, STEPS, BATCH, RATE, P, SEED = 5, 300, 6, 0.2, 0.4, 11
@@ -53,7 +54,8 @@ class Draws:
 
 def rewritten(form: str, start: np.ndarray, draws: Draws) -> tuple[np.ndarray, list[float]]:
     """Parameters `(workers, dim)` and weights after STEPS gradient steps in all, messages taking no time."""
-    x, alpha, mailbox = [start.copy() for _ in range(WORKERS)], [1 / WORKERS] * WORKERS, [[] for _ in range(WORKERS)]
+    mailbox: list[list[Any]] = [[] for _ in range(WORKERS)]
+    x, alpha = [start.copy() for _ in range(WORKERS)], [1 / WORKERS] * WORKERS
     taken, gradients = [0] * WORKERS, [draws.gradient(start, m, 0) for m in range(WORKERS)]
     finishing = [(next(draws.seconds[m]), m) for m in range(WORKERS)]
     heapq.heapify(finishing)
@@ -91,7 +93,7 @@ def test_same_trajectory_as_the_pseudo_code(form: str) -> None:
         network={"latency_s": 0.0, "bandwidth_bytes_per_s": None},
     )
     _, facts, rows = trajectory(arm, seed=SEED)
-    start = build(arm.problem, WORKERS, SEED, "float64", CPU).initial().numpy()
+    start = build(present(arm.problem), WORKERS, SEED, "float64", CPU).initial().numpy()
     x, alpha = rewritten(form, start, Draws())
     assert facts[-1].messages_sent > 80
     np.testing.assert_allclose([worker.alpha for worker in facts[-1].workers], alpha, rtol=1e-12)

@@ -12,7 +12,9 @@ import scipy.stats
 from gossim import theory
 from gossim.problems import keyed
 from gossim.problems.keyed import StepKeys, normals, uniforms
+from gossim.program import Probe
 from gossim.rng import Purpose
+from support.present import present
 from support.scenarios import only_arm, world_of
 
 SEEDS = (0, 1, 2)
@@ -79,7 +81,7 @@ def test_messages_are_binomial(name: str, probability: float, seed: int) -> None
 def test_peers_are_drawn_evenly() -> None:
     world = world_of(only_arm(workers=6))
     for worker in world.workers:
-        counts = np.bincount([worker.random_peer() for _ in range(6000)], minlength=6)
+        counts = np.bincount([present(worker.random_peer()) for _ in range(6000)], minlength=6)
         assert counts[worker.index] == 0
         assert scipy.stats.chisquare(np.delete(counts, worker.index)).pvalue > 1e-6
 
@@ -102,7 +104,9 @@ def test_a_slow_worker_holds_more_weight_under_push(factor: float) -> None:
         world = world_of(arm, seed)
         held = []
         for ops in world.windows(10_000, 10**9):
-            held += [[w.alpha for w in op.facts.workers] for op in ops if hasattr(op, "facts") and op.facts.time_s > 15]
+            held += [
+                [w.alpha for w in op.facts.workers] for op in ops if isinstance(op, Probe) and op.facts.time_s > 15
+            ]
         mean = np.mean(held, axis=0)
         excess.append(mean[3] - shares[3] / shares[0] * mean[:3].mean())
     error = np.std(excess, ddof=1) / math.sqrt(len(excess))

@@ -15,6 +15,7 @@ from gossim.profiling import SHARES, Stopwatch
 from gossim.runner.experiment import Experiment
 from gossim.tables.columns import TABLES
 from support.algorithms import ALGORITHMS
+from support.cases import in_turn
 from support.commands import gossim_command
 from support.problems import PROBLEMS
 from support.scenarios import BASE, scenario
@@ -105,15 +106,15 @@ def test_where_nothing_is_learned_there_are_no_gradients(how: str, tmp_path: Pat
     assert set(watch.read()) == WITHOUT_GRADIENTS
 
 
-@pytest.mark.parametrize("executor", ["batched", "reference"])
-def test_it_changes_no_number(algorithm: dict[str, Any], executor: str, tmp_path: Path) -> None:
-    looked_at = scenario(algorithm=algorithm, problem=PROBLEMS["quadratic"])
+@pytest.mark.parametrize(("name", "executor"), in_turn(sorted(ALGORITHMS), ["batched", "reference"]))
+def test_profiling_changes_no_number(name: str, executor: str, tmp_path: Path) -> None:
+    looked_at = scenario(algorithm=ALGORITHMS[name], problem=PROBLEMS["quadratic"])
     plain = Experiment(looked_at, executor=executor).run()
     timed = Experiment(looked_at, executor=executor, stopwatch=Stopwatch()).run()
-    for name in TABLES:
+    for table in TABLES:
         for results, place in ((plain, "plain"), (timed, "timed")):
-            getattr(results, name).to_parquet(tmp_path / place)
-        assert (tmp_path / "plain").read_bytes() == (tmp_path / "timed").read_bytes(), name
+            getattr(results, table).to_parquet(tmp_path / place)
+        assert (tmp_path / "plain").read_bytes() == (tmp_path / "timed").read_bytes(), table
 
 
 def test_without_it_the_executor_is_the_plain_one() -> None:
@@ -121,7 +122,6 @@ def test_without_it_the_executor_is_the_plain_one() -> None:
     assert plane.executor is Batched  # type: ignore[union-attr]
 
 
-@pytest.mark.usefixtures("undrawn")
 def test_the_command_shows_the_shares_and_writes_the_same(tmp_path: Path) -> None:
     path = tmp_path / "small.yaml"
     arms = {name: {"algorithm": ALGORITHMS[name]} for name in ("gosgd_push", "allreduce")}

@@ -32,7 +32,8 @@ from gossim.scenario.scenario import Scenario
 from gossim.tables.columns import TABLES
 from gossim.tables.probe_rows import Observations
 from gossim.tables.run_directory import RunDirectory
-from support.drawing import no_figures, only
+from support.drawing import drawn, no_figures, only
+from support.present import present
 from support.scenarios import BASE, DIGITS, scenario
 
 SMALL: dict[str, Any] = {
@@ -64,7 +65,8 @@ def small() -> Scenario:
 @pytest.fixture(scope="module")
 def run(small: Scenario, tmp_path_factory: pytest.TempPathFactory) -> tuple[Results, Path]:
     out = tmp_path_factory.mktemp("runs") / "small"
-    return gossim.run(small, out=out), out
+    with drawn():
+        return gossim.run(small, out=out), out
 
 
 def test_the_tables_have_the_columns_they_promise(run: tuple[Results, Path]) -> None:
@@ -76,7 +78,7 @@ def test_the_tables_have_the_columns_they_promise(run: tuple[Results, Path]) -> 
         assert [str(kind) for kind in table.dtypes] == [column.dtype for column in columns]
 
 
-def test_columns_of_the_contract() -> None:
+def test_the_tables_have_the_columns_promised_to_users() -> None:
     probes = "arm seed time_s gradient_steps bytes_sent bytes_carried messages_sent consensus_distance"
     probes += " consensus_max alpha_sum alpha_in_flight alpha_lost train_loss test_loss test_accuracy"
     assert [column.name for column in TABLES["probes"]] == probes.split()
@@ -194,7 +196,6 @@ def test_a_damaged_run_is_refused(run: tuple[Results, Path], tmp_path: Path) -> 
         Results.open(tmp_path)
 
 
-@pytest.mark.usefixtures("undrawn")
 def test_what_is_there_is_not_overwritten(tmp_path: Path) -> None:
     small = scenario()
     out = tmp_path / "out"
@@ -241,7 +242,6 @@ DIVERGING = {
 }
 
 
-@pytest.mark.usefixtures("undrawn")
 def test_divergence_is_told_and_what_came_before_is_kept(tmp_path: Path) -> None:
     data = {
         **DIVERGING,
@@ -283,11 +283,17 @@ def test_an_interrupted_run_is_readable(tmp_path: Path) -> None:
         def arm(self, name: str, *_: Any) -> None:
             self.name = name
 
+        def resumed(self, *_: Any) -> None: ...
+
         def advance(self, time_s: float, gradient_steps: int) -> None:
             if self.name == "pull" and time_s > 0.7:
                 raise KeyboardInterrupt
 
         def done(self, message: str | None) -> None: ...
+
+        def kept(self, name: str, seed: int) -> None: ...
+
+        def warn(self, message: str) -> None: ...
 
     small = Scenario.parse({**SMALL, "until": {"time_s": 10}, "repeats": 1})
     experiment = Experiment(small)
@@ -386,8 +392,8 @@ def test_figures_show_what_there_is(run: tuple[Results, Path]) -> None:
     loss = figures["loss"].axes[0]
     assert loss.get_xlabel().startswith("simulated time [s]")
     assert loss.get_title() == "A small run"
-    assert [text.get_text() for text in loss.get_legend().get_texts()] == [*SMALL["arms"], "target 2.1"]
-    consensus = figures["consensus_distance"].axes[0].get_legend().get_texts()
+    assert [text.get_text() for text in present(loss.get_legend()).get_texts()] == [*SMALL["arms"], "target 2.1"]
+    consensus = present(figures["consensus_distance"].axes[0].get_legend()).get_texts()
     assert [text.get_text() for text in consensus] == [
         "push", "pull", "together: exactly 0 throughout", "alone: exactly 0 throughout",
     ]  # fmt: skip
@@ -397,7 +403,8 @@ def test_figures_show_what_there_is(run: tuple[Results, Path]) -> None:
     assert [axes.get_title() for axes in shares] == list(SMALL["arms"])
     for axes, arm in zip(shares, results.scenario.arms.values(), strict=True):
         for place in range(arm.workers):
-            widths = [bar.get_width() for bar in axes.patches if bar.get_y() == place - 0.375]
+            bars: Any = axes.patches
+            widths = [bar.get_width() for bar in bars if bar.get_y() == place - 0.375]
             assert sum(widths) == pytest.approx(1)
 
 
@@ -419,7 +426,6 @@ def test_the_process_is_left_as_it_was(small: Scenario) -> None:
     assert gc.isenabled()
 
 
-@pytest.mark.usefixtures("undrawn")
 def test_a_seed_that_diverges_at_once_is_counted(tmp_path: Path) -> None:
     problem = {"model": {"name": "quadratic", "dim": 3, "condition_number": 1e200}}
     data = {**DIVERGING, "problem": problem, "repeats": 2, "target": {"test_loss": 1e-3}, "dtype": "float32"}
@@ -451,9 +457,9 @@ def test_figures_of_runs_shorter_than_a_probe_interval() -> None:
 
 
 def test_a_run_leaves_the_global_generators_alone(small: Scenario) -> None:
-    before = random.getstate(), np.random.get_state()[1].tolist(), torch.random.get_rng_state()  # noqa: NPY002
+    before = random.getstate(), np.random.get_state(legacy=False)["state"]["key"].tolist(), torch.random.get_rng_state()  # noqa: NPY002
     gossim.run(small.override({"problem.model": {"name": "mlp", "hidden": [4], "dropout": 0.5}, "until.time_s": 0.5}))
-    after = random.getstate(), np.random.get_state()[1].tolist(), torch.random.get_rng_state()  # noqa: NPY002
+    after = random.getstate(), np.random.get_state(legacy=False)["state"]["key"].tolist(), torch.random.get_rng_state()  # noqa: NPY002
     assert before[:2] == after[:2]
     assert torch.equal(before[2], after[2])
 
@@ -479,7 +485,6 @@ def test_an_out_that_cannot_be_is_refused_before_anything_runs(tmp_path: Path) -
     assert Results.open(tmp_path / "taken" / "run").manifest["status"] == "complete"
 
 
-@pytest.mark.usefixtures("undrawn")
 def test_an_arm_that_cannot_begin_does_not_stop_the_others(tmp_path: Path) -> None:
     broken = {"distribution": "gamma", "a": 1e-9}
     arms = {"broken": {**SMALL["arms"]["push"], "compute": {"time_s": broken}}, "sound": SMALL["arms"]["pull"]}

@@ -44,7 +44,8 @@ def test_streams_differ_by_every_part_of_their_names(other: tuple[int, Purpose, 
 
 def test_numbers_that_were_looked_at_are_still_to_come() -> None:
     own, numbers = PeerRandom(3, 5), in_blocks(uniform, 3, Purpose.PEERS, 5)
-    below, seen = 0.05, []
+    seen: list[float] = []
+    below = 0.05
     while len(seen) < 5 * LARGEST_BLOCK:
         until, found = own.ahead_until(below)
         assert own.ahead_until(below) == (until, found)

@@ -99,7 +99,7 @@ class NeverSteps(Push):
 
 
 @pytest.mark.parametrize("faults", [False, True])
-def test_a_right_one_passes(faults: bool) -> None:
+def test_a_correct_algorithm_passes_the_check(faults: bool) -> None:
     check_algorithm(Push(), faults=faults)
 
 
@@ -129,18 +129,18 @@ def test_what_is_not_asked_for_is_not_required() -> None:
     check_algorithm(WaitsForLostAnswers(), clusters=2)
 
 
-def test_sections_of_a_scenario() -> None:
+def test_the_check_takes_sections_of_a_scenario() -> None:
     check_algorithm({"name": "dpsgd"}, clusters=2, workers=4, topology={"name": "ring"})
     with pytest.raises(ScenarioError, match="is directed"):
         check_algorithm({"name": "adpsgd"}, clusters=1, workers=4, topology={"name": "static_exponential"})
 
 
-def test_event_by_event() -> None:
+def test_events_end_where_the_fast_way_ends_and_keep_the_weighted_sum() -> None:
     """It ends where the fast way ends; in between Σ α x, messages included, moves with the gradients only."""
     arm = only_arm(until={"time_s": 3.0})
     moved, steps, before = 0, 0, None
     for world, rows in events(arm, seed=4):
-        holders = [*world.workers, *world.network.in_flight]
+        holders: list[Any] = [*world.workers, *world.network.in_flight]
         total = sum(holder.alpha * rows[holder.row] for holder in holders)
         stepped, steps = world.gradient_steps > steps, world.gradient_steps
         if before is not None and not stepped:

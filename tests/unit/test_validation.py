@@ -15,7 +15,7 @@ from benchmarks.validation.simulation import arm_of, in_rounds, in_time
 FREE = {"latency_s": 0.0, "bandwidth_bytes_per_s": None, "message_bytes": 1000}
 
 
-def test_ratios_and_goals() -> None:
+def test_a_row_meets_its_goal_within_the_tolerance() -> None:
     assert Row("a", "b", "c", 20.0, 21.0, 0.05).met is True
     assert Row("a", "b", "c", 20.0, 21.1, 0.05).met is False
     assert (Row("a", "b", "c", 0.0, 0.0, 0.05).met, Row("a", "b", "c", 0.0, 0.1, 0.05).met) == (True, False)
@@ -25,7 +25,7 @@ def test_ratios_and_goals() -> None:
     assert page.summary([absent, Row("a", "b", "c", 2.0, 1.0, 0.1)]).splitlines()[-1] == "| a | 2 | 1 | 0 | 0.500 |"
 
 
-def test_rounds_by_hand() -> None:
+def test_synchronous_rounds_agree_with_hand_arithmetic() -> None:
     """Three workers take 1, 1 and 3 s; a ring of 1,000 bytes among them takes 4 · 0.25 s + 4/3 s at 1,000 bytes/s."""
     network = {**FREE, "latency_s": 0.25, "bandwidth_bytes_per_s": 1000.0, "sharing": "fair"}
     compute = {"time_s": 1.0, "stragglers": [{"workers": [2], "factor": 3}]}
@@ -45,7 +45,7 @@ def test_rounds_by_hand() -> None:
         in_rounds(arm_of(3, {"name": "allreduce"}, network, 9.0, compute), 0, 2)
 
 
-def test_a_pull_by_hand() -> None:
+def test_a_pull_agrees_with_hand_arithmetic() -> None:
     """Two workers pull after each step of 1 s, and wait 2 · 0.5 s for the answer, which is 0.5 s old."""
     pull = {"name": "gosgd_pull", "pull_probability": 1.0}
     found = in_time(arm_of(2, pull, {**FREE, "latency_s": 0.5}, 10.0, {"time_s": 1.0}), 0)
@@ -53,7 +53,7 @@ def test_a_pull_by_hand() -> None:
     assert (found["wait"], found["wait_slow"], found["stale_s"]) == (0.5, 0.5, 0.5)
 
 
-def test_slow_start_by_hand() -> None:
+def test_slow_start_agrees_with_hand_arithmetic() -> None:
     """Windows of 1, 2 and 4 units of 14,480 bytes at 1.448 MB/s take 10, 20 and 40 ms: 20 and 10 ms are lost of 30."""
     assert recorded.slow_start_s(0.03, 1.448e6) == pytest.approx(0.02 + 0.01)
     assert recorded.slow_start_s(0.005, 1.448e6) == 0
@@ -68,7 +68,7 @@ def test_windows_hold_the_steps_and_synchronisations_that_are_asked_for(monkeypa
     assert diloco._utilisation(1.0, 3) == pytest.approx(100 * 6 / (6 + 14))
 
 
-def test_published_neighbours() -> None:
+def test_effective_neighbours_agree_with_the_published_ones() -> None:
     everybody = np.array([1.0, 0, 0, 0])
     assert closed_forms.effective_neighbours(everybody, 0.9) == pytest.approx(4)
     for row in closed_forms.neighbour_rows():

@@ -172,7 +172,7 @@ def _links_to_later(parts: list[list[Sequence[int]]], sets: list[list[int]], pla
 
 
 def _parts(nodes: Sequence[int], base: int) -> list[list[Sequence[int]]]:
-    """Cut the nodes by the digits of their number in that base, the highest first: a digit a is a parts."""
+    """Split the nodes by the digits of their number in that base, highest first: a digit a gives a parts."""
     found, begin, size = [], 0, 1
     while size * base <= len(nodes):
         size *= base

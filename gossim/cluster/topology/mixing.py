@@ -19,7 +19,8 @@ ROUNDING = 1e-9
 
 
 def metropolis_hastings(graph: nx.Graph) -> csr_array:
-    """Metropolis–Hastings: W_ij = 1/(1 + max(d_i, d_j)) for neighbours of degrees d, W_ii = 1 − Σ_j W_ij.
+    """Return the Metropolis–Hastings matrix: W_ij = 1/(1 + max(d_i, d_j)) for neighbours of degrees d, W_ii = 1 − Σ_j
+    W_ij.
 
     Symmetric and doubly stochastic on any undirected graph, with a positive diagonal. A worker needs to know only
     the degrees of its neighbours. Source: Xiao, Boyd, Lall 2005, "A scheme for robust distributed sensor fusion
@@ -31,7 +32,7 @@ def metropolis_hastings(graph: nx.Graph) -> csr_array:
 
 
 def uniform(graph: nx.Graph) -> csr_array:
-    """W_ij = 1/(d_i + 1) for itself and the d_i workers that i hears: each row sums to 1.
+    """Return W_ij = 1/(d_i + 1) for i itself and the d_i workers that i hears: each row sums to 1.
 
     Doubly stochastic if every worker hears d workers and is heard by d.
     """
@@ -41,7 +42,7 @@ def uniform(graph: nx.Graph) -> csr_array:
 
 
 def lazy(graph: nx.Graph) -> csr_array:
-    """(I + W)/2 with W of Metropolis–Hastings: no eigenvalue is negative."""
+    """Return (I + W)/2 with the Metropolis–Hastings W, which has no negative eigenvalue."""
     from scipy.sparse import csr_array, eye_array
 
     weights = metropolis_hastings(graph)
@@ -49,8 +50,8 @@ def lazy(graph: nx.Graph) -> csr_array:
 
 
 def push_sum(graph: nx.Graph) -> csr_array:
-    """W_ij = 1/(d_j + 1) for itself and the d_j workers to which j sends: each column sums to 1, so that nothing is
-    lost.
+    """Return W_ij = 1/(d_j + 1) for j itself and the d_j workers to which j sends: each column sums to 1, so that
+    nothing is lost.
 
     Workers carry a weight that is mixed in the same way, and divide by it. Source: Kempe, Dobra, Gehrke 2003,
     "Gossip-based computation of aggregate information"; Assran et al. 2019, arXiv:1811.10792.

@@ -20,7 +20,7 @@ DENSE = 1024
 
 
 class HasNeighbours(Protocol):
-    """A topology, as far as its links go."""
+    """A topology as far as its links are concerned."""
 
     workers: int
 

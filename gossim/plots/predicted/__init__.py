@@ -54,7 +54,7 @@ def predictions(results: RunData) -> tuple[dict[str, Prediction], dict[str, str]
 
 
 def unfit(arm: Arm) -> str | None:
-    """Why no formula applies to the arm; None if one does."""
+    """Return why no formula applies to the arm, or None if one does."""
     plain, network, own = arm.optimizer, arm.network, arm.compute.time_s
     formula = FORMULAS.get(type(arm.algorithm))
     checks = [
@@ -66,6 +66,7 @@ def unfit(arm: Arm) -> str | None:
             isinstance(plain, SGDSettings) and not (plain.momentum or plain.weight_decay),
             "the optimizer is not plain SGD",
         ),
+        (plain is not None and plain.one_rate, "the learning rates differ"),
         (plain is not None and isinstance(plain.schedule, Constant), "the learning rate is not constant"),
         (not arm.faults and not (network and network.uneven), "workers fail, or messages are lost or late"),
         (isinstance(own, float | int | Distribution), "the mean compute time is not known"),
@@ -80,11 +81,13 @@ def unfit(arm: Arm) -> str | None:
 
 
 def predict(arm: Arm, time_s: np.ndarray, seeds: Sequence[int] = (0,)) -> Prediction:
-    """At these times, for an arm that is not `unfit`; where its graph is drawn, the mean over those of the `seeds`."""
+    """Return the prediction at these times, for an arm that is not `unfit`. If its graph is random, this is the mean
+    over the graphs of the `seeds`.
+    """
     assert arm.problem is not None
     assert isinstance(arm.problem.model, Noise)
     assert arm.optimizer is not None
-    variance = arm.optimizer.learning_rate**2 * arm.problem.model.dim
+    variance = arm.optimizer.of_worker(0).learning_rate ** 2 * arm.problem.model.dim
     formula = FORMULAS[type(arm.algorithm)]
     squared = variance * formula.squared(arm, time_s, seeds)
     return Prediction(time_s, np.sqrt(squared), ", ".join(formula.assumed(arm)), formula.average)

@@ -19,7 +19,7 @@ LARGEST = 32
 
 
 class ADPSGDFormula(Formula):
-    """For steps at independent random instants and messages that take no time."""
+    """The formula for AD-PSGD, for steps at independent random instants and messages that take no time."""
 
     def unfit(self, arm: Arm) -> str | None:
         if isinstance(arm.topology, Complete):

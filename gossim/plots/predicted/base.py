@@ -12,7 +12,7 @@ from ...scenario.arm import Arm
 
 
 class Formula(ABC):
-    """What theory says of E‖x_m − x̄‖² under one algorithm, where a step adds noise of variance 1.
+    """The theoretical E‖x_m − x̄‖² of one algorithm, where a step adds noise of variance 1.
 
     `average`: what is drawn, the root of the formula.
     """
@@ -21,7 +21,7 @@ class Formula(ABC):
 
     @abstractmethod
     def unfit(self, arm: Arm) -> str | None:
-        """Why the formula does not apply to an arm of its algorithm; None if it does."""
+        """Return why the formula does not apply to an arm of its algorithm, or None if it does."""
 
     @abstractmethod
     def squared(self, arm: Arm, time_s: np.ndarray, seeds: Sequence[int]) -> np.ndarray:
@@ -38,4 +38,4 @@ class Formula(ABC):
 
     @abstractmethod
     def assumed(self, arm: Arm) -> list[str]:
-        """What the formula takes for granted and the arm does not have."""
+        """Return the assumptions of the formula that the arm violates."""

@@ -25,7 +25,7 @@ ROUNDING = 1e-9
 
 
 class DPSGDFormula(Formula):
-    """After as many rounds as are over at each time, all workers in the same one."""
+    """The formula for D-PSGD, after as many rounds as have ended at each time, with all workers in the same one."""
 
     def unfit(self, arm: Arm) -> str | None:
         topology = arm.topology
@@ -37,8 +37,9 @@ class DPSGDFormula(Formula):
         return unlike_links(arm)
 
     def squared(self, arm: Arm, time_s: np.ndarray, seeds: Sequence[int]) -> np.ndarray:
-        """What is sent after a step is under way for a while, in which the step is taken and the average is not: of
-        that, the mean over a round."""
+        """Return the mean over a round of the squared distance. Between a step and the arrival of what was sent, the
+        step has been taken and the average has not.
+        """
         assert isinstance(arm.algorithm, DPSGD)
         step_first = arm.algorithm.order == "adapt_then_combine"
         sent_s = message_s(arm)

@@ -29,7 +29,9 @@ As x moves but by convex combinations, what noise of that age still does decays 
 
 
 class GoSGDPushFormula(Formula):
-    """A mean over random paths, for steps at independent random instants and messages that take no time."""
+    """The prediction for GoSGD by push: a mean over random paths, for steps at independent random instants and messages
+    that take no time.
+    """
 
     def unfit(self, arm: Arm) -> str | None:
         assert isinstance(arm.algorithm, GoSGDPush)
@@ -40,7 +42,9 @@ class GoSGDPushFormula(Formula):
         return None if arm.algorithm.push_probability else "nobody pushes"
 
     def squared(self, arm: Arm, time_s: np.ndarray, seeds: Sequence[int]) -> np.ndarray:
-        """A mean over paths as long as the run, or as it takes to forget the start: from there it is stationary."""
+        """Return a mean over paths as long as the run, or as long as it takes to forget the start; after that it is
+        stationary.
+        """
         assert isinstance(arm.algorithm, GoSGDPush)
         steps, probability = expected_steps(arm, time_s), arm.algorithm.push_probability
         relaxation = relaxation_steps(arm.workers, probability)
@@ -60,6 +64,8 @@ class GoSGDPushFormula(Formula):
 
 
 def relaxation_steps(workers: int, probability: float) -> float:
-    """Steps of all workers in which second moments of what differs decay by e; 1.3 to 2.8 times (M − 1)/p."""
+    """Return the steps of all workers in which second moments of differences decay by a factor e; 1.3 to 2.8 times (M −
+    1)/p.
+    """
     lost = 1 - theory.spectral_radius(theory.push_event, workers, probability)
     return 1 / lost if lost > 1e-10 else math.inf  # below is rounding, and no run is as long

@@ -23,7 +23,9 @@ from .times import link, mean_compute_s, unlike_links
 
 
 class LocalSGDFormula(Formula):
-    """A mean over the time of a round, which lasts as long as its slowest worker takes and the collective."""
+    """The formula for local SGD: a mean over the time of a round, which lasts as long as its slowest worker takes and
+    the collective.
+    """
 
     average = "r.m.s., mean over time"
 

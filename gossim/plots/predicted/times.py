@@ -13,7 +13,7 @@ from ...scenario.derived import message_bytes
 
 
 def mean_compute_s(arm: Arm) -> float:
-    """Mean compute time in seconds."""
+    """Return the mean compute time in seconds."""
     own = arm.compute.time_s
     return float(frozen(own).mean()) if isinstance(own, Distribution) else float(own)  # type: ignore[arg-type]
 
@@ -23,12 +23,14 @@ def frozen(own: Distribution) -> Any:
 
 
 def expected_steps(arm: Arm, time_s: np.ndarray) -> np.ndarray:
-    """Of all workers together, where nobody waits."""
+    """Return the expected steps of all workers together if none of them waits."""
     return arm.workers * time_s / mean_compute_s(arm)
 
 
 def assumed_without_waiting(arm: Arm) -> list[str]:
-    """What a formula for steps at independent random instants, and messages that take no time, takes for granted."""
+    """Return violated assumptions of a formula for steps at independent random instants and messages that take no
+    time.
+    """
     own, network = arm.compute.time_s, arm.network
     exponential = (
         isinstance(own, Distribution) and own.distribution == "expon" and not own.__pydantic_extra__.get("loc")
@@ -38,7 +40,7 @@ def assumed_without_waiting(arm: Arm) -> list[str]:
 
 
 def unlike_links(arm: Arm) -> str | None:
-    """Why messages do not all take the same time; None if they do."""
+    """Return why messages do not all take the same time, or None if they do."""
     network = arm.network
     if network is None or not isinstance(network.latency_s, float | int):
         return "the network is not uniform"
@@ -49,7 +51,7 @@ def unlike_links(arm: Arm) -> str | None:
 
 
 def link(arm: Arm) -> Link:
-    """Of any two workers, where links are alike."""
+    """Return the link between any two workers, if all links are alike."""
     network = arm.network
     assert network is not None
     bandwidth = network.bandwidth_bytes_per_s
@@ -58,5 +60,5 @@ def link(arm: Arm) -> Link:
 
 
 def message_s(arm: Arm) -> float:
-    """How long one parameter vector takes from worker to worker, where links are alike."""
+    """Return how long one parameter vector takes between workers, if all links are alike."""
     return link(arm).latency_s + message_bytes(arm) * link(arm).s_per_byte

@@ -19,6 +19,20 @@ Pair = tuple[Any, Any]
 """Inputs, `(n, ...)`, and labels, `(n,)`, real targets, `(n,)` or `(n, outputs)`, or tokens, `(n, length)`."""
 
 
+BLOCK = 2**20
+"""Numbers that are looked at at once: they may be in a file that is larger than memory."""
+
+
+def is_mapped(array: Any) -> bool:
+    """Whether that is an array in a file that is mapped into memory, and nobody here writes to it."""
+    return isinstance(array, np.memmap) and not array.flags.writeable
+
+
+def native(dtype: np.dtype) -> np.dtype:
+    """What torch takes of such numbers: real ones in the byte order of this machine, whole ones in 64 bits."""
+    return dtype.newbyteorder("=") if dtype.kind == "f" else np.dtype(np.int64)
+
+
 def refuse_unreadable(file: str) -> None:
     """Raise InputError unless that file is there and may be opened."""
     if not trust.present().files:
@@ -90,8 +104,9 @@ def from_arrays(
 
 
 def _checked(place: str, part: str, inputs: Any, targets: Any, task: Task) -> tuple[np.ndarray, np.ndarray]:
-    """The arrays in memory of their own, floats as they are, labels in 64 bits. Raises InputError."""
-    x, y = np.array(inputs), np.array(targets)
+    """Return the arrays in their own memory, floats unchanged and whole numbers in 64 bits; mapped inputs stay in their
+    file. Raises InputError."""
+    x, y = inputs if is_mapped(inputs) else np.array(inputs), np.array(targets)
     if x.ndim < 2 or x.dtype.kind not in "fiu" or 0 in x.shape:
         raise InputError(
             f"{place}: {part}_x is {x.dtype} of shape {x.shape}; it must hold numbers, samples along the first axis, "
@@ -101,7 +116,10 @@ def _checked(place: str, part: str, inputs: Any, targets: Any, task: Task) -> tu
         count = len(y) if y.ndim else "no axis"
         raise InputError(f"{place}: {part}_x has {len(x)} samples, and {part}_y {count}")
     _refuse_not_finite(place, f"{part}_x", x)
-    x = x.astype(np.int64) if x.dtype.kind in "iu" else x
+    if x.dtype == np.uint64 and x.max() > np.iinfo(np.int64).max:
+        raise InputError(f"{place}: {part}_x has the number {x.max()}, and torch has whole numbers up to 2**63 - 1")
+    if not is_mapped(x):
+        x = x.astype(native(x.dtype), copy=False)
     check = {"regression": _real, "classification": _labels, "tokens": _positions}[task]
     return x, check(place, part, y)
 
@@ -116,13 +134,21 @@ def _column(place: str, name: str, values: np.ndarray, samples: int) -> np.ndarr
 
 
 def _refuse_not_finite(place: str, name: str, values: np.ndarray) -> None:
-    if values.dtype.kind == "f" and not np.isfinite(values).all():
-        sample = int(np.flatnonzero(~np.isfinite(values.reshape(len(values), -1)).all(axis=1))[0])
-        raise InputError(f"{place}: sample {sample} of {name}, counted from 0, has a value that is not finite")
+    """Raise InputError for real numbers that torch does not have, or that are not finite."""
+    if values.dtype.kind != "f":
+        return
+    if values.dtype.itemsize > np.dtype(np.float64).itemsize:
+        raise InputError(f"{place}: {name} is {values.dtype}, and torch has at most float64")
+    at_once = max(1, BLOCK // max(1, values[0].size))
+    for first in range(0, len(values), at_once):
+        finite = np.isfinite(values[first : first + at_once])
+        if not finite.all():
+            sample = first + int(np.flatnonzero(~finite.reshape(len(finite), -1).all(axis=1))[0])
+            raise InputError(f"{place}: sample {sample} of {name}, counted from 0, has a value that is not finite")
 
 
 def _real(place: str, part: str, y: np.ndarray) -> np.ndarray:
-    """Targets of a regression, `(n, outputs)`, floats."""
+    """Return the targets of a regression as floats, `(n, outputs)`."""
     if y.dtype.kind not in "fiu" or y.ndim > 2 or 0 in y.shape:
         raise InputError(
             f"{place}: {part}_y is {y.dtype} of shape {y.shape}; it must hold numbers, of shape (samples,) or "
@@ -130,7 +156,7 @@ def _real(place: str, part: str, y: np.ndarray) -> np.ndarray:
         )
     _refuse_not_finite(place, f"{part}_y", y)
     y = y.reshape(len(y), -1)
-    return y if y.dtype.kind == "f" else y.astype(np.float64)
+    return y.astype(native(y.dtype) if y.dtype.kind == "f" else np.float64, copy=False)
 
 
 def _labels(place: str, part: str, y: np.ndarray) -> np.ndarray:
@@ -156,7 +182,7 @@ def _positions(place: str, part: str, y: np.ndarray) -> np.ndarray:
 
 
 def _tokens(place: str, data: Dataset) -> Dataset:
-    """The same with one set of tokens for inputs and targets. Raises InputError."""
+    """Return the arrays with one set of tokens for inputs and targets. Raises InputError."""
     if data.train_y.shape[1] != data.test_y.shape[1]:
         lengths = data.train_y.shape[1], data.test_y.shape[1]
         raise InputError(f"{place}: targets to train on have {lengths[0]} positions, and those to test {lengths[1]}")

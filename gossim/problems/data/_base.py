@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
@@ -12,6 +11,7 @@ from typing import ClassVar
 import numpy as np
 
 from ...errors import InputError
+from ...files.process_state import PROCESS
 from ...schema.fields import Frozen
 from ..partition import IID, AnyPartition
 from ..stratified import stratified_split
@@ -71,9 +71,14 @@ class Dataset:
     def shape(self) -> tuple[int, ...]:
         return self.train_x.shape[1:]
 
+    @property
+    def in_files(self) -> bool:
+        """Whether inputs to train on are mapped from a file, and so take no memory of the run's own."""
+        return isinstance(self.train_x, np.memmap)
+
 
 class DataSpec(Frozen):
-    """A data set and how it is shared out. `load` reads it; `crop` is the side of the squares that training draws.
+    """A data set and its partition. `load` reads it; `crop` is the side of the squares that training draws.
 
     `classes`, `train_samples` and `shape` are known without reading it, unless it is a `ReadSpec`.
     """
@@ -89,6 +94,11 @@ class DataSpec(Frozen):
         """Of one sample as the model sees it: `(channels, height, width)`, or as the arrays of the user's have it."""
         raise NotImplementedError
 
+    @property
+    def in_files(self) -> bool:
+        """Whether its samples stay in a file that is mapped into memory."""
+        return False
+
     def load(self) -> Dataset:
         raise NotImplementedError
 
@@ -103,7 +113,7 @@ class DataSpec(Frozen):
 
 
 class ReadSpec(DataSpec):
-    """Data of the user's: how many classes and samples there are, and of which shape, is seen when they are read."""
+    """User's data: the number of classes and samples, and their shape, are known only after reading."""
 
     @property
     def classes(self) -> int:  # type: ignore[override]
@@ -117,6 +127,10 @@ class ReadSpec(DataSpec):
     def shape(self) -> tuple[int, ...]:
         return loaded(self).shape
 
+    @property
+    def in_files(self) -> bool:
+        return loaded(self).in_files
+
 
 def split(images: np.ndarray, labels: np.ndarray) -> Dataset:
     """Hold out `TEST_SHARE` of the samples, each class in proportion, the same for every seed."""
@@ -125,13 +139,9 @@ def split(images: np.ndarray, labels: np.ndarray) -> Dataset:
     return Dataset(images[train], labels[train], images[test], labels[test])
 
 
-_LOADING = threading.Lock()
-"""So that threads share one copy of a data set."""
-
-
 def loaded(spec: DataSpec) -> Dataset:
-    """`spec.load()`, once per process. Raises InputError where it is not what the spec says beforehand."""
-    with _LOADING:
+    """Call `spec.load()`, once per process. Raises InputError if the data differ from what the spec states."""
+    with PROCESS:
         return _loaded(spec, spec.version())
 
 
@@ -160,11 +170,11 @@ def assigned(spec: DataSpec, workers: int, seed: int) -> list[np.ndarray]:
 
 
 def task_of(spec: DataSpec) -> Task:
-    """What it asks of a network: known without reading it."""
+    """Return the task of the data set, which is known without reading it."""
     task: Task = getattr(spec, "task", "classification")
     return task
 
 
 def outputs_of(spec: DataSpec) -> int:
-    """How many numbers a network gives for a sample, one for each class: as the set says, or as it is when loaded."""
+    """Return the number of outputs per sample, one per class: as the set states, or as loaded."""
     return getattr(spec, "classes", None) or getattr(spec, "outputs", None) or loaded(spec).outputs

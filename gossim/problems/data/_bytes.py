@@ -13,7 +13,7 @@ from ._base import TEST_SHARE, Dataset, ReadSpec
 
 
 class BytesSpec(ReadSpec):
-    """Samples of `context` bytes of a text, and as targets the bytes that follow each of these."""
+    """Samples of `context` bytes of a text, with the bytes that follow each of them as targets."""
 
     task: ClassVar[Task] = "tokens"
     classes: ClassVar[int] = 256

@@ -12,7 +12,7 @@ from ._base import Dataset, DataSpec
 
 
 class TableSpec(DataSpec):
-    """A regression on the columns of a table, of which `read` returns the inputs and the targets.
+    """A regression on the columns of a table; `read` returns the inputs and the targets.
 
     A fifth is held out, drawn by scikit-learn's `train_test_split` with `random_state=0`. With `standardize` each
     column is shifted and scaled by its mean and standard deviation over the rows that are left to train on.

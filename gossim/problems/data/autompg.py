@@ -10,7 +10,7 @@ from ._table import TableSpec
 
 
 class AutoMPG(TableSpec):
-    """392 cars, seven properties each, and how many miles they go with a gallon; with mlxtend.
+    """392 cars with seven properties each; the target is miles per gallon; from mlxtend.
 
     A fifth is held out, drawn by scikit-learn's `train_test_split` with `random_state=0`: 313 to train on. With
     `standardize` each column is shifted and scaled by its mean and standard deviation over these.

@@ -86,7 +86,7 @@ class CIFAR10(DataSpec):
 
 
 def read_cifar_binary(path: Path, classes: int = 10, label_bytes: int = 1) -> tuple[np.ndarray, np.ndarray]:
-    """Images `(n, 3, 32, 32)`, float32 in [0, 1], and labels `(n,)` of one file in CIFAR's binary format.
+    """Read images `(n, 3, 32, 32)`, float32 in [0, 1], and labels `(n,)` from a file in CIFAR's binary format.
 
     A record is one byte of label, in CIFAR-100 after one of the class that it is a part of, then 3 · 32 · 32 bytes
     of pixels: red, green, blue, each row by row.

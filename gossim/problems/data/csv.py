@@ -13,7 +13,7 @@ from ._base import Dataset, ReadSpec
 
 
 class CSV(ReadSpec):
-    """A CSV file with a header: in the column `target` a label 0 to C − 1, or any number.
+    """A CSV file with a header. The column `target` is a label 0 to C − 1, or any number.
 
     The other columns are the inputs, all of them numbers. `task` is classification or regression.
 
@@ -42,8 +42,9 @@ class CSV(ReadSpec):
         return standardized(self.file, data, [column for column in header if column != self.target])
 
     def _numbers(self) -> tuple[list[str], np.ndarray, dict[str, np.ndarray]]:
-        """The names of the columns with numbers, `(lines, columns)`, float64, and the column by which lines are shared
-        out, if there is one, as texts."""
+        """Return the names of the numeric columns, the numbers `(lines, columns)` in float64, and the column that
+        divides the lines among workers, if any, as texts.
+        """
         lines = read_lines(self.file)
         if len(lines) < 2:
             raise InputError(f"{self.file}: has no lines after its header")

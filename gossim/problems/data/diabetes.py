@@ -10,7 +10,8 @@ from ._table import TableSpec
 
 
 class Diabetes(TableSpec):
-    """442 patients, ten measurements each, and how far their diabetes is a year later; with scikit-learn.
+    """442 patients with ten measurements each; the target is the progression of their diabetes after a year; from
+    scikit-learn.
 
     A fifth is held out, drawn by scikit-learn's `train_test_split` with `random_state=0`: 353 to train on. With
     `standardize` each column is shifted and scaled by its mean and standard deviation over these.

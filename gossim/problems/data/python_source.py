@@ -15,7 +15,7 @@ from ._bytes import BytesSpec, windows
 
 
 class PythonSource(BytesSpec):
-    """Sources of Python's own library as of `text`: some 700,000 bytes that are the same for one version of Python.
+    """The sources of Python's standard library as a text: about 700,000 bytes, the same for one version of Python.
 
     They are the files of argparse, ast, configparser, difflib, fractions, functools, heapq, random, shutil, statistics,
     tempfile, textwrap and threading, in this order, as installed with the Python that runs. The manifest has the

@@ -12,7 +12,7 @@ from ._bytes import BytesSpec, windows
 
 
 class Text(BytesSpec):
-    """A file, cut into samples of `context` bytes, each a token from 0 to 255; the next byte is predicted.
+    """A file, cut into samples of `context` bytes, each a token from 0 to 255; the model predicts the next byte.
 
     The last fifth of the bytes is held out. Each part is cut from its beginning into samples that do not overlap, so
     that every byte but the first is a target once; what is too short for a sample at its end is left out.

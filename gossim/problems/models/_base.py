@@ -24,11 +24,12 @@ class ModelSpec(Frozen):
     name: str
 
     def parameters(self, shape: tuple[int, ...], classes: int) -> int | None:
-        """How many there are, where that is known without building the network."""
+        """Return the number of parameters if it is known without building the network."""
         return None
 
     def network(self, shape: tuple[int, ...], classes: int) -> nn.Module:
-        """The network for samples of `shape` (channels, height, width); its output is one logit per class, or
-        one number per target of a regression (then `classes` is how many these are). For sequences of tokens `shape` is
-        `(length,)`, and the output of B samples `(B, length, classes)`."""
+        """Build the network for samples of `shape` (channels, height, width). Its output is one logit per class, or one
+        number per target of a regression (then `classes` is their number). For sequences of tokens `shape` is
+        `(length,)`, and the output of B samples is `(B, length, classes)`.
+        """
         raise NotImplementedError

@@ -28,7 +28,7 @@ class Factory(ModelSpec):
     __pydantic_extra__: dict[str, Any]
 
     def imported(self) -> Any:
-        """What the name stands for. Raises InputError where it cannot be imported, or may not be."""
+        """Import what the name stands for. Raises InputError if it cannot be imported, or may not be."""
         return imported("problem.model.name", self.name)
 
     def network(self, shape: tuple[int, ...], classes: int) -> nn.Module:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class GPT(ModelSpec):
-    """A decoder-only transformer that tells the next token, as GPT-2 is built (Radford et al. 2019).
+    """A decoder-only transformer that predicts the next token, built like GPT-2 (Radford et al. 2019).
 
     `layers` of causal attention with `heads` and an MLP of 4 `width` with GELU, LayerNorm before each (pre-norm), and
     learned positions. `tied`: the output layer's weights are the token embedding's. `dropout` of embeddings, of

@@ -24,7 +24,7 @@ class Attention(nn.Module):
         self.register_buffer("mask", torch.full((context, context), -math.inf).triu(1), persistent=False)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Of inputs and outputs the shape is `(batch, length, width)`."""
+        """Map `(batch, length, width)` to `(batch, length, width)`."""
         length = x.shape[1]
         queries, keys, values = self.qkv(x).unflatten(-1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
         scores = (queries * self.scale) @ keys.transpose(-1, -2) + self.mask[:length, :length]
@@ -68,7 +68,7 @@ class Transformer(nn.Module):
         return logits
 
     def _draw(self, layers: int) -> None:
-        """As in GPT-2: what is added to the residual stream is the smaller, the more layers add to it."""
+        """Draw as GPT-2 does: the more layers add to the residual stream, the less each adds."""
         for name, parameter in self.named_parameters():
             if name.endswith("bias"):
                 nn.init.zeros_(parameter)

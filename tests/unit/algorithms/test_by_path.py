@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -95,19 +97,19 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.mark.parametrize("path", ["my_algorithms:Shift", "my_algorithms:Outer.Inner", "my_algorithms:Inherits"])
-def test_it_is_read_written_and_changed_as_a_built_in_one(path: str) -> None:
+def test_a_users_algorithm_is_read_written_and_changed_as_a_built_in_one(path: str) -> None:
     described = scenario(algorithm={"name": path, "push_probability": 0.25})
-    algorithm = described.arms["arm"].algorithm
+    algorithm: Any = described.arms["arm"].algorithm
     assert (algorithm.name, algorithm.push_probability) == (path, 0.25)
     assert type(algorithm).__name__ == path.rpartition(".")[2].rpartition(":")[2]
     assert Scenario.parse(yaml.safe_load(described.to_yaml())) == described
-    changed = described.override({"arms.arm.algorithm.push_probability": 0.75}).arms["arm"].algorithm
+    changed: Any = described.override({"arms.arm.algorithm.push_probability": 0.75}).arms["arm"].algorithm
     assert (changed.name, changed.push_probability) == (path, 0.75)
     other = described.override({"arms.arm.algorithm": {"name": "sgd"}})
     assert other.arms["arm"].algorithm.name == "sgd"
 
 
-def test_it_communicates() -> None:
+def test_a_users_algorithm_sends_messages() -> None:
     arm = scenario(algorithm={"name": "my_algorithms:Shift", "push_probability": 0.5}).arms["arm"]
     world = world_of(arm)
     for _ in world.windows(100, 10**9):
@@ -133,20 +135,18 @@ def test_a_file_without_the_algorithm_of_its_name_says_so(monkeypatch: pytest.Mo
 
 
 def test_made_in_python_it_is_named_by_where_it_is() -> None:
-    from my_algorithms import Outer, Shift
-
-    assert Shift(push_probability=0.5).name == "my_algorithms:Shift"
-    inner = Outer.Inner(push_probability=0.5)
+    mine: Any = importlib.import_module("my_algorithms")
+    assert mine.Shift(push_probability=0.5).name == "my_algorithms:Shift"
+    inner = mine.Outer.Inner(push_probability=0.5)
     assert scenario(algorithm=inner) == scenario(algorithm={"name": inner.name, "push_probability": 0.5})
-    assert issubclass(Shift, gossim.Algorithm)
+    assert issubclass(mine.Shift, gossim.Algorithm)
 
 
 def test_a_class_in_a_notebook_is_in_main(monkeypatch: pytest.MonkeyPatch) -> None:
-    from my_algorithms import Shift
-
-    monkeypatch.setattr(sys.modules["__main__"], "Shift", Shift, raising=False)
+    mine: Any = importlib.import_module("my_algorithms")
+    monkeypatch.setattr(sys.modules["__main__"], "Shift", mine.Shift, raising=False)
     described = scenario(algorithm={"name": "__main__:Shift", "push_probability": 0.5})
-    assert type(described.arms["arm"].algorithm) is Shift
+    assert type(described.arms["arm"].algorithm) is mine.Shift
     assert Scenario.parse(described.to_data()) == described
 
 
@@ -201,7 +201,9 @@ def test_a_class_in_a_notebook_is_in_main(monkeypatch: pytest.MonkeyPatch) -> No
         ({"name": "gosgd_pusj"}, ".name = gosgd_pusj: unknown name; did you mean 'gosgd_push'?"),
     ],
 )
-def test_what_is_wrong_with_it(algorithm: dict[str, object], told: str) -> None:
+def test_a_users_algorithm_that_cannot_be_used_is_refused_with_the_reason(
+    algorithm: dict[str, object], told: str
+) -> None:
     with pytest.raises(gossim.ScenarioError) as error:
         scenario(algorithm=algorithm)
     assert error.value.problems == [f"arms.arm.algorithm{told}"]
@@ -216,7 +218,7 @@ def test_a_field_that_cannot_be_read_is_told(name: str, told: str) -> None:
     assert told in problem
 
 
-def test_from_the_command_line(here: Path) -> None:
+def test_the_command_line_finds_an_algorithm_in_the_working_directory(here: Path) -> None:
     described = scenario(algorithm={"name": "my_algorithms:Shift", "push_probability": 0.25})
     (here / "mine.yaml").write_text(described.to_yaml())
     done = gossim_command("run", "mine.yaml", "--quiet", cwd=here)

@@ -12,7 +12,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gossim.algorithms._compression import COMPRESSIONS, RandomKFunction, SignFunction, TopKFunction
+from gossim.algorithms._compression import COMPRESSIONS, QuantizeFunction, RandomKFunction, SignFunction, TopKFunction
 from gossim.execute.batched import Batched
 from gossim.execute.functions import apply
 from gossim.execute.reference import Reference
@@ -70,7 +70,7 @@ def test_a_rounding_keeps_no_number_more(fraction: float) -> None:
 
 
 @given(seed=st.integers(0, 2**32), dim=st.integers(1, 100), fraction=FRACTIONS)
-def test_contraction(seed: int, dim: int, fraction: float) -> None:
+def test_compressions_contract_as_published(seed: int, dim: int, fraction: float) -> None:
     """‖Q(v) − v‖² ≤ (1 − δ) ‖v‖²: top_k with δ = k/d for every v, sign with δ = ‖v‖₁²/(d ‖v‖²), where it is equal.
 
     Source: Stich, Cordonnier, Jaggi 2018; Karimireddy et al. 2019 for the sign.
@@ -128,11 +128,13 @@ def test_random_k_contracts_on_average() -> None:
 @pytest.mark.parametrize("name", sorted(COMPRESSIONS))
 def test_one_at_a_time_and_many_at_once(name: str) -> None:
     """The functions on one row and on many, and whole runs of CHOCO-SGD under both executors."""
-    compression = {"name": name, **({"fraction": 0.3} if "fraction" in COMPRESSIONS[name].model_fields else {})}
-    functions = {
+    needed: dict[str, Any] = {"fraction": 0.3, "bits": 4}
+    compression = {"name": name, **{key: needed[key] for key in needed.keys() & COMPRESSIONS[name].model_fields.keys()}}
+    functions: dict[str, list[Any]] = {
         "top_k": [TopKFunction(f) for f in (0.1, 0.3, 0.3, 1.0)],
         "random_k": [RandomKFunction(f, s, s + 7) for s, f in enumerate((0.1, 0.3, 0.3, 1.0))],
         "sign": [SignFunction()] * 4,
+        "quantize": [QuantizeFunction(b, 10, b, b + 7) for b in (2, 3, 3, 16)],
     }
     if name in functions:
         v = rows(3, 4, 37)
@@ -152,5 +154,6 @@ def test_bytes_that_are_whole_are_not_rounded_up(name: str, numbers_each: int) -
         compression = {"name": name, "fraction": hundredths / 100}
         arm = only_arm(algorithm={"name": "choco", "compression": compression, "consensus_step": 0.3}, topology="ring")
         worker = world_of(arm).workers[0]
-        share = arm.algorithm.compression.size_share(arm.number_bits)
+        algorithm: Any = arm.algorithm
+        share = algorithm.compression.size_share(arm.number_bits)
         assert worker._size(1, share) == min(800, 8 * numbers_each * hundredths)

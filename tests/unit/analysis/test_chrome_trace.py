@@ -148,8 +148,7 @@ def test_where_the_record_ends_no_arrow_is_left_in_the_air(monkeypatch: pytest.M
     test_every_arrow_has_two_ends_inside_activities(events, cut)
 
 
-@pytest.mark.usefixtures("undrawn")
-def test_the_command(tmp_path: Path) -> None:
+def test_gossim_trace_writes_the_trace_of_every_arm(tmp_path: Path) -> None:
     out = tmp_path / "run"
     arms = {name: {"algorithm": ALGORITHMS[name]} for name in ("gosgd_push", "dpsgd")}
     gossim.run(scenario(arms=arms), out=out)
@@ -172,7 +171,6 @@ def test_the_command(tmp_path: Path) -> None:
     assert not (out / "trace.json").exists()  # of a run that is no more
 
 
-@pytest.mark.usefixtures("undrawn")
 def test_runs_without_receivers_have_no_arrows_and_say_so(tmp_path: Path) -> None:
     gossim.run(scenario(), out=tmp_path)
     path = tmp_path / "timeline.parquet"

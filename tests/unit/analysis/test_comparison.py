@@ -74,7 +74,7 @@ def test_the_interval_is_scipys_paired_t() -> None:
     assert math.isnan(high)
 
 
-def test_the_pairing_is_used() -> None:
+def test_a_difference_within_seeds_is_found_among_seeds_that_differ_more() -> None:
     """Seeds differ by far more than the arms do: what is clear within seeds would drown among them."""
     seeds = np.array([0.1, 0.9, 0.4, 1.6, 0.7])
     gap = np.array([0.010, 0.011, 0.009, 0.012, 0.010])
@@ -221,7 +221,7 @@ CASES: list[tuple[dict[str, Any], str]] = [
 
 
 @pytest.mark.parametrize(("made", "sentence"), CASES)
-def test_sentences(made: dict[str, Any], sentence: str) -> None:
+def test_a_comparison_is_said_in_one_sentence(made: dict[str, Any], sentence: str) -> None:
     assert made_up(**made).sentences() == [sentence]
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 import sys
 import tracemalloc
@@ -32,14 +31,15 @@ from gossim.sim.worker import Worker
 from gossim.tables.columns import DERIVED
 from gossim.testing import trajectory
 from support.algorithms import ALGORITHMS, UNRELIABLE, reliable_enough
+from support.cases import in_turn
 from support.commands import ROOT, gossim_command
-from support.drawing import no_figures
 from support.optimizers import OPTIMIZERS
+from support.present import present
 from support.problems import PROBLEMS
 from support.processes import ran
 from support.scenarios import BASE, CPU, DIGITS, only_arm, scenario, world_of
 
-LINEAR = sorted(set(ALGORITHMS) - {"choco"})
+LINEAR = sorted(set(ALGORITHMS) - {"choco", "decoupled_diloco"})
 LOGISTIC = {"problem": PROBLEMS["logistic"]}
 """Whose x^0 is not zero, so that its coefficient counts."""
 
@@ -47,7 +47,7 @@ LOGISTIC = {"problem": PROBLEMS["logistic"]}
 def rebuilt_and_final(arm: Arm, seed: int = 0) -> tuple[torch.Tensor, torch.Tensor, float]:
     """c x^0 − Σ η a g with the gradients that the reference computes, the final model, and c."""
     gradients: dict[tuple[int, int], torch.Tensor] = {}
-    problem = build(arm.problem, arm.workers, seed, "float64", CPU)
+    problem = build(present(arm.problem), arm.workers, seed, "float64", CPU)
     known = problem.gradient
 
     def recorded(x: torch.Tensor, worker: int, step: int) -> torch.Tensor:
@@ -66,7 +66,11 @@ def rebuilt_and_final(arm: Arm, seed: int = 0) -> tuple[torch.Tensor, torch.Tens
 
 @pytest.mark.parametrize(
     ("name", "optimizer"),
-    [*itertools.product(LINEAR, ["sgd", "nesterov"]), ("gosgd_push", "sgd with decay"), ("gosgd_push", "momentum")],
+    [
+        *in_turn(LINEAR, ["sgd", "nesterov"]),
+        ("gosgd_push", "sgd with decay"),
+        ("gosgd_push", "momentum"),
+    ],
 )
 def test_the_final_model_is_rebuilt_from_its_gradients(name: str, optimizer: str) -> None:
     arm = only_arm(algorithm=ALGORITHMS[name], optimizer=OPTIMIZERS[optimizer], **LOGISTIC)
@@ -133,7 +137,7 @@ def test_gosgd_moves_the_weighted_mean_by_each_step_times_its_weight(
     eta = 0.3
     optimizer = {"learning_rate": eta, "weight_decay": decay}
     arm = only_arm(algorithm=algorithm, optimizer=optimizer, until={"gradient_steps": 300}, **LOGISTIC)
-    problem = build(arm.problem, arm.workers, 0, "float64", CPU)
+    problem = build(present(arm.problem), arm.workers, 0, "float64", CPU)
     world = world_of(arm, stepwise=True)
     reference = Reference(problem, lambda rows, facts: None)
     reference.run(world.program.take())
@@ -201,7 +205,7 @@ def test_gradients_are_used_when_their_time_has_passed() -> None:
     np.testing.assert_allclose(used["used_s"] - used["time_s"], 0.1)
 
 
-FREE = {"latency_s": 0.05, "bandwidth_bytes_per_s": None}
+FREE: dict[str, Any] = {"latency_s": 0.05, "bandwidth_bytes_per_s": None}
 AT_ONCE = {"compute": {"time_s": 0.1}, "network": FREE, "until": {"time_s": 3.0}}
 
 
@@ -305,8 +309,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     problem = {"model": {"name": "logistic"}, "data": DIGITS, "batch_size": 5}
     data = {**BASE, "title": "A small run", "problem": problem, "repeats": 2, "until": {"time_s": 2.0}, "arms": arms}
     (out.parent / "small.yaml").write_text(yaml.safe_dump(data))
-    with no_figures():
-        gossim.run(Scenario.parse(data), out=out)
+    gossim.run(Scenario.parse(data), out=out)
     return out
 
 
@@ -338,7 +341,6 @@ def test_what_a_run_has_not_is_refused(run: Path) -> None:
         other.weights("push")
 
 
-@pytest.mark.usefixtures("undrawn")
 def test_weights_of_another_run_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Over other links steps and bytes may be the same; α, and who waits for whom, are not."""
     monkeypatch.chdir(tmp_path)
@@ -347,8 +349,7 @@ def test_weights_of_another_run_are_refused(tmp_path: Path, monkeypatch: pytest.
     arms = {"push": {"algorithm": ALGORITHMS["gosgd_push"]}, "dpsgd": {"algorithm": ALGORITHMS["dpsgd"]}}
     topology = {"name": "edge_list", "file": "links.csv"}
     network = {"latency_s": 0.01, "bandwidth_bytes_per_s": None}
-    with no_figures():
-        results = gossim.run(scenario(arms=arms, topology=topology, network=network, until={"time_s": 3.0}), out="run")
+    results = gossim.run(scenario(arms=arms, topology=topology, network=network, until={"time_s": 3.0}), out="run")
     assert len(results.weights("push").gradients) > 50
     links.write_text("0,1\n1,3\n3,2\n2,0\n")
     for name, differs in (("push", "'alpha_in_flight' of probes"), ("dpsgd", "'busy_s', 'waiting_s' of workers")):
@@ -406,7 +407,6 @@ def test_a_run_without_an_end_has_no_weights(run: Path, status: str | None, told
     assert not results.weights("push", 0).gradients.empty
 
 
-@pytest.mark.usefixtures("undrawn")
 def test_a_run_that_diverged_is_left_out(tmp_path: Path) -> None:
     arms = {
         "wild": {"algorithm": ALGORITHMS["sgd"], "optimizer": {"learning_rate": 1e6}},
@@ -423,7 +423,7 @@ def test_a_run_that_diverged_is_left_out(tmp_path: Path) -> None:
     assert "its run diverged" in refused.stderr
 
 
-def test_the_command(run: Path) -> None:
+def test_gossim_weights_prints_sums_and_writes_tables(run: Path) -> None:
     done = gossim_command("weights", run, "--out", run.parent / "w.csv")
     assert done.returncode == 0, done.stderr
     assert "Traceback" not in done.stderr
@@ -460,15 +460,17 @@ def test_a_step_whose_gradients_were_all_lost_is_shown() -> None:
     assert lost.min() < sums["step"].max() - 5
     (axes,) = draw_weights(results, found)["gradient_weight_sums"].axes
     (line,) = [line for line in axes.lines if line.get_label() == "lossy"]
-    assert line.get_xdata().tolist() == list(range(len(line.get_xdata())))
-    assert line.get_ydata()[lost.min()] == 0
-    assert line.get_ydata()[-1] > 0  # beyond the last that was used there is nothing to see
+    x: Any = line.get_xdata()
+    y: Any = line.get_ydata()
+    assert x.tolist() == list(range(len(x)))
+    assert y[lost.min()] == 0
+    assert y[-1] > 0  # beyond the last that was used there is nothing to see
     cells = [list(column.cells) for column in gradient_weights_table(found).columns]
     assert [column[1] for column in cells[-3:]] == ["1", "1", "1"]
     assert cells[-2][0] == "0"
 
 
-def test_no_torch_is_imported(run: Path) -> None:
+def test_gradient_weights_import_no_torch(run: Path) -> None:
     code = f"import sys, gossim; gossim.Results.open({str(run)!r}).weights('push'); sys.exit('torch' in sys.modules)"
     assert ran([sys.executable, "-c", code]).returncode == 0
 
@@ -483,5 +485,5 @@ def test_every_column_is_explained(table: str) -> None:
 
 def test_a_scenario_without_weights_is_told() -> None:
     results = gossim.run(scenario(optimizer=OPTIMIZERS["adam"]))
-    with pytest.raises(NoWeights, match="Adam and compression"):
+    with pytest.raises(NoWeights, match="Adam, compression"):
         results.weights("arm")

@@ -25,6 +25,7 @@ from gossim.tables.run_directory import RunDirectory
 from support.commands import gossim_command
 from support.drawing import figure_of, no_figures, only
 from support.learning import LEARNING, line
+from support.present import present
 from support.scenarios import BASE, DIGITS
 
 PUSH, TOGETHER = LEARNING["arms"]["push"], LEARNING["arms"]["together"]
@@ -82,7 +83,7 @@ def test_arms_of_one_name_stand_together_and_share_a_hue(pair: Any) -> None:
 
 @pytest.mark.parametrize("arm", ARMS)
 @pytest.mark.parametrize(("figure", "x"), [("loss", "time_s"), ("loss_by_steps", "gradient_steps")])
-def test_its_lines_are_those_of_each_run(
+def test_lines_of_two_runs_are_those_of_each_run(
     pair: Any, figures: dict[str, Any], figures_of_each: list[dict[str, Any]], arm: str, figure: str, x: str
 ) -> None:
     place, name = pair.origins[arm]
@@ -100,10 +101,10 @@ def test_the_axes_say_what_they_show(figures: dict[str, Any]) -> None:
     assert loss.get_xlabel() == "simulated time [s]; band: lowest to highest of 2 to 3 seeds"
     assert loss.get_title() == "fast: no title\nslow: Slower"
     assert loss.get_xlim() == (0, 2)
-    assert [text.get_text() for text in loss.get_legend().get_texts()] == [*ARMS, "target 1.5"]
+    assert [text.get_text() for text in present(loss.get_legend()).get_texts()] == [*ARMS, "target 1.5"]
     # All arms have four workers: steps per worker below, of all above.
     assert len(figures["loss_by_steps"].axes) == 1
-    apart = [text.get_text() for text in figures["consensus_distance"].axes[0].get_legend().get_texts()]
+    apart = [text.get_text() for text in present(figures["consensus_distance"].axes[0].get_legend()).get_texts()]
     assert apart == ["push (fast)", "push (slow)", "pull (slow)", "together (fast): exactly 0 throughout"]
     assert [axes.get_title() for axes in figures["time_shares"].axes] == ARMS
 
@@ -152,7 +153,7 @@ def _begun(path: Path) -> tuple[Any, ...]:
     return results.scenario, results.manifest, {name: results.pieces(name) for name in TABLES}
 
 
-def test_it_writes_where_it_is_told_to(runs: Path, tmp_path: Path) -> None:
+def test_figures_of_two_runs_go_to_out(runs: Path, tmp_path: Path) -> None:
     with only("loss"):
         done = gossim_command("plot", runs / "fast", "--compare", runs / "slow", "--out", tmp_path / "a" / "b")
     assert done.returncode == 0, done.stderr
@@ -167,7 +168,7 @@ def test_it_writes_where_it_is_told_to(runs: Path, tmp_path: Path) -> None:
         assert f"--out {taken}: is where a run keeps its own files" in refused.stderr
 
 
-def test_what_cannot_be_compared_is_told(runs: Path, tmp_path: Path) -> None:
+def test_runs_that_cannot_be_compared_are_refused(runs: Path, tmp_path: Path) -> None:
     (tmp_path / "other").mkdir()
     for second, message in (
         (runs / "fast", "fast: is the run that it is to be compared with"),
@@ -243,7 +244,7 @@ def test_interrupted_diverged_and_older_runs(runs: Path, tmp_path: Path) -> None
     probes = pd.read_parquet(store.path / "probes.parquet")
     own = probes[probes["seed"] == 1]
     np.testing.assert_allclose(line(pair, axes, "push (fast)"), own[["time_s", "test_loss"]].to_numpy())
-    shown = [text.get_text() for text in axes.get_legend().get_texts()]
+    shown = [text.get_text() for text in present(axes.get_legend()).get_texts()]
     assert shown == ["pull (slow)", "push (slow)", "push (fast)", "target 1.5"]
     for name in ("probes", "workers"):
         pd.read_parquet(store.path / f"{name}.parquet").iloc[:0].to_parquet(store.path / f"{name}.parquet", index=False)
@@ -252,7 +253,9 @@ def test_interrupted_diverged_and_older_runs(runs: Path, tmp_path: Path) -> None
     assert "the run was stopped before it recorded anything" in done.stderr
 
 
-def test_names_of_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_two_runs_are_named_by_as_much_of_their_paths_as_differs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for path in ("a/x", "b/x", "b/y$[z]"):
         (tmp_path / path).mkdir(parents=True)
     assert told_apart(tmp_path / "a/x", tmp_path / "b/x") == ("a/x", "b/x")

@@ -48,13 +48,13 @@ def test_gloo_is_what_its_messages_take(p: int, n: int, a: float) -> None:
 
 
 @pytest.mark.parametrize(("p", "measured_s"), [(4, 0.156), (8, 0.244)])
-def test_gloo_as_measured(p: int, measured_s: float) -> None:
+def test_the_gloo_formula_gives_a_measured_time(p: int, measured_s: float) -> None:
     """500 kB, 5 ms and 50 Mbit/s, with 13 ms of TCP's slow start in it: measured with real processes."""
     link = Link(0.005, 1 / (6.25e6 * 1448 / 1500), 0.0)
     assert seconds("gloo", p, 500_000, link) + 0.013 == pytest.approx(measured_s, rel=0.05)
 
 
-def test_gloo_by_hand() -> None:
+def test_the_gloo_formula_agrees_with_hand_arithmetic() -> None:
     """Eight workers, 5 ms, 1e-6 s a byte. Of 800 bytes, 14 messages of 50 in pairs: 2 · (7 · 10.05 + 0.05) ms. Of
     800,000, 14 of 50,000, one after the other: 2 · (10 + 14 · 50) ms."""
     link = Link(0.005, 1e-6, 1e-7)

@@ -16,6 +16,7 @@ from gossim.errors import ScenarioError
 from gossim.execute.reference import Reference
 from gossim.problems.build import build
 from gossim.testing import trajectory
+from support.present import present
 from support.scenarios import CPU, only_arm, world_of
 
 LINK = Link(0.01, 1e-6, 2e-7)
@@ -50,7 +51,7 @@ def cost(collective: Any, workers: int, size_bytes: int = 1000, link: Link = LIN
         ({"name": "hierarchical", "group_size": 4}, 8, 6 + 2 + 2, 6 / 4 + 1 + 2, 3 / 4 + 1 / 2, 48 + 4 + 6, 12 + 2 + 6),
     ],
 )  # fmt: skip
-def test_costs_by_hand(
+def test_collectives_cost_what_hand_arithmetic_gives(
     collective: Any, workers: int, latencies: float, sent: float, added: float, messages: int, size_bytes: int
 ) -> None:
     expected = latencies * 0.01 + 1000 * (sent * 1e-6 + added * 2e-7)
@@ -58,7 +59,7 @@ def test_costs_by_hand(
 
 
 @pytest.mark.parametrize("name", sorted(SPECS))
-def test_alone_nothing_is_sent(name: str) -> None:
+def test_a_collective_of_one_worker_costs_nothing(name: str) -> None:
     assert cost(SPECS[name], 1) == (0.0, 0, 0)
 
 
@@ -125,7 +126,7 @@ def test_backup_applies_the_mean_of_those_in_time_to_all() -> None:
         until={"gradient_steps": 20},
     )
     _, facts, rows = trajectory(arm)
-    problem = build(arm.problem, 3, 0, "float64", CPU)
+    problem = build(present(arm.problem), 3, 0, "float64", CPU)
     x = problem.initial()
     for step in range(10):
         x = x - 0.05 * (problem.gradient(x, 0, step) + problem.gradient(x, 2, step)) / 2

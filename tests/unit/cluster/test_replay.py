@@ -105,7 +105,7 @@ def test_the_file_is_not_read_with_a_run_directory(tmp_path: Path) -> None:
         assert only_arm(workers=2, compute=file).workers == 2
 
 
-def test_units_and_blank_names(tmp_path: Path) -> None:
+def test_recorded_times_are_read_in_their_unit(tmp_path: Path) -> None:
     content = "rank,ms,t\n0,1,1\n1,2,2\n"
     in_ms = only_arm(workers=2, compute={"time_s": replay(tmp_path, content, column="ms", unit="ms")})
     assert in_ms.gradient_s(0, 1)(0.0) == 0.002

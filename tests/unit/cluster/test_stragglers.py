@@ -32,7 +32,7 @@ def drawn(settings: ComputeSettings, seed: int, count: int = 4000, worker: int =
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_shifted_exponential(seed: int) -> None:
+def test_shifted_exponential_times_have_their_mean_and_minimum(seed: int) -> None:
     times = drawn(compute({"distribution": "shifted_exponential", "shift_s": 0.2, "rate_per_s": 5.0}), seed)
     assert times.min() > 0.2
     assert times.mean() == pytest.approx(0.2 + 1 / 5, abs=5 * (1 / 5) / math.sqrt(len(times)))
@@ -42,7 +42,7 @@ def test_shifted_exponential(seed: int) -> None:
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_empirical(tmp_path: Path, seed: int) -> None:
+def test_empirical_times_are_drawn_with_the_shares_of_the_file(tmp_path: Path, seed: int) -> None:
     path = tmp_path / "times.csv"
     path.write_text("worker,seconds\na,0.1\nb,0.4\nc,0.4\nd,0.2\n")
     times = drawn(compute({"distribution": "empirical", "file": str(path), "column": "seconds"}), seed)
@@ -118,7 +118,7 @@ def test_order_statistics_of_exponentials(rank: int) -> None:
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_random_slowdown(seed: int) -> None:
+def test_random_slowdown_hits_its_share_of_gradients(seed: int) -> None:
     times = drawn(compute(0.1, {"name": "random_slowdown", "probability": 0.2, "factor": 6.0}), seed)
     slow = np.isclose(times, 0.6)
     assert np.isclose(times[~slow], 0.1).all()

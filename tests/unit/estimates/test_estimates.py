@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 import time
 from pathlib import Path
@@ -15,10 +16,15 @@ from gossim.cluster.durations import LAWS, SIMPLE_QUANTILES, SIMPLE_SHAPES, Dist
 from gossim.cluster.topology import TOPOLOGIES
 from gossim.errors import InputError
 from gossim.estimates import limits
+from gossim.estimates.events import events
 from gossim.estimates.limits import cost, machine_bytes, refuse_the_impossible
 from gossim.estimates.paces import Paces, mean_s
+from gossim.estimates.survivors import Departure, reached
 from gossim.problems.build import build
+from support.algorithms import ALGORITHMS
+from support.cases import in_turn
 from support.commands import ROOT
+from support.present import present
 from support.processes import ran
 from support.scenarios import CPU, only_arm, scenario, world_of
 
@@ -32,13 +38,15 @@ CLUSTERS: dict[str, dict[str, Any]] = {
 }
 
 
-@pytest.mark.parametrize("cluster", CLUSTERS)
-def test_steps_messages_and_rows_are_estimated_within_a_factor_of_two(algorithm: dict[str, Any], cluster: str) -> None:
+@pytest.mark.parametrize(("name", "cluster"), in_turn(sorted(ALGORITHMS), CLUSTERS))
+def test_steps_messages_and_rows_are_estimated_within_a_factor_of_two(name: str, cluster: str) -> None:
+    algorithm = ALGORITHMS[name]
     arm = only_arm(algorithm=algorithm, **{**SOME_TIME, **CLUSTERS[cluster]})
     world = world_of(arm, learns=False, message_bytes=800)
     for _ in world.windows(10**9, 10**9):
         pass
-    told = cost(arm.model_copy(update={"network": arm.network.model_copy(update={"message_bytes": 800})})).events
+    network = present(arm.network).model_copy(update={"message_bytes": 800})
+    told = cost(arm.model_copy(update={"network": network})).events
     begun = world.gradient_steps + arm.workers
     assert begun / 2.5 < told.steps < 2.5 * begun
     assert told.probe_rows == pytest.approx(8 * 31, rel=0.1)
@@ -59,16 +67,21 @@ def test_failures_and_spells_are_counted() -> None:
 @pytest.mark.parametrize("name", SIMPLE_QUANTILES)
 def test_quantiles_that_need_no_scipy_are_scipys(name: str) -> None:
     given = dict.fromkeys(SIMPLE_SHAPES[name], 1.7) | {"scale": 0.3, "loc": 0.1}
-    law = Distribution(distribution=name, **given)
+    law = Distribution.model_validate({"distribution": name, **given})
     for share in (0.01, 0.5, 0.99):
         assert law.quantile(share) == pytest.approx(getattr(scipy.stats, name).ppf(share, **given), rel=1e-9)
 
 
 def test_the_mean_of_a_law_is_that_of_what_the_run_can_see() -> None:
-    assert mean_s(LAWS["shifted_exponential"](shift_s=1.0, rate_per_s=2.0)) == pytest.approx(1.5, rel=0.02)
-    assert mean_s(Distribution(distribution="gamma", a=2.0, scale=0.5)) == pytest.approx(1.0, rel=0.02)
+    shifted = LAWS["shifted_exponential"].model_validate({"shift_s": 1.0, "rate_per_s": 2.0})
+    gamma, pareto = (
+        Distribution.model_validate({"distribution": name, **shapes})
+        for name, shapes in (("gamma", {"a": 2.0, "scale": 0.5}), ("pareto", {"b": 0.5}))
+    )
+    assert mean_s(shifted) == pytest.approx(1.5, rel=0.02)
+    assert mean_s(gamma) == pytest.approx(1.0, rel=0.02)
     # Of a Pareto law with b = 1/2 there is no mean; E[min(X, c)] = 2√c − 1.
-    assert mean_s(Distribution(distribution="pareto", b=0.5), 100.0) == pytest.approx(19.0, rel=0.1)
+    assert mean_s(pareto, 100.0) == pytest.approx(19.0, rel=0.1)
 
 
 def test_the_last_of_many_exponential_times_is_near_the_harmonic_number() -> None:
@@ -85,7 +98,7 @@ def test_links_are_counted_without_drawing_them(name: str) -> None:
     assert settings.links_each(16) == pytest.approx(links, rel=0.25)
 
 
-LARGE = {
+LARGE: dict[str, dict[str, Any]] = {
     "workers": {"workers": 10**9},
     "probe.every_s": {"probe": {"every_s": 1e-9}},
     "compute.time_s": {"compute": {"time_s": 1e-12}},
@@ -172,7 +185,8 @@ print(int(re.search(r"VmHWM:\\s*(\\d+)", open("/proc/self/status").read())[1]) *
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="the peak of memory is read as Linux tells it")
-@pytest.mark.parametrize("kind", [pytest.param("learning", marks=pytest.mark.slow), "clock"])
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["learning", "clock"])
 def test_memory_is_estimated_within_a_factor_of_three(kind: str, tmp_path: Path) -> None:
     settings = scenario(
         problem={"model": {"name": "quadratic", "dim": 100}}, until={"time_s": 1.0}, probe={"every_s": 0.5}
@@ -191,5 +205,37 @@ def test_memory_is_estimated_within_a_factor_of_three(kind: str, tmp_path: Path)
 def test_minibatches_take_what_is_said() -> None:
     settings = {"model": {"name": "logistic"}, "data": {"name": "digits"}, "batch_size": 50}
     arm = only_arm(problem=settings, workers=100)
-    drawn = build(arm.problem, 100, 0, "float32", CPU).minibatches._drawn.nbytes
+    problem: Any = build(present(arm.problem), 100, 0, "float32", CPU)
+    drawn = problem.minibatches._drawn.nbytes
     assert drawn <= cost(arm).memory.parts["for data and minibatches"][0] < 3 * drawn + 5e6
+
+
+# Workers that are down for good.
+
+
+def test_steps_that_are_left_to_a_slow_worker_take_its_time() -> None:
+    """20 steps: worker 0 takes 2 of 0.1 s and is gone, worker 1 takes the others, of 1,000 s each."""
+    slow = {"time_s": 0.1, "stragglers": [{"name": "persistent", "workers": [1], "factor": 1e4}]}
+    gone = {"name": "crash", "workers": [0], "at_s": 0.25}
+    arm = only_arm(algorithm={"name": "sgd"}, workers=2, compute=slow, faults=[gone], until={"gradient_steps": 20})
+    assert events(arm, 100.0).time_s == pytest.approx(18_000, rel=0.05)
+    assert events(arm, 100.0).steps == pytest.approx(22)
+
+
+def test_what_goes_on_for_ever_because_the_fast_are_gone_is_refused() -> None:
+    slow = {"time_s": 0.1, "stragglers": [{"name": "persistent", "workers": [1], "factor": 1e10}]}
+    gone = {"name": "crash", "workers": [0], "at_s": 0.1}
+    asked = scenario(algorithm={"name": "sgd"}, workers=2, compute=slow, faults=[gone], until={"gradient_steps": 60})
+    with pytest.raises(InputError, match="118.0 TB for tables .probe.every_s, workers, until"):
+        refuse_the_impossible(asked)
+
+
+def test_who_is_left_when_some_are_gone() -> None:
+    """Steps of 8 a second: half of that from 1 s on, nothing from 3 s on."""
+    lost = [Departure(1.0, 0.5), Departure(3.0, 0.5)]
+    assert reached(4, 8.0, lost, math.inf) == (4, 0.5)
+    assert reached(12, 8.0, lost, math.inf) == (12, 2.0)
+    assert reached(17, 8.0, lost, math.inf) == (16, 3.0)
+    assert reached(17, 8.0, lost, 10.0) == (16, 10.0)
+    assert reached(12, 8.0, lost, 1.5) == (10, 1.5)
+    assert reached(12, 8.0, [], math.inf) == (12, 1.5)

@@ -23,6 +23,7 @@ from gossim.tables.run_directory import RunDirectory
 from gossim.testing import trajectory
 from support.algorithms import ALGORITHMS
 from support.drawing import figure_of, only
+from support.present import present
 from support.problems import PROBLEMS
 from support.scenarios import BASE, CPU, DIGITS, only_arm, scenario
 
@@ -38,8 +39,8 @@ def norms(x: torch.Tensor) -> np.ndarray:
 def test_on_the_quadratic_it_is_the_curvature_times_the_distance() -> None:
     """‖H(x_m − x̄)‖: the noise is that of one minibatch, and so is in both gradients."""
     arm = only_arm(probe=GAP, problem={"model": {"name": "quadratic", "dim": 6, "gradient_noise": 0.7}})
-    gaps = gossim.run(scenario(probe=GAP, problem=arm.problem.model_dump(mode="json"))).gaps
-    problem = build(arm.problem, arm.workers, 0, "float64", CPU)
+    gaps = gossim.run(scenario(probe=GAP, problem=present(arm.problem).model_dump(mode="json"))).gaps
+    problem: Any = build(present(arm.problem), arm.workers, 0, "float64", CPU)
     _, facts, rows = trajectory(arm)
     expected = np.concatenate([norms((x - x.mean(dim=0)) * problem.curvatures) for x in rows])
     np.testing.assert_allclose(gaps["gradient_gap"], expected, rtol=1e-9, atol=1e-12)
@@ -50,10 +51,10 @@ def test_on_the_quadratic_it_is_the_curvature_times_the_distance() -> None:
 
 
 @pytest.mark.parametrize("problem", [PROBLEMS["logistic"], MLP])
-def test_it_is_taken_on_the_minibatch_that_the_worker_draws_next(problem: dict[str, Any]) -> None:
+def test_the_gap_is_taken_on_the_minibatch_that_the_worker_draws_next(problem: dict[str, Any]) -> None:
     arm = only_arm(probe=GAP, problem=problem)
     gaps = gossim.run(scenario(probe=GAP, problem=problem)).gaps
-    built = build(arm.problem, arm.workers, 0, "float64", CPU)
+    built = build(present(arm.problem), arm.workers, 0, "float64", CPU)
     world, facts, rows = trajectory(arm)
     assert [worker.gradients for worker in facts[-1].workers] == [worker.gradients for worker in world.workers]
     for number, (probe, x) in enumerate(zip(facts, rows, strict=True)):
@@ -67,7 +68,7 @@ def test_it_is_taken_on_the_minibatch_that_the_worker_draws_next(problem: dict[s
 
 
 @pytest.mark.parametrize("name", ["gosgd_push", "gosgd_pull", "allreduce", "easgd", "gradient_tracking", "choco"])
-def test_asking_changes_nothing_else(name: str, tmp_path: Path) -> None:
+def test_measuring_the_gradient_gap_changes_no_other_number(name: str, tmp_path: Path) -> None:
     """To the byte, in single precision."""
     data = {**BASE, "problem": MLP, "dtype": "float32", "arms": {"arm": {"algorithm": ALGORITHMS[name]}}}
     runs = {}
@@ -104,9 +105,9 @@ def test_workers_that_are_down_have_none() -> None:
     np.testing.assert_allclose(results.layers["consensus_distance"], results.probes["consensus_distance"])
 
 
-def test_without_a_gradient_there_is_no_ratio() -> None:
-    problem = build(only_arm().problem, 2, 0, "float64", CPU)
-    problem.gradients = lambda x, workers, steps: x.clone()
+def test_without_a_gradient_there_is_no_ratio(monkeypatch: pytest.MonkeyPatch) -> None:
+    problem = build(present(only_arm().problem), 2, 0, "float64", CPU)
+    monkeypatch.setattr(problem, "gradients", lambda x, workers, steps: x.clone())
     observed = Observations("arm", 0)
     arm = only_arm(workers=2, until={"gradient_steps": 1})
     _, facts, _ = trajectory(arm)
@@ -120,7 +121,8 @@ def test_without_a_gradient_there_is_no_ratio() -> None:
 def test_layers_are_the_models_parameters() -> None:
     arm = only_arm(probe=BOTH, problem=MLP)
     results = gossim.run(scenario(probe=BOTH, problem=MLP))
-    network = build(arm.problem, arm.workers, 0, "float64", CPU).network
+    problem: Any = build(present(arm.problem), arm.workers, 0, "float64", CPU)
+    network = problem.network
     names = [name for name, _ in network.named_parameters()]
     assert list(results.layers["layer"][: len(names)]) == names
     _, facts, rows = trajectory(arm)
@@ -138,7 +140,7 @@ def test_the_figure_has_a_line_for_each_arm() -> None:
     arms = {name: {"algorithm": ALGORITHMS[name]} for name in ("gosgd_push", "local_sgd", "allreduce")}
     results = gossim.run(Scenario.parse({**BASE, "probe": GAP, "repeats": 2, "arms": arms}))
     axes = figure_of(results, "gradient_gap").axes[0]
-    labels = [text.get_text() for text in axes.get_legend().get_texts()]
+    labels = [text.get_text() for text in present(axes.get_legend()).get_texts()]
     assert labels == ["gosgd_push", "local_sgd", "allreduce: exactly 0 throughout"]
     assert axes.get_yscale() == "log"
     assert axes.get_xlabel().endswith("of 2 seeds")

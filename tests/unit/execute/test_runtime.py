@@ -15,12 +15,14 @@ from support.scenarios import only_arm, scenario
 
 
 def switches() -> tuple[Any, ...]:
+    backends: Any = torch.backends
+    deterministic: Any = torch.utils.deterministic
     return (
-        torch.backends.cuda.matmul.fp32_precision,
-        torch.backends.cudnn.conv.fp32_precision,
+        backends.cuda.matmul.fp32_precision,
+        backends.cudnn.conv.fp32_precision,
         torch.are_deterministic_algorithms_enabled(),
         torch.is_deterministic_algorithms_warn_only_enabled(),
-        torch.utils.deterministic.fill_uninitialized_memory,
+        deterministic.fill_uninitialized_memory,
     )
 
 

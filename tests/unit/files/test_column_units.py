@@ -9,6 +9,7 @@ import pytest
 
 from gossim.errors import ScenarioError
 from gossim.files.column_units import UNITS, named, refusal
+from support.present import present
 from support.scenarios import only_arm, scenario, world_of
 
 COLUMNS = ("ms_per_sample", "upload_bits_per_s", "download_bits_per_s")
@@ -41,6 +42,8 @@ WRONG = {
     "ms": [
         "us", "usec", "µs", "\u03bcs", "latency (us)", "ns_per_sample", "seconds_per_sample", "s", "min", "hours",
         "ms_per_batch", "samples_per_ms", "100_ms", "log_ms", "ms (x100)", "ms_us", "latency", "time", "fps",
+        "log_time_ms", "normalized step ms", "log10 of ms", "relative_latency_ms", "cumulative_time_ms",
+        "inverse_mean_ms", "ms_squared",
     ],
     "bit/s": [
         "MB/s", "Mbps", "mbps", "up_kbps", "down (Mbit/s)", "Kibit/s", "bytes_per_s", "B/s", "kB/s", "uploadMBps",
@@ -71,7 +74,7 @@ def test_a_key_says_which_unit_it_is_and_numbers_are_converted(tmp_path: Path) -
     """By hand: 4000 µs = 4 ms; 8 MB/s; 16 Mbit/s = 2 MB/s."""
     units = {"ms_per_sample": "µs", "upload_bits_per_s": "MB/s", "download_bits_per_s": "Mbps"}
     for names in (("usec", "up (MB/s)", "downMbps"), ("latency", "up", "down")):
-        (first, *_) = only_arm(**traced(tmp_path, names, units=units)).trace.devices()
+        (first, *_) = present(only_arm(**traced(tmp_path, names, units=units)).trace).devices()
         assert first == pytest.approx((0.004, 8e6, 2e6))
     with pytest.raises(ScenarioError, match="trace.ms_per_sample = ns: says ns, in .*devices.csv, and `units: .*us}`"):
         scenario(**traced(tmp_path, ("ns", "up", "down"), units=units))
@@ -140,7 +143,7 @@ def test_what_was_measured_is_in_the_unit_of_the_key(tmp_path: Path) -> None:
         (factor, "x", {"unit": "s"}, "stragglers.0.factor.unit = .*: .*a factor has no unit"),
     ]:
         with pytest.raises(ScenarioError, match=message):
-            call(column, **more)  # type: ignore[operator]
+            call(column, **more)
 
 
 def test_a_column_in_another_unit_is_not_advised(tmp_path: Path) -> None:

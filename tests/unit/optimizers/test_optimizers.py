@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Callable
 from types import SimpleNamespace
@@ -30,7 +29,9 @@ from gossim.program import Apply, Combine, NoProgram, Program
 from gossim.scenario.scenario import Scenario
 from gossim.testing import trajectory
 from support.algorithms import ALGORITHMS
+from support.cases import in_turn
 from support.optimizers import OPTIMIZERS
+from support.present import present
 from support.problems import PROBLEMS
 from support.scenarios import BASE, CPU, only_arm, scenario, world_of
 
@@ -59,7 +60,7 @@ TORCHS: list[tuple[dict[str, Any], Callable[..., torch.optim.Optimizer], dict[st
 
 @pytest.mark.parametrize("weight_decay", [None, 0.0, 0.05])
 @pytest.mark.parametrize(("own", "torchs", "theirs"), TORCHS, ids=[str(own) for own, _, _ in TORCHS])
-def test_the_optimizer_is_torchs(
+def test_optimizers_step_as_torchs(
     own: dict[str, Any],
     torchs: Callable[..., torch.optim.Optimizer],
     theirs: dict[str, Any],
@@ -70,7 +71,7 @@ def test_the_optimizer_is_torchs(
     optimizer = {"learning_rate": RATE, **own, **decay}
     arm = only_arm(**ALONE, optimizer=optimizer, problem=PROBLEMS["logistic"])
     _, _, rows = trajectory(arm)
-    problem = build(arm.problem, 1, 0, "float64", CPU)
+    problem = build(present(arm.problem), 1, 0, "float64", CPU)
     x = problem.initial().requires_grad_()
     expected = torchs([x], lr=RATE, **theirs, **decay)
     for step in range(40):
@@ -104,12 +105,12 @@ TORCHS_SCHEDULES: list[tuple[dict[str, Any], Callable[[Any], Any]]] = [
 
 
 @pytest.mark.parametrize(("own", "theirs"), TORCHS_SCHEDULES, ids=[str(own) for own, _ in TORCHS_SCHEDULES])
-def test_the_schedule_is_torchs(own: dict[str, Any], theirs: Callable[[Any], Any]) -> None:
+def test_schedules_follow_torchs(own: dict[str, Any], theirs: Callable[[Any], Any]) -> None:
     """Of one worker's steps, in a run, and as the function that it is."""
     optimizer = {"learning_rate": RATE, "momentum": 0.5, "schedule": own}
     arm = only_arm(**ALONE, optimizer=optimizer, problem=PROBLEMS["logistic"], until={"gradient_steps": 30})
     _, _, rows = trajectory(arm)
-    problem = build(arm.problem, 1, 0, "float64", CPU)
+    problem = build(present(arm.problem), 1, 0, "float64", CPU)
     x = problem.initial().requires_grad_()
     sgd = torch.optim.SGD([x], lr=RATE, momentum=0.5)
     scheduler = theirs(sgd)
@@ -159,10 +160,10 @@ def test_each_worker_goes_by_its_own_steps_or_by_the_common_time(pace: str) -> N
 
 
 EACH_WITH_SOME = [
-    *itertools.product(sorted(ALGORITHMS), ["momentum", "adamw"]),
+    *in_turn(sorted(ALGORITHMS), ["momentum", "adamw"]),
     *(("gosgd_push", optimizer) for optimizer in sorted(OPTIMIZERS.keys() - {"momentum", "adamw"})),
 ]
-"""Each algorithm with one velocity and with two averages; one with every optimizer."""
+"""Each algorithm with one velocity or with two averages, and slowly with the other; one with every optimizer."""
 
 
 @pytest.mark.parametrize(("name", "optimizer"), EACH_WITH_SOME)
@@ -171,8 +172,8 @@ def test_what_an_optimizer_remembers_stays_with_its_worker(name: str, optimizer:
     algorithm = ALGORITHMS[name]
     arm = only_arm(algorithm=algorithm, optimizer=OPTIMIZERS[optimizer], until={"gradient_steps": 100})
     world = world_of(arm)
-    own = {row: worker.index for worker in world.workers for row in (worker.row, *worker.optimizer.rows)}
-    state = {row for worker in world.workers for row in worker.optimizer.rows}
+    own = {row: worker.index for worker in world.workers for row in (worker.row, *present(worker.optimizer).rows)}
+    state = {row for worker in world.workers for row in present(worker.optimizer).rows}
     steps = 0
     for window in world.windows(50, 10**9):
         for op in window:
@@ -201,7 +202,8 @@ class Given:
         self.gradients = torch.randn(8, 6, dtype=torch.float64, generator=torch.Generator().manual_seed(5))
         self.program = Program()
         self.clock = SimpleNamespace(now_s=0.0)
-        self.reference = Reference(self, lambda rows, facts: None)
+        problem: Any = self
+        self.reference = Reference(problem, lambda rows, facts: None)
 
     def initial(self) -> torch.Tensor:
         return torch.ones(6, dtype=torch.float64)
@@ -272,7 +274,7 @@ def test_the_clock_alone_with_any_optimizer(optimizer: str) -> None:
     assert alone["time_s"].equals(full["time_s"])
     assert alone["bytes_sent"].equals(full["bytes_sent"])
     program = NoProgram()
-    built = optimizer_for(described.optimizer, program, 0, SimpleNamespace(now_s=0.0))
+    built = optimizer_for(present(described.optimizer), program, 0, SimpleNamespace(now_s=0.0))
     built.step(0)
     built.take_over(built)
     built.restart()
@@ -329,7 +331,7 @@ def test_a_mistake_is_told_with_path_value_and_rule(optimizer: dict[str, Any], m
     assert message in str(caught.value)
 
 
-def test_what_an_arm_says_of_the_optimizer() -> None:
+def test_an_arm_inherits_or_replaces_the_shared_optimizer() -> None:
     """What it does not name it inherits; what it names replaces the shared optimizer; `sgd` goes without saying."""
 
     def check(shared: dict[str, Any], own: dict[str, Any], expected: dict[str, Any]) -> None:
@@ -360,4 +362,4 @@ def test_the_resolved_scenario_is_read_back(shared: str, arms: list[str]) -> Non
     assert again == first
     assert again.arms == first.arms
     assert again.to_data()["optimizer"]["name"] == OPTIMIZERS[shared].get("name", "sgd")
-    assert again.arms["faster"].optimizer.learning_rate == 0.7
+    assert present(again.arms["faster"].optimizer).learning_rate == 0.7

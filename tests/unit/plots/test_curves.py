@@ -107,14 +107,14 @@ def made_up(losses: dict[str, list[tuple[int, int, float]]], status: dict[str, s
     return Results(scenario(arms=arms, repeats=2), {"runs": runs}, table("probes", rows), **empty)
 
 
-def test_by_hand() -> None:
+def test_curves_over_steps_agree_with_hand_arithmetic() -> None:
     """Seed 1 ends at 8 steps, having stood still at 4 while its loss fell: the last loss there counts."""
     slow = [(1, 0, 8.0), (1, 4, 6.0), (1, 4, 4.0), (1, 8, 2.0)]
     results = made_up({"arm": [(0, 0, 8.0), (0, 10, 3.0), (0, 20, 1.0), *slow]})
-    axes = figure_of(results, "loss_by_steps").axes[0]
+    axes: Any = figure_of(results, "loss_by_steps").axes[0]
     (above,) = axes.child_axes
     points = line(results, axes, "arm")
-    np.testing.assert_allclose(points, [[0, 8], [1, (4 + 6) / 2], [2, (2 + 4) / 2]])
+    np.testing.assert_allclose(points, [[0.0, 8.0], [1.0, (4 + 6) / 2], [2.0, (2 + 4) / 2]])
     assert bands(axes) == [(2.0, 8.0)]
     assert axes.get_xlim() == (0, 2)
     assert above.get_xlabel() == "gradient steps of all 4 workers together"
@@ -165,7 +165,8 @@ def test_a_logarithmic_axis_has_numbers_one_can_read(low: float, high: float, to
     axes.plot([low, high])
     log_scale(axes)
     axes.set_ylim(low, high)
-    axis, shown = axes.yaxis, {}
+    shown: dict[Any, Any] = {}
+    axis = axes.yaxis
     for locator, formatter in (
         (axis.get_major_locator(), axis.get_major_formatter()),
         (axis.get_minor_locator(), axis.get_minor_formatter()),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,10 +17,11 @@ from gossim.plots.predicted.gosgd_push import relaxation_steps
 from gossim.testing import trajectory
 from support.commands import gossim_command
 from support.consensus import DIM, apart, mean_and_error, noise_arm, over_time
-from support.drawing import figure_of, no_figures, only
+from support.drawing import figure_of, only
+from support.present import present
 from support.scenarios import only_arm, scenario
 
-NOISE = {
+NOISE: dict[str, Any] = {
     "workers": 4,
     "problem": {"model": {"name": "noise", "dim": 25}},
     "optimizer": {"learning_rate": 0.2},
@@ -27,7 +29,7 @@ NOISE = {
     "network": {"latency_s": 0.0, "bandwidth_bytes_per_s": None},
     "until": {"time_s": 3.0},
 }
-ARMS = {
+ARMS: dict[str, dict[str, Any]] = {
     "push": {"algorithm": {"name": "gosgd_push", "push_probability": 0.5}},
     "pairs": {"algorithm": {"name": "adpsgd"}},
     "rounds": {"algorithm": {"name": "local_sgd", "period": 4}},
@@ -44,11 +46,11 @@ FAIR = {"latency_s": 0.0, "bandwidth_bytes_per_s": 1e6, "sharing": "fair"}
 
 def test_theory_is_dashed_where_it_applies() -> None:
     results = gossim.run(scenario(**NOISE, arms=ARMS))
-    plain = figure_of(results, "consensus_distance").axes[0].get_legend().get_texts()
+    plain = present(figure_of(results, "consensus_distance").axes[0].get_legend()).get_texts()
     assert [text.get_text() for text in plain] == list(ARMS)
     with only("consensus_distance"):
         axes = results.plot(theory=True)["consensus_distance"].axes[0]
-    shown = [text.get_text() for text in axes.get_legend().get_texts()][len(ARMS) :]
+    shown = [text.get_text() for text in present(axes.get_legend()).get_texts()][len(ARMS) :]
     named = [f"{arm}: theory (r.m.s.)" for arm in ("push", "pairs", "rounds", "late", "ring", "mixed")]
     named[2] = "rounds: theory (r.m.s., mean over time)"
     assert shown == [*named[:3], f"{named[3]},\nfor no latency", named[4], f"{named[5]},\nfor constant times"]
@@ -85,8 +87,9 @@ def test_where_there_is_no_theory(change: dict, reason: str) -> None:
     assert reason in (unfit(only_arm(**{**NOISE, **ARMS["rounds"], **change})) or "")
 
 
-FEW = {("star", 0.06, "combine_then_adapt"), ("star", 0.25, "adapt_then_combine")}
-"""Of all topologies, latencies and orders those that are not left to the slow tests."""
+GRAPHS: list[dict[str, Any]] = [{"name": "star"}, {"name": "erdos_renyi", "edge_probability": 0.8}]
+FEW = {("star", 0.06, "combine_then_adapt")}
+"""Of all topologies, latencies and orders what is not left to the slow tests."""
 
 
 @pytest.mark.parametrize(
@@ -94,7 +97,7 @@ FEW = {("star", 0.06, "combine_then_adapt"), ("star", 0.25, "adapt_then_combine"
     [
         pytest.param(*case, marks=() if (case[0]["name"], *case[1:]) in FEW else pytest.mark.slow)
         for case in itertools.product(
-            [{"name": "star"}, {"name": "erdos_renyi", "edge_probability": 0.8}],
+            GRAPHS,
             [0.0, 0.06, 0.25],
             ["combine_then_adapt", "adapt_then_combine"],
         )
@@ -212,6 +215,7 @@ def test_a_drawn_graph_is_that_of_its_seed() -> None:
     assert predict(arm, np.array([9.0]), [0, 1, 1]).distance[0] ** 2 == pytest.approx(np.mean(each))
 
 
+@pytest.mark.slow
 def test_pairs_on_a_ring_are_where_they_are_predicted() -> None:
     arm = only_arm(**NOISE | {"workers": 6, "until": {"time_s": 20.0}, "probe": {"every_s": 0.21}}, **ARMS["ring"])
     mean, error = over_time(arm, 8, begin_s=5.0)
@@ -229,8 +233,7 @@ def test_local_sgd_asks_no_topology() -> None:
 
 
 def test_the_terminal_says_where_there_is_none(tmp_path: object) -> None:
-    with no_figures():
-        gossim.run(scenario(until={"time_s": 1.0}), out=f"{tmp_path}/out")
+    gossim.run(scenario(until={"time_s": 1.0}), out=f"{tmp_path}/out")
     with only("loss"):
         drawn = gossim_command("plot", f"{tmp_path}/out", "--theory")
     assert drawn.returncode == 0

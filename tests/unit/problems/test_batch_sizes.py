@@ -12,6 +12,7 @@ import torch
 import gossim
 from gossim.errors import ScenarioError
 from gossim.problems.build import build, check_gradients
+from support.present import present
 from support.scenarios import CPU, only_arm, scenario
 
 MODELS: list[dict[str, Any]] = [
@@ -24,7 +25,7 @@ SIZES = [3, 8, 3, 1]
 
 def problem_of(model: dict[str, Any], batch_size: Any, sampling: str = "with_replacement") -> Any:
     own = {"model": model, "data": {"name": "digits"}, "batch_size": batch_size, "sampling": sampling}
-    return build(scenario(problem=own).arms["arm"].problem, 4, 0, "float64", CPU)
+    return build(present(scenario(problem=own).arms["arm"].problem), 4, 0, "float64", CPU)
 
 
 @pytest.mark.parametrize("sampling", ["with_replacement", "shuffled"])
@@ -58,7 +59,7 @@ def test_a_list_of_one_size_is_that_size() -> None:
 
 def test_noise_of_a_quadratic_is_each_workers() -> None:
     model = {"name": "quadratic", "dim": 20_000, "gradient_noise": 2.0}
-    problem = build(only_arm(problem={"model": model, "batch_size": SIZES}).problem, 4, 0, "float64", CPU)
+    problem: Any = build(present(only_arm(problem={"model": model, "batch_size": SIZES}).problem), 4, 0, "float64", CPU)
     slopes = problem.gradients(problem.optimum.repeat(4, 1), [0, 1, 2, 3], [0, 0, 0, 0])
     for slope, size in zip(slopes, SIZES, strict=True):
         assert float(slope.std()) == pytest.approx(2 / size**0.5, rel=0.03)  # 6 standard errors of 1/sqrt(2n)

@@ -18,6 +18,8 @@ from gossim.files import trust
 from gossim.problems.build import build, check_gradients
 from gossim.problems.data import loaded
 from gossim.runner.input_hashes import inputs
+from support.drawing import figure_of
+from support.present import present
 from support.scenarios import CPU, scenario
 
 HERE = __name__
@@ -64,12 +66,66 @@ def accuracy(outputs: torch.Tensor, targets: torch.Tensor) -> float:
     return 1.0
 
 
+CALLS = [0]
+
+
+def overwrites(outputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+    """The cross-entropy, and another scribbles over what it was given."""
+    losses = cross_entropy(outputs, targets, reduction="none")
+    if not outputs.requires_grad:
+        outputs.zero_()
+        targets.zero_()
+    return losses
+
+
+def counting(outputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+    CALLS[0] += 1
+    return cross_entropy(outputs, targets, reduction="none")
+
+
+def noisy_when_evaluated(outputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+    noise = 0.0 if outputs.requires_grad else 1e-4 * torch.rand(len(outputs), dtype=outputs.dtype)
+    return cross_entropy(outputs, targets, reduction="none") + noise
+
+
+class RunningAccuracy:
+    """Over all calls, as metrics are that are made for one pass."""
+
+    def __init__(self) -> None:
+        self.right = self.seen = 0
+
+    def __call__(self, outputs: torch.Tensor, targets: torch.Tensor) -> float:
+        self.right, self.seen = self.right + int((outputs.argmax(1) == targets).sum()), self.seen + len(targets)
+        return self.right / self.seen
+
+
+running_accuracy = RunningAccuracy()
+
+
+def bootstrap(outputs: torch.Tensor, targets: torch.Tensor) -> float:
+    drawn = torch.randint(len(targets), (len(targets),))
+    return float((outputs[drawn].argmax(1) == targets[drawn]).double().mean())
+
+
+def seeded_bootstrap(outputs: torch.Tensor, targets: torch.Tensor) -> float:
+    torch.manual_seed(1)
+    return bootstrap(outputs, targets)
+
+
+def unseeded(outputs: torch.Tensor, targets: torch.Tensor) -> float:
+    return float(np.random.default_rng().random())
+
+
+def enormous(outputs: torch.Tensor, targets: torch.Tensor) -> int:
+    return 10**400
+
+
 DIGITS = {"model": {"name": "mlp", "hidden": [6]}, "data": {"name": "digits"}, "batch_size": 5}
 DIABETES = {"model": {"name": "linear"}, "data": {"name": "diabetes", "standardize": True}, "batch_size": 5}
 
 
 def problem_of(own: dict[str, Any]) -> Any:
-    return build(scenario(problem=own, dtype="float64").arms["arm"].problem, 3, 0, "float64", CPU)
+    return build(present(scenario(problem=own, dtype="float64").arms["arm"].problem), 3, 0, "float64", CPU)
 
 
 def outputs_of(problem: Any, x: torch.Tensor) -> np.ndarray:
@@ -124,7 +180,7 @@ def test_a_loss_of_ones_own_is_that_of_torchs_own_loop(own: dict[str, Any], loss
         globals()[loss](network(samples[place]), targets[place]).mean().backward()
         expected = torch.cat([p.grad.flatten() for p in network.parameters()])
         assert torch.allclose(together[place], expected, rtol=1e-10, atol=1e-13)
-    data = loaded(scenario(problem=own).arms["arm"].problem.data)
+    data = loaded(present(present(scenario(problem=own).arms["arm"].problem).data))
     y = torch.tensor(data.test_y)
     outputs = torch.tensor(outputs_of(problem, x[0]))
     assert problem.losses(x[0]).test_loss == pytest.approx(globals()[loss](outputs, y).mean().item())
@@ -153,6 +209,38 @@ def test_metrics_that_are_none_are_refused_before_anything_is_written(metric: st
     with pytest.raises(InputError, match=said):
         gossim.run(scenario(problem={**DIGITS, "metrics": [f"{HERE}:{metric}"]}), out=tmp_path / "run")
     assert not (tmp_path / "run").exists()
+
+
+def test_a_loss_may_write_into_what_it_evaluates() -> None:
+    """Metrics, and every later evaluation, see outputs and targets as they are."""
+    plain, writing = problem_of(DIGITS), problem_of({**DIGITS, "loss": f"{HERE}:overwrites"})
+    x = plain.initial()
+    check_gradients(writing)
+    for _ in range(2):
+        assert writing.losses(x) == plain.losses(x)
+
+
+@pytest.mark.parametrize(
+    ("key", "name", "said"),
+    [
+        ("loss", "counting", r"problem.loss = .*: changes the global 'CALLS'\[0\]"),
+        ("loss", "noisy_when_evaluated", "problem.loss = .*: draws from torch's global generator"),
+        ("metrics", "running_accuracy", "problem.metrics = .*running_accuracy': changes right"),
+        ("metrics", "bootstrap", "draws from torch's global generator, or seeds it"),
+        ("metrics", "seeded_bootstrap", "draws from torch's global generator, or seeds it"),
+        ("metrics", "unseeded", "gives another result when it is called again"),
+        ("metrics", "enormous", "returned a whole number that is too large"),
+    ],
+)
+def test_what_depends_on_earlier_calls_is_refused(key: str, name: str, said: str) -> None:
+    """Else a probe more would change the numbers of the others."""
+    state, numpys = torch.get_rng_state(), np.random.get_state()  # noqa: NPY002
+    own = f"{HERE}:{name}"
+    with pytest.raises(InputError, match=said):
+        check_gradients(problem_of({**DIGITS, key: own if key == "loss" else [own]}))
+    if name != "enormous":
+        assert torch.equal(torch.get_rng_state(), state)
+    assert np.array_equal(np.random.get_state()[1], numpys[1])  # type: ignore[index] # noqa: NPY002
 
 
 @pytest.mark.parametrize(
@@ -195,7 +283,7 @@ def test_columns_target_summary_and_sentences_follow_the_metric(tmp_path: Path) 
         assert results.summary().loc[arm, "time_to_target_s"] == reached.min()
         assert results.summary().loc[arm, "test_auc"] == own_probes.test_auc.iloc[-1]
     assert "test auc 0.6" in results.sentences()[0]
-    figure = results.plot()["metrics"]
+    figure = figure_of(results, "metrics")
     labels = [axes.get_ylabel() for axes in figure.axes]
     assert labels == [
         "test perplexity of the mean model\n(lower is better)",

@@ -19,6 +19,7 @@ from gossim.problems.dropout import drawing
 from gossim.problems.supervised import SupervisedProblem, initialised
 from gossim.scenario.derived import message_bytes
 from gossim.testing import trajectory
+from support.present import present
 from support.scenarios import CPU, DIGITS, only_arm, scenario
 
 TOKENS = {"name": "text", "file": "a.txt", "context": 6}
@@ -34,7 +35,7 @@ def _text(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def problem_of(model: dict[str, Any], data: dict[str, Any] = DIGITS, workers: int = 3) -> SupervisedProblem:
     arm = only_arm(problem={"model": model, "data": data, "batch_size": 4}, workers=workers)
-    problem = build(arm.problem, workers, 0, "float64", CPU)
+    problem = build(present(arm.problem), workers, 0, "float64", CPU)
     assert isinstance(problem, SupervisedProblem)
     return problem
 
@@ -80,7 +81,7 @@ def test_every_network_on_every_way_is_torchs_own(case: str) -> None:
     workers, steps = [0, 1, 2], [4, 0, 9]
     expected = torch.stack([by_torch(problem, *each) for each in zip(x, workers, steps, strict=True)])
     alone = torch.stack([problem.gradient(*each) for each in zip(x, workers, steps, strict=True)])
-    close = {"rtol": 1e-9, "atol": 1e-12}
+    close: dict[str, Any] = {"rtol": 1e-9, "atol": 1e-12}
     torch.testing.assert_close(alone, expected, **close)
     for at_once in (2**62, 2, 1):  # all together, in pieces, and a piece each
         problem.at_once = at_once
@@ -111,7 +112,7 @@ def test_bytes_are_those_of_the_parameters_that_are_learned(case: str) -> None:
     assert message_bytes(arm) == problem_of(model, data).dim * 8
 
 
-def test_published_sizes() -> None:
+def test_networks_have_their_published_numbers_of_parameters() -> None:
     """ResNet-20 with shortcuts of option A (He et al., table 6: 0.27 million), and GPT-2 small (124,439,808)."""
     from gossim.problems import MODELS
 
@@ -123,8 +124,7 @@ def test_published_sizes() -> None:
 
 def test_gpt_is_torchs_own_encoder_with_a_causal_mask() -> None:
     """`nn.TransformerEncoderLayer` with `norm_first` is the same block, written by others."""
-    problem = problem_of(GPT, TOKENS)
-    network, _ = problem.fresh()
+    network: Any = problem_of(GPT, TOKENS).fresh()[0]
     x = torch.randint(256, (3, 6), generator=torch.Generator().manual_seed(0))
     hidden = network.token(x) + network.position(torch.arange(6))
     for block in network.blocks:
@@ -208,10 +208,8 @@ def test_what_draws_in_eval_mode_too_is_refused() -> None:
 
 def test_the_way_does_not_depend_on_the_machine() -> None:
     """Activations of one gradient are counted, not timed: twice the batch keeps twice as much."""
-    few, many = (
-        build(only_arm(problem={"model": GPT, "data": TOKENS, "batch_size": size}).problem, 4, 0, "float32", CPU)
-        for size in (10, 20)
-    )
+    arms = [only_arm(problem={"model": GPT, "data": TOKENS, "batch_size": size}) for size in (10, 20)]
+    few, many = (build(present(arm.problem), 4, 0, "float32", CPU) for arm in arms)
     assert isinstance(few, SupervisedProblem)
     assert isinstance(many, SupervisedProblem)
     assert abs(few.at_once - 2 * many.at_once) <= 1

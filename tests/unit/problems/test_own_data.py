@@ -3,8 +3,15 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
 import itertools
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import numpy as np
@@ -22,6 +29,7 @@ from gossim.problems.build import build
 from gossim.problems.data import DataFactory, loaded
 from gossim.problems.data.fashion_mnist import DEBIAN, read_idx
 from gossim.problems.partition import Classes, Shards
+from support.present import present
 from support.scenarios import CPU, scenario
 
 RANDOM = np.random.default_rng(3)
@@ -43,6 +51,25 @@ def tensors(wide: bool = False) -> tuple[Any, Any]:
     x = torch.tensor(X, dtype=torch.float32)
     x = torch.cat([x, x], dim=1) if wide else x
     return TensorDataset(x[:40], torch.tensor(Y[:40])), (x[40:], torch.tensor(Y[40:]))
+
+
+class Flipped(TensorDataset):
+    """A random transform, drawn anew whenever a sample is read."""
+
+    def __getitem__(self, number: int) -> Any:
+        x, y = super().__getitem__(number)
+        return (x.flip(0) if torch.rand(()) < 0.5 else x), y
+
+
+def augmented() -> tuple[Any, Any]:
+    train, test = tensors()
+    return Flipped(*train.tensors), test
+
+
+def drawn() -> tuple[Any, Any]:
+    """From global generators that nobody has seeded."""
+    x = torch.rand(40, 5) + torch.from_numpy(np.random.rand(40, 5)).float()  # noqa: NPY002
+    return (x, torch.tensor(Y[:40])), (x[:10] * random.random(), torch.tensor(Y[:10]))
 
 
 def not_a_pair() -> int:
@@ -107,7 +134,7 @@ def test_what_is_somebody_elses_is_not_opened(tmp_path: Path) -> None:
         with pytest.raises(InputError, match="has to be opened; give --import"):
             loaded(spec)
         with pytest.raises(InputError, match="has to be imported; give --import"):
-            loaded(DataFactory(name="test_own_data:tensors"))
+            loaded(DataFactory.model_validate({"name": "test_own_data:tensors"}))
 
 
 def test_a_table_is_read_and_standardized(tmp_path: Path) -> None:
@@ -143,15 +170,32 @@ def test_tables_that_are_no_samples_are_refused(tmp_path: Path, text: str, more:
 
 
 def test_a_factory_gives_a_torch_dataset_or_arrays() -> None:
-    data = loaded(DataFactory(name=f"{__name__}:tensors"))
+    data = loaded(DataFactory.model_validate({"name": f"{__name__}:tensors"}))
     assert data.train_x == pytest.approx(X[:40].astype(np.float32))
     assert np.array_equal(data.test_y, Y[40:])
     wide = loaded(DataFactory.model_validate({"name": f"{__name__}:tensors", "wide": True}))
     assert wide.shape == (10,)
     with pytest.raises(InputError, match=r"returned a int, not \(train, test\)"):
-        loaded(DataFactory(name=f"{__name__}:not_a_pair"))
+        loaded(DataFactory.model_validate({"name": f"{__name__}:not_a_pair"}))
     with pytest.raises(InputError, match="cannot be called"):
         loaded(DataFactory.model_validate({"name": f"{__name__}:tensors", "deep": True}))
+
+
+def test_samples_that_change_as_they_are_read_are_refused() -> None:
+    with pytest.raises(InputError, match="is another when it is read again, as by a random transform"):
+        loaded(DataFactory.model_validate({"name": f"{__name__}:augmented"}))
+
+
+def test_what_a_factory_draws_is_the_same_in_every_process() -> None:
+    spec, state = DataFactory.model_validate({"name": f"{__name__}:drawn"}), torch.get_rng_state()
+    first = spec.load()
+    for draw in (torch.rand, np.random.rand):
+        draw(3)
+    random.random()
+    again = spec.load()
+    assert np.array_equal(first.train_x, again.train_x)
+    assert np.array_equal(first.test_x, again.test_x)
+    torch.set_rng_state(state)
 
 
 @pytest.mark.parametrize("model", [{"name": "logistic"}, {"name": "mlp", "hidden": [4]}], ids=str)
@@ -159,7 +203,7 @@ def test_training_on_arrays_is_torchs_own(tmp_path: Path, model: dict[str, Any])
     npz(tmp_path / "a.npz", train_x=X[:40], train_y=Y[:40], test_x=X[40:], test_y=Y[40:])
     own = {"model": model, "data": {"name": "npz", "file": str(tmp_path / "a.npz")}, "batch_size": 4}
     arm = scenario(problem=own, dtype="float64").arms["arm"]
-    problem: Any = build(arm.problem, 2, 0, "float64", CPU)
+    problem: Any = build(present(arm.problem), 2, 0, "float64", CPU)
     network, _ = problem.fresh()
     inputs, labels, _ = problem.batch([1], [7])
     chosen, _ = problem.minibatches.indices([1], [7])
@@ -221,10 +265,51 @@ def test_a_directory_without_fashion_mnist_is_refused(tmp_path: Path) -> None:
         loaded(spec)
 
 
+@contextmanager
+def served(folder: Path) -> Iterator[str]:
+    """The address at which the files of a folder can be fetched."""
+    handler = partial(SimpleHTTPRequestHandler, directory=str(folder))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def test_fashion_mnist_is_fetched_once_and_checked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    spec: Any = DATA["fashion_mnist"].model_validate({"name": "fashion_mnist"})
+    there = tmp_path / "there"
+    there.mkdir()
+    digests = {}
+    arrays = np.zeros((3, 28, 28)), np.zeros(3), np.ones((2, 28, 28)), np.ones(2)
+    for name, array in zip(spec.FILES, arrays, strict=True):
+        idx(there / f"{name}.gz", array)
+        digests[name] = hashlib.md5((there / f"{name}.gz").read_bytes()).hexdigest()
+    monkeypatch.setattr("gossim.problems.data.fashion_mnist.DEBIAN", tmp_path / "none")
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    monkeypatch.setattr("pooch.os_cache", lambda _: tmp_path / "cache")
+    with served(there) as url:
+        monkeypatch.setattr(type(spec), "URL", url)
+        with pytest.raises(InputError, match=r"train-images.*could not be fetched \(ValueError\)"):
+            spec.load()  # it is not what was published
+        assert not list((tmp_path / "cache").rglob("*.gz"))
+        monkeypatch.setattr(type(spec), "FILES", digests)
+        with pytest.raises(InputError, match="3 and 2 images, and the set has 60,000"):
+            spec.load()
+    with pytest.raises(InputError, match="3 and 2 images"):
+        spec.load()  # from the cache
+    (tmp_path / "cache" / "fashion-mnist" / "t10k-labels-idx1-ubyte.gz").unlink()
+    with pytest.raises(InputError, match=r"t10k-labels-idx1-ubyte.gz could not be fetched .*problem.data.directory"):
+        spec.load()
+
+
 @pytest.mark.skipif(not DEBIAN.is_dir(), reason="Debian's dataset-fashion-mnist is not installed")
 def test_fashion_mnist_of_debian() -> None:
     """As published: 6,000 images of each class to train on and 1,000 to test, mean pixel 0.2860."""
-    data = DATA["fashion_mnist"]().load()
+    data = DATA["fashion_mnist"].model_validate({}).load()
     assert data.train_x.shape == (60_000, 1, 28, 28)
     assert np.array_equal(np.bincount(data.train_y), [6000] * 10)
     assert np.array_equal(np.bincount(data.test_y), [1000] * 10)
@@ -289,7 +374,8 @@ def test_cifar100_is_read_by_its_fine_labels(tmp_path: Path) -> None:
 
 def test_the_list_of_data_says_task_outputs_and_shape() -> None:
     table = catalogue("data")
-    names, *_, tasks = (list(column.cells) for column in table.columns)
+    cells: list[list[Any]] = [list(column.cells) for column in table.columns]
+    names, *_, tasks = cells
     shown = dict(zip(names, tasks, strict=True))
     assert shown["digits"] == "classification\n10 classes\n(1, 8, 8)\n1,437 samples"
     assert shown["autompg"] == "regression\n1 number\n(7,)\n313 samples"

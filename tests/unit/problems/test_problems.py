@@ -21,13 +21,14 @@ from gossim.problems.dropout import make_reproducible
 from gossim.problems.partition import IID, Dirichlet
 from gossim.problems.views import Samples
 from gossim.rng import Purpose, stream
+from support.present import present
 from support.problems import PROBLEMS
 from support.scenarios import CPU, only_arm
 
 
 def problem_of(name: str, workers: int = 3, seed: int = 0, **changes: Any) -> Any:
     arm = only_arm(problem={**PROBLEMS[name], **changes}, workers=workers)
-    return build(arm.problem, workers, seed, "float64", CPU)
+    return build(present(arm.problem), workers, seed, "float64", CPU)
 
 
 @pytest.mark.parametrize("name", sorted(PROBLEMS))
@@ -48,7 +49,7 @@ def test_one_gradient_at_a_time_or_many(name: str) -> None:
 @pytest.mark.parametrize("name", ["quadratic", "logistic", "mlp"])
 def test_gradients_are_those_of_the_loss(name: str) -> None:
     """Averaged over many minibatches, the gradient is the slope of the training loss, by finite differences."""
-    changes = {"model": {**PROBLEMS[name]["model"]}}
+    changes: dict[str, Any] = {"model": {**PROBLEMS[name]["model"]}}
     changes["model"].pop("dropout", None)
     if name != "quadratic":
         changes["batch_size"] = 200
@@ -68,8 +69,8 @@ def test_the_cnn_has_286154_parameters() -> None:
     assert network(torch.zeros(2, 3, 28, 28)).shape == (2, 10)
 
 
-@pytest.mark.parametrize(("channels", "parameters"), [(1, 282_954), (3, 286_154)])
-def test_the_cnn_on_mnist5k(channels: int, parameters: int) -> None:
+@pytest.mark.parametrize(("channels", "parameters"), [pytest.param(1, 282_954, marks=pytest.mark.slow), (3, 286_154)])
+def test_the_cnn_fits_mnist5k_in_one_and_three_channels(channels: int, parameters: int) -> None:
     data = {"name": "mnist5k", "channels": channels}
     problem = problem_of("conv", workers=2, model={"name": "gosgd_cnn"}, data=data, batch_size=4)
     assert problem.dim == parameters
@@ -147,8 +148,8 @@ def test_images_too_small_for_the_cnn() -> None:
 
 
 @pytest.mark.parametrize(("name", "train", "test"), [("digits", 1437, 360), ("mnist5k", 4000, 1000)])
-def test_data_sets(name: str, train: int, test: int) -> None:
-    data = loaded(DATA[name]())
+def test_data_sets_have_their_sizes_classes_and_types(name: str, train: int, test: int) -> None:
+    data = loaded(DATA[name].model_validate({}))
     assert (len(data.train_x), len(data.test_x)) == (train, test)
     assert data.classes == 10
     assert data.train_x.dtype == np.float32
@@ -187,7 +188,7 @@ def test_cifar10_is_read_from_its_binary_files(tmp_path: Path) -> None:
     assert len(CIFAR10(directory=str(tmp_path / "parent")).load().test_x) == 20
 
 
-def test_training_on_cifar10_crops(tmp_path: Path) -> None:
+def test_the_cnn_trains_on_crops_of_cifar10(tmp_path: Path) -> None:
     write_cifar(tmp_path)
     spec = {"name": "cifar10", "directory": str(tmp_path)}
     problem = problem_of("conv", workers=2, model={"name": "gosgd_cnn"}, data=spec, batch_size=4)
@@ -244,7 +245,7 @@ def test_every_worker_samples_the_whole_set_under_iid() -> None:
 
 @pytest.mark.parametrize("alpha", [0.1, 1.0, 100.0])
 def test_dirichlet_gives_each_sample_to_one_worker(alpha: float) -> None:
-    labels = loaded(DATA["digits"]()).train_y
+    labels = loaded(DATA["digits"].model_validate({})).train_y
     shares = Dirichlet(alpha=alpha).assign(labels, 8, seed=4)
     assert sorted(np.concatenate(shares).tolist()) == list(range(len(labels)))
     assert all(len(share) for share in shares)
@@ -289,7 +290,7 @@ def published_partition(labels: np.ndarray, workers: int, alpha: float, seed: in
 
 @pytest.mark.parametrize(("alpha", "workers"), [(0.1, 8), (0.5, 16), (0.05, 5)])
 def test_balanced_shares_are_those_of_the_source(alpha: float, workers: int) -> None:
-    labels = loaded(DATA["digits"]()).train_y
+    labels = loaded(DATA["digits"].model_validate({})).train_y
     for seed in range(5):
         shares = Dirichlet(alpha=alpha, balance=True, least=10).assign(labels, workers, seed)
         assert [share.tolist() for share in shares] == published_partition(labels, workers, alpha, seed)
@@ -327,7 +328,7 @@ def test_losses_are_those_of_the_whole_sets_without_dropout() -> None:
     problem = problem_of("mlp", model={"name": "mlp", "hidden": [6], "dropout": 0.5})
     x = torch.randn(problem.dim, dtype=torch.float64, generator=torch.Generator().manual_seed(5))
     first, bias, second, last = (part.numpy() for part in x.split([64 * 6, 6, 60, 10]))
-    data = loaded(DATA["digits"]())
+    data = loaded(DATA["digits"].model_validate({}))
     expected = []
     for images, labels in ((data.train_x, data.train_y), (data.test_x, data.test_y)):
         hidden = np.maximum(images.reshape(-1, 64).astype(float) @ first.reshape(6, 64).T + bias, 0)
@@ -386,7 +387,7 @@ def test_threads_change_nothing_about_convolutions(layout: str) -> None:
             torch.set_num_threads(1)
     assert torch.equal(found[0][0], found[1][0])
     assert found[0][1] == found[1][1]
-    alone = problem.gradient(rows[3], 0, 3)
+    alone = problem.gradient(present(rows)[3], 0, 3)
     torch.testing.assert_close(found[1][0][3], alone, rtol=1e-11, atol=1e-13)
 
 

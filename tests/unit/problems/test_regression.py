@@ -19,6 +19,7 @@ from gossim.errors import InputError, ScenarioError
 from gossim.problems import DATA
 from gossim.problems.build import build, check_gradients
 from gossim.problems.data import loaded
+from support.present import present
 from support.scenarios import CPU, scenario
 
 RANDOM = np.random.default_rng(5)
@@ -37,7 +38,7 @@ def arrays(tmp_path: Path) -> dict[str, Any]:
 
 def problem_of(model: dict[str, Any], data: dict[str, Any]) -> Any:
     own = scenario(problem={"model": model, "data": data, "batch_size": 4}, dtype="float64").arms["arm"].problem
-    return build(own, 3, 0, "float64", CPU)
+    return build(present(own), 3, 0, "float64", CPU)
 
 
 MODELS = [
@@ -101,7 +102,7 @@ def test_one_worker_finds_the_least_squares() -> None:
 
 
 @pytest.mark.parametrize(("name", "samples", "columns"), [("diabetes", (353, 89), 10), ("autompg", (313, 79), 7)])
-def test_tables_of_other_packages(name: str, samples: tuple[int, int], columns: int) -> None:
+def test_tables_of_other_packages_have_the_sizes_stated(name: str, samples: tuple[int, int], columns: int) -> None:
     spec = DATA[name].model_validate({"name": name, "standardize": True})
     data = loaded(spec)
     assert (len(data.train_x), len(data.test_x)) == samples

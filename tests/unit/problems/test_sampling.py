@@ -12,17 +12,22 @@ from sklearn.model_selection import train_test_split
 import gossim
 from gossim.errors import InputError, ScenarioError
 from gossim.problems.build import build
+from gossim.problems.data import DataSpec, loaded
 from gossim.problems.data import assigned as assigned_of
-from gossim.problems.data import loaded
 from gossim.problems.minibatches import Shuffled
 from gossim.problems.partition import ByColumn, GivenIndices
+from support.present import present
 from support.scenarios import CPU, scenario
 
 DIGITS = {"model": {"name": "logistic"}, "data": {"name": "digits"}, "batch_size": 5}
 
 
 def problem_of(own: dict[str, Any], workers: int = 3) -> Any:
-    return build(scenario(problem=own, workers=workers).arms["arm"].problem, workers, 0, "float64", CPU)
+    return build(present(scenario(problem=own, workers=workers).arms["arm"].problem), workers, 0, "float64", CPU)
+
+
+def data_of(own: dict[str, Any], workers: int = 3) -> DataSpec:
+    return present(present(scenario(problem=own, workers=workers).arms["arm"].problem).data)
 
 
 @pytest.mark.parametrize(("sizes", "batch"), [((7, 10), 3), ((4, 2), 5), ((6, 12), 6)])
@@ -71,7 +76,7 @@ def test_probes_measure_on_evenly_spaced_samples() -> None:
     whole, part = problem_of(DIGITS), problem_of({**DIGITS, "evaluate": {"train_samples": 37, "test_samples": 1}})
     x = whole.initial()
     losses = whole.losses(x)
-    data = loaded(scenario(problem=DIGITS).arms["arm"].problem.data)
+    data = loaded(data_of(DIGITS))
     chosen = [round(k * (len(data.train_y) - 1) / 36) for k in range(37)]
     outputs = np.concatenate([part.numpy() for part in whole.outputs(x, (), whole.samples.train_x[chosen], 1000)])
     expected = np.mean(np.log(np.exp(outputs).sum(axis=1)) - outputs[np.arange(37), data.train_y[chosen]])
@@ -114,7 +119,7 @@ def natural(tmp_path: Path) -> dict[str, Any]:
 @pytest.mark.parametrize("workers", [7, 3])
 def test_samples_of_a_user_stay_together(tmp_path: Path, workers: int) -> None:
     own = {"model": {"name": "logistic"}, "data": natural(tmp_path), "batch_size": 2}
-    spec = scenario(problem=own, workers=workers).arms["arm"].problem.data
+    spec = data_of(own, workers)
     shares = assigned_of(spec, workers, 0)
     kept, _ = train_test_split(np.arange(70), test_size=0.2, random_state=0)
     users = USERS[kept]
@@ -127,13 +132,13 @@ def test_samples_of_a_user_stay_together(tmp_path: Path, workers: int) -> None:
     assert loaded(spec).shape == (1,)
 
 
-def test_a_column_of_arrays(tmp_path: Path) -> None:
+def test_samples_are_shared_out_by_a_column_of_an_npz(tmp_path: Path) -> None:
     x, y, user = np.random.default_rng(0).normal(size=(12, 2)), np.arange(12) % 2, np.arange(12) // 4
-    arrays = {"train_x": x, "train_y": y, "test_x": x, "test_y": y, "user": user}
+    arrays: dict[str, Any] = {"train_x": x, "train_y": y, "test_x": x, "test_y": y, "user": user}
     np.savez(tmp_path / "a.npz", **arrays)
     data = {"name": "npz", "file": str(tmp_path / "a.npz"), "partition": {"name": "column", "column": "user"}}
     own = {"model": {"name": "logistic"}, "data": data, "batch_size": 2}
-    shares = assigned_of(scenario(problem=own, workers=3).arms["arm"].problem.data, 3, 0)
+    shares = assigned_of(data_of(own), 3, 0)
     assert [share.tolist() for share in shares] == [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9, 10, 11]]
     results = gossim.run(scenario(problem=own, workers=3))
     assert results.manifest["runs"][0]["status"] == "complete"
@@ -153,7 +158,7 @@ def test_a_column_of_a_set_without_columns_is_refused() -> None:
         scenario(problem={**DIGITS, "data": {"name": "digits", "partition": {"name": "column", "column": "user"}}})
 
 
-def test_given_indices() -> None:
+def test_given_indices_go_to_their_workers() -> None:
     partition = GivenIndices.model_validate({"name": "indices", "of_workers": [[5, 1], [0], [1, 2]]})
     labels = np.zeros(6)
     assert [own.tolist() for own in partition.assign(labels, 3, 0)] == [[5, 1], [0], [1, 2]]

@@ -20,6 +20,7 @@ from gossim.problems.build import build, check_gradients
 from gossim.problems.data import loaded
 from gossim.problems.data.python_source import PythonSource
 from gossim.runner.input_hashes import inputs
+from support.present import present
 from support.scenarios import CPU, scenario
 
 TEXT = bytes(range(256)) + b"the quick brown fox jumps over the lazy dog; " * 3
@@ -80,7 +81,7 @@ def section(model: str, data: dict[str, Any], **more: Any) -> dict[str, Any]:
 
 
 def problem_of(own: dict[str, Any]) -> Any:
-    return build(scenario(problem=own, dtype="float64").arms["arm"].problem, 3, 0, "float64", CPU)
+    return build(present(scenario(problem=own, dtype="float64").arms["arm"].problem), 3, 0, "float64", CPU)
 
 
 def test_a_text_is_cut_into_bytes_and_those_that_follow(text: dict[str, Any]) -> None:
@@ -181,7 +182,7 @@ def test_a_run_learns_what_follows_what(text: dict[str, Any], tmp_path: Path) ->
     assert gossim.Results.open(tmp_path / "run").probes.equals(probes)
 
 
-def test_arrays_of_tokens(tmp_path: Path) -> None:
+def test_arrays_of_tokens_are_inputs_and_targets(tmp_path: Path) -> None:
     random = np.random.default_rng(0)
     x = random.integers(0, 7, (20, 5))
     y = random.integers(0, 4, (20, 5))

@@ -16,13 +16,14 @@ from gossim.problems.build import build, check_gradients
 from gossim.problems.norms import statistics_batches
 from gossim.problems.supervised import initialised
 from gossim.testing import trajectory
+from support.present import present
 from support.scenarios import CPU, DIGITS, only_arm
 
 
 def problem_of(name: str, workers: int = 2, dtype: str = "float64", **keys: Any) -> Any:
     model = {"name": name if ":" in name or name == "mlp" else f"support.stateful:{name}", **keys}
     arm = only_arm(problem={"model": model, "data": DIGITS, "batch_size": 6}, workers=workers)
-    return build(arm.problem, workers, 0, dtype, CPU)
+    return build(present(arm.problem), workers, 0, dtype, CPU)
 
 
 REFUSED: dict[str, tuple[dict[str, Any], str]] = {
@@ -46,6 +47,12 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
             "company": "depend on the other samples",
         }.items()
     },
+    "seeds": ({"name": "own", "way": "seeds"}, "in eval mode it draws from torch's global generator, or seeds it"),
+    "noise below rounding": ({"name": "own", "way": "drowned"}, "in eval mode its outputs .* change from call to call"),
+    "eval": ({"name": "in_eval_mode"}, "the network, Sequential, is in eval mode as its factory returns it"),
+    "a layer in eval": ({"name": "in_eval_mode", "what": "one"}, "layer '1', Dropout, is in eval mode"),
+    "half": ({"name": "precise", "kind": "float16"}, "'1.weight' is of float16"),
+    "bfloat16": ({"name": "precise", "kind": "bfloat16", "what": "buffer"}, "'scale' is of bfloat16"),
     "closure": ({"name": "closure"}, "the network, Own, changes its attribute 'before.calls'"),
     "hook of a parameter": ({"name": "hooked", "kind": "parameter"}, "the parameter '1.weight' has hooks"),
     "pre-hook": ({"name": "hooked", "kind": "pre"}, "layer '1', Linear, writes into its parameter 'weight'"),
@@ -71,10 +78,18 @@ def test_what_is_not_torchs_own_loop_is_refused(case: str) -> None:
         check_gradients(problem_of(**keys))
 
 
+def test_a_precision_of_its_own_is_not_rounded() -> None:
+    for what, name in (("parameter", "1.weight"), ("buffer", "scale")):
+        with pytest.raises(InputError, match=f"'{name}' is of float64, and the scenario's dtype is float32; say dtype"):
+            problem_of("precise", kind="float64", what=what, dtype="float32")
+        problem_of("precise", kind="float64", what=what)
+
+
 KEPT: dict[str, dict[str, Any]] = {
     "in place": {"name": "own", "way": "in_place"},
     "in place, conv": {"name": "own", "way": "in_place", "conv": True},
     "forward replaced": {"name": "hooked", "kind": "instance"},
+    "kept in eval mode": {"name": "kept_in_eval_mode"},
     "from globals": {"name": "from_globals"},
     "weight norm": {"name": "parametrized"},
     "tied": {"name": "tied"},

@@ -35,7 +35,7 @@ UNEQUAL: dict[str, Any] = {
 
 
 def shares(seed: int = 0) -> np.ndarray:
-    data = DATA["digits"](partition=PARTITION)
+    data = DATA["digits"].model_validate({"partition": PARTITION})
     counts = np.array([len(own) for own in data.partition.assign(loaded(data).train_y, M, seed)])
     assert counts.max() > 2 * counts.min()
     return counts / counts.sum()
@@ -53,7 +53,7 @@ class Taken:
         return self.problem.gradient(torch.from_numpy(x), worker, step).numpy()
 
 
-def test_federated_averaging() -> None:
+def test_federated_averaging_weighs_workers_by_their_samples() -> None:
     """McMahan et al. 2017: w ← Σ_k (n_k/n) w_k after τ local steps. The mean that is measured is weighted alike."""
     period, rounds = 3, 4
     arm = only_arm(
@@ -97,9 +97,9 @@ def test_the_weighted_mean_of_gradients(name: str) -> None:
 
     gradient.problem.gradient = watched  # type: ignore[method-assign]
     start = gradient.problem.initial().numpy()
-    for world, rows in events(arm, problem=gradient.problem):
-        total = sum(float(w.alpha) * rows[w.row].numpy() for w in world.workers)
-        total = total + sum(float(m.alpha) * rows[m.row].numpy() for m in world.network.in_flight)
+    for world, held in events(arm, problem=gradient.problem):
+        total = sum(float(w.alpha) * held[w.row].numpy() for w in world.workers)
+        total = total + sum(float(m.alpha) * held[m.row].numpy() for m in world.network.in_flight)
         moved = sum(weights[w.index] * seen[w.index, k] for w in world.workers for k in range(w.steps))
         np.testing.assert_allclose(total, start - ETA * moved, rtol=1e-9, atol=1e-12)
 

@@ -147,7 +147,7 @@ def test_the_command_writes_beside_the_tables_and_where_it_says(tmp_path: Path) 
         (["report", "run", "--out", "no/page.html"], "cannot be written: No such file"),
     ],
 )
-def test_refusals(arguments: list[str], message: str, tmp_path: Path) -> None:
+def test_a_report_that_cannot_be_written_is_refused(arguments: list[str], message: str, tmp_path: Path) -> None:
     gossim.run(gossim.Scenario.parse({**BASE, "until": {"time_s": 0.5}}), out=tmp_path / "run")
     done = gossim_command(*arguments, cwd=tmp_path)
     assert (done.returncode, done.stdout) == (2, "")

@@ -63,6 +63,7 @@ def test_where_they_cannot_be_written_the_manifest_says_so(undrawn_run: RunDirec
 
 
 @pytest.mark.slow
+@pytest.mark.draws
 def test_if_the_process_dies_this_one_draws(undrawn_run: RunDirectory) -> None:
     with FigureProcess(1) as process:
         process._process.kill()

@@ -65,7 +65,7 @@ def test_a_pipe_is_refused_at_once(files: dict[str, str], sections: Any, folder:
         scenario(**sections)
 
 
-def test_which_keys_have_texts() -> None:
+def test_every_key_with_a_file_is_known() -> None:
     """A new file is found by being one. A new directory is not: whoever adds a key sees this test."""
     texts: set[str] = set()
 
@@ -115,8 +115,7 @@ def test_the_images_of_a_directory(folder: Path) -> None:
     assert inputs(scenario(problem={"model": {"name": "logistic"}, "data": data, "batch_size": 4})) == digests
 
 
-@pytest.mark.usefixtures("undrawn")
-def test_the_manifest_has_them(folder: Path) -> None:
+def test_the_manifest_has_the_hashes_of_input_files(folder: Path) -> None:
     (files, sections), *_ = FILES
     digests = written(folder, files)
     gossim.run(scenario(**sections), out="out")

@@ -57,6 +57,7 @@ def test_the_same_bytes_with_any_number_of_jobs_and_threads(tmp_path: Path) -> N
     assert table_bytes(tmp_path / "12") == table_bytes(tmp_path / "11") == table_bytes(tmp_path / "32")
 
 
+@pytest.mark.slow
 def test_in_python_with_and_without_a_directory(tmp_path: Path) -> None:
     described = scenario(arms=ARMS, repeats=2)
     one = gossim.run(described, out=tmp_path / "one")
@@ -69,9 +70,12 @@ def test_in_python_with_and_without_a_directory(tmp_path: Path) -> None:
         gossim.run(described, out=tmp_path / "two", progress=Stopped(1))
     gossim.run(described, out=tmp_path / "two", jobs=2)
     assert table_bytes(tmp_path / "one") == table_bytes(tmp_path / "two")
+
+
+def test_a_number_of_jobs_that_cannot_be_is_refused() -> None:
     for wrong in (0, 1.5, True):
         with pytest.raises(InputError, match=f"jobs = {wrong}: must be a whole number >= 1"):
-            gossim.run(described, jobs=wrong)  # type: ignore[arg-type]
+            gossim.run(scenario(), jobs=wrong)
 
 
 def begun(process: subprocess.Popen[str], out: Path, parts: int) -> None:
@@ -154,7 +158,7 @@ def test_cores_by_affinity_and_quota(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert cores() == 2
 
 
-def test_how_many_by_default(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_short_runs_and_launched_ones_have_one_job_by_default(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(counting, "cores", lambda: 4)
     for name in counting.LAUNCHED:
         monkeypatch.delenv(name, raising=False)

@@ -18,6 +18,7 @@ from gossim.results import SweepResults
 from gossim.runner.merge import merge
 from gossim.scenario.sweep import Sweep
 from support.commands import ENVIRONMENT, ROOT, gossim_command
+from support.present import present
 from support.processes import ran
 from support.sweeps import SWEPT, Watched
 
@@ -38,6 +39,7 @@ def test_parts_have_each_point_once() -> None:
         assert sorted(point.name for point in together) == sorted(point.name for point in points)
 
 
+@pytest.mark.draws
 def test_the_merged_table_is_that_of_one_sweep_to_the_byte(
     swept: tuple[SweepResults, Path], parts: list[Path], tmp_path: Path
 ) -> None:
@@ -130,7 +132,7 @@ def test_the_page_s_slurm_script_runs_as_a_shell_script(tmp_path: Path) -> None:
     (tmp_path / "straggler_sweep.yaml").write_text(yaml.safe_dump(SWEPT))
     (tmp_path / "sweep.sbatch").write_text(script)
     env = {**ENVIRONMENT, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
-    count = int(re.search(r"--array=1-(\d+)", script)[1])
+    count = int(present(re.search(r"--array=1-(\d+)", script))[1])
     for number in range(1, count + 1):
         task = {"SLURM_ARRAY_TASK_ID": str(number), "SLURM_ARRAY_TASK_COUNT": str(count), "SLURM_CPUS_PER_TASK": "1"}
         assert ran(["bash", "sweep.sbatch"], tmp_path, env | task).returncode == 0

@@ -232,7 +232,8 @@ def file(tmp_path: Path) -> Path:
     return path
 
 
-def test_the_command(file: Path) -> None:
+@pytest.mark.draws
+def test_gossim_sweep_runs_every_point_and_draws_figures(file: Path) -> None:
     done = gossim_command("sweep", file, "--set", "repeats=1", "--jobs", "1", cwd=file.parent)
     assert done.returncode == 0, done.stderr
     assert "4 of 4: workers = 4" in done.stderr

@@ -68,7 +68,7 @@ def test_a_module_and_a_version_that_have_changed(folder: Path, monkeypatch: pyt
 
 def test_force_runs_all_anew(folder: Path) -> None:
     over = {RATE: [0.1, 0.2]}
-    counts = [run_again(over, **options)[0] for options in ({}, {}, {"force": True})]
+    counts = [run_again(over, force=force)[0] for force in (False, False, True)]
     assert counts == [2, 0, 2]
 
 
@@ -176,6 +176,7 @@ def test_the_name_of_a_point_is_made_once() -> None:
     assert described.points[0].name is described.points[0].name
 
 
+@pytest.mark.draws
 def test_old_figures_go(folder: Path) -> None:
     run_again({RATE: [0.1, 0.2]})
     assert list(Path("out", "figures").glob("*.*"))

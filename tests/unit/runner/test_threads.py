@@ -14,9 +14,9 @@ import torch
 
 import gossim
 from gossim.execute.planes import collector_resting
+from gossim.files.process_state import seeded
 from gossim.plots.style import style
 from gossim.problems.data import DATA, Dataset, DataSpec, loaded
-from gossim.problems.generators import seeded
 from gossim.tables.columns import TABLES
 from support.scenarios import scenario
 
@@ -71,14 +71,14 @@ def test_threads_at_once_are_one_after_the_other(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setitem(DATA, "tiny", Tiny)
     jobs = [(problem, seed) for seed in range(2) for problem in PROBLEMS]
     serial = [outcome(*job) for job in jobs]
-    states = torch.get_rng_state(), random.getstate(), np.random.get_state()[1].tobytes()  # noqa: NPY002
+    states = torch.get_rng_state(), random.getstate(), np.random.get_state(legacy=False)["state"]["key"].tobytes()  # noqa: NPY002
     threads = torch.get_num_threads()
     with ThreadPoolExecutor(4) as pool:
         together = list(pool.map(lambda job: outcome(*job), jobs))
     assert [place for place, pair in enumerate(zip(serial, together, strict=True)) if pair[0] != pair[1]] == []
     assert torch.equal(torch.get_rng_state(), states[0])
     assert random.getstate() == states[1]
-    assert np.random.get_state()[1].tobytes() == states[2]  # noqa: NPY002
+    assert np.random.get_state(legacy=False)["state"]["key"].tobytes() == states[2]  # noqa: NPY002
     assert (torch.get_num_threads(), gc.isenabled()) == (threads, True)
 
 
@@ -132,7 +132,7 @@ def test_figures_are_drawn_by_one_thread_at_a_time() -> None:
 
 
 def test_shared_samples_cannot_be_written_into() -> None:
-    data = loaded(DATA["digits"]())
+    data = loaded(DATA["digits"].model_validate({}))
     for array in (data.train_x, data.train_y, data.test_x, data.test_y):
         with pytest.raises(ValueError, match="read-only"):
             array[0] = 0

@@ -31,7 +31,6 @@ def run(out: Path, *log: str) -> Results:
     return gossim.run(gossim.Scenario.parse(SMALL), out=out, log=log)
 
 
-@pytest.mark.usefixtures("undrawn")
 def test_tensorboard_reads_each_scalar_at_its_simulated_time(tmp_path: Path) -> None:
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
@@ -50,7 +49,6 @@ def test_tensorboard_reads_each_scalar_at_its_simulated_time(tmp_path: Path) -> 
         assert [event.step for event in events] == own["gradient_steps"].tolist()
 
 
-@pytest.mark.usefixtures("undrawn")
 def test_csv_is_the_table_of_the_probes_and_what_was_there_goes(tmp_path: Path) -> None:
     results = run(tmp_path / "run", "csv")
     path = tmp_path / "run" / "logs" / "csv" / "scalars.csv"
@@ -81,7 +79,6 @@ def records(log: bytes) -> Iterator[bytes]:
 
 @pytest.mark.slow
 @pytest.mark.skipif(find_spec("wandb") is None, reason="wandb is not installed: pip install gossim[trackers]")
-@pytest.mark.usefixtures("undrawn")
 def test_wandb_writes_offline_runs(tmp_path: Path) -> None:
     from wandb.proto import wandb_internal_pb2
 
@@ -104,8 +101,7 @@ def test_wandb_writes_offline_runs(tmp_path: Path) -> None:
     assert np.allclose([row["train_loss"] for row in seen["push, seed 1"]], own["train_loss"])
 
 
-@pytest.mark.usefixtures("undrawn")
-def test_the_command(tmp_path: Path) -> None:
+def test_gossim_run_log_writes_scalars_again_each_time(tmp_path: Path) -> None:
     (tmp_path / "s.yaml").write_text(yaml.safe_dump(SMALL))
     command = ["run", "s.yaml", "--jobs", "1", "--log", "csv"]
     for _ in range(2):
@@ -132,7 +128,6 @@ def test_python_needs_a_directory() -> None:
         gossim.run(gossim.Scenario.parse(SMALL), log=["csv"])
 
 
-@pytest.mark.usefixtures("undrawn")
 def test_links_are_not_followed(tmp_path: Path) -> None:
     (tmp_path / "elsewhere" / "csv").mkdir(parents=True)
     (tmp_path / "elsewhere" / "csv" / "mine").touch()

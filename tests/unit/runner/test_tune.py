@@ -15,6 +15,7 @@ from gossim.errors import InputError, ScenarioError
 from gossim.runner.tune import tune
 from gossim.scenario.scenario import Scenario
 from support.commands import gossim_command
+from support.present import present
 
 RATE = "optimizer.learning_rate"
 CURVATURE = 10.0
@@ -63,7 +64,7 @@ def test_the_winners_run_on_the_scenario_s_seeds_and_others_once_as_they_are() -
     expected = gossim.run(scenario().override({RATE: won}))
     assert found.results.probes.equals(expected.probes)
     assert set(found.trials["arm"]) == {"push"}
-    assert found.results.scenario.arms["fixed"].optimizer.learning_rate == 0.05
+    assert present(found.results.scenario.arms["fixed"].optimizer).learning_rate == 0.05
 
 
 def test_a_key_of_one_arm_tunes_it_alone() -> None:
@@ -135,7 +136,6 @@ def test_what_cannot_be_tuned_is_refused(over: Any, options: Any, message: str, 
     assert not (tmp_path / "out").exists()
 
 
-@pytest.mark.usefixtures("undrawn")
 def test_the_command_says_what_it_chose(tmp_path: Path) -> None:
     (tmp_path / "s.yaml").write_text(yaml.safe_dump(DATA))
     command = ["tune", tmp_path / "s.yaml", "--over", f"{RATE}=0.001,0.01", "--seeds", "1", "--jobs", "1"]
@@ -146,4 +146,11 @@ def test_the_command_says_what_it_chose(tmp_path: Path) -> None:
     assert (tmp_path / "runs" / "s,tuned" / "trials.parquet").exists()
     bad = gossim_command("tune", tmp_path / "s.yaml", "--over", RATE, cwd=tmp_path)
     assert (bad.returncode, bad.stdout) == (2, "")
-    assert "--over optimizer.learning_rate: must read KEY=V1,V2" in bad.stderr
+    assert "--over optimizer.learning_rate: must be KEY=V1,V2" in bad.stderr
+
+
+def test_a_list_and_a_number_are_one_column_of_texts(tmp_path: Path) -> None:
+    own = scenario(repeats=1, arms={"push": DATA["arms"]["push"]})
+    found = tune(own, {RATE: [[0.1, 0.0], 0.1]}, seeds=1, out=tmp_path / "out")
+    assert sorted(found.trials[RATE]) == ["0.1", "[0.1, 0.0]"]
+    assert found.chosen == {"push": {RATE: 0.1}}, "one that stands still holds the mean back"

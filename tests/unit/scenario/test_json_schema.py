@@ -37,7 +37,7 @@ def changed(path: str, value: Any) -> dict[str, Any]:
     return data
 
 
-def test_it_is_a_schema() -> None:
+def test_the_schema_is_a_valid_json_schema() -> None:
     Draft202012Validator.check_schema(SCHEMA)
 
 

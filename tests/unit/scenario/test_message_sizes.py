@@ -16,6 +16,7 @@ from gossim.problems.data import Dataset, loaded, task_of
 from gossim.problems.models import Factory
 from gossim.problems.supervised import initialised
 from gossim.scenario.derived import message_bytes
+from support.present import present
 from support.scenarios import CPU, scenario
 
 MODEL_KEYS: dict[str, dict[str, Any]] = {"mlp": {"hidden": [7, 5]}}
@@ -112,13 +113,14 @@ def test_of_every_model_on_every_data_set(data: dict[str, Any], dtype: str) -> N
         if task_of(DATA[data["name"]].model_validate(data)) not in MODELS.get(model["name"], Factory).tasks:
             continue
         arm = scenario(problem={"model": model, "data": data, "batch_size": 2}, dtype=dtype).arms["arm"]
-        spec = arm.problem.data
+        problem = present(arm.problem)
+        spec = present(problem.data)
         if model["name"] == "gosgd_cnn" and spec.shape[1:] != (28, 28):
             continue
         if model["name"] == "resnet" and len(spec.shape) != 3:
             continue
         classes = CLASSES.get(data["name"], 10)
-        network = initialised(arm.problem.model, spec.shape, classes, 0)
+        network = initialised(problem.model, spec.shape, classes, 0)
         assert message_bytes(arm) == sum(p.numel() for p in network.parameters()) * {"float32": 4, "float64": 8}[dtype]
 
 
@@ -130,7 +132,7 @@ def test_a_run_with_a_hundred_classes(model: dict[str, Any], data: str) -> None:
         network={"latency_s": 0.0, "bandwidth_bytes_per_s": None},
     )
     arm = run.arms["arm"]
-    problem = build(arm.problem, 4, 0, "float64", CPU)
+    problem: Any = build(present(arm.problem), 4, 0, "float64", CPU)
     x = problem.initial()
     logits = next(problem.outputs(x, (), problem.samples.test_x[:3], 3))
     assert logits.shape == (3, 100)

@@ -15,9 +15,11 @@ from gossim.algorithms import ALGORITHMS
 from gossim.cluster.durations import Distribution, continuous_distributions
 from gossim.errors import ScenarioError
 from gossim.files import yaml12
-from gossim.scenario.scenario import Scenario, load, read
+from gossim.scenario.scenario import Scenario, load
 from gossim.scenario.sweep import Sweep
+from gossim.scenario.yaml_file import read
 from support.commands import ROOT
+from support.present import present
 from support.scenarios import BASE, scenario
 
 SCENARIOS = ROOT / "scenarios"
@@ -184,7 +186,7 @@ def test_a_scenario_is_a_mapping(data: Any) -> None:
         ("!!python/object:os.system {}", "not valid YAML: could not determine a constructor"),
     ],
 )
-def test_broken_yaml(tmp_path: Path, text: str, message: str) -> None:
+def test_broken_yaml_is_refused_with_its_place(tmp_path: Path, text: str, message: str) -> None:
     path = tmp_path / "broken.yaml"
     path.write_text(text)
     with pytest.raises(ScenarioError, match="broken.yaml: 1 problem") as caught:
@@ -275,23 +277,24 @@ def test_arms_inherit_and_override() -> None:
     arms = Scenario.parse(data).arms
     assert arms["arm"].workers == 4
     assert arms["other"].workers == 1
-    assert arms["other"].optimizer.momentum == 0.5
-    assert arms["other"].optimizer.learning_rate == 0.05
+    optimizer: Any = arms["other"].optimizer
+    assert (optimizer.momentum, optimizer.learning_rate) == (0.5, 0.05)
     assert [straggler.workers for straggler in arms["other"].compute.stragglers] == [(0,), ()]
     assert [straggler.workers for straggler in arms["arm"].compute.stragglers] == [(0, 3), (2,)]
-    assert arms["noisy"].problem.model.name == "noise"
+    assert present(arms["noisy"].problem).model.name == "noise"
     assert arms["steady"].compute.time_s == 0.3
     assert not arms["steady"].compute.stragglers
 
 
-def test_override() -> None:
+def test_override_changes_values_by_their_paths() -> None:
     base = scenario(compute={"time_s": 0.1, "stragglers": [{"workers": [3], "factor": 2}]})
     other = base.override(
         {"workers": 16, "problem.batch_size": 3, "compute.stragglers.0.factor": 9, "arms.arm.workers": 8}
     )
     assert (other.workers, other.arms["arm"].workers) == (16, 8)
-    assert other.arms["arm"].problem.batch_size == 3
-    assert other.arms["arm"].compute.stragglers[0].factor == 9
+    assert present(other.arms["arm"].problem).batch_size == 3
+    (straggler,) = other.arms["arm"].compute.stragglers
+    assert straggler.model_dump()["factor"] == 9
     assert base.workers == 4
     for path, message in [
         ("wrokers", "did you mean 'workers'"),
@@ -322,8 +325,9 @@ def test_every_continuous_distribution_is_taken_or_refused_with_a_reason() -> No
 
 def test_every_algorithm_is_documented() -> None:
     for algorithm in ALGORITHMS.values():
-        assert "Source" in algorithm.__doc__ or "slides" in algorithm.__doc__
-        assert "Cost" in algorithm.__doc__
+        said = algorithm.__doc__ or ""
+        assert "Source" in said or "slides" in said
+        assert "Cost" in said
 
 
 def test_an_override_is_a_change_of_the_file(tmp_path: Path) -> None:
@@ -374,7 +378,7 @@ def test_targets_that_are_not_measured() -> None:
         scenario(target={"test_loss": 0.9}, problem={"model": {"name": "noise", "dim": 3}})
 
 
-def test_merge_keys_of_yaml() -> None:
+def test_yaml_merge_keys_are_read() -> None:
     assert yaml12.read("a: &x {b: 1}\nc: {<<: *x, d: 2}") == {"a": {"b": 1}, "c": {"b": 1, "d": 2}}
 
 
@@ -411,7 +415,7 @@ def test_merge_keys_of_yaml() -> None:
         ),
     ],
 )
-def test_what_an_algorithm_cannot_run(sections: dict[str, Any], message: str) -> None:
+def test_settings_that_an_algorithm_cannot_run_are_refused(sections: dict[str, Any], message: str) -> None:
     with pytest.raises(ScenarioError, match=message):
         scenario(**sections)
 

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import copy
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from gossim.cli.options import set_values
+from gossim.cli.options import set_values, varied_values
 from gossim.errors import InputError, ScenarioError
 from gossim.files import yaml12
 from gossim.scenario.overrides import put
 from gossim.scenario.scenario import Scenario
 from gossim.scenario.sweep import Sweep
+from support.present import present
 from support.scenarios import BASE, scenario
 
 SGD = {"algorithm": {"name": "sgd"}}
@@ -29,8 +31,8 @@ def test_a_whole_number_may_have_an_exponent() -> None:
     """
     parsed = scenario(**yaml12.read(text))
     assert (parsed.workers, parsed.seed, parsed.repeats, parsed.until.gradient_steps) == (4, 2, 10, 1000)
-    assert parsed.arms["local"].network.message_bytes == 14_000_000_000
-    assert parsed.arms["local"].algorithm.period == 10
+    assert present(parsed.arms["local"].network).message_bytes == 14_000_000_000
+    assert parsed.arms["local"].algorithm.model_dump()["period"] == 10
     assert [arm.compute.stragglers[0].workers for arm in parsed.arms.values()] == [(), (3,)]
     assert type(parsed.workers) is int
 
@@ -60,7 +62,7 @@ CELLS = [
 
 
 @pytest.mark.parametrize(("content", "message"), CELLS)
-def test_cells_of_a_file(content: str, message: str, tmp_path: Path) -> None:
+def test_bad_cells_of_a_file_are_refused_with_their_line(content: str, message: str, tmp_path: Path) -> None:
     path = tmp_path / "times.csv"
     path.write_text(content)
     with pytest.raises(ScenarioError) as caught:
@@ -91,8 +93,9 @@ def test_a_change_that_every_arm_keeps_out_is_refused() -> None:
         with pytest.raises(ScenarioError, match=f"{path} = .*: has no effect: every arm has its own"):
             base.override({path: value, "workers": 2})
     assert base.override({"optimizer.learning_rate": 0.05}) == base  # it is that already
-    assert base.override({"arms.one.optimizer.learning_rate": 0.7}).arms["one"].optimizer.learning_rate == 0.7
-    assert base.override({"optimizer.momentum": 0.7}).arms["two"].optimizer.momentum == 0.7
+    assert present(base.override({"arms.one.optimizer.learning_rate": 0.7}).arms["one"].optimizer).learning_rate == 0.7
+    optimizer: Any = base.override({"optimizer.momentum": 0.7}).arms["two"].optimizer
+    assert optimizer.momentum == 0.7
     assert scenario(arms={**ALL_PINNED, "free": SGD}).override({"optimizer.learning_rate": 0.7})
     assert base.override({"title": "other", "seed": 7, "dtype": "float32"}).arms["one"].dtype == "float32"
 
@@ -102,8 +105,8 @@ def test_a_value_is_not_replaced_by_a_part_of_another() -> None:
     for path, rule in [("topology.degree", "'topology' is ring"), ("network.latency_s.scale", "'latency_s' is 0.01")]:
         with pytest.raises(ScenarioError, match=f"{path} = 3: {rule}, which has no parts; set it as a whole"):
             base.override({path: 3})
-    assert base.override({"compute.time_s.scale": 3}).compute.time_s.model_dump()["scale"] == 3
-    assert base.override({"target.test_loss": 2}).target.test_loss == 2
+    assert base.override({"compute.time_s.scale": 3}).compute.model_dump()["time_s"]["scale"] == 3
+    assert present(base.override({"target.test_loss": 2}).target).test_loss == 2
 
 
 @pytest.mark.parametrize("item", ["churn", 3, None, 0.5, True])
@@ -131,7 +134,7 @@ def test_one_value_for_each_key_on_the_command_line() -> None:
         "optimizer.momentum": 0.5,
     }
     for changes in (["workers=4", "workers=8"], ["optimizer.momentum=0.5", "optimizer={learning_rate: 1}"]):
-        with pytest.raises(InputError, match="--set .*: replaces --set .*=…, which stands before it"):
+        with pytest.raises(InputError, match="--set .*: overwrites the earlier --set .*=…"):
             set_values(changes)
 
 
@@ -140,3 +143,17 @@ def test_a_target_that_some_arms_do_not_measure() -> None:
     parsed = scenario(arms=blind, target={"test_loss": 0.5})
     assert parsed.warnings == ["target.test_loss = 0.5: is not measured in arm blind"]
     assert Scenario.parse(parsed.to_data()).warnings == parsed.warnings
+
+
+@pytest.mark.parametrize("text", ["run #3", "# 3", "0.5 # half", "{a: 1} #"])
+def test_what_yaml_takes_for_a_comment_is_not_left_out_of_a_value(text: str) -> None:
+    with pytest.raises(InputError, match=f"--set title={re.escape(text)}: YAML takes # and what follows for a comment"):
+        set_values([f"title={text}"])
+    assert set_values([f"title='{text}'", "name=a#b"]) == {"title": text, "name": "a#b"}
+
+
+def test_a_value_that_is_not_there_is_not_left_out() -> None:
+    assert varied_values(["workers=2,3"]) == {"workers": [2, 3]}
+    for values in ("2,", "2, ", "2,,3", ",2"):
+        with pytest.raises(InputError, match="--vary workers="):
+            varied_values([f"workers={values}"])

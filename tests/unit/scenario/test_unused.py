@@ -46,13 +46,13 @@ def test_halves_round_up(thousandths: int, workers: int) -> None:
         (1e-9, 9, 0),
     ],
 )
-def test_counts_by_hand(fraction: float, workers: int, count: int) -> None:
+def test_a_fraction_chooses_the_number_of_workers_counted_by_hand(fraction: float, workers: int, count: int) -> None:
     rule = {"name": "persistent", "fraction": fraction, "factor": 9}
     settings = scenario(workers=workers, compute={"time_s": 1, "stragglers": [rule]}, unused="warn").arms["arm"]
     assert sum(settings.gradient_s(3, worker)(0.0) == 9 for worker in range(workers)) == count
 
 
-RULES = [
+RULES: list[tuple[str, dict[str, Any]]] = [
     ("compute.stragglers.0", {"fraction": 0.05, "factor": 10}),
     (
         "compute.stragglers.0",

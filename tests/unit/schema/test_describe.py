@@ -31,7 +31,7 @@ from support import commands
         (TOPOLOGIES["edge_list"], "file (required)"),
     ],
 )
-def test_a_parameter_in_words(section: type, line: str) -> None:
+def test_a_parameter_is_described_with_rule_and_default(section: type, line: str) -> None:
     assert line in parameters(section)
 
 

@@ -97,7 +97,8 @@ def test_shares_set_anew_among_few_are_those_of_all() -> None:
 
 def _fluid(rates: list[tuple[float, float]], flows: list[tuple[int, int, float, float]]) -> list[float]:
     """One flow a connection: rates of all at every start and end, by progressive filling."""
-    now, left, ended = 0.0, {}, [math.nan] * len(flows)
+    left: dict[int, float] = {}
+    now, ended = 0.0, [math.nan] * len(flows)
     starts = sorted((start, number) for number, (*_, start) in enumerate(flows))
     while starts or left:
         paths = {n: (("up", flows[n][0]), ("down", flows[n][1])) for n in left}
@@ -134,7 +135,7 @@ def test_a_message_pays_for_headers_overhead_and_an_idle_connection() -> None:
 
 
 @pytest.mark.parametrize("name", sorted(set(COLLECTIVES) - {"ring_events", "hierarchical", "measured"}))
-def test_formulas_pay_too(name: str) -> None:
+def test_collectives_by_formula_pay_for_overhead_efficiency_and_idle_connections(name: str) -> None:
     """As with a latency that is longer by the overhead and half the bandwidth, and once for each idle connection."""
 
     def round_s(**network: Any) -> float:

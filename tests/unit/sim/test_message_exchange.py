@@ -14,6 +14,7 @@ from gossim.errors import ScenarioError
 from gossim.sim.world import World
 from gossim.testing import check_executors
 from support.ledger import ledger
+from support.present import present
 from support.scenarios import only_arm, scenario, world_of
 
 IN_ROUNDS: dict[str, dict[str, Any]] = {
@@ -46,7 +47,7 @@ def run(collective: Any, workers: int = 4, compute_s: Any = 0.1, rounds: int = 3
         probe={"every_s": 1e6},
         **{"network": NETWORK, "problem": "none", "optimizer": None, **sections},
     )
-    world = world_of(arm, message_bytes=arm.network.message_bytes or 800, learns=False)
+    world = world_of(arm, message_bytes=present(arm.network).message_bytes or 800, learns=False)
     list(world.windows(10**6, 10**9))
     return world
 

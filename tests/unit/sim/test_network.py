@@ -58,7 +58,7 @@ def test_alone_on_its_way_a_transfer_takes_latency_and_bytes_over_the_slower_end
     assert arrivals(network, clock, sends) == pytest.approx([0.25 + 4, 50.25 + 10, 100.25])
 
 
-def test_fifo_by_hand() -> None:
+def test_fifo_queues_agree_with_hand_arithmetic() -> None:
     """Two from worker 0 follow each other; what comes to worker 2 from two sides is received byte by byte."""
     clock, network = links(latency_s=0.5, bandwidth_bytes_per_s=10.0, sharing="fifo")
     sends = [(0.0, 0, 1, 20.0), (1.0, 0, 2, 20.0), (1.5, 1, 2, 10.0)]
@@ -103,8 +103,15 @@ def test_a_partition_concerns_what_is_on_its_way_meanwhile() -> None:
         assert arrivals(network, clock, [(0.0, 0, 2, 20.0), (0.6, 0, 1, 1.0)]) == pytest.approx([2.0, arrives])
 
 
-@pytest.mark.parametrize("end", ["up", "down"])
-@pytest.mark.parametrize("load", [0.3, 0.8])
+@pytest.mark.parametrize(
+    ("end", "load"),
+    [
+        ("up", 0.3),
+        ("down", 0.8),
+        pytest.param("up", 0.8, marks=pytest.mark.slow),
+        pytest.param("down", 0.3, marks=pytest.mark.slow),
+    ],
+)
 def test_fifo_is_an_m_d_1_queue(end: str, load: float) -> None:
     """Messages of one size that begin at the instants of a Poisson process wait ρ/(2μ(1 − ρ)) on average."""
     service_s, count, batches = 0.1, 40_000, 20
@@ -121,7 +128,7 @@ def test_fifo_is_an_m_d_1_queue(end: str, load: float) -> None:
     assert error < 0.2 * waits.mean()
 
 
-def test_fair_shares_by_hand() -> None:
+def test_fair_shares_agree_with_hand_arithmetic() -> None:
     """Two flows from worker 0 (10 a second) share it; when the first is through, the second has all of it."""
     clock, network = links(bandwidth_bytes_per_s=10.0, sharing="fair", latency_s=0.5)
     sends = [(0.0, 0, 1, 20.0), (1.0, 0, 2, 30.0)]
@@ -192,7 +199,7 @@ def test_no_link_carries_more_than_it_can(sends: list[tuple[float, int, int, flo
         {"name": "gilbert_elliott", "good_to_bad": 0.1, "bad_to_good": 0.1, "loss_good": 0.02, "loss_bad": 0.7},
     ],
 )
-def test_loss_rates(law: dict[str, Any], seed: int) -> None:
+def test_messages_are_lost_at_the_stated_rate(law: dict[str, Any], seed: int) -> None:
     model = LOSSES[law["name"]].model_validate(law)
     lost = np.array(list(itertools.islice(model.losses(seed, 0, 1), 40_000)), dtype=float)
     if isinstance(model, Independent):
@@ -215,7 +222,7 @@ def test_bursts_of_loss_are_geometric() -> None:
     assert np.mean(first) == pytest.approx(1 / 6, abs=5 * math.sqrt(5 / 36 / 2000)), "begun in the stationary state"
 
 
-def test_partitions_by_hand() -> None:
+def test_messages_wait_at_partitions_as_by_hand() -> None:
     part = {"from_s": 1.0, "until_s": 2.0, "groups": [[0, 1], [2]]}
     sends = [(t, 0, r, 1.0) for t in (0.0, 0.8, 1.5, 1.9, 2.0) for r in (1, 2, 3)]
     clock, network = links(latency_s=0.3, partitions=[part])
@@ -257,7 +264,7 @@ def test_jitter_comes_on_top_of_the_links_own_latency(seed: int) -> None:
     assert scipy.stats.kstest(came - network.latency_s(0, 1), scipy.stats.expon(scale=0.2).cdf).pvalue > 1e-6
 
 
-def test_bandwidth_of_each_worker() -> None:
+def test_each_worker_draws_its_own_bandwidth() -> None:
     law = {"distribution": "lognorm", "s": 0.5, "scale": 1e6}
     rates = rates_of(UpDown.model_validate({"up": law, "down": None}), 3, ())
     ups = [rates(worker).up for worker in range(2000)]
@@ -320,7 +327,7 @@ NETWORK = {"latency_s": 0.01, "bandwidth_bytes_per_s": 1e5, "sharing": "none"}
         ),
     ],
 )
-def test_networks_that_cannot_be(network: dict[str, Any], message: str) -> None:
+def test_impossible_networks_are_refused(network: dict[str, Any], message: str) -> None:
     with pytest.raises(ScenarioError, match=message):
         scenario(network={**NETWORK, **network})
 

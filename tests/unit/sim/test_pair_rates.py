@@ -15,6 +15,7 @@ from gossim.sim.max_min import many_rates, max_min_rates
 from gossim.sim.reservations import Reservations, reserve
 from gossim.testing import check_executors
 from support.algorithms import ALGORITHMS
+from support.cases import in_turn
 from support.ledger import ledger
 from support.scenarios import only_arm, scenario, world_of
 from support.transfers import arrivals
@@ -117,7 +118,8 @@ def _fluid(section: dict[str, Any], flows: list[tuple[int, int, float, float]]) 
         crossing = [] if together else [("out", region[s]), ("in", region[r])]
         capacity |= {end: section["uplink"][end[1]] for end in crossing}
         paths.append([("up", s), ("pair", (s, r)), *crossing])
-    now, left, ended = 0.0, {}, [0.0] * len(flows)
+    left: dict[int, float] = {}
+    now, ended = 0.0, [0.0] * len(flows)
     starts = sorted((start, number) for number, (*_, start) in enumerate(flows))
     while starts or left:
         speed = max_min_rates({n: paths[n] for n in left}, capacity.__getitem__)
@@ -168,8 +170,7 @@ def test_matrices_that_cannot_be_used(tmp_path: Path) -> None:
         scenario(network={"latency_s": 0.0, "bandwidth_bytes_per_s": REGIONS})
 
 
-@pytest.mark.parametrize("sharing", ["fifo", "fair"])
-@pytest.mark.parametrize("name", sorted(ALGORITHMS))
+@pytest.mark.parametrize(("name", "sharing"), in_turn(sorted(ALGORITHMS), ["fifo", "fair"]))
 def test_both_executors_agree_and_the_clock_alone_is_the_clock(name: str, sharing: str) -> None:
     regions = {
         "regions": [[0, 1], [2, 3, 4]], "within": 1e4, "between": 2e3, "uplink": 3e3, "up": 9e3, "down": None,

@@ -26,6 +26,8 @@ from gossim.sim.world import World
 from gossim.tables.probe_rows import activities
 from gossim.testing import trajectory
 from support.algorithms import ALGORITHMS, UNRELIABLE
+from support.cases import in_turn
+from support.present import present
 from support.problems import PROBLEMS
 from support.scenarios import DIGITS, only_arm, world_of
 
@@ -89,8 +91,7 @@ def same(one: tuple[World, list[Any], list[Any]], other: tuple[World, list[Any],
     assert list(activities(world)) == list(activities(other_world))
 
 
-@pytest.mark.parametrize("case", CASES)
-@pytest.mark.parametrize("name", PLANNING)
+@pytest.mark.parametrize(("case", "name"), in_turn(CASES, PLANNING, quick=2))
 def test_planned_together_or_one_by_one(name: str, case: str) -> None:
     """On clusters that are drawn: tests/properties/test_executors.py."""
     arm = arm_of(name, case)
@@ -123,7 +124,8 @@ def test_planned_steps_are_emitted_whole_and_taken_apart_in_order() -> None:
     program.local_steps(row, worker=3, first=7, steps=2, keep=0.9, rate=0.1)
     *_, planned = program.take()
     assert planned == LocalSteps(row, 3, 7, 2, 0.9, 0.1)
-    gradient, step, again, _ = expanded([planned])
+    ops: list[Any] = list(expanded([planned]))
+    gradient, step, again, _ = ops
     assert (gradient.at, gradient.worker, gradient.step, again.step) == (row, 3, 7, 8)
     assert step.terms == ((0.9, row), (-0.1, gradient.out))
 
@@ -132,7 +134,7 @@ def test_planned_steps_are_emitted_whole_and_taken_apart_in_order() -> None:
 @pytest.mark.parametrize("model", [{"name": "logistic"}, {"name": "mlp", "hidden": [7, 5]}])
 def test_gradients_by_hand_are_those_of_autograd(model: dict[str, Any], dtype: str) -> None:
     settings = ProblemSettings.model_validate({"model": model, "data": DIGITS, "batch_size": 6})
-    problem = build(settings, 9, 0, dtype, torch.device("cpu"))
+    problem: Any = build(settings, 9, 0, dtype, torch.device("cpu"))
     assert problem.dense
     generator = torch.Generator().manual_seed(0)
     x = problem.initial() + 0.3 * torch.randn(9, problem.dim, generator=generator, dtype=problem.dtype)
@@ -145,7 +147,7 @@ def test_gradients_by_hand_are_those_of_autograd(model: dict[str, Any], dtype: s
 @pytest.mark.parametrize("change", ["dropout", "bias", "order"])
 def test_other_networks_are_not_taken_for_dense_ones(change: str) -> None:
     layers = [nn.Flatten(), nn.Linear(64, 5), nn.ReLU(), nn.Linear(5, 10)]
-    assert Dense.of(nn.Sequential(*layers)).widths == [64, 5, 10]
+    assert present(Dense.of(nn.Sequential(*layers))).widths == [64, 5, 10]
     if change == "dropout":
         layers.insert(3, nn.Dropout(0.1))
     elif change == "bias":
@@ -194,7 +196,7 @@ class Odd(Algorithm):
             gradient = w.gradient()
             yield w.compute()
             w.step(gradient)
-            first = w.peers.workers[0]
+            first: Any = w.peers.workers[0]
             if self.what == "overwrite":
                 first.combine(first.row, (1.0, w.row))
             elif self.what == "interfere":
@@ -237,7 +239,7 @@ class Late(Algorithm):
         while True:
             for _ in range(3):
                 if (yield from w.local_steps_until(0.2)):
-                    w.push(w.random_peer())
+                    w.push(present(w.random_peer()))
             for message in w.receive():
                 w.merge(message)
 

@@ -166,7 +166,7 @@ def test_who_goes_on_at_the_tick_of_a_look_is_seen_whatever_the_order_of_looks(a
 
 
 @pytest.mark.parametrize("latency_s", [0.0, 0.01])
-def test_requests_of_one_tick_are_served_in_every_order(latency_s: float) -> None:
+def test_requests_of_one_tick_are_served_in_every_order(latency_s: float, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever is last moves the centre most: each as often as the others."""
     algorithm = {"name": "easgd", "period": 1, "moving_rate": 0.3}
     network = {"latency_s": latency_s, "bandwidth_bytes_per_s": None}
@@ -179,7 +179,7 @@ def test_requests_of_one_tick_are_served_in_every_order(latency_s: float) -> Non
             served.append(message.receiver)
         send(message, *more)
 
-    world.network.send = watched  # type: ignore[method-assign]
+    monkeypatch.setattr(world.network, "send", watched)
     run(world)
     rounds = list(zip(*[iter(served)] * 3, strict=False))
     orders = Counter(rounds)

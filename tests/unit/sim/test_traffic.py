@@ -12,6 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import gossim
+from gossim.algorithms import ALGORITHMS as REGISTRY
+from gossim.algorithms._families import WithCollective
 from gossim.analysis.summary import staleness
 from gossim.errors import InputError
 from gossim.plots import FIGURES
@@ -21,7 +23,7 @@ from support.algorithms import ALGORITHMS
 from support.drawing import figure_of
 from support.scenarios import only_arm, scenario, world_of
 
-FORMULAS = {"allreduce", "local_sgd", "diloco", "moshpit", "gossip_pga", "hierarchical", "slowmo"}
+FORMULAS = {name for name, cls in REGISTRY.items() if issubclass(cls, WithCollective)}
 """What their collectives send is counted, but not by whom to whom."""
 
 
@@ -117,7 +119,7 @@ def test_what_is_sent_again_counts_again() -> None:
     assert results.exchanges["messages"].sum() > 1.2 * results.exchanges["merged"].sum()
 
 
-def test_staleness_by_hand() -> None:
+def test_staleness_of_exchanges_agrees_with_hand_arithmetic() -> None:
     """Two workers that push after every step of 1 s, over a link of 0.1 s: what comes is merged a second after it was
     sent, in which both have taken a step, whoever came first at these instants."""
     arm = only_arm(
@@ -136,7 +138,9 @@ def test_staleness_by_hand() -> None:
 
 def test_too_many_pairs_are_told_apart_by_sender() -> None:
     links = [(sender, receiver) for sender in range(4) for receiver in (3, 1, 2, 0)]
-    counted = {link: Exchange(2 + sum(link), 10, link[1], 3, link[0]) for link in links}
+    counted: dict[tuple[int, int | None], Exchange] = {
+        link: Exchange(2 + sum(link), 10, link[1], 3, link[0]) for link in links
+    }
     assert list(by_pair(counted, limit=16)) == sorted(links)
     together = by_pair(counted, limit=15)
     assert list(together) == [(sender, None) for sender in range(4)]
@@ -161,7 +165,6 @@ def test_counting_needs_no_more_than_the_limit(sends: list[tuple[int, int]], lim
     assert list(by_pair(few, limit).items()) == list(by_pair(all_of_them, limit).items())
 
 
-@pytest.mark.usefixtures("undrawn")
 def test_many_pairs_in_a_run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     small = scenario(until={"time_s": 3.0})
     apart = gossim.run(small)
@@ -179,7 +182,6 @@ def test_many_pairs_in_a_run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) ->
     pd.testing.assert_frame_equal(gossim.Results.open(tmp_path / "out").exchanges, folded.exchanges)
 
 
-@pytest.mark.usefixtures("undrawn")
 def test_runs_of_earlier_versions_are_read(tmp_path: Path) -> None:
     written = gossim.run(scenario(), out=tmp_path)
     for name, columns in LATER.items():
@@ -189,9 +191,9 @@ def test_runs_of_earlier_versions_are_read(tmp_path: Path) -> None:
         else:
             pd.read_parquet(path).drop(columns=list(columns)).to_parquet(path, index=False)
     again = gossim.Results.open(tmp_path)
-    for name, columns in TABLES.items():
+    for name, recorded in TABLES.items():
         frame = getattr(again, name)
-        assert [str(dtype) for dtype in frame.dtypes] == [column.dtype for column in columns]
+        assert [str(dtype) for dtype in frame.dtypes] == [column.dtype for column in recorded]
     assert again.exchanges.empty
     assert again.activities.empty
     assert again.timeline["receiver"].isna().all()
@@ -235,7 +237,9 @@ def test_many_workers_are_shown_as_one() -> None:
     ids=lambda own: own["name"],
 )
 @pytest.mark.parametrize("latency_s", [0.002, 0.3])
-def test_staleness_counts_the_steps_between_sending_and_merging(own: dict[str, Any], latency_s: float) -> None:
+def test_staleness_counts_the_steps_between_sending_and_merging(
+    own: dict[str, Any], latency_s: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Counted as they happen, event by event: those of one instant in their order."""
     network = {"latency_s": latency_s, "bandwidth_bytes_per_s": 1e5, "sharing": "fair"}
     world = world_of(only_arm(algorithm=own, network=network, until={"time_s": 20.0}), stepwise=True)
@@ -251,7 +255,8 @@ def test_staleness_counts_the_steps_between_sending_and_merging(own: dict[str, A
         ages.append(world.gradient_steps - sent[message])
         merged(message)
 
-    world.network.send, world.network.merged = sending, merging
+    monkeypatch.setattr(world.network, "send", sending)
+    monkeypatch.setattr(world.network, "merged", merging)
     for _ in world.windows(10**9, 10**9):
         pass
     steps, _ = world.staleness()
