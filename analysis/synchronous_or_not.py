@@ -1,7 +1,8 @@
 """Runs the experiment "Do we need asynchronous SGD?" of docs/experiments.md, and prints its two tables.
 
-Each arm of scenarios/synchronous_or_not.yaml gets its own learning rate on a trial seed, in each regime of computing times,
-and runs with it on three seeds. Beside the seconds to the target stand the ratios that arXiv:2602.03802 computes for fixed times.
+Each arm of scenarios/synchronous_or_not.yaml gets its own learning rate on a trial seed, in each regime of computing
+times, and runs with it on three seeds. Beside the seconds to the target stand the ratios that arXiv:2602.03802 computes
+for fixed times.
 """
 
 from __future__ import annotations
