@@ -80,6 +80,11 @@ class LiveProgress(_Bars):
         if not self.live:
             self.console.print(f"{name}, seed {seed}: done before", highlight=False, markup=False)
 
+    def resumed(self, time_s: float, gradient_steps: int, seconds: float) -> None:
+        self.now.began = time.perf_counter() - seconds
+        self.left.resume((self.now.name, self.now.seed), seconds)
+        self.advance(time_s, gradient_steps)
+
     def advance(self, time_s: float, gradient_steps: int) -> None:
         self.now.time_s, self.now.steps = time_s, gradient_steps
         self.left.advance((self.now.name, self.now.seed), self.now.share)

@@ -252,7 +252,7 @@ def _refuse_the_impossible(path: Path, settings: Scenario, gradients: bool) -> s
     from ..estimates.limits import refuse_the_impossible
 
     try:
-        return refuse_the_impossible(settings, gradients)
+        return refuse_the_impossible(settings, gradients, stored=True)
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
 

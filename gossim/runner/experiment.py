@@ -37,7 +37,8 @@ class Experiment:
     """A scenario ready to run: everything that can be refused has been refused, and nothing was written.
 
     Without `gradients`, or where the scenario says `problem: none`, the clock runs alone. Without `limits`, what needs
-    more memory than there is, or more work than anybody waits for, is not refused.
+    more memory than there is, or more work than anybody waits for, is not refused. Where tables are `stored`, long ones
+    need no memory.
     """
 
     def __init__(
@@ -48,11 +49,12 @@ class Experiment:
         gradients: bool = True,
         stopwatch: Stopwatch | None = None,
         limits: bool = True,
+        stored: bool = False,
     ):
         self.watch = Unwatched() if stopwatch is None else stopwatch
         self.scenario = asked_for(scenario, device)
         if limits:
-            refuse_the_impossible(self.scenario, gradients)
+            refuse_the_impossible(self.scenario, gradients, stored)
         arms = self.scenario.arms
         self.executor, self.gradients = executor, gradients
         self.planes = planes_of(self.scenario, executor, gradients, stopwatch)
@@ -64,6 +66,7 @@ class Experiment:
         self.recording = Recording(arms, self.scenario.metric_columns)
         self.runner = PairRunner(self.scenario, self.planes, self.watch)
         self.identity = Identity.of(self.scenario, gradients, executor)
+        self.files: RunFiles | None = None
         self.manifest = provenance.manifest(
             sys.argv,
             plane.device,
@@ -107,7 +110,7 @@ class Experiment:
         """
         progress = progress or NoProgress()
         with store.reserved() if store else nullcontext():
-            files = self._files(store, first_seed_ended) if store else None
+            files = self.files = self._files(store, first_seed_ended) if store else None
             with files.ending() if files else nullcontext(), self._saying_how_it_ends():
                 for key in files.begin(go_on) if files else ():
                     progress.kept(*key)
@@ -122,8 +125,9 @@ class Experiment:
         return self.results()
 
     def results(self) -> Results:
-        """Return what has been recorded so far, arm by arm."""
-        return Results(scenario=self.scenario, manifest=self.manifest, **self.recording.tables())
+        """Return what has been recorded so far, arm by arm. Long tables on the disk are read on demand."""
+        tables = self.files.tables() if self.files else self.recording.tables()
+        return Results(scenario=self.scenario, manifest=self.manifest, **tables)
 
     def _files(self, store: RunDirectory, first_seed_ended: Callable[[], None] | None) -> RunFiles:
         digest = self.identity.digest(self.manifest["device"])
@@ -138,19 +142,21 @@ class Experiment:
     def _run_arm(self, key: Key, files: RunFiles | None, progress: Progress, every_s: float) -> None:
         """Run one arm with one seed. Its entry in the manifest says how it ended."""
         name, seed = key
-        arm, record = self.scenario.arms[name], self.recording.begin(name, seed)
-        saved = Checkpoints(files.parts, self.recording.order[name], seed, every_s) if files else None
+        arm, record = self.scenario.arms[name], self.recording.begin(name, seed, files.parts if files else None)
+        saved = Checkpoints(files.parts, self.recording.order[name], name, seed, every_s) if files else None
         progress.arm(name, seed, arm, steps_limit(arm))
         entry: dict[str, Any] = {"arm": name, "seed": seed, "status": "failed"}
         self.manifest["runs"].append(entry)
         try:
-            self.runner.run(record, entry, progress.advance, saved)
+            self.runner.run(record, entry, progress, saved)
         finally:
             progress.done(entry.get("error"))
-        self.recording.end(name, seed, record.frames())
+        if files and saved:
+            files.keep(entry, record.recorded())
+        else:
+            self.recording.end(name, seed, record.recorded())
         _warn(progress, entry)
         if files and saved:
-            files.keep(entry)
             files.look()
             saved.clear()
 
@@ -161,15 +167,19 @@ class Experiment:
         with self._parts(files) as parts:
             work = self._work(parts, max(1, cores() // jobs), every_s if files else None)
             with closing(side_by_side(work, todo, jobs)) as heartbeats:
+                again: set[int] = set()
                 for begun, over in heartbeats:
-                    for place, time_s, steps in begun:
+                    for place, time_s, steps, resumed_after_s in begun:
                         if todo[place] in self.recording.pairs:
                             continue  # has ended
                         name, seed = todo[place]
                         progress.arm(name, seed, self.scenario.arms[name], steps_limit(self.scenario.arms[name]))
+                        if resumed_after_s and place not in again:
+                            again.add(place)
+                            progress.resumed(time_s, steps, resumed_after_s)
                         progress.advance(time_s, steps)
                     for place in over:
-                        self._take(parts, todo[place], progress)
+                        self._take(parts, todo[place], progress, lasts=files is not None)
                     if over and files:
                         files.look()
 
@@ -181,7 +191,7 @@ class Experiment:
             with closing(ended_away(elsewhere, work, home, todo, parts, self.recording.order)) as heartbeats:
                 for over in heartbeats:
                     for place in over:
-                        self._take(parts, todo[place], progress)
+                        self._take(parts, todo[place], progress, lasts=files is not None)
                     if over and files:
                         files.look()
 
@@ -204,17 +214,20 @@ class Experiment:
             every_s,
         )
 
-    def _take(self, parts: Parts, key: Key, progress: Progress) -> None:
-        """Take what another process recorded of an arm with a seed. Raises RunError if it is not there."""
+    def _take(self, parts: Parts, key: Key, progress: Progress, lasts: bool) -> None:
+        """Take what another process recorded of an arm with a seed, whose file `lasts` until all have ended. Raises
+        RunError if it is not there.
+        """
         name, seed = key
         part = parts.load(self.recording.order[name], name, seed)
         if part is None:
             raise RunError(f"{parts.folder}: what arm '{name}' with seed {seed} recorded is gone")
         progress.arm(name, seed, self.scenario.arms[name], steps_limit(self.scenario.arms[name]))
-        if len(part.frames["probes"]):
-            last = part.frames["probes"].iloc[-1]
-            progress.advance(float(last["time_s"]), int(last["gradient_steps"]))
-        self.recording.end(name, seed, part.frames)
+        probes = part.recorded.frames["probes"]
+        if len(probes):
+            progress.advance(float(probes.iloc[-1]["time_s"]), int(probes.iloc[-1]["gradient_steps"]))
+        kept = parts.ended(self.recording.order[name], seed) if lasts else None
+        self.recording.end(name, seed, part.recorded, kept)
         self.manifest["runs"].append(part.entry)
         progress.done(part.entry.get("error"))
         _warn(progress, part.entry)

@@ -93,7 +93,7 @@ def run(
             was = earlier(store, settings, Identity.of(settings, gradients, executor), force)
             if was == "finished":
                 return _stored(store, log)
-        ready = Experiment(settings, None, executor, gradients, stopwatch, limits)
+        ready = Experiment(settings, None, executor, gradients, stopwatch, limits, stored=store is not None)
     if store is None:
         with reached(cluster) as elsewhere:
             return ready.run(None, progress, jobs=jobs, elsewhere=elsewhere)
