@@ -102,7 +102,8 @@ def test_a_machine_with_another_version_or_device_is_refused(tmp_path: Path, mon
         gossim.run(described, cluster=Here())
     two = Sweep.parse({**SWEPT, "sweep": {"workers": [2]}})
     results = gossim.sweep(two, out=tmp_path, cluster=Here(), part=(1, 1))
-    assert re.search(wrong, *results.errors.values())
+    (error,) = results.errors.values()
+    assert re.search(wrong, error)
     assert set(results.table["status"]) == {"failed"}
     monkeypatch.undo()
     assert not gossim.sweep(two, out=tmp_path, jobs=1, part=(1, 1)).errors  # what was refused is run again
