@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from pydantic import model_validator
 
 from ..schema.fields import Frozen
+from ..schema.violations import broken_at
 from ..settings import Settings
 from ..sim.message import Message
 from ..sim.questions import Reply
@@ -20,7 +21,7 @@ Process = Generator["simpy.Event", Any, None]
 
 
 class Algorithm(Frozen):
-    """A way to train together. Fields are the parameters that a scenario sets.
+    """A distributed training algorithm. Its fields are the parameters that a scenario sets.
 
     `name` is a `Literal` with a default in a built-in algorithm. A class in a user's own file needs none: its name is
     the path from which it is imported, `package.module:Class`.
@@ -51,7 +52,16 @@ class Algorithm(Frozen):
     all_messages: ClassVar[bool] = False
     undirected: ClassVar[bool] = False
     static: ClassVar[bool] = False
+    uncompressed: ClassVar[str] = ""
+    """Why it has no `compression`, as a rule for the scenario."""
     name: str = ""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _only_some_compress(cls, data: Any) -> Any:
+        if isinstance(data, dict) and "compression" in data and cls.uncompressed:
+            raise broken_at(("compression",), data["compression"], cls.uncompressed)
+        return data
 
     @model_validator(mode="before")
     @classmethod

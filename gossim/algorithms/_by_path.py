@@ -66,7 +66,7 @@ def _named_by_path(cls: type[Algorithm], path: str) -> type[Algorithm]:
 
 
 class Unimported(Algorithm):
-    """An algorithm of a user's own that was not imported: its name and its keys, as they are written."""
+    """A user's algorithm that was not imported: its name and its keys, as written."""
 
     model_config = ConfigDict(extra="allow")
     __pydantic_extra__: dict[str, Any]

@@ -6,12 +6,9 @@ from typing import ClassVar
 
 from ..cluster.buckets import NumberOrBytes, Overlap
 from ..cluster.collectives import AnyCollective, RingCollective
-from ..schema.fields import Count, SomeProbability, Timeout
+from ..schema.fields import SomeProbability, Timeout
 from ..settings import Settings
-from ..sim.message import Message
 from ..sim.peers import Averaging
-from ..sim.questions import Reply
-from ..sim.server import Server
 from ..sim.worker import Worker
 from ._base import Algorithm, Process
 
@@ -19,6 +16,10 @@ THE_SERVER_STEPS = "leaves the steps to its server"
 """Why there is one learning rate for all."""
 
 WAITS_FOR_ALL = "begins before it is known who comes, and goes with no faults, timeout_s or backup"
+
+
+PARAMETERS = "sends parameters themselves, of which nothing may be left out"
+"""Why nothing that is sent can be compressed."""
 
 
 def may_lose_answers(settings: Settings) -> bool:
@@ -38,10 +39,15 @@ def unfit_in_pairs(settings: Settings, timeout_s: float | None, static: bool = F
 
 
 class WithCollective(Algorithm):
-    """Uses a `collective`. With `timeout_s` a round of it closes that long after the first has come; without, it waits
-    for workers that are down, and the run stops if one is down for good."""
+    """Uses a `collective`. With `timeout_s`, a round closes that long after the first worker has arrived. Without it,
+    the round waits for workers that are down, and the run stops if one is down for good.
+    """
 
     waits_for: ClassVar[str] = "everybody"
+    uncompressed: ClassVar[str] = (
+        "averages parameters themselves, of which nothing may be left out; "
+        "diloco averages changes, with an outer learning rate of 1 as local_sgd does"
+    )
     collective: AnyCollective = RingCollective()
     timeout_s: Timeout | None = None
 
@@ -64,9 +70,11 @@ class WithCollective(Algorithm):
 
 
 class Overlapping(WithCollective):
-    """Averages in `buckets` during the last gradient before the average, as DDP does: a whole number of them, or with a
-    point or an exponent the bytes of each. Bucket k begins when all workers have it and the one before is done. The
-    backward pass is the last `backward_share` of a gradient's time. Numbers are the same; only time changes."""
+    """Averages in `buckets` during the last gradient before the average, as DDP does: a whole number of buckets, or,
+    written with a point or an exponent, the bytes of each. Bucket k begins when all workers have it and the one before
+    is done. The backward pass is the last `backward_share` of a gradient's time. Overlap changes times, but no other
+    numbers.
+    """
 
     buckets: NumberOrBytes | None = None
     backward_share: SomeProbability = 0.67
@@ -95,10 +103,13 @@ class Overlapping(WithCollective):
 
 
 class InRounds(Algorithm):
-    """Waits in each round for its neighbours. With `timeout_s`, those found down that long after are not waited for."""
+    """Synchronises with its neighbours every round. A neighbour still down `timeout_s` after the wait began is
+    skipped.
+    """
 
     family: ClassVar[str] = "gossip"
     waits_for: ClassVar[str] = "its neighbours"
+    uncompressed: ClassVar[str] = f"{PARAMETERS}; choco sends compressed changes to neighbours"
     all_messages: ClassVar[bool] = True
     timeout_s: Timeout | None = None
 
@@ -120,8 +131,9 @@ class InRounds(Algorithm):
 
 
 class BiasCorrected(InRounds):
-    """Takes back in each round the error of the one before: right only if every message of every round arrived, and all
-    rounds mix by the same symmetric W."""
+    """Corrects in each round the error of the one before. This requires that every message of every round arrives, and
+    that all rounds mix by the same symmetric W.
+    """
 
     all_up: ClassVar[bool] = True
     undirected: ClassVar[bool] = True
@@ -141,7 +153,7 @@ class BiasCorrected(InRounds):
 
 
 class WithServer(Algorithm):
-    """Asks a parameter server. With `timeout_s` it goes on with what it has where no answer has come by then."""
+    """Asks a parameter server. With `timeout_s`, it continues with what it has if no answer has arrived by then."""
 
     family: ClassVar[str] = "server"
     waits_for: ClassVar[str] = "the server"
@@ -152,35 +164,3 @@ class WithServer(Algorithm):
         if may_lose_answers(settings) and self.timeout_s is None:
             return "must have a timeout_s where workers fail or messages are lost: an answer may never come"
         return None
-
-
-class LocalStepsWithServer(WithServer):
-    """Takes `local_steps` from a server's x, sends it what they changed or where they led, and goes on from its answer.
-
-    A worker that is not answered in time goes on from where it is. Steps are counted as the workers take them.
-    """
-
-    family: ClassVar[str] = "local steps"
-    waits_for: ClassVar[str] = "the server, seldom"
-    sends_change: ClassVar[bool] = True
-    local_steps: Count
-
-    def worker(self, w: Worker) -> Process:
-        w.version, start = 0, w.draft(w.row)
-        while True:
-            yield from w.local_steps(self.local_steps)
-            if w.alone:
-                continue
-            if self.sends_change:
-                w.combine(start, (1.0, start), (-1.0, w.row))
-            sent = start if self.sends_change else w.row
-            answer = yield w.ask(w.server(), "arrived", [sent], self.timeout_s, version=w.version)
-            for fresh in [*w.receive(), *([answer] if answer else [])]:
-                w.combine(w.row, (1.0, fresh.row))
-                w.version = fresh.version or 0
-                w.use_up(fresh)
-            w.combine(start, (1.0, w.row))
-
-    def arrived(self, server: Server, message: Message, reply: Reply) -> None:
-        """Let the server process a change or a model, and answer."""
-        raise NotImplementedError

@@ -8,11 +8,11 @@ from ..sim.message import Message
 from ..sim.questions import Reply
 from ..sim.worker import Worker
 from ._base import Algorithm, Process
-from ._families import unfit_in_pairs
+from ._families import PARAMETERS, unfit_in_pairs
 
 
 class ADPSGD(Algorithm):
-    """AD-PSGD: every worker averages with one random neighbour per step, while it computes; nobody waits for a round.
+    """AD-PSGD: every worker averages with one random neighbour per step while it computes; no worker waits for a round.
 
     g ← ∇L^i(x_i); meanwhile x_i, x_j ← (x_i + x_j)/2 with a random neighbour j; then x_i ← x_i − η g, a gradient at the
     x_i from before the averaging.
@@ -31,6 +31,7 @@ class ADPSGD(Algorithm):
     family: ClassVar[str] = "gossip"
     waits_for: ClassVar[str] = "the answer, if it takes longer"
     undirected: ClassVar[bool] = True
+    uncompressed: ClassVar[str] = PARAMETERS
     name: Literal["adpsgd"] = "adpsgd"
     timeout_s: Timeout | None = None
 

@@ -12,8 +12,8 @@ from ._families import BiasCorrected
 
 
 class D2(BiasCorrected):
-    """D²: D-PSGD that takes each step from where the last one would have led without averaging, so that data that
-    differ from worker to worker leave no bias.
+    """D²: D-PSGD that takes each step from where the last one would have led without averaging, so that different data
+    on different workers cause no bias.
 
     x⁺ = W (2x − x⁻ − η(g − g⁻)), at first W(x⁰ − η g⁰). With ψ = x − ηg, the optimizer's step: x⁺ = W (x + ψ − ψ⁻),
     with ψ⁻ = x⁰ at first.

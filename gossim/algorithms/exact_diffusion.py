@@ -7,7 +7,7 @@ from .d2 import D2
 
 
 class ExactDiffusion(D2):
-    """Exact diffusion: adapt, correct, combine. As `d2`, with (I + W)/2 in place of W, so that any W will do.
+    """Exact diffusion: adapt, correct, combine. As `d2`, with (I + W)/2 in place of W, which allows any W.
 
     ψ⁺ = x − ηg;  φ = ψ⁺ + x − ψ;  x⁺ = ½(I + W) φ, with ψ = x⁰ at first.
 

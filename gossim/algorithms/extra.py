@@ -8,8 +8,8 @@ from ._families import BiasCorrected
 
 
 class EXTRA(BiasCorrected):
-    """EXTRA: D-PSGD (combine then adapt) that takes back its last step's error, so that data that differ from worker to
-    worker leave no bias.
+    """EXTRA: D-PSGD (combine then adapt) that corrects the error of its last step, so that different data on different
+    workers cause no bias.
 
     x¹ = W x⁰ − η g⁰;  x⁺⁺ = (I + W) x⁺ − ½(I + W) x − η (g⁺ − g), sent while the gradient is computed.
 

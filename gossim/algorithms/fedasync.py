@@ -6,11 +6,12 @@ from ..schema.fields import Index, NonNegative, SomeProbability
 from ..sim.message import Message
 from ..sim.questions import Reply
 from ..sim.server import Server
-from ._families import LocalStepsWithServer
+from ._families import PARAMETERS
+from ._local_steps import LocalStepsWithServer
 
 
 class FedAsync(LocalStepsWithServer):
-    """FedAsync: a server moves towards each worker's model as it comes, less far the staler it is.
+    """FedAsync: a server moves towards each worker's model as it arrives, by less the staler it is.
 
     Worker: y ← `local_steps` steps of the arm's optimizer from the server's x; y is sent, and answered with its x.
     Server: x ← (1 − α_τ) x + α_τ y, τ its steps since that x was sent, α_τ = α s(τ), α = `mixing_rate`.
@@ -23,6 +24,7 @@ class FedAsync(LocalStepsWithServer):
     """
 
     sends_change: ClassVar[bool] = False
+    uncompressed: ClassVar[str] = PARAMETERS
     name: Literal["fedasync"] = "fedasync"
     mixing_rate: SomeProbability = 0.6
     staleness: Literal["polynomial", "hinge", "constant"] = "polynomial"

@@ -6,11 +6,13 @@ from ..schema.fields import Count, Positive
 from ..sim.message import Message
 from ..sim.questions import Reply
 from ..sim.server import Server
-from ._families import LocalStepsWithServer
+from ._compressing import Compressing
+from ._local_steps import LocalStepsWithServer
 
 
-class FedBuff(LocalStepsWithServer):
-    """FedBuff: workers send what local steps changed, whenever they are ready, and a server steps for every K of these.
+class FedBuff(Compressing, LocalStepsWithServer):
+    """FedBuff: workers send the change of their local steps whenever they are ready, and the server steps after every K
+    changes.
 
     Worker: y ← Q = `local_steps` steps of the arm's optimizer from the server's x;  Δ = x − y, sent, and answered with
     its x.

@@ -13,7 +13,7 @@ from ._families import InRounds
 
 
 class GossipGraD(InRounds):
-    """GossipGraD: one message a step, to partners that rotate: all have heard of all after ⌈lg M⌉ steps.
+    """GossipGraD: one message per step, to rotating partners; after ⌈lg M⌉ steps information has reached all workers.
 
     x_i ← x_i − η ∇L^i(x_i), sent to one worker;  x_i ← ½ (x_i + x_j), with the x_j of another one.
 

@@ -9,8 +9,8 @@ from ._families import InRounds
 
 
 class GradientTracking(InRounds):
-    """Gradient tracking (DIGing): neighbours mix parameters and an estimate y of everyone's mean gradient, which takes
-    away the bias that different data leave in D-PSGD.
+    """Gradient tracking (DIGing): neighbours mix parameters and an estimate y of the mean gradient of all, which
+    removes the bias that different data cause in D-PSGD.
 
     x_i ← Σ_j W_ij x_j − η y_i;  y_i ← Σ_j W_ij y_j + ∇L^i(x_i, new) − ∇L^i(x_i, old), with y_i = ∇L^i(x_i) at first.
 

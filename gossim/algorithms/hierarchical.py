@@ -9,7 +9,7 @@ from ._families import WithCollective
 
 
 class Hierarchical(WithCollective):
-    """All-reduce inside a group, gossip between groups: for clusters whose machines are near each other in groups.
+    """All-reduce inside a group, gossip between groups: for clusters with fast links inside groups of machines.
 
     After each step the `group_size` workers of a group (0 to g − 1, g to 2g − 1, …) take the mean of their x weighted
     by their α, and the mean of their α; then with probability p a worker halves α and sends (x, α) to a random worker

@@ -9,7 +9,7 @@ from ._families import Overlapping
 
 
 class LocalSGD(Overlapping):
-    """Local SGD (PerSyn, FedAvg): every worker for itself, and every τ steps all take the mean of their x.
+    """Local SGD (PerSyn, FedAvg): every worker trains alone, and every τ steps all take the mean of their x.
 
     x_m ← x_m − η ∇L^m(x_m), τ times; then x_m ← (1/M) Σ_j x_j.
 

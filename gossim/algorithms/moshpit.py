@@ -10,7 +10,7 @@ from ._families import WithCollective
 
 
 class Moshpit(WithCollective):
-    """Moshpit averaging: every τ steps a worker averages with a small group, and with others each time.
+    """Moshpit averaging: every τ steps a worker averages with a small group, which changes each time.
 
     Workers have places in a cube with `group_size` g to a side: the digits of their number in base g. In round r those
     that differ in digit r mod d only, d digits in all, take the mean of their x. If M = g^d, d rounds without steps in

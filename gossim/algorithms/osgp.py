@@ -10,7 +10,7 @@ from ._families import InRounds
 
 
 class OSGP(InRounds):
-    """Overlapped stochastic gradient push: SGP that goes on computing while its messages are under way.
+    """Overlapped stochastic gradient push: SGP that continues to compute while its messages are in flight.
 
     As `sgp`, u_i and w_i travel together, so x_i = u_i/w_i stays right however late they come; for w_i (here α_i M)
     less what is under way, a step of η/w_i. `outstanding` says how many exchanges a worker may have under way.

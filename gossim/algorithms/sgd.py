@@ -7,7 +7,7 @@ from ._base import Algorithm, Process
 
 
 class SGD(Algorithm):
-    """Plain SGD: each worker for itself, x ← x − η ∇L(x). With one worker, the reference for all others.
+    """Plain SGD: each worker trains alone, x ← x − η ∇L(x). With one worker, the reference for all others.
 
     Cost: nothing is sent. With M > 1 workers, M independent runs from one starting point.
     Source: Robbins and Monro 1951 (doi:10.1214/aoms/1177729586).
@@ -15,6 +15,7 @@ class SGD(Algorithm):
 
     counts_samples: ClassVar[bool] = True
     family: ClassVar[str] = "alone"
+    uncompressed: ClassVar[str] = "sends nothing"
     name: Literal["sgd"] = "sgd"
 
     def worker(self, w: Worker) -> Process:

@@ -15,11 +15,11 @@ from torch import nn
 from ..errors import InputError, told
 from ..files.process_state import PROCESS
 from .constant import refuse_inconstant
-from .generators import generator_moved_by
 from .keyed import normals
 from .plain import Case, Plain
 from .problem import Problem
 from .supervised import SupervisedProblem, close
+from .watching import generator_moved_by
 
 FAR = 100.0
 """How many times as large as those beside the initial ones the far parameters are."""

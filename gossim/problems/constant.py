@@ -9,12 +9,12 @@ import torch
 
 from ..errors import InputError
 from ..files.process_state import seeded
-from .generators import generator_moved_by
 from .losses import OwnLoss
 from .meters import Own
 from .state import changed, state_of_function
 from .supervised import SupervisedProblem
 from .views import wide
+from .watching import generator_moved_by
 
 
 @torch.no_grad()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,8 @@ from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.hooks import RemovableHandle
 
+from ..files.process_state import seeded
+from ..rng import Purpose, key
 from .layers import called
 from .norms import KINDS
 
@@ -108,6 +110,29 @@ class Watch(TorchDispatchMode):
         """Take the hooks off the network."""
         for hook in self.hooks:
             hook.remove()
+
+
+ATTEMPTS = 3
+"""Looks at the global generators, from which another thread may draw at the same time."""
+
+
+def generator_moved_by(call: Callable[[], object]) -> str | None:
+    """Whose global generator the call moves, by draws or a seed: `torch`, `numpy`, `Python`, or None."""
+    names: list[str] = []
+    for attempt in range(ATTEMPTS):
+        with seeded(key(attempt, Purpose.INITIALISATION)):  # nobody's own seed, which would not move it
+            before = _all_states()
+            call()
+            after = _all_states()
+        names = [name for name, state in before.items() if state != after[name]]
+        if not names:
+            return None
+    return names[0]
+
+
+def _all_states() -> dict[str, Any]:
+    cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else []
+    return {"torch": [state.numpy().tobytes() for state in (torch.get_rng_state(), *cuda)], **_global_states()}
 
 
 def _global_states() -> dict[str, Any]:

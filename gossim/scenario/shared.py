@@ -20,8 +20,9 @@ LARGEST_SEED = 2**62
 LONGEST_NAME, LONGEST_TITLE = 200, 1000
 """Characters: a figure has room for no more."""
 
-UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
-"""Control characters, halves of surrogate pairs and what is no character: XML, and so SVG, has no place for them."""
+UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]")
+"""Control characters, halves of surrogate pairs and what is no character: XML, and so SVG, has no place for them; and
+those that turn the direction of writing, by which one name reads as another."""
 
 
 def _writable(text: str) -> bool:

@@ -63,7 +63,7 @@ def test_what_is_shown_of_a_value_is_short_however_large_it_is() -> None:
         assert time.process_time() - begun_s < 0.5
 
 
-@pytest.mark.parametrize("name", ["a\0b", "a\x1bb", "a\ufffeb", "a\x85b", "a" * 201, "a\nb"])
+@pytest.mark.parametrize("name", ["a\0b", "a\x1bb", "a\ufffeb", "a\u202eb", "a\u2066b", "a\x85b", "a" * 201, "a\nb"])
 def test_a_name_that_has_no_place_in_a_figure_is_refused(name: str) -> None:
     with pytest.raises(ScenarioError) as refused:
         scenario(arms={name: BASE["arms"]["arm"]})

@@ -22,7 +22,7 @@ from support.clusters import clusters
 from support.scenarios import only_arm
 from support.several import Several, advance, scattered
 
-MANY = settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+MANY = settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
 
 KEEP_THE_MEAN: dict[str, dict[str, Any]] = {
     "allreduce": {"name": "allreduce"},

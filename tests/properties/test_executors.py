@@ -191,7 +191,7 @@ def pairs_agree(name: str, pairs: Iterable[tuple[str, str]]) -> None:
             agree(only_arm(algorithm=ALGORITHMS[name], until={"gradient_steps": 24}, **sections), seed=3, window=17)
 
 
-@pytest.mark.parametrize(("place", "name"), enumerate(sorted(ALGORITHMS)))
+@pytest.mark.parametrize(("place", "name"), list(enumerate(sorted(ALGORITHMS))))
 def test_with_an_optimizer_and_a_problem_after_the_other(place: int, name: str) -> None:
     """The n-th algorithm has the n-th of the seven and the n-th of the five, so that any two meet sooner or later."""
     pairs_agree(name, [(list(OPTIMIZERS)[place % len(OPTIMIZERS)], list(PROBLEMS)[place % len(PROBLEMS)])])

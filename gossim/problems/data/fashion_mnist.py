@@ -19,16 +19,19 @@ DEBIAN = Path("/usr/share/datasets/fashion-mnist")
 class FashionMNIST(DataSpec):
     """70,000 images of clothes, 28 × 28 pixels in 10 classes: 60,000 to train on, 10,000 to test.
 
-    Read from the idx files, packed by gzip or not, under `directory`, or of Debian's package dataset-fashion-mnist.
-    With `channels: 3` each channel holds the same grey image. Source: Xiao, Rasul, Vollgraf 2017, arXiv:1708.07747.
+    Read from the idx files, packed by gzip or not, under `directory`, or of Debian's package dataset-fashion-mnist, or
+    fetched once into the user's cache. With `channels: 3` each channel holds the same grey image. Source: Xiao, Rasul,
+    Vollgraf 2017, arXiv:1708.07747.
     """
 
-    FILES: ClassVar[tuple[str, ...]] = (
-        "train-images-idx3-ubyte",
-        "train-labels-idx1-ubyte",
-        "t10k-images-idx3-ubyte",
-        "t10k-labels-idx1-ubyte",
-    )
+    URL: ClassVar[str] = "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com"
+    FILES: ClassVar[dict[str, str]] = {
+        "train-images-idx3-ubyte": "8d4fb7e6c68d591d4c3dfef9ec88bf0d",
+        "train-labels-idx1-ubyte": "25c81989df183df01b3e8a0aad5dffbe",
+        "t10k-images-idx3-ubyte": "bef4ecab320f06d8554ea6380940ec79",
+        "t10k-labels-idx1-ubyte": "bb300cfdad3c16e7a12a480ee83cd310",
+    }
+    """With the MD5 of each as it is published, packed by gzip."""
 
     classes: ClassVar[int] = 10
     train_samples: ClassVar[int] = 60_000
@@ -55,11 +58,21 @@ class FashionMNIST(DataSpec):
             if path.is_file():
                 return path
         if self.directory is None:
-            raise InputError(
-                "problem.data = fashion_mnist: is not on this machine; install Debian's package dataset-fashion-mnist, "
-                "or set problem.data.directory to the folder that holds its idx files"
-            )
+            return self._fetched(name)
         raise InputError(f"problem.data.directory = {self.directory!r}: does not hold {name} or {name}.gz")
+
+    def _fetched(self, name: str) -> Path:
+        import pooch
+
+        url, folder = f"{self.URL}/{name}.gz", pooch.os_cache("gossim") / "fashion-mnist"
+        try:
+            return Path(pooch.retrieve(url, f"md5:{self.FILES[name]}", fname=f"{name}.gz", path=folder))
+        except (OSError, ValueError) as error:
+            raise InputError(
+                f"problem.data = fashion_mnist: is not on this machine, and {url} could not be fetched "
+                f"({type(error).__name__}); install Debian's package dataset-fashion-mnist, or set "
+                "problem.data.directory to the folder that holds its idx files"
+            ) from None
 
     def _scaled(self, images: np.ndarray) -> np.ndarray:
         """Return the images `(n, channels, 28, 28)` scaled to [0, 1]."""

@@ -61,7 +61,8 @@ def trained_by_torch(problem: SupervisedProblem, steps: int) -> tuple[float, flo
             cross_entropy(network(inputs[0].clone()), labels[0]).backward()
         sgd.step()
     samples = problem.samples
-    update_bn([samples.train_x[indices] for indices in statistics_batches(len(samples.train_x))], network)
+    train_x = samples.train_x[:]
+    update_bn([train_x[indices] for indices in statistics_batches(len(samples.train_x))], network)
     network.eval()
     train, test = samples.measured
     with torch.no_grad():

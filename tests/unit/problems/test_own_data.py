@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
 import itertools
 import random
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import numpy as np
@@ -257,6 +263,47 @@ def test_a_directory_without_fashion_mnist_is_refused(tmp_path: Path) -> None:
         idx(tmp_path / name, array)
     with pytest.raises(InputError, match="2 and 2 images, and the set has 60,000"):
         loaded(spec)
+
+
+@contextmanager
+def served(folder: Path) -> Iterator[str]:
+    """The address at which the files of a folder can be fetched."""
+    handler = partial(SimpleHTTPRequestHandler, directory=str(folder))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def test_fashion_mnist_is_fetched_once_and_checked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    spec: Any = DATA["fashion_mnist"].model_validate({"name": "fashion_mnist"})
+    there = tmp_path / "there"
+    there.mkdir()
+    digests = {}
+    arrays = np.zeros((3, 28, 28)), np.zeros(3), np.ones((2, 28, 28)), np.ones(2)
+    for name, array in zip(spec.FILES, arrays, strict=True):
+        idx(there / f"{name}.gz", array)
+        digests[name] = hashlib.md5((there / f"{name}.gz").read_bytes()).hexdigest()
+    monkeypatch.setattr("gossim.problems.data.fashion_mnist.DEBIAN", tmp_path / "none")
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    monkeypatch.setattr("pooch.os_cache", lambda _: tmp_path / "cache")
+    with served(there) as url:
+        monkeypatch.setattr(type(spec), "URL", url)
+        with pytest.raises(InputError, match=r"train-images.*could not be fetched \(ValueError\)"):
+            spec.load()  # it is not what was published
+        assert not list((tmp_path / "cache").rglob("*.gz"))
+        monkeypatch.setattr(type(spec), "FILES", digests)
+        with pytest.raises(InputError, match="3 and 2 images, and the set has 60,000"):
+            spec.load()
+    with pytest.raises(InputError, match="3 and 2 images"):
+        spec.load()  # from the cache
+    (tmp_path / "cache" / "fashion-mnist" / "t10k-labels-idx1-ubyte.gz").unlink()
+    with pytest.raises(InputError, match=r"t10k-labels-idx1-ubyte.gz could not be fetched .*problem.data.directory"):
+        spec.load()
 
 
 @pytest.mark.skipif(not DEBIAN.is_dir(), reason="Debian's dataset-fashion-mnist is not installed")

@@ -69,7 +69,7 @@ def test_the_cnn_has_286154_parameters() -> None:
     assert network(torch.zeros(2, 3, 28, 28)).shape == (2, 10)
 
 
-@pytest.mark.parametrize(("channels", "parameters"), [(1, 282_954), (3, 286_154)])
+@pytest.mark.parametrize(("channels", "parameters"), [pytest.param(1, 282_954, marks=pytest.mark.slow), (3, 286_154)])
 def test_the_cnn_fits_mnist5k_in_one_and_three_channels(channels: int, parameters: int) -> None:
     data = {"name": "mnist5k", "channels": channels}
     problem = problem_of("conv", workers=2, model={"name": "gosgd_cnn"}, data=data, batch_size=4)
