@@ -45,11 +45,7 @@ def test_weights_sum_to_one_exactly_at_every_event(
 @MANY
 @given(cluster=clusters(), seed=st.integers(0, 2**32))
 def test_communication_keeps_the_weighted_sum(weighted: dict[str, Any], cluster: dict[str, Any], seed: int) -> None:
-    """With learning rate 0, Σ α_m x_m, in flight included, stays what it was, event by event.
-
-    But in `hierarchical` not while a group averages: its workers have their mean weight when the last of them arrives,
-    and the mean of their parameters when the collective is over.
-    """
+    """With learning rate 0, Σ α_m x_m, in flight included, stays what it was, event by event."""
     optimizer = {**cluster.pop("optimizer"), "learning_rate": 0.0}
     arm = only_arm(algorithm=weighted, optimizer=optimizer, **cluster)
     problem = build(present(arm.problem), arm.workers, seed, "float64", CPU)
@@ -65,15 +61,11 @@ def test_communication_keeps_the_weighted_sum(weighted: dict[str, Any], cluster:
         flying = [(message.alpha, message.row) for message in world.network.in_flight]
         return torch.stack([alpha * reference.rows[row] for alpha, row in held + flying]).sum(dim=0)
 
-    def averages() -> bool:
-        return weighted["name"] == "hierarchical" and any(each.activity.kind != "computing" for each in world.workers)
-
     start = weighted_sum()
     while not world.finished:
         world.clock.step()
         reference.run(world.program.take())
-        if not averages():
-            torch.testing.assert_close(weighted_sum(), start, rtol=0, atol=1e-12)
+        torch.testing.assert_close(weighted_sum(), start, rtol=0, atol=1e-12)
 
 
 def test_a_freed_row_cannot_be_used() -> None:
