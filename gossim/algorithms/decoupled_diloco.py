@@ -17,6 +17,10 @@ from ._compressing import Compressing, Compressor
 from ._fragments import NormFunction, ProductFunction, UnitFunction, fragment, fragment_bytes
 
 
+def _version(message: Message) -> int:
+    return message.version or 0
+
+
 class DecoupledDiLoCo(Compressing):
     """Decoupled DiLoCo: learners never wait; a syncer takes an outer step along what a quorum of them has changed.
 
@@ -68,10 +72,10 @@ class DecoupledDiLoCo(Compressing):
         for number in itertools.cycle(range(count)):
             for _ in range(self.period // count):
                 yield from w.local_steps(1)
-                came = sorted(w.receive(), key=lambda message: message.version or 0)
+                came = sorted(w.receive(), key=_version)
                 newest = {message.note: message for message in came}
                 for message in came:
-                    place, version = message.note, message.version or 0
+                    place, version = message.note, _version(message)
                     if message is newest[place] and version > versions[place]:
                         begun[place], versions[place] = w.steps, version
                         own = fragment(w, w.row, place, count)
@@ -95,9 +99,9 @@ class DecoupledDiLoCo(Compressing):
         if syncer.hold(message, number):
             count, learners = len(syncer.held(number)), len(syncer.known)
             if count == learners:
-                syncer.later(0.0, number, lambda: self.merge(syncer, number))
+                syncer.later(0.0, number, self.merge)
             elif count == self.quorum:
-                syncer.later(self.grace_s, number, lambda: self.merge(syncer, number))
+                syncer.later(self.grace_s, number, self.merge)
 
     def merge(self, syncer: Server, number: int) -> None:
         """Take an outer step along the changes of a fragment, and send it to all."""

@@ -15,7 +15,7 @@ import numpy as np
 from ..errors import InputError
 from ..program import Op, Probe
 from ..sim.world import World
-from ..tables.parts import ABOUT, PROBED, Parts, Recorded, frame_in, parquet_of
+from ..tables.parts import ABOUT, PROBED, Parts, RecordedTables, frame_in, parquet_of
 
 SHARE = 0.02
 """Of the time, which keeping checkpoints takes at most: where one takes long, the next one comes later."""
@@ -33,7 +33,7 @@ class Checkpoint(NamedTuple):
     digest: int
     rows: list[int]
     values: np.ndarray
-    probed: Recorded
+    probed: RecordedTables
     seconds: float
 
 
@@ -65,7 +65,7 @@ class Checkpoints:
             pieces = self.parts.pieces(self.place, self.arm, self.seed, int(about["pieces"]))
             if pieces is None or len(values) != len(about["rows"]):
                 return None
-            probed = Recorded(pieces, frames)
+            probed = RecordedTables(pieces, frames)
             windows, digest, seconds = int(about["windows"]), int(about["digest"]), float(about["seconds"])
             return Checkpoint(windows, digest, list(about["rows"]), values, probed, seconds)
         except (InputError, KeyError, TypeError, ValueError):

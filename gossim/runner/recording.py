@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from ..sim.world import World
 from ..tables.columns import TABLES
 from ..tables.frames import joined, stacked, table, with_metrics
-from ..tables.parts import PROBED, Frames, Parts, Piece, Recorded
+from ..tables.parts import PROBED, Frames, Parts, RecordedTables, TablePiece
 from ..tables.pieces import PIECE_ROWS
 from ..tables.probe_rows import Observations, ProbeRows, Row, activities, exchanges
 
@@ -26,7 +26,7 @@ class Stand(NamedTuple):
     """What probes have recorded of an arm with a seed: rows in `pieces` on the disk, then those that a checkpoint kept,
     then those of the probes `seen` since."""
 
-    pieces: tuple[Piece, ...]
+    pieces: tuple[TablePiece, ...]
     earlier: Frames
     seen: list[ProbeRows]
 
@@ -48,7 +48,7 @@ class PairRecord:
         self._stand = Stand((), {}, self.observed.seen)
         self._most = PIECE_ROWS
 
-    def take_up(self, pieces: tuple[Piece, ...], earlier: Frames) -> None:
+    def take_up(self, pieces: tuple[TablePiece, ...], earlier: Frames) -> None:
         """Go on from what was recorded before it was cut off."""
         self._stand = Stand(pieces, earlier, self.observed.seen)
         self.observed.rows_seen = sum(map(len, earlier.values()))
@@ -76,15 +76,15 @@ class PairRecord:
         self.ended["activities"] = [{**label, **row} for row in activities(world)]
         self.ended["timeline"] = [{**label, **interval._asdict()} for interval in world.timeline.intervals]
 
-    def probed(self) -> Recorded:
+    def probed(self) -> RecordedTables:
         """Return the tables to which probes add rows, as far as they have come."""
         stand = self._stand
-        return Recorded(stand.pieces, self._in_memory(stand))
+        return RecordedTables(stand.pieces, self._in_memory(stand))
 
-    def recorded(self) -> Recorded:
+    def recorded(self) -> RecordedTables:
         """Return all tables, as far as they have come."""
         pieces, probed = self.probed()
-        return Recorded(pieces, {**probed, **{name: table(name, rows) for name, rows in self.ended.items()}})
+        return RecordedTables(pieces, {**probed, **{name: table(name, rows) for name, rows in self.ended.items()}})
 
     @staticmethod
     def _in_memory(stand: Stand) -> Frames:
@@ -109,7 +109,7 @@ class Recording:
     def __init__(self, arms: Iterable[str], metrics: Sequence[str] = ()):
         self.metrics = metrics
         self.order = {name: position for position, name in enumerate(arms)}
-        self.pairs: dict[Key, PairRecord | Recorded] = {}
+        self.pairs: dict[Key, PairRecord | RecordedTables] = {}
         self.rows = 0  # of those that have ended, in memory
 
     def begin(self, arm: str, seed: int, parts: Parts | None = None) -> PairRecord:
@@ -117,11 +117,11 @@ class Recording:
         record = self.pairs[arm, seed] = PairRecord(arm, seed, parts, self.order[arm])
         return record
 
-    def end(self, arm: str, seed: int, recorded: Recorded, kept: Piece | None = None) -> None:
+    def end(self, arm: str, seed: int, recorded: RecordedTables, kept: TablePiece | None = None) -> None:
         """Take over the tables of an arm with a seed that has ended; `kept` is their file, if there is one."""
         rows = sum(map(len, recorded.frames.values()))
         if kept is not None and self.rows + rows > IN_MEMORY_ROWS:
-            recorded = Recorded((*recorded.pieces, kept), {})
+            recorded = RecordedTables((*recorded.pieces, kept), {})
         else:
             self.rows += rows
         self.pairs[arm, seed] = recorded
@@ -136,11 +136,11 @@ class Recording:
         pairs = self._recorded()
         return {name: self._pieces(name, pairs) for name in TABLES}
 
-    def _recorded(self) -> list[Recorded]:
+    def _recorded(self) -> list[RecordedTables]:
         each = [self.pairs[key] for key in sorted(self.pairs, key=lambda key: (self.order[key[0]], key[1]))]
         return [pair.recorded() if isinstance(pair, PairRecord) else pair for pair in each]
 
-    def _pieces(self, name: str, pairs: Sequence[Recorded]) -> Iterator[pd.DataFrame]:
+    def _pieces(self, name: str, pairs: Sequence[RecordedTables]) -> Iterator[pd.DataFrame]:
         for frame in (frame for pair in pairs or [NOTHING] for frame in pair.of(name)):
             yield with_metrics(frame, self.metrics) if name == "probes" else frame
 
@@ -149,5 +149,5 @@ class Recording:
         return {name: joined(name, list(pieces)) for name, pieces in self.pieces().items()}
 
 
-NOTHING = Recorded((), {name: table(name, []) for name in TABLES})
+NOTHING = RecordedTables((), {name: table(name, []) for name in TABLES})
 """What nobody has recorded yet."""

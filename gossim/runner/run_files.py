@@ -12,7 +12,7 @@ from ..files.atomic import undisturbed
 from ..profiling import Stopwatch, Unwatched
 from ..scenario.scenario import Scenario
 from ..tables.columns import TABLES
-from ..tables.parts import Part, Recorded
+from ..tables.parts import Part, RecordedTables
 from ..tables.run_directory import RunDirectory
 from . import manifest as provenance
 from .pair import has_ended
@@ -78,7 +78,7 @@ class RunFiles:
         self.manifest["resumed"] = [*before.get("resumed", []), provenance.now()]
         self.store.go_on(self.manifest, self.recording.pieces())
 
-    def keep(self, entry: dict[str, Any], recorded: Recorded) -> None:
+    def keep(self, entry: dict[str, Any], recorded: RecordedTables) -> None:
         """Keep an arm and seed that have ended. Raises RunError where that is impossible."""
         name, seed = entry["arm"], entry["seed"]
         place = self.recording.order[name]

@@ -33,7 +33,7 @@ Frames = dict[str, pd.DataFrame]
 """Tables by their names."""
 
 
-class Piece(NamedTuple):
+class TablePiece(NamedTuple):
     """A file with rows of these tables of one arm with one seed."""
 
     parts: Parts
@@ -48,10 +48,10 @@ class Piece(NamedTuple):
         return frame_in(name, found[f"{name}.parquet"])
 
 
-class Recorded(NamedTuple):
+class RecordedTables(NamedTuple):
     """The tables of one arm with one seed: the rows in `pieces`, on the disk, and below them those of `frames`."""
 
-    pieces: tuple[Piece, ...]
+    pieces: tuple[TablePiece, ...]
     frames: Frames
 
     def of(self, name: str) -> Iterator[pd.DataFrame]:
@@ -65,7 +65,7 @@ class Part(NamedTuple):
     """An arm with a seed that has ended: its `entry` in the manifest, and its tables."""
 
     entry: dict[str, Any]
-    recorded: Recorded
+    recorded: RecordedTables
 
 
 class Parts:
@@ -109,13 +109,13 @@ class Parts:
         entry = about["entry"]
         if pieces is None or (entry["arm"], entry["seed"]) != (arm, seed) or not _are_of(frames, arm, seed):
             return None
-        return Part(entry, Recorded(pieces, frames))
+        return Part(entry, RecordedTables(pieces, frames))
 
-    def ended(self, place: int, seed: int) -> Piece:
+    def ended(self, place: int, seed: int) -> TablePiece:
         """The tables of an arm with a seed that has been kept, apart from its pieces."""
-        return Piece(self, self.path(place, seed), tuple(TABLES))
+        return TablePiece(self, self.path(place, seed), tuple(TABLES))
 
-    def save_piece(self, place: int, seed: int, number: int, frames: Frames) -> Piece:
+    def save_piece(self, place: int, seed: int, number: int, frames: Frames) -> TablePiece:
         """Keep rows of the PROBED tables of an arm with a seed that is under way. Raises OSError."""
         piece = self._piece(place, seed, number)
         with self.written(piece.path) as archive:
@@ -124,7 +124,7 @@ class Parts:
                 archive.writestr(f"{name}.parquet", parquet_of(frames[name]))
         return piece
 
-    def pieces(self, place: int, arm: str, seed: int, count: int) -> tuple[Piece, ...] | None:
+    def pieces(self, place: int, arm: str, seed: int, count: int) -> tuple[TablePiece, ...] | None:
         """The first `count` pieces of an arm with a seed; None if one of them cannot be used. They are read once."""
         found = tuple(self._piece(place, seed, number) for number in range(count))
         try:
@@ -133,8 +133,8 @@ class Parts:
             return None
         return found if usable else None
 
-    def _piece(self, place: int, seed: int, number: int) -> Piece:
-        return Piece(self, self.path(place, seed).with_stem(f"{place}-{seed}-rows-{number}"), PROBED)
+    def _piece(self, place: int, seed: int, number: int) -> TablePiece:
+        return TablePiece(self, self.path(place, seed).with_stem(f"{place}-{seed}-rows-{number}"), PROBED)
 
     @contextmanager
     def written(self, path: Path) -> Iterator[zipfile.ZipFile]:

@@ -16,7 +16,7 @@ from gossim.errors import InputError
 from gossim.runner import pair
 from gossim.runner.checkpoint import Checkpoint, Checkpoints
 from gossim.scenario.scenario import Scenario
-from gossim.tables.parts import Parts, Recorded
+from gossim.tables.parts import Parts, RecordedTables
 from support.algorithms import ALGORITHMS
 from support.interrupted import Stopped, table_bytes
 from support.optimizers import OPTIMIZERS
@@ -183,7 +183,7 @@ def test_where_saving_takes_long_it_is_done_less_often(tmp_path: Path, monkeypat
     monkeypatch.setattr("time.monotonic", lambda: now)
     saved = Checkpoints(Parts(tmp_path, "x"), 0, "push", 0, 60.0)
     monkeypatch.setattr(Parts, "written", slow)
-    due, nothing = [], Checkpoint(0, 0, [], np.zeros((0, 1)), Recorded((), {}), 0.0)
+    due, nothing = [], Checkpoint(0, 0, [], np.zeros((0, 1)), RecordedTables((), {}), 0.0)
     for now in range(0, 500):
         if saved.is_due():
             due.append(now)
