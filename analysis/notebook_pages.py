@@ -61,7 +61,9 @@ def execute(path: Path) -> nbformat.NotebookNode:
         kernel_name="python3", kernel_spec_manager=KernelSpecManager(kernel_dirs=[])
     )
     where = {"metadata": {"path": str(path.parent)}}
-    return NotebookClient(notebook, km=kernel, timeout=CELL_TIMEOUT_S, resources=where).execute()
+    return NotebookClient(
+        notebook, km=kernel, timeout=CELL_TIMEOUT_S, resources=where, coalesce_streams=True
+    ).execute()
 
 
 def page(executed: nbformat.NotebookNode, name: str) -> tuple[str, dict[str, bytes]]:

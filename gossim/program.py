@@ -9,6 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
+PROBED_ROWS, MANY_PROBES = 2**17, 16
+"""A window ends when probes have looked at that many rows in it, and that many probes at these."""
+
 INITIAL_ROW = 0
 """The row that holds the initial parameters x⁰ when a program starts; the program itself copies it to the workers."""
 
@@ -174,7 +177,7 @@ class Program:
         self.ops: list[Op] = []
         self.gradients = 0
         self.behind: dict[int, Callable[[], None]] = {}  # rows whose steps are planned: brings them up to now
-        self._probed = 0  # rows that probes have freed in this window
+        self._probed = self._of_a_probe = 0  # rows that probes have freed in this window, and that the last one has
         self.rows.wrote(self.rows.allocate())  # the initial row
 
     def grad(self, out: int, at: int, worker: int, step: int) -> None:
@@ -221,12 +224,15 @@ class Program:
         self.probe(copies, facts)
         for copy in copies:
             self.rows.release(copy)
+        self._of_a_probe = len(copies)
         self._probed += len(copies)
 
     def is_full(self, gradients: int, freed_rows: int) -> bool:
         """Return whether this window has that many gradients, or has freed that many rows. Copies for probes are
-        counted apart, up to as many again.
+        counted apart, up to as many again. Very many probes fill it too: what is known at each of them is in memory.
         """
+        if self._probed >= PROBED_ROWS and self._probed > MANY_PROBES * self._of_a_probe:
+            return True
         freed = len(self.rows.freed)
         return self.gradients >= gradients or freed - self._probed >= freed_rows or freed >= 2 * freed_rows
 
@@ -265,3 +271,5 @@ class NoProgram(Program):
 
     def probe_copies(self, rows: Iterable[int], facts: Any) -> None:
         self.ops.append(Probe((), facts))
+        self._of_a_probe = len(facts.by_worker.steps)
+        self._probed += self._of_a_probe

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from pydantic import model_validator
 
 from ..schema.fields import Frozen
+from ..schema.violations import broken_at
 from ..settings import Settings
 from ..sim.message import Message
 from ..sim.questions import Reply
@@ -51,7 +52,16 @@ class Algorithm(Frozen):
     all_messages: ClassVar[bool] = False
     undirected: ClassVar[bool] = False
     static: ClassVar[bool] = False
+    uncompressed: ClassVar[str] = ""
+    """Why it has no `compression`, as a rule for the scenario."""
     name: str = ""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _only_some_compress(cls, data: Any) -> Any:
+        if isinstance(data, dict) and "compression" in data and cls.uncompressed:
+            raise broken_at(("compression",), data["compression"], cls.uncompressed)
+        return data
 
     @model_validator(mode="before")
     @classmethod

@@ -1,15 +1,16 @@
-"""Compression of what is sent: most of a vector is set to zero, or cut down to signs.
+"""Compression of what is sent: most of a vector is set to zero, or rounded.
 
 The docstrings give Q(v) for v of d numbers, and the share of the uncompressed size that is sent.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
 
 from ..rng import Purpose, key
+from ..schema.bounds import Bounds
 from ..schema.chosen import chosen_by
-from ..schema.fields import Frozen, SomeProbability
+from ..schema.fields import AS_WHOLE, Count, Frozen, SomeProbability
 from ..sim.worker import Worker
 
 
@@ -29,6 +30,16 @@ class RandomKFunction(NamedTuple):
 
 class SignFunction(NamedTuple):
     """(‖v‖₁/d) · sign(v)."""
+
+
+class QuantizeFunction(NamedTuple):
+    """In chunks of `chunk` numbers, m their largest modulus and s = 2^(bits − 1) − 1: ±m/s · ⌊s|v|/m + u⌋, with u drawn
+    evenly in [0, 1) by `seed` and `step`."""
+
+    bits: int
+    chunk: int
+    seed: int
+    step: int
 
 
 class Compression(Frozen):
@@ -104,11 +115,29 @@ class Sign(Compression):
         return SignFunction()
 
 
+class Quantize(Compression):
+    """Numbers of `bits` bits, with the largest modulus of each `chunk` of them, rounded up or down at random so that
+    the mean is right: for chunks of m at most and s = 2^(bits − 1) − 1, multiples of m/s. Share bits/b + 1/chunk of
+    numbers of b bits."""
+
+    name: Literal["quantize"] = "quantize"
+    bits: Annotated[int, Bounds("a whole number from 2 to 16", ge=2, le=16), AS_WHOLE]
+    chunk: Count = 512
+
+    def size_share(self, number_bits: int) -> float:
+        return self.bits / number_bits + 1 / self.chunk
+
+    def function(self, w: Worker) -> Any:
+        seed = key(w.context.seed, Purpose.COMPRESSION, w.index)
+        return QuantizeFunction(self.bits, self.chunk, seed, w.gradients)
+
+
 COMPRESSIONS: dict[str, type[Compression]] = {
     "none": NoCompression,
     "top_k": TopK,
     "random_k": RandomK,
     "sign": Sign,
+    "quantize": Quantize,
 }
 
 if TYPE_CHECKING:

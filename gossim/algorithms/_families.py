@@ -6,12 +6,9 @@ from typing import ClassVar
 
 from ..cluster.buckets import NumberOrBytes, Overlap
 from ..cluster.collectives import AnyCollective, RingCollective
-from ..schema.fields import Count, SomeProbability, Timeout
+from ..schema.fields import SomeProbability, Timeout
 from ..settings import Settings
-from ..sim.message import Message
 from ..sim.peers import Averaging
-from ..sim.questions import Reply
-from ..sim.server import Server
 from ..sim.worker import Worker
 from ._base import Algorithm, Process
 
@@ -19,6 +16,10 @@ THE_SERVER_STEPS = "leaves the steps to its server"
 """Why there is one learning rate for all."""
 
 WAITS_FOR_ALL = "begins before it is known who comes, and goes with no faults, timeout_s or backup"
+
+
+PARAMETERS = "sends parameters themselves, of which nothing may be left out"
+"""Why nothing that is sent can be compressed."""
 
 
 def may_lose_answers(settings: Settings) -> bool:
@@ -43,6 +44,10 @@ class WithCollective(Algorithm):
     """
 
     waits_for: ClassVar[str] = "everybody"
+    uncompressed: ClassVar[str] = (
+        "averages parameters themselves, of which nothing may be left out; "
+        "diloco averages changes, with an outer learning rate of 1 as local_sgd does"
+    )
     collective: AnyCollective = RingCollective()
     timeout_s: Timeout | None = None
 
@@ -104,6 +109,7 @@ class InRounds(Algorithm):
 
     family: ClassVar[str] = "gossip"
     waits_for: ClassVar[str] = "its neighbours"
+    uncompressed: ClassVar[str] = f"{PARAMETERS}; choco sends compressed changes to neighbours"
     all_messages: ClassVar[bool] = True
     timeout_s: Timeout | None = None
 
@@ -158,35 +164,3 @@ class WithServer(Algorithm):
         if may_lose_answers(settings) and self.timeout_s is None:
             return "must have a timeout_s where workers fail or messages are lost: an answer may never come"
         return None
-
-
-class LocalStepsWithServer(WithServer):
-    """Takes `local_steps` from a server's x, sends the server its change or its result, and continues from the answer.
-
-    A worker that is not answered in time goes on from where it is. Steps are counted as the workers take them.
-    """
-
-    family: ClassVar[str] = "local steps"
-    waits_for: ClassVar[str] = "the server, seldom"
-    sends_change: ClassVar[bool] = True
-    local_steps: Count
-
-    def worker(self, w: Worker) -> Process:
-        w.version, start = 0, w.draft(w.row)
-        while True:
-            yield from w.local_steps(self.local_steps)
-            if w.alone:
-                continue
-            if self.sends_change:
-                w.combine(start, (1.0, start), (-1.0, w.row))
-            sent = start if self.sends_change else w.row
-            answer = yield w.ask(w.server(), "arrived", [sent], self.timeout_s, version=w.version)
-            for fresh in [*w.receive(), *([answer] if answer else [])]:
-                w.combine(w.row, (1.0, fresh.row))
-                w.version = fresh.version or 0
-                w.use_up(fresh)
-            w.combine(start, (1.0, w.row))
-
-    def arrived(self, server: Server, message: Message, reply: Reply) -> None:
-        """Let the server process a change or a model, and answer."""
-        raise NotImplementedError

@@ -10,7 +10,7 @@ from ..sim.message import Message
 from ..sim.questions import Reply
 from ..sim.worker import Worker
 from ._base import Algorithm, Process
-from ._families import unfit_in_pairs
+from ._families import PARAMETERS, unfit_in_pairs
 
 
 class ACiD(Algorithm):
@@ -35,6 +35,7 @@ class ACiD(Algorithm):
     waits_for: ClassVar[str] = "the answer, if it takes longer"
     undirected: ClassVar[bool] = True
     static: ClassVar[bool] = True
+    uncompressed: ClassVar[str] = PARAMETERS
     name: Literal["acid"] = "acid"
     exchanges_per_gradient: PositiveQuantity = 1.0
     eta: NonNegative | None = None

@@ -8,7 +8,7 @@ from ..sim.message import Message
 from ..sim.questions import Reply
 from ..sim.worker import Worker
 from ._base import Algorithm, Process
-from ._families import unfit_in_pairs
+from ._families import PARAMETERS, unfit_in_pairs
 
 
 class ADPSGD(Algorithm):
@@ -31,6 +31,7 @@ class ADPSGD(Algorithm):
     family: ClassVar[str] = "gossip"
     waits_for: ClassVar[str] = "the answer, if it takes longer"
     undirected: ClassVar[bool] = True
+    uncompressed: ClassVar[str] = PARAMETERS
     name: Literal["adpsgd"] = "adpsgd"
     timeout_s: Timeout | None = None
 

@@ -6,10 +6,11 @@ from ..schema.fields import Index, Quantity
 from ..settings import Settings
 from ..sim.worker import Worker
 from ._base import Process
+from ._compressing import Compressing, Compressor
 from ._families import Overlapping
 
 
-class AllReduce(Overlapping):
+class AllReduce(Compressing, Overlapping):
     """Synchronous SGD: x ← x − η (1/M) Σ_m ∇L^m(x), all workers at the same x.
 
     With `problem.weighting: samples` the mean is Σ_m n_m ∇L^m / Σ_m n_m, over those in time.
@@ -36,12 +37,13 @@ class AllReduce(Overlapping):
     def unfit(self, settings: Settings) -> str | None:
         if self.backup >= settings.workers:
             return f"backup = {self.backup}: must be below the number of workers, {settings.workers}"
-        return super().unfit(settings)
+        if self.compresses and self.buckets is not None:
+            return f"buckets = {self.buckets:g}: are of whole gradients, and these are compressed"
+        return self.unfit_compressed(settings, self.collective) or super().unfit(settings)
 
     def worker(self, w: Worker) -> Process:
-        group = w.allreduce(
-            self.collective, self.backup, self.reduction_s_per_byte, self.timeout_s, overlap=self.overlap
-        )
+        collective, compress = self.gathering(self.collective), Compressor(w, self)
+        group = w.allreduce(collective, self.backup, self.reduction_s_per_byte, self.timeout_s, overlap=self.overlap)
         if not group.includes(w):
             yield group.join(w)
         while True:
@@ -51,5 +53,6 @@ class AllReduce(Overlapping):
             if self.overlap:
                 group.computes(w)
             yield computed | now.closed if self.backup or self.timeout_s else computed
-            mean = yield group.arrive(now, w, gradient)
+            compress(gradient)
+            mean = yield group.arrive(now, w, gradient, size_bytes=compress.size_bytes)
             w.step(mean, own=w not in now.late)

@@ -6,10 +6,11 @@ from ..schema.fields import Count, Fraction01, NonNegative, Positive
 from ..sim.message import Message
 from ..sim.questions import Reply
 from ..sim.server import Server
-from ._families import LocalStepsWithServer
+from ._compressing import Compressing
+from ._local_steps import LocalStepsWithServer
 
 
-class AsyncLocalSGD(LocalStepsWithServer):
+class AsyncLocalSGD(Compressing, LocalStepsWithServer):
     """Asynchronous local SGD: workers send what their local steps changed, and a server steps along each, with a
     Nesterov momentum that it renews only every N of them.
 

@@ -25,6 +25,7 @@ class Choco(InRounds):
 
     all_up: ClassVar[bool] = True
     static: ClassVar[bool] = True
+    uncompressed: ClassVar[str] = ""
     name: Literal["choco"] = "choco"
     compression: AnyCompression
     consensus_step: Probability

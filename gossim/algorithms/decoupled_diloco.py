@@ -12,11 +12,16 @@ from ..sim.message import Message
 from ..sim.questions import Reply
 from ..sim.server import Server
 from ..sim.worker import Worker
-from ._base import Algorithm, Process
+from ._base import Process
+from ._compressing import Compressing, Compressor
 from ._fragments import NormFunction, ProductFunction, UnitFunction, fragment, fragment_bytes
 
 
-class DecoupledDiLoCo(Algorithm):
+def _version(message: Message) -> int:
+    return message.version or 0
+
+
+class DecoupledDiLoCo(Compressing):
     """Decoupled DiLoCo: learners never wait; a syncer takes an outer step along what a quorum of them has changed.
 
     Learner: every H/P steps it sends Δ = θ̂ − θ_m on the next of P = `fragments`, with n, its steps since it got that
@@ -49,6 +54,8 @@ class DecoupledDiLoCo(Algorithm):
     def _fragments_come_in_turn(self) -> DecoupledDiLoCo:
         if self.period % self.fragments:
             raise broken_at(("fragments",), self.fragments, f"must divide the period, {self.period}")
+        if self.compresses and self.fragments > 1:
+            raise broken_at(("fragments",), self.fragments, "must be 1 with compression, which is of whole vectors")
         return self
 
     def unfit(self, settings: Settings) -> str | None:
@@ -60,14 +67,15 @@ class DecoupledDiLoCo(Algorithm):
             yield from w.local_steps()
         count = self.fragments
         anchors = [fragment(w, w.row, number, count) for number in range(count)]
+        compress = Compressor(w, self)
         begun, versions = [w.steps] * count, [0] * count
         for number in itertools.cycle(range(count)):
             for _ in range(self.period // count):
                 yield from w.local_steps(1)
-                came = sorted(w.receive(), key=lambda message: message.version or 0)
+                came = sorted(w.receive(), key=_version)
                 newest = {message.note: message for message in came}
                 for message in came:
-                    place, version = message.note, message.version or 0
+                    place, version = message.note, _version(message)
                     if message is newest[place] and version > versions[place]:
                         begun[place], versions[place] = w.steps, version
                         own = fragment(w, w.row, place, count)
@@ -79,22 +87,24 @@ class DecoupledDiLoCo(Algorithm):
                 continue  # it has just come
             change = fragment(w, w.row, number, count)
             w.combine(change, (1.0, anchors[number]), (-1.0, change))
-            size_bytes, note = fragment_bytes(w, number, count), (number, w.steps - begun[number])
+            compress(change)
+            size_bytes = compress.size_bytes or fragment_bytes(w, number, count)
+            note = number, w.steps - begun[number]
             w.ask(w.server(), "add", [change], by_lot=False, meanwhile=True, size_bytes=size_bytes, note=note)
             w.drop(change)
 
     def add(self, syncer: Server, message: Message, reply: Reply) -> None:
-        """The syncer keeps a change, and merges those of the fragment when it has waited for long enough."""
+        """Keep a change, and merge those of the fragment after the syncer has waited for long enough."""
         number, _ = message.note
         if syncer.hold(message, number):
             count, learners = len(syncer.held(number)), len(syncer.known)
             if count == learners:
-                syncer.later(0.0, number, lambda: self.merge(syncer, number))
+                syncer.later(0.0, number, self.merge)
             elif count == self.quorum:
-                syncer.later(self.grace_s, number, lambda: self.merge(syncer, number))
+                syncer.later(self.grace_s, number, self.merge)
 
     def merge(self, syncer: Server, number: int) -> None:
-        """The syncer takes an outer step along the changes of a fragment, and sends it to all."""
+        """Take an outer step along the changes of a fragment, and send it to all."""
         problem, changes, velocity = syncer.context.settings.problem, syncer.held(number), f"velocity {number}"
         batches = problem.batch_sizes(len(syncer.known)) if problem else [1] * len(syncer.known)
         weights = [message.note[1] * batches[message.sender] ** 2 for message in changes]

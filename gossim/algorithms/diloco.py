@@ -7,13 +7,15 @@ from pydantic import model_validator
 from ..optimizers import AnyOptimizer
 from ..schema.fields import Count, Fraction01, Index
 from ..schema.violations import broken_at
+from ..settings import Settings
 from ..sim.worker import Worker
 from ._base import Process
+from ._compressing import Compressing, Compressor
 from ._families import Overlapping
 from ._fragments import fragment, fragment_bytes
 
 
-class DiLoCo(Overlapping):
+class DiLoCo(Compressing, Overlapping):
     """DiLoCo: H local steps of the arm's optimizer, then one outer step along the mean of all changes.
 
     θ_m ← θ, then H steps of the inner optimizer;  Δ = (1/M) Σ_m (θ − θ_m);  θ ← outer optimizer's step along Δ.
@@ -22,7 +24,9 @@ class DiLoCo(Overlapping):
     momentum, learning rate 0.7 and momentum 0.9. All workers keep the same θ and the same outer state; the inner state
     stays where it is. With an outer rate of 1 and no momentum, local SGD. What is averaged is θ_m, which comes to the
     same, and leads a worker that comes back with another θ towards that of the others.
-    With `problem.weighting: samples` the mean is weighted by the workers' numbers of samples.
+    With `problem.weighting: samples` the mean is weighted by the workers' numbers of samples. With `compression`
+    Q(θ − θ_m) is sent to all; `top_k` with an `error_feedback` of 0.95 is SparseLoCo, arXiv:2508.15706, with numbers
+    of full size.
 
     Streaming DiLoCo: the vector is cut into P = `fragments` (ranges of it, where the source takes layers), each with
     an outer state of its own, and every H/P steps the next of them is averaged. The workers take τ = `overlap_steps`
@@ -60,7 +64,16 @@ class DiLoCo(Overlapping):
         if not self.outer.one_rate:
             rule = "must be one number: all workers take the same outer step"
             raise broken_at(("outer", "learning_rate"), list(self.outer.learning_rate), rule)
+        if self.compresses and (self.streams or self.buckets is not None):
+            rule = "cannot be had with fragments, overlap_steps, mix or buckets: it is of whole vectors"
+            raise broken_at(("compression",), self.compression.name, rule)
         return self
+
+    def unfit(self, settings: Settings) -> str | None:
+        if self.compresses and settings.workers > 1 and self.goes_on_without(settings):
+            name = self.compression.name
+            return f"compression = {name}: is of changes since a θ that all must have: no faults, no timeout_s"
+        return self.unfit_compressed(settings, self.collective) or super().unfit(settings)
 
     @property
     def streams(self) -> bool:
@@ -71,14 +84,19 @@ class DiLoCo(Overlapping):
         return self.in_fragments(w) if self.streams else self.as_a_whole(w)
 
     def as_a_whole(self, w: Worker) -> Process:
-        group = w.allreduce(self.collective, timeout_s=self.timeout_s, overlap=self.overlap)
+        collective, compress = self.gathering(self.collective), Compressor(w, self)
+        group = w.allreduce(collective, timeout_s=self.timeout_s, overlap=self.overlap)
         anchor = w.draft(w.row)
         outer = w.optimizer_on(anchor, self.outer)
         while True:
             now = group.enter(w)
             yield from self.local_steps(w, group, self.period)
-            mean = yield group.arrive(now, w, w.draft(w.row))
-            w.combine(w.row, (1.0, anchor), (-1.0, mean))
+            sent = w.draft(w.row)
+            if self.compresses:
+                w.combine(sent, (1.0, anchor), (-1.0, sent))
+                compress(sent)
+            mean = yield group.arrive(now, w, sent, size_bytes=compress.size_bytes)
+            w.combine(w.row, *([(1.0, mean)] if self.compresses else [(1.0, anchor), (-1.0, mean)]))
             w.drop(mean)
             if outer:
                 outer.step(w.row)

@@ -11,10 +11,11 @@ from ..sim.questions import Reply
 from ..sim.server import Server
 from ..sim.worker import Worker
 from ._base import Process
+from ._compressing import Compressing, Compressor
 from ._families import THE_SERVER_STEPS, WithServer
 
 
-class Downpour(WithServer):
+class Downpour(Compressing, WithServer):
     """Downpour SGD: workers send gradients to a parameter server whenever they have one, and get its x back.
 
     Worker: g ← ∇L^m(x_m), to the server; x_m ← x̃, its answer. Server: x̃ ← x̃ − η s g, with every gradient that comes.
@@ -43,13 +44,15 @@ class Downpour(WithServer):
         return self
 
     def worker(self, w: Worker) -> Process:
+        compress = Compressor(w, self)
         while True:
             gradient = w.gradient()
             yield w.compute()
             if w.alone:
                 w.step(gradient)
                 continue
-            answer = yield w.ask(w.server(), "step", [gradient], self.timeout_s)
+            compress(gradient)
+            answer = yield w.ask(w.server(), "step", [gradient], self.timeout_s, size_bytes=compress.size_bytes)
             w.give_back(gradient)
             for fresh in [*w.receive(), *([answer] if answer else [])]:
                 w.combine(w.row, (1.0, fresh.row))

@@ -5,10 +5,11 @@ from typing import ClassVar, Literal
 from ..settings import Settings
 from ..sim.worker import Worker
 from ._base import Process
+from ._compressing import Compressing, Compressor
 from ._families import WithCollective
 
 
-class EagerSGD(WithCollective):
+class EagerSGD(Compressing, WithCollective):
     """Eager-SGD: synchronous SGD whose sums do not wait for all; a gradient that comes too late goes into the next.
 
     A round: G ← (1/M) Σ of the gradients that have come since the last one;  x ← x − η G, for all workers.
@@ -34,13 +35,18 @@ class EagerSGD(WithCollective):
     def unfit(self, settings: Settings) -> str | None:
         if settings.faults and settings.workers > 1:
             return "keeps all workers at one x by steps that one which fails would miss"
+        if self.timeout_s is not None:
+            return f"timeout_s = {self.timeout_s:g}: has no effect, because a round does not wait for late workers"
         if not self.collective.in_front:
             return "collective.barrier = false: here a round begins for all when one worker has come"
-        return super().unfit(settings)
+        return self.unfit_compressed(settings, self.collective) or super().unfit(settings)
 
     def worker(self, w: Worker) -> Process:
-        group = w.partial_allreduce(self.collective, self.trigger == "majority")
+        compress = Compressor(w, self)
+        majority = self.trigger == "majority"
+        group = w.partial_allreduce(self.gathering(self.collective), majority, compress.size_bytes)
         while True:
             gradient = w.gradient()
             yield w.compute()
+            compress(gradient)
             yield group.bring(w, gradient)

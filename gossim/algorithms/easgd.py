@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from ..schema.fields import Count, Probability
 from ..sim.message import Message
@@ -8,7 +8,7 @@ from ..sim.questions import Reply
 from ..sim.server import Server
 from ..sim.worker import Worker
 from ._base import Process
-from ._families import WithServer
+from ._families import PARAMETERS, WithServer
 
 
 class EASGD(WithServer):
@@ -26,6 +26,7 @@ class EASGD(WithServer):
     Source: Zhang, Choromanska, LeCun 2015, arXiv:1412.6651, algorithm 1 (ρ = ηρ there; 0.9/M suggested).
     """
 
+    uncompressed: ClassVar[str] = PARAMETERS
     name: Literal["easgd"] = "easgd"
     period: Count
     moving_rate: Probability

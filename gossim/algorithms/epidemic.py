@@ -6,6 +6,7 @@ from ..schema.fields import Count
 from ..settings import Settings
 from ..sim.worker import Worker
 from ._base import Algorithm, Process
+from ._families import PARAMETERS
 
 
 class Epidemic(Algorithm):
@@ -20,6 +21,7 @@ class Epidemic(Algorithm):
     """
 
     family: ClassVar[str] = "gossip"
+    uncompressed: ClassVar[str] = PARAMETERS
     name: Literal["epidemic"] = "epidemic"
     peers: Count
 

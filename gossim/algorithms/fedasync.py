@@ -6,7 +6,8 @@ from ..schema.fields import Index, NonNegative, SomeProbability
 from ..sim.message import Message
 from ..sim.questions import Reply
 from ..sim.server import Server
-from ._families import LocalStepsWithServer
+from ._families import PARAMETERS
+from ._local_steps import LocalStepsWithServer
 
 
 class FedAsync(LocalStepsWithServer):
@@ -23,6 +24,7 @@ class FedAsync(LocalStepsWithServer):
     """
 
     sends_change: ClassVar[bool] = False
+    uncompressed: ClassVar[str] = PARAMETERS
     name: Literal["fedasync"] = "fedasync"
     mixing_rate: SomeProbability = 0.6
     staleness: Literal["polynomial", "hinge", "constant"] = "polynomial"

@@ -6,10 +6,11 @@ from ..schema.fields import Count, Positive
 from ..sim.message import Message
 from ..sim.questions import Reply
 from ..sim.server import Server
-from ._families import LocalStepsWithServer
+from ._compressing import Compressing
+from ._local_steps import LocalStepsWithServer
 
 
-class FedBuff(LocalStepsWithServer):
+class FedBuff(Compressing, LocalStepsWithServer):
     """FedBuff: workers send the change of their local steps whenever they are ready, and the server steps after every K
     changes.
 

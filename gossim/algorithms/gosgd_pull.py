@@ -6,7 +6,7 @@ from ..schema.fields import Probability, Timeout
 from ..settings import Settings
 from ..sim.worker import Worker
 from ._base import Algorithm, Process
-from ._families import may_lose_answers
+from ._families import PARAMETERS, may_lose_answers
 
 
 class GoSGDPull(Algorithm):
@@ -26,6 +26,7 @@ class GoSGDPull(Algorithm):
     weighted: ClassVar[bool] = True
     family: ClassVar[str] = "gossip"
     waits_for: ClassVar[str] = "the answer"
+    uncompressed: ClassVar[str] = PARAMETERS
     name: Literal["gosgd_pull"] = "gosgd_pull"
     pull_probability: Probability
     timeout_s: Timeout | None = None

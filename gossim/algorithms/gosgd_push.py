@@ -5,6 +5,7 @@ from typing import ClassVar, Literal
 from ..schema.fields import Probability
 from ..sim.worker import Worker
 from ._base import Algorithm, Process
+from ._families import PARAMETERS
 
 
 class GoSGDPush(Algorithm):
@@ -21,6 +22,7 @@ class GoSGDPush(Algorithm):
 
     weighted: ClassVar[bool] = True
     family: ClassVar[str] = "gossip"
+    uncompressed: ClassVar[str] = PARAMETERS
     name: Literal["gosgd_push"] = "gosgd_push"
     push_probability: Probability
 

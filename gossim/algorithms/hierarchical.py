@@ -15,7 +15,8 @@ class Hierarchical(WithCollective):
     by their α, and the mean of their α; then with probability p a worker halves α and sends (x, α) to a random worker
     of another group, which merges it as in `gosgd_push`.
 
-    Invariant: Σα = 1, in flight included; communication leaves Σ α_m x_m as it was.
+    Invariant: Σα = 1, in flight included; communication leaves Σ α_m x_m as it was. With `collective.barrier: false` it
+    does so only between averages: a group's members have the mean of their α before each has the mean of their x.
     Cost per step: that of the collective inside the group, and p parameter vectors to other groups.
     Source: none that we know; the parts are those of `local_sgd` and `gosgd_push`.
     """
@@ -38,8 +39,7 @@ class Hierarchical(WithCollective):
             gradient = w.gradient()
             yield w.compute()
             w.step(gradient)
-            mean = yield group.arrive(now, w, w.draft(w.row), weighted=True)
-            w.take(mean)
+            yield group.arrive(now, w, w.draft(w.row), weighted=True)
             if len(members) < w.workers and w.rng.random() < self.push_probability:
                 drawn = int(w.rng.random() * (w.workers - len(members)))
                 w.push(drawn if drawn < first else drawn + len(members))

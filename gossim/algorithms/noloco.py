@@ -29,6 +29,9 @@ class NoLoCo(InRounds):
 
     family: ClassVar[str] = "local steps"
     waits_for: ClassVar[str] = "its partner, seldom"
+    uncompressed: ClassVar[str] = (
+        "sends the anchors of its outer steps besides the changes, of which nothing may be left out"
+    )
     name: Literal["noloco"] = "noloco"
     period: Count = 50
     outer_momentum: Fraction01 = 0.5

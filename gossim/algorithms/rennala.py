@@ -8,10 +8,11 @@ from ..sim.questions import Reply
 from ..sim.server import Server
 from ..sim.worker import Worker
 from ._base import Process
+from ._compressing import Compressing, Compressor
 from ._families import THE_SERVER_STEPS, WithServer
 
 
-class Rennala(WithServer):
+class Rennala(Compressing, WithServer):
     """Rennala SGD: a server averages B gradients that were taken at its x, from the fast workers, and drops all others.
 
     Worker: a gradient at the server's x^k, sent, and answered with the x that the server has by then.
@@ -31,7 +32,7 @@ class Rennala(WithServer):
     stop: bool = False
 
     def worker(self, w: Worker) -> Process:
-        w.version, total = 0, w.draft()
+        w.version, total, compress = 0, w.draft(), Compressor(w, self)
         while True:
             gradient = w.gradient()
             if w.alone:
@@ -47,7 +48,10 @@ class Rennala(WithServer):
             else:
                 if not self.stop:
                     yield w.compute()
-                answer = yield w.ask(w.server(), "add", [gradient], self.timeout_s, version=w.version)
+                compress(gradient)
+                size_bytes = compress.size_bytes
+                asked = w.ask(w.server(), "add", [gradient], self.timeout_s, version=w.version, size_bytes=size_bytes)
+                answer = yield asked
                 w.adopt(*w.receive(), *([answer] if answer else []))
             w.give_back(gradient)
 

@@ -8,10 +8,11 @@ from ..sim.questions import Reply
 from ..sim.server import Server
 from ..sim.worker import Worker
 from ._base import Process
+from ._compressing import Compressing, Compressor
 from ._families import THE_SERVER_STEPS, WithServer
 
 
-class Ringmaster(WithServer):
+class Ringmaster(Compressing, WithServer):
     """Ringmaster ASGD: asynchronous SGD in which no gradient is older than R = `delay_bound` steps of the server.
 
     Server, when the gradient g of worker j comes: x ← x − η s g; the others' delays grow by 1, that of j is 0, and
@@ -33,7 +34,7 @@ class Ringmaster(WithServer):
     gradient_scale: Positive = 1.0
 
     def worker(self, w: Worker) -> Process:
-        w.version = 0
+        w.version, compress = 0, Compressor(w, self)
         while True:
             gradient = w.gradient()
             if w.alone:
@@ -43,7 +44,10 @@ class Ringmaster(WithServer):
             if not (yield from w.compute_unless_newer()):
                 w.give_back(gradient)
                 continue
-            answer = yield w.ask(w.server(), "step", [gradient], self.timeout_s, version=w.version)
+            compress(gradient)
+            size_bytes = compress.size_bytes
+            asked = w.ask(w.server(), "step", [gradient], self.timeout_s, version=w.version, size_bytes=size_bytes)
+            answer = yield asked
             w.give_back(gradient)
             w.adopt(*w.receive(), *([answer] if answer else []))
 

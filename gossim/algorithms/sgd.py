@@ -15,6 +15,7 @@ class SGD(Algorithm):
 
     counts_samples: ClassVar[bool] = True
     family: ClassVar[str] = "alone"
+    uncompressed: ClassVar[str] = "sends nothing"
     name: Literal["sgd"] = "sgd"
 
     def worker(self, w: Worker) -> Process:

@@ -9,10 +9,11 @@ from ..sim.questions import Reply
 from ..sim.server import Server
 from ..sim.worker import Worker
 from ._base import Process
+from ._compressing import Compressing, Compressor
 from ._families import THE_SERVER_STEPS, WithServer
 
 
-class SSP(WithServer):
+class SSP(Compressing, WithServer):
     """Stale synchronous parallel: Downpour in which no worker gets more than s gradients ahead of the slowest.
 
     As `downpour`, but the server answers a worker that has sent c gradients only when all have sent c − `staleness` or
@@ -37,13 +38,15 @@ class SSP(WithServer):
         return super().unfit(settings)
 
     def worker(self, w: Worker) -> Process:
+        compress = Compressor(w, self)
         while True:
             gradient = w.gradient()
             yield w.compute()
             if w.alone:
                 w.step(gradient)
                 continue
-            answer = yield w.ask(w.server(), "step", [gradient])
+            compress(gradient)
+            answer = yield w.ask(w.server(), "step", [gradient], size_bytes=compress.size_bytes)
             w.give_back(gradient)
             for fresh in [*w.receive(), answer]:  # what was asked before it failed comes late
                 w.combine(w.row, (1.0, fresh.row))

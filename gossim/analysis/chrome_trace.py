@@ -70,10 +70,7 @@ def trace_events(results: RunData, arm: str, process: int) -> Iterator[Event]:
     to do something at its two ends.
     """
     first = results.scenario.seed
-    own = {
-        name: frame[(frame["arm"] == arm) & (frame["seed"] == first)]
-        for name, frame in (("timeline", results.timeline), ("probes", results.probes), ("workers", results.workers))
-    }
+    own = {name: results.of_run(name, arm, first) for name in ("timeline", "probes", "workers")}
     if own["timeline"].empty:
         return
     workers = results.scenario.arms[arm].workers

@@ -18,7 +18,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
-from scipy.special import stdtrit
 
 from ..tables.run_data import RunData
 from .summary import TIME_TO_TARGET, per_seed
@@ -59,6 +58,8 @@ def interval(differences: ArrayLike) -> tuple[float, float, float]:
     mean = float(values.mean())
     if values.size == 1 or not values.std() > 1e-12 * abs(mean):
         return mean, math.nan, math.nan
+    from scipy.special import stdtrit  # slow to import, and not needed for a single seed
+
     error = values.std(ddof=1) / math.sqrt(values.size)
     low, high = (mean + error * float(stdtrit(values.size - 1, (1 + side * CONFIDENCE) / 2)) for side in (-1, 1))
     return mean, float(low), float(high)

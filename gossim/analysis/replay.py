@@ -53,8 +53,7 @@ def require_repeated(results: RunData, name: str, seed: int, again: RecordedRun)
         InputError: If it does not, naming the columns.
     """
     for which, mine in again.items():
-        frame = getattr(results, which)
-        own = frame[(frame["arm"] == name) & (frame["seed"] == seed)]
+        own = results.of_run(which, name, seed)
         if which in (
             "probes",
             "workers",

@@ -96,8 +96,14 @@ class _Arrival:
         if 1 / row["at_most"] > 1 + ROUNDING:
             return self._bound(second, first, 1 / row["at_most"])
         if any((self.of[name][TIME_TO_TARGET] == 0).any() for name in self.names):
-            return f"{goal} is met before anything is learned: no ratio of times for {first} and {second}."
-        return f"{self._reached(first)}; {self._reached(second)}: no ratio of times is claimed."
+            return f"{goal} is met before the first step: the times of {first} and {second} cannot be compared."
+        if all(self._ended_without(name) for name in self.names):
+            ends = " and ".join(dict.fromkeys(self._end(name) for name in self.names))
+            seeds = len(self.of[first])
+            return f"Neither {first} nor {second} reached {goal} by {ends}" + (
+                f" in any of {seeds} seeds." if seeds > 1 else " (1 seed)."
+            )
+        return f"{self._reached(first)}; {self._reached(second)}: their times cannot be compared."
 
     def _ratio(self) -> str:
         (first, second), goal, row = self.names, self.goal, self.row
@@ -123,13 +129,21 @@ class _Arrival:
         )
 
     def _reached(self, name: str) -> str:
-        own = self.of[name]
+        own, broken = self.of[name], self._broken(name)
         reached = own[TIME_TO_TARGET].notna().sum()
-        broken = ", ".join(
-            f"{count} {status}" for status in ("diverged", "failed") if (count := (own["status"] == status).sum())
-        )
         by = f" by {self._end(name)}" if own["time_s"].notna().any() else ""
         return f"{name} reached {self.goal} in {reached} of {_count(len(own))}{by}" + (f" ({broken})" if broken else "")
+
+    def _ended_without(self, name: str) -> bool:
+        """Return whether all runs ended well and none reached the target."""
+        ended = bool(self.of[name]["time_s"].notna().any())
+        return ended and not self._arrived(name) and not self._broken(name)
+
+    def _broken(self, name: str) -> str:
+        """Say how many runs did not end well; nothing if all did."""
+        statuses = self.of[name]["status"]
+        counts = {status: (statuses == status).sum() for status in ("diverged", "failed")}
+        return ", ".join(f"{count} {status}" for status, count in counts.items() if count)
 
     def _end(self, name: str) -> str:
         """Say when the runs that finished ended."""

@@ -59,10 +59,16 @@ def is_higher_better(scenario: Scenario, measure: str) -> bool:
     return known.better == "higher" if known else measure == "test_accuracy"
 
 
-def _idle_share(workers: pd.DataFrame) -> pd.Series:
+def _idle_share(results: RunData) -> pd.Series:
     """Return the share of the workers' time that was not spent computing, by arm and seed."""
-    last = workers.groupby(["arm", "seed", "worker"])[["busy_s", "waiting_s"]].last().groupby(["arm", "seed"]).sum()
-    return last["waiting_s"] / (last["busy_s"] + last["waiting_s"])
+    keys, spent = ["arm", "seed", "worker"], ["busy_s", "waiting_s"]
+    last: pd.DataFrame | None = None
+    for piece in results.pieces("workers", [*keys, *spent]):
+        own = piece.groupby(keys)[spent].last()
+        last = own if last is None else pd.concat([last, own]).groupby(level=keys).last()
+    assert last is not None
+    total = last.groupby(["arm", "seed"]).sum()
+    return total["waiting_s"] / (total["busy_s"] + total["waiting_s"])
 
 
 def staleness(exchanges: pd.DataFrame, by: Sequence[str] = ("arm", "seed", "receiver")) -> pd.DataFrame:
@@ -90,7 +96,7 @@ def per_seed(results: RunData) -> pd.DataFrame:
     """
     target, final = results.scenario.target, final_columns(results.scenario)
     higher = target is not None and is_higher_better(results.scenario, target.measure)
-    rows, idle = [], _idle_share(results.workers)
+    rows, idle = [], _idle_share(results)
     for (arm, seed), probes in results.probes.groupby(["arm", "seed"], sort=False):
         last = probes.iloc[-1]
         row = {"arm": arm, "seed": seed, **{name: last[name] for name in final}}

@@ -13,6 +13,7 @@ from ..errors import InputError, RunError, printable
 from ..files.atomic import ENDING
 from .calibrate import calibrate
 from .import_ import import_
+from .joined import followed
 from .lab import lab
 from .list_ import list_
 from .merge import merge
@@ -54,6 +55,8 @@ def main() -> None:
         if signal.getsignal(number) is not signal.SIG_IGN:  # as under nohup
             signal.signal(number, signal.default_int_handler)
     try:
+        if followed(sys.argv[1:]):
+            return
         app()
     except InputError as error:
         _tell("[bold red]error:[/]", error)

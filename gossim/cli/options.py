@@ -25,6 +25,11 @@ NoLimits = Annotated[
 
 Quiet = Annotated[bool, typer.Option("--quiet", help="Print errors only.")]
 
+Cluster = Annotated[
+    str | None,
+    typer.Option(metavar="ADDRESS", help="Run on a Ray cluster, HOST:PORT or auto."),
+]
+
 Changes = Annotated[
     list[str],
     typer.Option("--set", metavar="KEY=VALUE", help="Change a value of the scenario, e.g. optimizer.momentum=0.9"),

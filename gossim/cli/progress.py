@@ -80,6 +80,11 @@ class LiveProgress(_Bars):
         if not self.live:
             self.console.print(f"{name}, seed {seed}: done before", highlight=False, markup=False)
 
+    def resumed(self, time_s: float, gradient_steps: int, seconds: float) -> None:
+        self.now.began = time.perf_counter() - seconds
+        self.left.resume((self.now.name, self.now.seed), seconds)
+        self.advance(time_s, gradient_steps)
+
     def advance(self, time_s: float, gradient_steps: int) -> None:
         self.now.time_s, self.now.steps = time_s, gradient_steps
         self.left.advance((self.now.name, self.now.seed), self.now.share)
@@ -95,7 +100,7 @@ class LiveProgress(_Bars):
             self.console.print(f"[bold red]{now.name}, seed {now.seed}: {message}[/]", highlight=False)
         elif not self.live:
             rest = self.left.in_all()
-            left = f"; {told(rest)} left in all" if rest else ""
+            left = f"; {told(rest)} left in total" if rest else ""
             self.console.print(
                 f"{now.name}, seed {now.seed}: {now.time_s:g} s simulated, {now.steps} steps, {now.rate:.0f} steps/s"
                 f"{left}",

@@ -13,9 +13,11 @@ import typer
 from ..errors import InputError, RunError
 from ..profiling import Stopwatch, Unwatched
 from .jobs import affordable, likely_device
+from .joined import joined, refuse_too_many
 from .options import (
     INTERRUPTED,
     Changes,
+    Cluster,
     NoLimits,
     Quiet,
     ScenarioFile,
@@ -42,6 +44,7 @@ LONGEST_NAME = 100
 
 
 def run(
+    context: typer.Context,
     scenario: ScenarioFile,
     changes: Changes = [],  # noqa: B006 (typer reads it and never changes it)
     vary: Varied = [],  # noqa: B006
@@ -53,6 +56,7 @@ def run(
     jobs: Annotated[
         int | None, typer.Option(metavar="N", min=1, help="Runs at the same time  [default: one per core]")
     ] = None,
+    cluster: Cluster = None,
     no_gradients: Annotated[
         bool, typer.Option("--no-gradients", help="Simulate time only: no parameters, no losses, no torch.")
     ] = False,
@@ -78,6 +82,7 @@ def run(
     """
     permit_imports()
     say_what_is_read(scenario, quiet)
+    others = joined(cluster, jobs, context)
     if log:
         from ..runner.trackers import refuse_unusable
 
@@ -86,6 +91,8 @@ def run(
     watch = stopwatch or Unwatched()
     with watch.share("preparing"):
         settings = _changed(scenario, changes, {} if device is None else {"device": device}, varied_values(vary))
+        if not no_limits:
+            refuse_too_many(settings, not no_gradients)
         long = None if no_limits else _refuse_the_impossible(scenario, settings, not no_gradients)
         from ..tables.run_directory import RunDirectory
 
@@ -98,12 +105,14 @@ def run(
     from ..runner.figure_process import drawer
     from ..runner.identity import Identity
     from ..runner.process_pool import prepare
+    from ..runner.ray_cluster import reached
 
     if earlier(store, settings, Identity.of(settings, not no_gradients), force) == "finished":
         _show_stored(console, notes, store, report, log)
         return
     if long:
         notes.print(f"this will take {long}, as estimated", highlight=False, markup=False)
+    jobs = 1 if others else jobs
     likely = jobs or default_jobs(settings, not no_gradients, likely_device(settings))
     if likely > 1:
         prepare(not no_gradients and any(arm.problem for arm in settings.arms.values()))
@@ -118,14 +127,14 @@ def run(
         side_by_side = jobs or default_jobs(settings, not no_gradients, experiment.manifest["device"])
         if side_by_side > 1 and not no_limits:
             side_by_side = affordable(settings, not no_gradients, side_by_side, notes)
-        with store.reserved():
+        with reached(others) as elsewhere, store.reserved():
             store.refuse_unusable()
             was = earlier(store, experiment.scenario, experiment.identity, force)  # another run may have come first
             if was == "finished":
                 _show_stored(console, notes, store, report, log)
                 return
             how = {"go_on": was == "unfinished", "jobs": side_by_side, "checkpoint_every_s": checkpoint_every}
-            broken = _run_to_its_end(experiment, store, notes, figures, how)
+            broken = _run_to_its_end(experiment, store, notes, figures, {**how, "elsewhere": elsewhere})
             results, drawn = experiment.results(), ""
             _show(console, results)
             with watch.share("writing"), console.status("Drawing"):
@@ -154,8 +163,9 @@ def _run_to_its_end(
     from .progress import LiveProgress
 
     estimated_s = arms_s(experiment.scenario, experiment.gradients)
+    side_by_side = how["elsewhere"].slots if how["elsewhere"] else how["jobs"]
     try:
-        with LiveProgress(experiment.scenario, notes, estimated_s, how["jobs"]) as progress:
+        with LiveProgress(experiment.scenario, notes, estimated_s, side_by_side) as progress:
             experiment.run(store, progress, first_seed_ended=lambda: figures.begin(store), **how)
     except RunError as error:
         return error
@@ -242,7 +252,7 @@ def _refuse_the_impossible(path: Path, settings: Scenario, gradients: bool) -> s
     from ..estimates.limits import refuse_the_impossible
 
     try:
-        return refuse_the_impossible(settings, gradients)
+        return refuse_the_impossible(settings, gradients, stored=True)
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
 

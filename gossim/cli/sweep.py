@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from ..errors import InputError, RunError
+from .joined import joined
 from .options import (
     INTERRUPTED,
     Changes,
+    Cluster,
     NoLimits,
     Quiet,
     ScenarioFile,
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
 
 
 def sweep(
+    context: typer.Context,
     scenario: ScenarioFile,
     changes: Changes = [],  # noqa: B006 (typer reads it and never changes it)
     out: Annotated[Path | None, typer.Option(metavar="DIR", help="Sweep directory  [default: runs/<scenario>]")] = None,
@@ -37,6 +40,7 @@ def sweep(
         str | None,
         typer.Option(metavar="I/N", help="Run only part I of N; join the parts with gossim merge."),
     ] = None,
+    cluster: Cluster = None,
     force: Annotated[bool, typer.Option("--force", help="Run all points again, also finished ones.")] = False,
     quiet: Quiet = False,
     no_limits: NoLimits = False,
@@ -47,6 +51,7 @@ def sweep(
     """
     permit_imports()
     say_what_is_read(scenario, quiet)
+    others = joined(cluster, jobs, context)
     from ..scenario.sweep import Sweep, changed
     from ..scenario.yaml_file import read
 
@@ -67,9 +72,8 @@ def sweep(
 
     try:
         with SweepBar(notes) as progress:
-            results = sweeping.sweep(
-                described, out=store, jobs=jobs, force=force, progress=progress, limits=False, part=place
-            )
+            how: dict[str, Any] = {"force": force, "progress": progress, "limits": False, "part": place}
+            results = sweeping.sweep(described, out=store, jobs=jobs, cluster=others, **how)
     except KeyboardInterrupt:
         notes.print(f"interrupted; the same command goes on from what is in {store}", highlight=False, markup=False)
         raise typer.Exit(INTERRUPTED) from None

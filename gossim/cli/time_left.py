@@ -46,6 +46,10 @@ class TimeLeft:
             self.to_come.remove(key)
             self.began_s[key], self.shares[key] = self.clock(), 0.0
 
+    def resume(self, key: ArmAndSeed, seconds: float) -> None:
+        """It goes on from where it had come in `seconds`; the time to bring it there again does not count."""
+        self.began_s[key] = self.clock() - seconds
+
     def advance(self, key: ArmAndSeed, share: float) -> None:
         """Note that this share of it is done, from 0 to 1."""
         self.shares[key] = share

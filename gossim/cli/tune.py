@@ -9,9 +9,11 @@ import typer
 
 from ..errors import InputError
 from .jobs import affordable, likely_device
+from .joined import joined, refuse_too_many
 from .options import (
     INTERRUPTED,
     Changes,
+    Cluster,
     NoLimits,
     Quiet,
     ScenarioFile,
@@ -24,6 +26,7 @@ from .options import (
 
 
 def tune(
+    context: typer.Context,
     scenario: ScenarioFile,
     over: Annotated[
         list[str],
@@ -44,6 +47,7 @@ def tune(
     jobs: Annotated[
         int | None, typer.Option(metavar="N", min=1, help="Runs at the same time  [default: one per core]")
     ] = None,
+    cluster: Cluster = None,
     force: Annotated[bool, typer.Option("--force", help="Replace what is in the directory.")] = False,
     quiet: Quiet = False,
     no_limits: NoLimits = False,
@@ -53,6 +57,7 @@ def tune(
     Each arm is tried with every value on trial seeds, and then run with its best on the scenario's own seeds.
     """
     permit_imports()
+    others = joined(cluster, jobs, context)
     from ..estimates.limits import arms_s
     from ..runner.cores import default_jobs
     from ..runner.tune import tune as tuning
@@ -69,7 +74,9 @@ def tune(
     show_warnings(settings.warnings, quiet)
     store = out or Path("runs") / f"{scenario.stem},tuned"
     console, notes = new_console(quiet=quiet), new_console(stderr=True, quiet=quiet)
-    jobs = jobs or default_jobs(settings, True, likely_device(settings))
+    jobs = 1 if others else jobs or default_jobs(settings, True, likely_device(settings))
+    if not no_limits:
+        refuse_too_many(settings, True)
     if jobs > 1 and not no_limits:
         jobs = affordable(settings, True, jobs, notes)
     try:
@@ -83,6 +90,7 @@ def tune(
             force=force,
             limits=not no_limits,
             jobs=jobs,
+            cluster=others,
             quiet=True,
             progress=lambda each: LiveProgress(each, notes, arms_s(each), jobs),
         )

@@ -76,7 +76,7 @@ def _cost(settings: Scenario, points: tuple[Point, ...]) -> list[str]:
     from ..estimates.limits import refuse_impossible_points, refuse_the_impossible
 
     try:
-        long = refuse_impossible_points(points) if points else refuse_the_impossible(settings)
+        long = refuse_impossible_points(points) if points else refuse_the_impossible(settings, stored=True)
     except InputError as error:
         return [f"`gossim run` refuses it here: {error}"]
     return [f"it will take {long}, as estimated"] if long else []

@@ -18,7 +18,16 @@ from .collective import NOTHING, Collective, CollectiveCost, Link, MessageCollec
 from .collective_presets import Gloo, Measured, Nccl
 from .message_rounds import Load, Round, Sending, broadcast, exchange, folded, loads, reduction, ring, side_by_side
 
-__all__ = ["COLLECTIVES", "AnyCollective", "Collective", "CollectiveCost", "Link", "RingCollective", "RingEvents"]
+__all__ = [
+    "COLLECTIVES",
+    "AnyCollective",
+    "Collective",
+    "CollectiveCost",
+    "Link",
+    "RingCollective",
+    "RingEvents",
+    "RingGather",
+]
 
 
 class RingCollective(MessageCollective):
@@ -38,6 +47,24 @@ class RingCollective(MessageCollective):
 
     def loads(self, p: int, n: int) -> list[Load]:
         return Collective.loads(self, p, n)  # all alike, and far more messages than members
+
+
+class RingGather(MessageCollective):
+    """All vectors to all, for those that cannot be added up on their way: (p−1)(a + nb + ng), p−1 rounds in each of
+    which every worker passes on a whole vector. It is what `ring` is where vectors are compressed."""
+
+    name: Literal["ring_gather"] = "ring_gather"
+
+    def among_several(self, p: int, n: int, link: Link) -> CollectiveCost:
+        a, b, g = link
+        return CollectiveCost((p - 1) * (a + n * (b + g)), p * (p - 1), p * (p - 1) * n)
+
+    def rounds(self, p: int, n: int) -> list[Round]:
+        passing = [Sending(place, (place + 1) % p, n, True, True) for place in range(p)]
+        return [passing] * (p - 1)
+
+    def loads(self, p: int, n: int) -> list[Load]:
+        return [Load((p - 1) * n, (p - 1) * n)] * p
 
 
 class RingEvents(Collective):

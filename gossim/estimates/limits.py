@@ -41,9 +41,9 @@ class Cost(NamedTuple):
     bytes_sent: float
 
 
-def cost(arm: Arm, seeds: int = 1, gradients: bool = True) -> Cost:
-    """Estimate what an arm takes. The estimate is off by a factor of two or three, and by more if the model or the
-    algorithm is the user's.
+def cost(arm: Arm, seeds: int = 1, gradients: bool = True, stored: bool = False) -> Cost:
+    """Estimate what an arm takes, with its tables in memory or `stored`. The estimate is off by a factor of two or
+    three, and by more if the model or the algorithm is the user's.
     """
     learns = gradients and arm.problem is not None
     itemsize = 8 if arm.dtype == "float64" else 4
@@ -52,7 +52,7 @@ def cost(arm: Arm, seeds: int = 1, gradients: bool = True) -> Cost:
     counted = events(arm, size)
     sent = size * (counted.messages + counted.resent + (2 * counted.steps if arm.workers > 1 else 0.0))
     seconds = seeds * (BEGIN_S + wall_s(arm, counted) + arithmetic_s(arm, counted, learns))
-    return Cost(counted, memory(arm, counted, learns, seeds), seconds, sent)
+    return Cost(counted, memory(arm, counted, learns, seeds, stored), seconds, sent)
 
 
 def machine_bytes() -> float:
@@ -69,10 +69,18 @@ def machine_bytes() -> float:
     return min(known)
 
 
-def refuse_the_impossible(scenario: Scenario, gradients: bool = True) -> str | None:
-    """Raise InputError for what cannot be run here, with the estimate and the keys that drive it. Returns the estimate
-    in words where it is above an hour of work, else None."""
-    costs = {name: cost(arm, scenario.repeats, gradients) for name, arm in scenario.arms.items()}
+def refuse_the_impossible(scenario: Scenario, gradients: bool = True, stored: bool = False) -> str | None:
+    """Raise InputError for what cannot be run here, with the estimate and the keys that drive it.
+
+    Args:
+        scenario: What is to be run.
+        gradients: Whether parameters are computed.
+        stored: Whether there is a run directory, to which long tables go as they grow.
+
+    Returns:
+        The estimate in words where it is above an hour of work, else None.
+    """
+    costs = {name: cost(arm, scenario.repeats, gradients, stored) for name, arm in scenario.arms.items()}
     repeated = f"{said(scenario.repeats)} seeds of " if scenario.repeats > 1 else ""
     has = machine_bytes()
     for name, each in costs.items():
@@ -108,7 +116,7 @@ def affordable_jobs(scenario: Scenario, gradients: bool, jobs: int) -> int:
     """Return how many of `jobs` arms and seeds, each in its own process, fit into this machine's memory at the same
     time.
     """
-    costs = sorted((cost(arm, 1, gradients).memory.total for arm in scenario.arms.values()), reverse=True)
+    costs = sorted((cost(arm, 1, gradients, stored=True).memory.total for arm in scenario.arms.values()), reverse=True)
     at_once = (costs * scenario.repeats)[:jobs] if scenario.repeats < jobs else costs[:1] * jobs
     has, total = machine_bytes(), 0.0
     for count, each in enumerate(sorted(at_once, reverse=True)):
@@ -135,7 +143,7 @@ def refuse_impossible_points(points: Iterable[Point]) -> str | None:
     long = None
     for point in points:
         try:
-            told = refuse_the_impossible(point.scenario)
+            told = refuse_the_impossible(point.scenario, stored=True)
         except InputError as error:
             raise InputError(f"{point}: {error}") from None
         long = long or (told and f"{told} at {point}")

@@ -25,6 +25,9 @@ LINK_BYTES, MESSAGE_BYTES = 400, 600
 ROW_BYTES, EXCHANGE_BYTES, RUN_BYTES = 250, 700, 5000
 """Of a worker's row at a probe in the tables, of a pair that has exchanged messages, and of a run in the manifest."""
 
+STORED_ROWS = 2**17
+"""Of tables that are written in pieces, as many are in memory at a time, and those of a probe or two."""
+
 MINIBATCHES = 64
 """Of each worker that are drawn at once (`problems.minibatches`)."""
 
@@ -54,11 +57,14 @@ def dim_of(arm: Arm, learns: bool) -> int:
     return (arm.problem.parameters() or 0) if learns and arm.problem is not None else 0
 
 
-def memory(arm: Arm, counted: Events, learns: bool, seeds: int) -> Memory:
-    """Estimate the memory of one arm, including the tables of all its seeds, which are kept until the end."""
+def memory(arm: Arm, counted: Events, learns: bool, seeds: int, stored: bool = False) -> Memory:
+    """Estimate the memory of one arm, including the tables of all its seeds, which are kept until the end. Of long
+    tables that are `stored` only some rows are in memory.
+    """
     workers, itemsize = arm.workers, 8 if arm.dtype == "float64" else 4
     row_bytes = dim_of(arm, learns) * itemsize
-    per_seed = counted.probe_rows * ROW_BYTES + min(counted.messages, _pairs(arm)) * EXCHANGE_BYTES + RUN_BYTES
+    probe_rows = min(counted.probe_rows, STORED_ROWS + 2 * workers) if stored else counted.probe_rows
+    per_seed = probe_rows * ROW_BYTES + min(counted.messages, _pairs(arm)) * EXCHANGE_BYTES + RUN_BYTES
     parts = {
         "for Python and its packages": (BASE_BYTES + (TORCH_BYTES if learns else 0), "the scenario"),
         "for workers": (workers * (WORKER_BYTES + (LEARNING_BYTES if learns else 0)), "workers"),
@@ -122,7 +128,9 @@ def _rows(arm: Arm, counted: Events, row_bytes: int) -> float:
     gradients, freed = window_size(arm.workers, max(1, row_bytes))
     share = min(1.0, gradients / max(1.0, counted.steps))
     in_window = min(2 * freed, share * (counted.messages + counted.probe_rows))
-    return (arm.workers + arm.algorithm.servers) * (5 + state) + in_window
+    fragments = getattr(arm.algorithm, "fragments", 1)  # each with an anchor and an outer velocity of full length
+    kept = 2 * fragments if fragments > 1 else 0
+    return (arm.workers + arm.algorithm.servers) * (5 + state + kept) + in_window
 
 
 def _samples_bytes(arm: Arm, itemsize: int) -> float:

@@ -6,8 +6,8 @@ import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+from ..algorithms._compressing import Compressing
 from ..algorithms._families import InRounds, WithCollective, WithServer
-from ..algorithms.choco import Choco
 from ..cluster.bandwidth import UpDown
 from ..cluster.collectives import Collective, Link
 from ..cluster.durations import Law
@@ -50,8 +50,7 @@ def rhythm(arm: Arm, paces: Paces, size_bytes: float) -> Rhythm:
 def _in_rounds(arm: Arm, paces: Paces, links: Link, size_bytes: float) -> Rhythm:
     algorithm: Any = arm.algorithm
     peers = algorithm.peers_each(arm)
-    if isinstance(algorithm, Choco):
-        size_bytes *= algorithm.compression.size_share(arm.number_bits)
+    size_bytes *= _share(arm)
     on_the_way_s = links.latency_s + size_bytes * links.s_per_byte * (1 if _unshared(arm) else peers)
     # A slow worker holds up its neighbours, they theirs, and in the end everybody; chance holds up a few.
     computing_s = max(paces.longest_s(min(arm.workers, peers + 1)), _slowest_mean_s(paces))
@@ -65,7 +64,7 @@ def _in_rounds(arm: Arm, paces: Paces, links: Link, size_bytes: float) -> Rhythm
 def _with_collective(arm: Arm, paces: Paces, links: Link, size_bytes: float) -> Rhythm:
     algorithm: Any = arm.algorithm
     fragments = getattr(algorithm, "fragments", 1)
-    period, size_bytes = getattr(algorithm, "period", 1) // fragments, size_bytes / fragments
+    period, size_bytes = getattr(algorithm, "period", 1) // fragments, _share(arm) * size_bytes / fragments
     members = min(arm.workers, getattr(algorithm, "group_size", arm.workers))
     round_s = paces.longest_s(members, getattr(algorithm, "backup", 0), period)
     others = not hasattr(algorithm, "push_probability") and getattr(algorithm, "lead", None) is None
@@ -75,7 +74,7 @@ def _with_collective(arm: Arm, paces: Paces, links: Link, size_bytes: float) -> 
         round_s = min(round_s, period * paces.mean_s + algorithm.timeout_s)
     hidden_s = getattr(algorithm, "overlap_steps", 0) * paces.mean_s
     round_s += max(0.0, _cost_s(arm, members, links, size_bytes) - hidden_s)
-    sent = _messages(algorithm.collective, members, links) / members if algorithm.collective.sends else 0
+    sent = _messages(_collective(arm), members, links) / members if algorithm.collective.sends else 0
     return Rhythm(round_s / period, sent / period + getattr(algorithm, "push_probability", 0.0))
 
 
@@ -89,7 +88,7 @@ def _with_server(arm: Arm, paces: Paces, links: Link, size_bytes: float) -> Rhyt
     algorithm: Any = arm.algorithm
     period = getattr(algorithm, "period", getattr(algorithm, "local_steps", 1) if hasattr(algorithm, "arrived") else 1)
     own_s = 1 / paces.per_s() if not isinstance(getattr(algorithm, "staleness", None), int) else _slowest_mean_s(paces)
-    answer_s = 2 * (links.latency_s + size_bytes * links.s_per_byte)
+    answer_s = 2 * links.latency_s + (1 + _share(arm)) * size_bytes * links.s_per_byte
     if algorithm.timeout_s is not None and hasattr(algorithm, "moving_rate"):
         answer_s = min(answer_s, algorithm.timeout_s)
     # Of gradients that are under way together, the server takes some only: more than these, and less than all.
@@ -130,7 +129,19 @@ def _cost_s(arm: Arm, members: int, links: Link, size_bytes: float) -> float:
     algorithm: Any = arm.algorithm
     link = links._replace(reduction_s_per_byte=getattr(algorithm, "reduction_s_per_byte", 0.0))
     size = int(min(size_bytes, 2.0**62))
-    return float(algorithm.collective.cost(min(members, MANY), size, link).seconds)
+    return float(_collective(arm).cost(min(members, MANY), size, link).seconds)
+
+
+def _share(arm: Arm) -> float:
+    """Return the size of what a worker sends, as a share of whole vectors."""
+    compression = getattr(arm.algorithm, "compression", None)
+    return 1.0 if compression is None else min(1.0, compression.size_share(arm.number_bits))
+
+
+def _collective(arm: Arm) -> Collective:
+    algorithm: Any = arm.algorithm
+    found: Collective = algorithm.collective
+    return algorithm.gathering(found) if isinstance(algorithm, Compressing) else found
 
 
 def _unshared(arm: Arm) -> bool:

@@ -7,8 +7,9 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
+from torch import nn
 
-from ..algorithms._compression import RandomKFunction, SignFunction, TopKFunction
+from ..algorithms._compression import QuantizeFunction, RandomKFunction, SignFunction, TopKFunction
 from ..algorithms._fragments import FragmentFunction, NormFunction, ProductFunction, UnitFunction
 from ..optimizers.adam import AdamStep, SquaredAverage
 from ..problems.keyed import mix, uniforms
@@ -52,6 +53,21 @@ def sign(functions: Sequence[SignFunction], v: torch.Tensor) -> torch.Tensor:
     return v.sign() * v.abs().mean(dim=1, keepdim=True)
 
 
+def quantize(functions: Sequence[QuantizeFunction], v: torch.Tensor) -> torch.Tensor:
+    keys = mix(torch.tensor([[f.seed, f.step] for f in functions], device=v.device)).sum(dim=1)
+    drawn = uniforms(mix(keys), v.shape[1])
+    return torch.stack([_quantized(f, row, u) for f, row, u in zip(functions, v, drawn, strict=True)])
+
+
+def _quantized(f: QuantizeFunction, row: torch.Tensor, u: torch.Tensor) -> torch.Tensor:
+    """`row`, `(dim,)`, rounded by the draws `u`."""
+    levels = 2 ** (f.bits - 1) - 1
+    chunks = nn.functional.pad(row, (0, -len(row) % f.chunk)).view(-1, f.chunk)
+    scales = chunks.abs().amax(dim=1, keepdim=True).expand_as(chunks).reshape(-1)[: len(row)]
+    whole = torch.floor(torch.where(scales > 0, row.abs() / scales, row.abs()) * levels + u.to(row.dtype))
+    return row.sign() * scales * whole.clamp_(max=levels) / levels
+
+
 def fragment(functions: Sequence[FragmentFunction], v: torch.Tensor) -> torch.Tensor:
     kept = torch.zeros_like(v)
     for f, out, row in zip(functions, kept, v, strict=True):
@@ -86,6 +102,7 @@ FUNCTIONS: dict[type, Callable[..., torch.Tensor]] = {
     TopKFunction: top_k,
     RandomKFunction: random_k,
     SignFunction: sign,
+    QuantizeFunction: quantize,
     FragmentFunction: fragment,
     UnitFunction: unit,
     NormFunction: norm,

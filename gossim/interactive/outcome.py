@@ -30,7 +30,7 @@ AIM_S = 1.0
 CALIBRATIONS = 3
 
 
-class Outcome(NamedTuple):
+class Redrawn(NamedTuple):
     """`charts` are empty where nothing could be run; `error` then says why, in one sentence or a few."""
 
     charts: list[Chart]
@@ -60,20 +60,20 @@ def measured_budget_s(scenario: Scenario) -> float:
 
 def outcome(
     scenario: Scenario, values: Mapping[str, float], arms: Sequence[str], budget_s: float = BUDGET_S
-) -> Outcome:
+) -> Redrawn:
     """Run a smaller version of the scenario with the sliders at `values`, and draw it."""
     try:
         small, note = smaller(changed(scenario, values, arms), budget_s)
         experiment = Experiment(small)
     except InputError as error:
-        return Outcome([], error=str(error))
+        return Redrawn([], error=str(error))
     failed = ""
     try:
         experiment.run(None)
     except (InputError, RunError) as error:
         failed = str(error)
     results = experiment.results()
-    return Outcome([] if results.probes.empty else pictures(results), note, failed)
+    return Redrawn([] if results.probes.empty else pictures(results), note, failed)
 
 
 def pictures(results: Results) -> list[Chart]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import InputError
 from ..scenario.scenario import Scenario, load
-from .outcome import Outcome, first_arms, measured_budget_s, outcome
+from .outcome import Redrawn, first_arms, measured_budget_s, outcome
 from .sliders import Slider, sliders
 
 if TYPE_CHECKING:
@@ -107,7 +107,7 @@ def _widget(panel: Any, slider: Slider) -> Any:
     return panel.widgets.DiscreteSlider(name=slider.label, options=options, value=slider.start, width=NARROW - 20)
 
 
-def _drawn(panel: Any, found: Outcome) -> list[Any]:
+def _drawn(panel: Any, found: Redrawn) -> list[Any]:
     """Return the note, what went wrong, and the figures as panes."""
     panes = []
     if found.error:

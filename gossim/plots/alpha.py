@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pandas as pd
 import seaborn as sns
 
 from ..cluster.stragglers import Persistent
@@ -34,9 +35,7 @@ def alpha(results: RunData) -> Figure | None:
     figure, grid = panels(len(arms), width=11, height=4.2)
     for axes, arm in zip(grid, arms, strict=True):
         probes = of_first_seed(results, "probes", arm)
-        held = of_first_seed(results, "workers", arm).pivot(index="time_s", columns="worker", values="alpha")
-        if held.shape[1] > SHOWN_WORKERS:
-            held = held.sum(axis=1).to_frame("all workers")
+        held = _held(results, arm)
         bands = [*held.to_numpy().T, probes["alpha_in_flight"].to_numpy(), probes["alpha_lost"].to_numpy()]
         axes.stackplot(
             held.index,
@@ -56,6 +55,16 @@ def alpha(results: RunData) -> Figure | None:
         axes.set_xlabel("simulated time [s]")
     named = entries_of(sorted(grid, key=lambda axes: -len(axes.collections)))  # the arm with most bands names them
     return fit(figure, dict(reversed(named.items())))
+
+
+def _held(results: RunData, arm: str) -> pd.DataFrame:
+    """The weight that each worker holds, a row a probe of the first seed; that of all together where there are many."""
+    if results.scenario.arms[arm].workers <= SHOWN_WORKERS:
+        own = of_first_seed(results, "workers", arm, ["time_s", "worker", "alpha"])
+        return own.pivot(index="time_s", columns="worker", values="alpha")
+    pieces = results.pieces_of_run("workers", arm, results.scenario.seed, ["time_s", "alpha"])
+    summed = pd.concat([piece.groupby("time_s")["alpha"].sum() for piece in pieces])
+    return summed.groupby(level="time_s").sum().to_frame("all workers")
 
 
 def _slow(results: RunData, arm: str) -> set[int]:

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy import stats
 
 from .style import present_look
 
@@ -30,6 +29,8 @@ def confidence_interval(values: pd.Series) -> tuple[float, float]:
     """Return Student's interval, mean ± t_{0.975, n−1} s/√n, for n normal values. (seaborn's own interval is a
     bootstrap, for which three seeds are too few.)
     """
+    from scipy import stats  # slow to import, and needed for this band alone
+
     return _around(values, float(stats.t.ppf((1 + CONFIDENCE) / 2, len(values) - 1)) if len(values) > 1 else 0.0)
 
 

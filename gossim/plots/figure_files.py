@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from ..files.atomic import whole
 from ..files.guards import refuse_links, usable
-from .fitting import named_in
+from .fitting import NO_LAYOUT, named_in
 from .style import Look, style
 
 FORMATS = ("png", "svg")
@@ -67,6 +67,6 @@ def save(figure: Figure, path: Path, look: Look | None = None) -> None:
         about = {"Date": None, "Title": headline, "Keywords": names}
     if path.suffix == ".pdf":
         about = {"Title": named_in(figure)[0], "CreationDate": None}
-    with style(look=look):
+    with style(look=look), mpl.rc_context(NO_LAYOUT):
         dpi = min(mpl.rcParams["savefig.dpi"], MOST_PIXELS / max(figure.get_size_inches()))
         figure.savefig(path, metadata=about, dpi=dpi)

@@ -30,6 +30,9 @@ MARGIN = 8.0
 NEARLY = 0.03
 """By so little, of what they were, panels may be smaller than they were before."""
 
+NO_LAYOUT = {"figure.constrained_layout.use": False, "figure.autolayout": False}
+"""With these a figure has no layout engine. With one that is called `none` it would be drawn twice for each file."""
+
 _named: WeakKeyDictionary[Figure, tuple[str, list[str]]] = WeakKeyDictionary()
 
 
@@ -84,7 +87,8 @@ def fit(
     if any(hidden):
         _arrange(figure)  # once more, with the marks that there are now
     _lift(figure)
-    figure.set_layout_engine("none")  # as it is now it stays, and need not be computed for each file
+    with mpl.rc_context(NO_LAYOUT):
+        figure.set_layout_engine(None)  # as it is now it stays, and need not be computed for each file
     return figure
 
 

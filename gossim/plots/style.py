@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -238,9 +238,8 @@ def title(results: RunData | SweepData) -> str:
     return as_text(results.scenario.title) if _look.get().titled else ""
 
 
-def of_first_seed(results: RunData, table: str, arm: str) -> pd.DataFrame:
-    frame = getattr(results, table)
-    return frame[(frame["arm"] == arm) & (frame["seed"] == results.scenario.seed)]
+def of_first_seed(results: RunData, table: str, arm: str, columns: Sequence[str] | None = None) -> pd.DataFrame:
+    return results.of_run(table, arm, results.scenario.seed, columns)
 
 
 def wide() -> tuple[Figure, Axes]:

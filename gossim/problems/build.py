@@ -52,6 +52,7 @@ def build(settings: ProblemSettings, workers: int, seed: int, dtype: str, device
     if isinstance(spec, Quadratic):
         return QuadraticProblem(spec, settings.batch_sizes(workers), workers, seed, kind, device)
     assert settings.data is not None
+    settings.require_samples()
     data = loaded(settings.data)
     samples = Samples(data, settings.data.crop, kind, device)
     samples.measure_on(settings.evaluate.train_samples, settings.evaluate.test_samples)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import model_validator
 
+from ..errors import InputError
 from ..schema.fields import AS_TUPLE, Count, Frozen, must, one_or_each
 from ..schema.violations import MISSING, broken_at
 from .data import AnyData, assigned, outputs_of, task_of
@@ -148,6 +149,14 @@ class ProblemSettings(Frozen):
         if self.data is None:
             return self.model.parameters((), 0)
         return self.model.parameters(self.data.shape, outputs_of(self.data))
+
+    def require_samples(self) -> None:
+        """Raise InputError unless the model takes samples of the data's shape."""
+        if self.data is None:
+            return
+        unfit = self.model.unfit(self.data.shape, task_of(self.data))
+        if unfit:
+            raise InputError(f"problem.model = {self.model.name}: {unfit}")
 
     def built_parameters(self) -> int:
         """Return the number of parameters, counted in a built model."""

@@ -11,15 +11,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import pandas as pd
 
 from ..errors import InputError
 from ..program import Op, Probe
 from ..sim.world import World
-from ..tables.parts import ABOUT, Parts, frame_in, parquet_of
-
-PROBED = ("probes", "workers", "gaps", "layers")
-"""The tables that grow as a run goes. The others are known when it has ended, from the clock."""
+from ..tables.parts import ABOUT, PROBED, Parts, RecordedTables, frame_in, parquet_of
 
 SHARE = 0.02
 """Of the time, which keeping checkpoints takes at most: where one takes long, the next one comes later."""
@@ -29,14 +25,16 @@ class Checkpoint(NamedTuple):
     """The state of an arm with a seed after a number of `windows` of its program.
 
     `digest` is that of the windows. `rows` are the numbers of the rows of the bank that are in use, and `values`,
-    `(rows, dim)`, what they hold; the optimizers' are among them. `frames` are the tables that probes have filled.
+    `(rows, dim)`, what they hold; the optimizers' are among them. `probed` are the tables that probes have filled: of
+    those on the disk a checkpoint keeps how many pieces there are. `seconds` of wall time it took to come there.
     """
 
     windows: int
     digest: int
     rows: list[int]
     values: np.ndarray
-    frames: dict[str, pd.DataFrame]
+    probed: RecordedTables
+    seconds: float
 
 
 class Checkpoints:
@@ -45,12 +43,13 @@ class Checkpoints:
     Args:
         parts: The folder of these files.
         place: The place of the arm in the scenario.
+        arm: The arm's name.
         seed: The seed.
         every_s: Seconds of wall time from one checkpoint to the next.
     """
 
-    def __init__(self, parts: Parts, place: int, seed: int, every_s: float):
-        self.parts, self.every_s = parts, every_s
+    def __init__(self, parts: Parts, place: int, arm: str, seed: int, every_s: float):
+        self.parts, self.place, self.arm, self.seed, self.every_s = parts, place, arm, seed, every_s
         self.path: Path = parts.path(place, seed).with_stem(f"{place}-{seed}-under-way")
         self._due_s = time.monotonic() + every_s
 
@@ -63,10 +62,14 @@ class Checkpoints:
             about = json.loads(archive[ABOUT])
             values = np.load(io.BytesIO(archive["values.npy"]), allow_pickle=False)
             frames = {name: frame_in(name, archive[f"{name}.parquet"]) for name in PROBED}
-            found = Checkpoint(int(about["windows"]), int(about["digest"]), list(about["rows"]), values, frames)
+            pieces = self.parts.pieces(self.place, self.arm, self.seed, int(about["pieces"]))
+            if pieces is None or len(values) != len(about["rows"]):
+                return None
+            probed = RecordedTables(pieces, frames)
+            windows, digest, seconds = int(about["windows"]), int(about["digest"]), float(about["seconds"])
+            return Checkpoint(windows, digest, list(about["rows"]), values, probed, seconds)
         except (InputError, KeyError, TypeError, ValueError):
             return None
-        return found if len(values) == len(found.rows) else None
 
     def is_due(self) -> bool:
         """Return whether it is time for another checkpoint."""
@@ -75,13 +78,15 @@ class Checkpoints:
     def save(self, checkpoint: Checkpoint) -> None:
         """Keep `checkpoint` in place of the last one. Where the disk is full, the last one stands."""
         begun_s = time.monotonic()
-        about = {"windows": checkpoint.windows, "digest": str(checkpoint.digest), "rows": checkpoint.rows}
+        windows, digest, rows, values, probed, seconds = checkpoint
+        about = {"windows": windows, "digest": str(digest), "rows": rows, "pieces": len(probed.pieces)}
+        about["seconds"] = seconds
         with suppress(OSError), self.parts.written(self.path) as archive:
             archive.writestr(ABOUT, json.dumps({"identity": self.parts.identity, **about}))
             with archive.open("values.npy", "w", force_zip64=True) as file:
-                np.lib.format.write_array(file, checkpoint.values, allow_pickle=False)
+                np.lib.format.write_array(file, values, allow_pickle=False)
             for name in PROBED:
-                archive.writestr(f"{name}.parquet", parquet_of(checkpoint.frames[name]))
+                archive.writestr(f"{name}.parquet", parquet_of(probed.frames[name]))
         ended_s = time.monotonic()
         self._due_s = ended_s + max(self.every_s, (ended_s - begun_s) / SHARE)
 

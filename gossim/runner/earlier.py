@@ -37,8 +37,8 @@ def earlier(store: RunDirectory, scenario: Scenario, identity: Identity, force: 
             return "none"
         what = "a complete run" if manifest["status"] == "complete" else "an unfinished run"
         raise InputError(
-            f"{store.path}: holds {what}; replace it with --force or choose another with --out; what is asked differs: "
-            f"{told_changes(changes)}"
+            f"{store.path}: holds {what}; replace it with --force or choose another with --out; "
+            f"what you ask for differs: {told_changes(changes)}"
         )
     return "finished" if _is_finished(manifest, scenario) else "unfinished"
 

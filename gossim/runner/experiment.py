@@ -11,7 +11,6 @@ from typing import Any
 
 from ..errors import InputError, RunError, told
 from ..estimates.limits import refuse_the_impossible
-from ..execute.planes import Gradients, Nothing
 from ..profiling import Stopwatch, Unwatched
 from ..results import Results
 from ..scenario.derived import message_bytes, steps_limit
@@ -19,10 +18,12 @@ from ..scenario.scenario import Scenario
 from ..tables.parts import Parts
 from ..tables.run_directory import RunDirectory
 from . import manifest as provenance
+from .away_pairs import ended_away
 from .checkpoint import Checkpoints
 from .cores import cores
+from .elsewhere import Elsewhere, Home
 from .identity import Identity
-from .pair import PairRunner, planes_of
+from .pair import PairRunner, numeric, planes_of
 from .pair_processes import Work, side_by_side
 from .progress import NoProgress, Progress
 from .recording import Key, Recording
@@ -36,7 +37,8 @@ class Experiment:
     """A scenario ready to run: everything that can be refused has been refused, and nothing was written.
 
     Without `gradients`, or where the scenario says `problem: none`, the clock runs alone. Without `limits`, what needs
-    more memory than there is, or more work than anybody waits for, is not refused.
+    more memory than there is, or more work than anybody waits for, is not refused. Where tables are `stored`, long ones
+    need no memory.
     """
 
     def __init__(
@@ -47,15 +49,16 @@ class Experiment:
         gradients: bool = True,
         stopwatch: Stopwatch | None = None,
         limits: bool = True,
+        stored: bool = False,
     ):
         self.watch = Unwatched() if stopwatch is None else stopwatch
         self.scenario = asked_for(scenario, device)
         if limits:
-            refuse_the_impossible(self.scenario, gradients)
+            refuse_the_impossible(self.scenario, gradients, stored)
         arms = self.scenario.arms
         self.executor, self.gradients = executor, gradients
         self.planes = planes_of(self.scenario, executor, gradients, stopwatch)
-        numeric = next((plane for plane in self.planes.values() if isinstance(plane, Gradients)), Nothing())
+        plane = numeric(self.planes)
         for name, arm in arms.items():
             with _naming(name):
                 self.planes[name].check(arm, self.scenario.seeds)
@@ -63,10 +66,11 @@ class Experiment:
         self.recording = Recording(arms, self.scenario.metric_columns)
         self.runner = PairRunner(self.scenario, self.planes, self.watch)
         self.identity = Identity.of(self.scenario, gradients, executor)
+        self.files: RunFiles | None = None
         self.manifest = provenance.manifest(
             sys.argv,
-            numeric.device,
-            numeric.device_name,
+            plane.device,
+            plane.device_name,
             self.scenario.seed,
             self.scenario.repeats,
             self.identity.inputs,
@@ -81,6 +85,7 @@ class Experiment:
         jobs: int = 1,
         checkpoint_every_s: float = CHECKPOINT_EVERY_S,
         first_seed_ended: Callable[[], None] | None = None,
+        elsewhere: Elsewhere | None = None,
     ) -> Results:
         """Run everything. However it ends, what was recorded is in `store`, and its manifest says how each arm and
         seed ended.
@@ -93,6 +98,8 @@ class Experiment:
             checkpoint_every_s: Seconds of wall time after which an arm with a seed keeps where it stands.
             first_seed_ended: Called once the tables in `store` hold all arms with the first seed, if the end is not
                 near then.
+            elsewhere: A cluster on which arms and seeds run, in place of processes here. What ends too early there is
+                begun anew.
 
         Returns:
             What the run recorded.
@@ -103,11 +110,13 @@ class Experiment:
         """
         progress = progress or NoProgress()
         with store.reserved() if store else nullcontext():
-            files = self._files(store, first_seed_ended) if store else None
+            files = self.files = self._files(store, first_seed_ended) if store else None
             with files.ending() if files else nullcontext(), self._saying_how_it_ends():
                 for key in files.begin(go_on) if files else ():
                     progress.kept(*key)
-                if min(jobs, len(self._todo())) > 1:
+                if elsewhere and self._todo():
+                    self._run_elsewhere(files, progress, elsewhere)
+                elif min(jobs, len(self._todo())) > 1:
                     self._run_side_by_side(files, progress, jobs, checkpoint_every_s)
                 for key in self._todo():
                     self._run_arm(key, files, progress, checkpoint_every_s)
@@ -116,8 +125,9 @@ class Experiment:
         return self.results()
 
     def results(self) -> Results:
-        """Return what has been recorded so far, arm by arm."""
-        return Results(scenario=self.scenario, manifest=self.manifest, **self.recording.tables())
+        """Return what has been recorded so far, arm by arm. Long tables on the disk are read on demand."""
+        tables = self.files.tables() if self.files else self.recording.tables()
+        return Results(scenario=self.scenario, manifest=self.manifest, **tables)
 
     def _files(self, store: RunDirectory, first_seed_ended: Callable[[], None] | None) -> RunFiles:
         digest = self.identity.digest(self.manifest["device"])
@@ -132,19 +142,21 @@ class Experiment:
     def _run_arm(self, key: Key, files: RunFiles | None, progress: Progress, every_s: float) -> None:
         """Run one arm with one seed. Its entry in the manifest says how it ended."""
         name, seed = key
-        arm, record = self.scenario.arms[name], self.recording.begin(name, seed)
-        saved = Checkpoints(files.parts, self.recording.order[name], seed, every_s) if files else None
+        arm, record = self.scenario.arms[name], self.recording.begin(name, seed, files.parts if files else None)
+        saved = Checkpoints(files.parts, self.recording.order[name], name, seed, every_s) if files else None
         progress.arm(name, seed, arm, steps_limit(arm))
         entry: dict[str, Any] = {"arm": name, "seed": seed, "status": "failed"}
         self.manifest["runs"].append(entry)
         try:
-            self.runner.run(record, entry, progress.advance, saved)
+            self.runner.run(record, entry, progress, saved)
         finally:
             progress.done(entry.get("error"))
-        self.recording.end(name, seed, record.frames())
+        if files and saved:
+            files.keep(entry, record.recorded())
+        else:
+            self.recording.end(name, seed, record.recorded())
         _warn(progress, entry)
         if files and saved:
-            files.keep(entry)
             files.look()
             saved.clear()
 
@@ -152,44 +164,72 @@ class Experiment:
         """Run all that has not ended in processes of their own. Raises RunError if one of them dies."""
         todo = self._todo()
         jobs = min(jobs, len(todo))
-        with nullcontext() if files else TemporaryDirectory(prefix="gossim-") as folder:
-            parts = files.parts if files else Parts(Path(str(folder)), "", lasting=False)
-            work = Work(
-                self.scenario.to_data(),
-                self.executor,
-                self.gradients,
-                str(parts.folder),
-                parts.identity,
-                parts.lasting,
-                max(1, cores() // jobs),
-                every_s if files else None,
-            )
+        with self._parts(files) as parts:
+            work = self._work(parts, max(1, cores() // jobs), every_s if files else None)
             with closing(side_by_side(work, todo, jobs)) as heartbeats:
+                again: set[int] = set()
                 for begun, over in heartbeats:
-                    for place, time_s, steps in begun:
+                    for place, time_s, steps, resumed_after_s in begun:
                         if todo[place] in self.recording.pairs:
                             continue  # has ended
                         name, seed = todo[place]
                         progress.arm(name, seed, self.scenario.arms[name], steps_limit(self.scenario.arms[name]))
+                        if resumed_after_s and place not in again:
+                            again.add(place)
+                            progress.resumed(time_s, steps, resumed_after_s)
                         progress.advance(time_s, steps)
-                    for place, entry in over.items():
-                        self._take(parts, todo[place], entry, progress)
+                    for place in over:
+                        self._take(parts, todo[place], progress, lasts=files is not None)
                     if over and files:
                         files.look()
 
-    def _take(self, parts: Parts, key: Key, entry: dict[str, Any], progress: Progress) -> None:
-        """Take what another process recorded of an arm with a seed. Raises RunError if it is not there."""
+    def _run_elsewhere(self, files: RunFiles | None, progress: Progress, elsewhere: Elsewhere) -> None:
+        """Run all that has not ended on a cluster. Raises InputError or RunError if that cannot be done."""
+        todo, home = self._todo(), Home.of(self.identity, self.manifest["device"])
+        with self._parts(files) as parts:
+            work = self._work(parts, 1, None)
+            with closing(ended_away(elsewhere, work, home, todo, parts, self.recording.order)) as heartbeats:
+                for over in heartbeats:
+                    for place in over:
+                        self._take(parts, todo[place], progress, lasts=files is not None)
+                    if over and files:
+                        files.look()
+
+    @contextmanager
+    def _parts(self, files: RunFiles | None) -> Iterator[Parts]:
+        """Where arms and seeds that ran in other processes are kept: in the run directory, if there is one."""
+        with nullcontext() if files else TemporaryDirectory(prefix="gossim-") as folder:
+            yield files.parts if files else Parts(Path(str(folder)), "", lasting=False)
+
+    def _work(self, parts: Parts, threads: int, every_s: float | None) -> Work:
+        """What each process is given."""
+        return Work(
+            self.scenario.to_data(),
+            self.executor,
+            self.gradients,
+            str(parts.folder),
+            parts.identity,
+            parts.lasting,
+            threads,
+            every_s,
+        )
+
+    def _take(self, parts: Parts, key: Key, progress: Progress, lasts: bool) -> None:
+        """Take what another process recorded of an arm with a seed, whose file `lasts` until all have ended. Raises
+        RunError if it is not there.
+        """
         name, seed = key
         part = parts.load(self.recording.order[name], name, seed)
         if part is None:
             raise RunError(f"{parts.folder}: what arm '{name}' with seed {seed} recorded is gone")
         progress.arm(name, seed, self.scenario.arms[name], steps_limit(self.scenario.arms[name]))
-        if len(part.frames["probes"]):
-            last = part.frames["probes"].iloc[-1]
-            progress.advance(float(last["time_s"]), int(last["gradient_steps"]))
-        self.recording.end(name, seed, part.frames)
+        probes = part.recorded.frames["probes"]
+        if len(probes):
+            progress.advance(float(probes.iloc[-1]["time_s"]), int(probes.iloc[-1]["gradient_steps"]))
+        kept = parts.ended(self.recording.order[name], seed) if lasts else None
+        self.recording.end(name, seed, part.recorded, kept)
         self.manifest["runs"].append(part.entry)
-        progress.done(entry.get("error"))
+        progress.done(part.entry.get("error"))
         _warn(progress, part.entry)
 
     @contextmanager

@@ -121,8 +121,7 @@ class FigureProcess:
 def _serve(connection: Connection, jobs: int, place: Place) -> None:
     """Draw what is asked for until the process that asks has ended."""
     place.enter()
-    from ..plots import figure_files  # noqa: F401 (loaded while the run goes on)
-
+    load()
     try:
         while True:
             asked: _Asked = connection.recv()
@@ -131,6 +130,21 @@ def _serve(connection: Connection, jobs: int, place: Place) -> None:
                 connection.send(answer)
     except (EOFError, OSError, RunError):  # the process that waits for an answer then draws by itself
         return
+
+
+def load() -> None:
+    """Load what drawing needs, while the run goes on.
+
+    seaborn does without scipy, which it needs for other figures than these, and which takes as long to load as all the
+    rest. This process draws and does nothing else.
+    """
+    without = {} if "scipy" in sys.modules else {"scipy": None}  # None makes its import fail
+    sys.modules.update(without)  # type: ignore[arg-type]
+    try:
+        from ..plots import figure_files  # noqa: F401
+    finally:
+        for name in without:
+            del sys.modules[name]
 
 
 def _drawn(connection: Connection, asked: _Asked, jobs: int) -> _Answer | None:

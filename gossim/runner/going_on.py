@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 
 from ..execute.planes import Plane
 from ..program import Op
@@ -19,14 +20,23 @@ class GoingOn:
         world: The clock, which is at its beginning.
         plane: The numeric plane, which is too. It is brought to where it stood.
         record: What probes add to. It begins with what was recorded until then.
+        resumed: Called with the seconds of wall time that it took to come to the checkpoint, when it is there again.
     """
 
-    def __init__(self, saved: Checkpoints, world: World, plane: Plane, record: PairRecord):
+    def __init__(
+        self,
+        saved: Checkpoints,
+        world: World,
+        plane: Plane,
+        record: PairRecord,
+        resumed: Callable[[float], None],
+    ):
+        self.resumed, self.begun_s = resumed, time.monotonic()
         self.saved, self.world, self.plane, self.record = saved, world, plane, record
         self.windows = self.digest = 0
         self.found = saved.load()
         if self.found:
-            record.earlier = self.found.frames
+            record.take_up(*self.found.probed)
 
     def is_new(self, window: Sequence[Op]) -> bool:
         """Return whether the next window was not carried out before the checkpoint. Raises InputError if it is a
@@ -40,6 +50,8 @@ class GoingOn:
             if self.digest != self.found.digest or rows_in_use(self.world) != self.found.rows:
                 raise self.saved.refuse()
             self.plane.restore(self.found.rows, self.found.values)
+            self.begun_s = time.monotonic() - self.found.seconds
+            self.resumed(self.found.seconds)
             self.found = None
         return False
 
@@ -47,8 +59,9 @@ class GoingOn:
         """Keep a checkpoint, unless the run has not come to the last one yet."""
         if self.found is None:
             rows = rows_in_use(self.world)
-            values, frames = self.plane.values(rows), self.record.probed()
-            self.saved.save(Checkpoint(self.windows, self.digest, rows, values, frames))
+            values, probed = self.plane.values(rows), self.record.probed()
+            seconds = time.monotonic() - self.begun_s
+            self.saved.save(Checkpoint(self.windows, self.digest, rows, values, probed, seconds))
 
     def end(self) -> None:
         """Note the end of the program. Raises InputError if the last checkpoint was taken later."""

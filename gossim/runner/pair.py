@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any
+from functools import partial
+from typing import Any, Protocol
 
 from ..errors import Diverged, RunError
 from ..execute.planes import Gradients, Nothing
@@ -19,8 +20,13 @@ from .checkpoint import Checkpoints
 from .going_on import GoingOn
 from .recording import PairRecord
 
-Advance = Callable[[float, int], None]
-"""Called with the simulated seconds and the gradient steps that a run has come to."""
+
+class Watcher(Protocol):
+    """What an arm with a seed calls as it goes, as `gossim.runner.progress.Progress` has it."""
+
+    def resumed(self, time_s: float, gradient_steps: int, seconds: float) -> None: ...
+    def advance(self, time_s: float, gradient_steps: int) -> None: ...
+
 
 ENDED = ("complete", "diverged")
 """How an arm with a seed ends that would end the same way again."""
@@ -34,6 +40,11 @@ def planes_of(
     nothing = Nothing()
     numeric = Gradients(learning, executor, watch) if learning else nothing
     return {name: numeric if name in learning else nothing for name in scenario.arms}
+
+
+def numeric(planes: Mapping[str, Gradients | Nothing]) -> Gradients | Nothing:
+    """The plane that computes gradients, if there is one."""
+    return next((plane for plane in planes.values() if isinstance(plane, Gradients)), Nothing())
 
 
 def has_ended(entry: Mapping[str, Any]) -> bool:
@@ -56,14 +67,14 @@ class PairRunner:
         self.scenario, self.planes, self.watch = scenario, planes, watch or Unwatched()
 
     def run(
-        self, record: PairRecord, entry: dict[str, Any], advance: Advance, saved: Checkpoints | None = None
+        self, record: PairRecord, entry: dict[str, Any], progress: Watcher, saved: Checkpoints | None = None
     ) -> None:
         """Run the arm and the seed that `entry`, of the manifest, names. It says afterwards how that ended.
 
         Args:
             record: What is recorded goes there.
             entry: The entry.
-            advance: Called as it goes.
+            progress: Called as it goes.
             saved: Its checkpoints, from the last of which it goes on; None if none are kept.
 
         Raises:
@@ -72,7 +83,7 @@ class PairRunner:
         """
         told = f"arm '{entry['arm']}', seed {entry['seed']}"
         try:
-            self._run_planes(record, entry, advance, saved)
+            self._run_planes(record, entry, progress, saved)
             entry["status"] = "complete"
         except KeyboardInterrupt:
             entry["status"] = "interrupted"
@@ -83,7 +94,7 @@ class PairRunner:
             entry["error"] = f"{told}: {error}"
 
     def _run_planes(
-        self, record: PairRecord, entry: dict[str, Any], advance: Advance, saved: Checkpoints | None
+        self, record: PairRecord, entry: dict[str, Any], progress: Watcher, saved: Checkpoints | None
     ) -> None:
         """Run the timing plane window by window, and after each window the numeric plane, which fills `record`."""
         name, seed = entry["arm"], entry["seed"]
@@ -97,13 +108,21 @@ class PairRunner:
                 windows = world.windows(*window_size(arm.workers, parameter_bytes(arm) if learns else 1))
                 steps = self.watch.each("events", windows)
                 # Of the clock alone a checkpoint would save nothing: it has to run again in any case.
-                going_on = GoingOn(saved, world, plane, record) if saved and learns else None
+                going_on = None
+                if saved and learns:
+                    there = partial(_resumed, world, progress)
+                    going_on = GoingOn(saved, world, plane, record, there)
                 for window in steps:
                     with self.watch.share("combining" if learns else "probes"):
-                        if going_on is None or going_on.is_new(window):
+                        new = going_on is None or going_on.is_new(window)
+                        if new:
                             plane.run(window)
                     window.clear()  # before the next one is made
-                    advance(world.clock.now_s, world.gradient_steps)
+                    if record.is_long():
+                        with self.watch.share("writing"):
+                            record.put_away()
+                    if new:
+                        progress.advance(world.clock.now_s, world.gradient_steps)
                     if going_on and going_on.saved.is_due():
                         with self.watch.share("writing"):
                             going_on.save()
@@ -124,6 +143,10 @@ class PairRunner:
             timeline_limit=TIMELINE_INTERVALS if seed == self.scenario.seed else 0,
             learns=learns,
         )
+
+
+def _resumed(world: World, progress: Watcher, seconds: float) -> None:
+    progress.resumed(world.clock.now_s, world.gradient_steps, seconds)
 
 
 def _threads(arm: Arm, learns: bool) -> AbstractContextManager[None]:

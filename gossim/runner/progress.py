@@ -21,6 +21,9 @@ class Progress(Protocol):
     def kept(self, name: str, seed: int) -> None:
         """Report that arm `name` with `seed` had ended before an unfinished run was continued."""
 
+    def resumed(self, time_s: float, gradient_steps: int, seconds: float) -> None:
+        """The present arm goes on from there, to which it had come in `seconds` of wall time before it was cut off."""
+
     def advance(self, time_s: float, gradient_steps: int) -> None:
         """Report that the present arm has reached `time_s`, in simulated seconds, and `gradient_steps` of all
         workers.
@@ -38,6 +41,7 @@ class NoProgress:
 
     def arm(self, name: str, seed: int, settings: Arm, gradient_steps: int | None) -> None: ...
     def kept(self, name: str, seed: int) -> None: ...
+    def resumed(self, time_s: float, gradient_steps: int, seconds: float) -> None: ...
     def advance(self, time_s: float, gradient_steps: int) -> None: ...
     def done(self, message: str | None) -> None: ...
 

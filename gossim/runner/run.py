@@ -16,9 +16,11 @@ from ..tables.run_directory import RunDirectory
 from . import trackers
 from .drawing import are_drawn, draw
 from .earlier import earlier
+from .elsewhere import Elsewhere
 from .experiment import CHECKPOINT_EVERY_S, Experiment, asked_for
 from .identity import Identity
 from .progress import Progress
+from .ray_cluster import reached, refuse_unusable
 
 
 def run(
@@ -36,6 +38,7 @@ def run(
     jobs: int = 1,
     checkpoint_every_s: float = CHECKPOINT_EVERY_S,
     log: Sequence[str] = (),
+    cluster: str | Elsewhere | None = None,
 ) -> Results:
     """Run a scenario, or the scenario in a file. With `out`, also write the run directory, figures included.
 
@@ -58,6 +61,7 @@ def run(
             "__main__":`. The results do not depend on it.
         checkpoint_every_s: Seconds of wall time after which, with `out`, each arm and seed saves its state.
         log: Trackers, `tensorboard`, `wandb` and `csv`, for which scalars are written to the folder `logs` in `out`.
+        cluster: `auto` or the address of a Ray cluster on which arms and seeds run, in place of processes here.
 
     Returns:
         What the run recorded.
@@ -71,6 +75,7 @@ def run(
         raise InputError(f"jobs = {jobs!r}: must be a whole number >= 1")
     if not checkpoint_every_s >= 0:
         raise InputError(f"checkpoint_every_s = {checkpoint_every_s!r}: must be a number of seconds >= 0")
+    refuse_unusable(cluster, jobs if jobs > 1 else None)
     trackers.refuse_unusable(log)
     if log and out is None:
         raise InputError(f"log = {log!r}: needs `out`, the run directory in which it is written")
@@ -88,16 +93,22 @@ def run(
             was = earlier(store, settings, Identity.of(settings, gradients, executor), force)
             if was == "finished":
                 return _stored(store, log)
-        ready = Experiment(settings, None, executor, gradients, stopwatch, limits)
+        ready = Experiment(settings, None, executor, gradients, stopwatch, limits, stored=store is not None)
     if store is None:
-        return ready.run(None, progress, jobs=jobs)
-    with store.reserved():
+        with reached(cluster) as elsewhere:
+            return ready.run(None, progress, jobs=jobs, elsewhere=elsewhere)
+    with reached(cluster) as elsewhere, store.reserved():
         store.refuse_unusable()
         was = earlier(store, ready.scenario, ready.identity, force)  # another run may have come first
         if was == "finished":
             return _stored(store, log)
         results = ready.run(
-            store, progress, go_on=was == "unfinished", jobs=jobs, checkpoint_every_s=checkpoint_every_s
+            store,
+            progress,
+            go_on=was == "unfinished",
+            jobs=jobs,
+            checkpoint_every_s=checkpoint_every_s,
+            elsewhere=elsewhere,
         )
         with watch.share("writing"):
             draw(results, store)

@@ -11,8 +11,8 @@ from ..errors import RunError
 from ..files.atomic import undisturbed
 from ..profiling import Stopwatch, Unwatched
 from ..scenario.scenario import Scenario
-from ..tables.parts import Part
-from ..tables.run_data import RunData
+from ..tables.columns import TABLES
+from ..tables.parts import Part, RecordedTables
 from ..tables.run_directory import RunDirectory
 from . import manifest as provenance
 from .pair import has_ended
@@ -52,6 +52,7 @@ class RunFiles:
         self.store, self.parts = store, store.parts(identity)
         self.scenario, self.manifest, self.recording, self.watch = scenario, manifest, recording, watch
         self.first_seed_ended = first_seed_ended
+        self._written = False  # whether the tables hold all that there is
         self._due_s = 0.0  # when the tables may be written again
         self._begun, self._begun_s, self._taken_up = False, time.monotonic(), 0
 
@@ -61,7 +62,7 @@ class RunFiles:
             if go_on:
                 self._take_up()
             else:
-                self.store.begin(self.scenario, self.manifest, self._data())
+                self.store.begin(self.scenario, self.manifest, self.recording.pieces())
             self._begun = True
         return [(entry["arm"], entry["seed"]) for entry in self.manifest["runs"]]
 
@@ -70,18 +71,20 @@ class RunFiles:
         for seed in self.scenario.seeds:
             for place, name in enumerate(self.scenario.arms):
                 if part := self.parts.load(place, name, seed):
-                    self.recording.end(name, seed, part.frames)
+                    self.recording.end(name, seed, part.recorded, self.parts.ended(place, seed))
                     self.manifest["runs"].append(part.entry)
         self._taken_up = self.manifest["recorded"] = len(self.manifest["runs"])
         self.manifest["started"] = before.get("started") or self.manifest["started"]
         self.manifest["resumed"] = [*before.get("resumed", []), provenance.now()]
-        self.store.go_on(self.manifest, self._data())
+        self.store.go_on(self.manifest, self.recording.pieces())
 
-    def keep(self, entry: dict[str, Any]) -> None:
+    def keep(self, entry: dict[str, Any], recorded: RecordedTables) -> None:
         """Keep an arm and seed that have ended. Raises RunError where that is impossible."""
         name, seed = entry["arm"], entry["seed"]
+        place = self.recording.order[name]
         with self._telling(), self.watch.share("writing"):
-            self.parts.save(self.recording.order[name], Part(entry, self.recording.ended(name, seed)))
+            self.parts.save(place, Part(entry, recorded))
+        self.recording.end(name, seed, recorded, self.parts.ended(place, seed))
 
     def look(self) -> None:
         """Write the tables after arms and seeds have ended, unless that takes more than a tenth of the time."""
@@ -107,8 +110,10 @@ class RunFiles:
         """Write the tables and the manifest as they are now. Raises RunError where that is impossible: what was written
         before stands, and the manifest says no more than that."""
         with self._telling(), self.watch.share("writing"):
-            self.store.write({**self.manifest, "recorded": len(self.manifest["runs"])}, self._data())
-            self.manifest["recorded"] = len(self.manifest["runs"])
+            runs = len(self.manifest["runs"])
+            self._written = False
+            self.store.write({**self.manifest, "recorded": runs}, self.recording.pieces())
+            self.manifest["recorded"], self._written = runs, True
 
     @contextmanager
     def ending(self) -> Iterator[None]:
@@ -128,8 +133,11 @@ class RunFiles:
         if len(runs) == len(self.scenario.arms) * self.scenario.repeats and all(map(has_ended, runs)):
             self.parts.clear()
 
-    def _data(self) -> RunData:
-        return RunData(scenario=self.scenario, manifest=self.manifest, **self.recording.tables())
+    def tables(self) -> dict[str, Any]:
+        """What has been recorded, once the run has ended: in memory, or of what is too long for that, on the disk."""
+        if self._written and self.recording.is_long:
+            return {name: self.store.table(name) for name in TABLES}
+        return self.recording.tables()
 
     @contextmanager
     def _telling(self) -> Iterator[None]:

@@ -19,9 +19,12 @@ from ..scenario.cautions import log_warnings
 from ..scenario.scenario import Scenario
 from ..scenario.sweep import Point, Sweep
 from ..scenario.yaml_file import read
+from .away_points import ended_away
 from .cores import cores
+from .elsewhere import Elsewhere
 from .process_pool import prepare
 from .progress import NoSweepProgress, SweepProgress
+from .ray_cluster import reached, refuse_unusable
 from .sweep_directory import SweepDirectory
 from .sweep_points import PointTask, ended_tasks
 
@@ -36,6 +39,7 @@ def sweep(
     progress: SweepProgress | None = None,
     limits: bool = True,
     part: tuple[int, int] | None = None,
+    cluster: str | Elsewhere | None = None,
 ) -> SweepResults:
     """Run a scenario at every point of its `sweep:`, or of the grid `over`.
 
@@ -51,6 +55,7 @@ def sweep(
         progress: Called during the sweep.
         limits: Whether to refuse points that need more memory than this machine has, or more than some 10¹⁰ events.
         part: `(i, n)` runs part i of n, from 1, of the points, without figures; `gossim.runner.merge` joins parts.
+        cluster: `auto` or the address of a Ray cluster on which the points run, in place of processes here.
 
     Returns:
         The table, and in `errors` what went wrong, by the `name` of the point.
@@ -71,6 +76,7 @@ def sweep(
         log_warnings(described.warnings)
     if jobs is not None and (type(jobs) is not int or jobs < 1):
         raise InputError(f"jobs = {jobs}: must be a whole number >= 1")
+    refuse_unusable(cluster, jobs)
     if part is not None and not (all(type(each) is int for each in part) and 1 <= part[0] <= part[1]):
         raise InputError(f"part = {part}: must be two whole numbers (i, n) with 1 <= i <= n")
     points = described.points if part is None else described.part(*part)
@@ -78,8 +84,9 @@ def sweep(
         refuse_impossible_points(points)
     with nullcontext(out) if out is not None else TemporaryDirectory(prefix="gossim-") as folder:
         store = SweepDirectory(Path(folder))
-        with store.begin(described):
-            results = _run(described, points, store, jobs or cores(), force, progress or NoSweepProgress())
+        with reached(cluster) as elsewhere, store.begin(described):
+            where = elsewhere or jobs or cores()
+            results = _run(described, points, store, where, force, progress or NoSweepProgress())
             if out is not None and part is None:
                 draw(results, store)
     return results
@@ -100,8 +107,14 @@ def draw(results: SweepResults, store: SweepDirectory) -> None:
 
 
 def _run(
-    described: Sweep, points: Sequence[Point], store: SweepDirectory, jobs: int, force: bool, progress: SweepProgress
+    described: Sweep,
+    points: Sequence[Point],
+    store: SweepDirectory,
+    where: int | Elsewhere,
+    force: bool,
+    progress: SweepProgress,
 ) -> SweepResults:
+    """Run the points that are not done, in `where` processes here or elsewhere."""
     errors: dict[str, str] = {}
     todo: dict[str, PointTask] = {}
     table = _Table(described, store)
@@ -113,13 +126,15 @@ def _run(
             table.rows[point.name] = store.rows(point, error)
             errors |= {point.name: error} if error else {}
     named = {point.name: point for point in points}
-    jobs = min(jobs, len(todo) or 1)
-    if jobs > 1:
-        prepare(any(arm.problem for name in todo for arm in named[name].scenario.arms.values()))
+    if isinstance(where, int):
+        where = min(where, len(todo) or 1)
+        if where > 1:
+            prepare(any(arm.problem for name in todo for arm in named[name].scenario.arms.values()))
     progress.begin(len(points), len(table.rows))
     table.write()
     try:
-        with closing(ended_tasks(todo, jobs)) as batches:
+        tasks = ended_tasks(todo, where) if isinstance(where, int) else ended_away(where, todo, named)
+        with closing(tasks) as batches:
             for batch in batches:
                 for name, error in batch.items():
                     table.rows[name] = store.rows(named[name], error)

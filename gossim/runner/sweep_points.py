@@ -12,28 +12,33 @@ from ..errors import InputError, RunError, told
 from ..scenario.scenario import Scenario
 from ..tables.run_directory import RunDirectory
 from .earlier import earlier
+from .elsewhere import Home
 from .experiment import Experiment
 from .process_pool import ended
 
 
 class PointTask(NamedTuple):
-    """A scenario as data, the run directory that it fills, and whether unfinished work there is begun anew."""
+    """A scenario as data, the run directory that it fills, and whether unfinished work there is begun anew.
+
+    On another machine, `home` describes the process for which it is run.
+    """
 
     data: dict[str, Any]
     directory: str
     anew: bool = False
+    home: Home | None = None
 
 
 def run_point(task: PointTask) -> str | None:
     """Run a task, without figures, on one thread. What an earlier run left in its directory goes first, unless it can
     go on. Returns what went wrong, in words."""
-    from .experiment import Experiment
-
     store = RunDirectory(Path(task.directory), lasting=False)
     try:
         scenario = Scenario.parse(task.data, "point")
         with _one_thread(scenario), _removed_if_broken(store.path):
             experiment = Experiment(scenario, limits=False)
+            if task.home:
+                task.home.refuse_other(experiment.identity, experiment.manifest["device"])
             go_on = not task.anew and _can_go_on(store, experiment)
             if not go_on:
                 shutil.rmtree(store.path, ignore_errors=True)

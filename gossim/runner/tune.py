@@ -23,8 +23,10 @@ from ..scenario.vary import Values, Variant, variant_of, variants, with_arms
 from ..tables.run_directory import TRIALS, RunDirectory
 from .drawing import are_drawn, draw
 from .earlier import earlier
+from .elsewhere import Elsewhere
 from .experiment import Experiment
 from .progress import Progress
+from .ray_cluster import reached, refuse_unusable
 from .run import errors_of
 
 MOST_ROUNDS = 8
@@ -59,6 +61,7 @@ def tune(
     limits: bool = True,
     jobs: int = 1,
     quiet: bool = False,
+    cluster: str | Elsewhere | None = None,
 ) -> Tuned:
     """Run every arm at each combination of values on trial seeds, and each arm's best on the scenario's seeds.
 
@@ -78,6 +81,7 @@ def tune(
         limits: Whether to refuse what needs more memory than this machine has, or more than some 10¹⁰ events.
         jobs: How many arms and seeds run side by side, in processes.
         quiet: Whether the scenario's warnings are not logged, because they have been shown.
+        cluster: `auto` or the address of a Ray cluster on which arms and seeds run, in place of processes here.
 
     Raises:
         ScenarioError: Before anything runs, if the scenario or a value is invalid.
@@ -88,15 +92,19 @@ def tune(
     base = scenario if isinstance(scenario, Scenario) else load(scenario)
     if not quiet:
         log_warnings(base.warnings)
+    refuse_unusable(cluster, jobs if jobs > 1 else None)
     search = _Search(base, over, seeds, metric)
     if out is not None:
         RunDirectory(Path(out)).refuse_unusable()
 
     def ran(settings: Scenario, folder: Path) -> Results:
         with nullcontext() if progress is None else progress(settings) as bar:
-            return _recorded(Experiment(settings, limits=limits), RunDirectory(folder), force, bar, jobs)
+            return _recorded(Experiment(settings, limits=limits), RunDirectory(folder), force, bar, jobs, elsewhere)
 
-    with TemporaryDirectory(prefix="gossim-") if out is None else nullcontext(out) as home:
+    with (
+        TemporaryDirectory(prefix="gossim-") if out is None else nullcontext(out) as home,
+        reached(cluster) as elsewhere,
+    ):
         trials, best = _tried(search, widen, lambda arms, name: ran(search.trial(arms), Path(home) / TRIALS / name))
         final = ran(search.final(best), Path(home))
     names = {each.name for each in best.values()}
@@ -114,7 +122,14 @@ def tune(
     return Tuned(final, trials, chosen, search.warnings(best, trials))
 
 
-def _recorded(experiment: Experiment, store: RunDirectory, force: bool, bar: Progress | None, jobs: int) -> Results:
+def _recorded(
+    experiment: Experiment,
+    store: RunDirectory,
+    force: bool,
+    bar: Progress | None,
+    jobs: int,
+    elsewhere: Elsewhere | None,
+) -> Results:
     """Run it into `store`, or take what is there of the same run. Figures are not drawn. What diverged or broke is in
     the manifest."""
     with store.reserved():
@@ -122,7 +137,7 @@ def _recorded(experiment: Experiment, store: RunDirectory, force: bool, bar: Pro
         if was == "finished":
             return Results.of(store.read(imports=True))
         try:
-            return experiment.run(store, bar, go_on=was == "unfinished", jobs=jobs)
+            return experiment.run(store, bar, go_on=was == "unfinished", jobs=jobs, elsewhere=elsewhere)
         except RunError:
             results = experiment.results()
             runs = len(experiment.scenario.arms) * experiment.scenario.repeats

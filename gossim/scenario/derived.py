@@ -48,6 +48,7 @@ def parameter_bytes(arm: Arm) -> int:
     fails.
     """
     assert arm.problem is not None
+    arm.problem.require_samples()
     dim = arm.problem.parameters()
     if dim is None:
         dim = arm.problem.built_parameters()

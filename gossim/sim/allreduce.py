@@ -12,7 +12,7 @@ from .allreduce_round import AllReduceRound
 from .collective_run import CollectiveRun
 from .context import Context
 from .peers import Member
-from .row_mean import mean_row
+from .row_mean import mean_row, share_weights
 
 
 class AllReduceMean:
@@ -70,8 +70,9 @@ class AllReduceMean:
         the mean, which each worker has to drop. A row that comes after the round has closed is not used.
 
         Where workers count by their samples the mean is Σ n_m · row / Σ n_m. Where it is `weighted` it is Σ α · row /
-        Σ α, and all that were in time get the mean of their α. `size_bytes` is the size of what is averaged, if it is
-        not a whole vector. With `meanwhile` the worker goes on computing, until it calls `wait_for`.
+        Σ α, and at the end of the round all at once have it as their x, and those that were in time the mean of their
+        α; then there is no row to drop. `size_bytes` is the size of what is averaged, if it is not a whole vector. With
+        `meanwhile` the worker goes on computing, until it calls `wait_for`.
         """
         if now.closed.triggered:
             self._too_late(now, worker, row, meanwhile)
@@ -244,9 +245,13 @@ class AllReduceMean:
             self._overlapped_until_now(now, worker)
         now.meanwhile = {}
         rows = self.context.program.rows
-        rows.hold(mean, len(now.entered) + len(now.joining))
-        for worker in now.entered:
-            worker.drafts[mean] = None
+        if now.weighted:
+            self._give(now, mean)
+        else:
+            rows.hold(mean, len(now.entered))
+            for worker in now.entered:
+                worker.drafts[mean] = None
+        rows.hold(mean, len(now.joining))
         for worker, joined in now.joining.items():
             worker.drafts[mean] = None
             worker.step(mean, own=False)
@@ -255,6 +260,12 @@ class AllReduceMean:
         now.done.succeed(mean)
         now.forget()
         self._found()
+
+    def _give(self, now: AllReduceRound, mean: int) -> None:
+        """Give the members of a weighted round its mean, and those that were in time the mean of their α."""
+        for worker in now.entered:
+            worker.combine(worker.row, (1.0, mean))
+        share_weights(worker for worker in now.arrived if worker in now.entered)
 
 
 def _named(workers: list[Member]) -> str:

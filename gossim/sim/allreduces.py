@@ -58,10 +58,10 @@ class AllReduces:
             return OverlappedMean(*own, backup, reduction_s_per_byte, timeout_s, overlap=overlap)
         return AllReduceMean(*own, backup, reduction_s_per_byte, timeout_s)
 
-    def partial(self, collective: Collective, majority: bool) -> PartialMean:
+    def partial(self, collective: Collective, majority: bool, size_bytes: int | None) -> PartialMean:
         """Return the partial one of all workers."""
         if self._partial is None:
-            self._partial = PartialMean(self.context, self.workers, collective, majority)
+            self._partial = PartialMean(self.context, self.workers, collective, majority, size_bytes)
         return self._partial
 
     def crashed(self, worker: Member) -> None:

@@ -22,11 +22,19 @@ class PartialMean:
     Nobody may fail.
     """
 
-    def __init__(self, context: Context, members: Sequence[Member], collective: Collective, majority: bool):
+    def __init__(
+        self,
+        context: Context,
+        members: Sequence[Member],
+        collective: Collective,
+        majority: bool,
+        size_bytes: int | None = None,
+    ):
         self.context = context
         self.members = members
         self.collective = CollectiveRun(context, collective, 0.0)
         self.majority = majority
+        self.size_bytes = size_bytes
         self._brought: dict[Member, list[int]] = {}
         self._waiting: dict[Member, simpy.Event] = {}
         self._missed: set[Member] = set()  # those for whom a round has ended while they computed
@@ -68,7 +76,8 @@ class PartialMean:
         for worker, row in brought:
             worker.give_back(row)
         contributors = [worker for worker, _ in brought]
-        self.collective.begin([worker.index for worker in self.members], 0.0, lambda: self._end(mean, contributors))
+        members = [worker.index for worker in self.members]
+        self.collective.begin(members, 0.0, lambda: self._end(mean, contributors), self.size_bytes)
 
     def _first(self) -> Member | None:
         """Return the worker that begins this round; None if any may."""

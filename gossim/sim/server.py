@@ -91,10 +91,10 @@ class Server(Node):
         for message in self._held.pop(place, {}).values():
             self.use_up(message)
 
-    def later(self, seconds: float, place: int, act: Callable[[], None]) -> None:
-        """Call `act` after some time, at the end of that instant, if what is kept at `place` is still kept."""
+    def later(self, seconds: float, place: int, act: Callable[[Server, int], None]) -> None:
+        """Call `act(self, place)` after some time, at the end of that instant, if what is kept there is still kept."""
         held = self._held[place]
-        self.context.clock.at_deadline(seconds, lambda: act() if self._held.get(place) is held else None)
+        self.context.clock.at_deadline(seconds, lambda: act(self, place) if self._held.get(place) is held else None)
 
     def collect(self, message: Message, weight: float = 1.0, counts: bool = True) -> None:
         """Add what a message brings to the buffer, times a weight.

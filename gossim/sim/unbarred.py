@@ -14,7 +14,7 @@ from .collective_run import CollectiveRun
 from .context import Context
 from .message_exchange import MessageExchange
 from .peers import Member
-from .row_mean import mean_row
+from .row_mean import mean_row, share_weights
 
 
 class UnbarredRound:
@@ -23,6 +23,7 @@ class UnbarredRound:
     """
 
     size_bytes: int | None = None
+    weighted = False
 
     def __init__(self, clock: Clock, members: Sequence[Member], number: int):
         self.number = number
@@ -98,7 +99,8 @@ class UnbarredMean:
         meanwhile: bool = False,
     ) -> simpy.Event:
         """Bring `row` of `worker` to the round `now`, and give it up. The event's value is the row of the mean, which
-        each worker has to drop. See `AllReduceMean.arrive`.
+        each worker has to drop. See `AllReduceMean.arrive`. If it is `weighted`, all have the mean of their α when the
+        last has come, and each has the mean as its x when its own part is over.
         """
         clock = self.context.clock
         if not meanwhile:
@@ -110,6 +112,9 @@ class UnbarredMean:
             clock.process(self._take_part(now, worker, (clock.now, clock.now)))
         if len(now.arrived) == len(self.members):
             now.mean = mean_row(self.context, now.arrived, weighted)
+            now.weighted = weighted
+            if weighted:
+                share_weights(now.arrived)
             now.arrived = {}
             self.context.program.rows.hold(now.mean, len(self.members))
             self.context.program.rows.release(now.mean)
@@ -139,4 +144,7 @@ class UnbarredMean:
             self.context.timeline.add(worker.index, "message", since, over, size_bytes=part.size_bytes)
         yield now.complete
         worker.drafts[now.mean] = None
+        if now.weighted:
+            worker.combine(worker.row, (1.0, now.mean))
+            worker.drop(now.mean)
         now.ended[worker].succeed(now.mean)

@@ -322,14 +322,15 @@ class Worker(WithCompanion):
             overlap=overlap,
         )
 
-    def partial_allreduce(self, collective: Collective, majority: bool) -> PartialMean:
+    def partial_allreduce(self, collective: Collective, majority: bool, size_bytes: int | None = None) -> PartialMean:
         """Return the partial all-reduce of all workers, the same object for each. Yield what its `bring` returns.
 
         Args:
             collective: How long it takes.
             majority: Whether a worker drawn for each round begins it; otherwise the first to come does.
+            size_bytes: Of what is brought, if not of a whole vector.
         """
-        return self.allreduces.partial(collective, majority)
+        return self.allreduces.partial(collective, majority, size_bytes)
 
     def find_group(
         self, size: int, lead: int | None, collective: Collective, timeout_s: float | None = None

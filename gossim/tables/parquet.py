@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Set
+import json
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import BinaryIO, get_args
+from typing import BinaryIO
 
 import numpy as np
 import pandas as pd
 
 from ..errors import InputError
 from ..scenario.scenario import Scenario
-from ..sim.timeline import ActivityKind
-from .columns import LATER, TABLES, columns_of
+from .columns import LATER, TABLES
 from .frames import table
+from .pieces import PIECE_ROWS, write_pieces
 from .run_data import RunData
+from .stored_table import StoredTable, conformed, unreadable
 
 MARK = "gossim_recorded"
 """Under which a table says, beside its rows, of how many runs it holds them. pandas keeps such `attrs` in the file."""
@@ -22,72 +24,54 @@ MARK = "gossim_recorded"
 UNKNOWN = -1
 """What a table says that has no mark: an earlier version wrote it, or somebody has changed it with pandas."""
 
-MEASURED = ("time_s", "start_s", "end_s", "busy_s", "waiting_s", "computing_s", "sending_s", "down_s")
-"""Columns of numbers that are never empty or infinite."""
-
-LARGEST_MEASURED = 1e200
-"""Of these: what a scenario says is at most 1e100, and drawings and traces multiply."""
+RUN = ["arm", "seed"]
 
 
-def write_table(frame: pd.DataFrame, path: Path | BinaryIO, recorded: int) -> None:
-    """Write a table that holds the rows of `recorded` arms with a seed."""
-    marked = frame.copy(deep=False)
-    marked.attrs = {MARK: recorded}
-    marked.to_parquet(path, engine="pyarrow", index=False)
+def write_table(frames: Iterable[pd.DataFrame], path: Path | BinaryIO, recorded: int) -> None:
+    """Write a table with the rows of `recorded` arms with a seed, frame by frame."""
+    write_pieces(frames, path, {MARK: recorded})
 
 
-def read_table(name: str, path: Path | BinaryIO) -> tuple[pd.DataFrame, int]:
+def read_table(name: str, path: Path | BinaryIO) -> tuple[pd.DataFrame | StoredTable, int]:
     """Read the table of that name, with columns that earlier versions did not write left empty.
 
     Returns:
-        The table, and of how many runs it holds the rows.
+        The table, which stays on the disk if it is long, and of how many runs it holds the rows.
 
     Raises:
         InputError: If it is not that table.
     """
-    later = LATER.get(name, set())
-    if isinstance(path, Path) and later == {column.name for column in TABLES[name]} and not path.exists():
-        return table(name, []), UNKNOWN
+    if isinstance(path, Path):
+        if LATER.get(name) == {column.name for column in TABLES[name]} and not path.exists():
+            return table(name, []), UNKNOWN
+        rows, mark = _looked_at(name, path)
+        if rows > PIECE_ROWS:
+            return StoredTable(name, path), mark
+    return read_frame(name, path)
+
+
+def read_frame(name: str, path: Path | BinaryIO) -> tuple[pd.DataFrame, int]:
+    """Read all of the table of that name. See `read_table`."""
     try:
-        frame = pd.read_parquet(path, engine="pyarrow")
+        frame = pd.read_parquet(path, engine="pyarrow", use_threads=False)
     except Exception as error:  # pyarrow has many ways to say that a file is damaged
-        raise InputError(f"the run's tables cannot be read: {name}.parquet: {error}") from None
+        raise unreadable(name, error) from None
     mark = frame.attrs.get(MARK, UNKNOWN)
     frame.attrs = {}
-    columns = columns_of(name, frame.columns)
-    missing = {column.name: column.dtype for column in columns if column.name in later - set(frame.columns)}
-    if list(frame.columns) == [column.name for column in columns if column.name not in missing]:
-        frame = frame.assign(**dict.fromkeys(missing)).astype(missing)[[column.name for column in columns]]
-    if list(frame.columns) != [column.name for column in columns]:
-        raise InputError(f"{name}.parquet does not have the columns that this gossim writes")
-    for problem in _ill_typed(name, frame):
-        raise InputError(f"{name}.parquet is damaged: {problem}")
-    return frame, mark if isinstance(mark, int) else UNKNOWN
+    return conformed(name, frame), mark if isinstance(mark, int) else UNKNOWN
 
 
-def _ill_typed(name: str, frame: pd.DataFrame) -> Iterator[str]:
-    for column in columns_of(name, frame.columns):
-        values = frame[column.name]
-        if str(values.dtype) != column.dtype:
-            yield f"{column.name} is of type {values.dtype}, and must be {column.dtype}"
-        elif column.dtype == "str" and values.isna().any():
-            yield f"{column.name} is empty in some rows"
-        elif column.name in MEASURED and not (np.abs(values.to_numpy()) <= LARGEST_MEASURED).all():
-            yield f"{column.name} is not a finite number in some rows, or one that no clock shows"
-        elif column.name in MEASURED and (values < 0).any():
-            yield f"{column.name} is negative in some rows"
-    if name == "timeline":
-        if (frame["end_s"] < frame["start_s"]).any():
-            yield "end_s is before start_s in some rows"
-        unknown = set(frame["activity"].unique()) - set(get_args(ActivityKind))
-        if unknown:
-            yield f"there is no activity {min(unknown)!r}"
+def _looked_at(name: str, path: Path) -> tuple[int, int]:
+    """How many rows a file has, and its mark."""
+    import pyarrow.parquet as pq
 
-
-def only(frame: pd.DataFrame, runs: Set[tuple[str, int]]) -> pd.DataFrame:
-    """Return the rows of these arms and seeds."""
-    kept = np.fromiter((key in runs for key in zip(frame["arm"], frame["seed"], strict=True)), bool, len(frame))
-    return frame[kept].reset_index(drop=True)
+    try:
+        found = pq.read_metadata(path)
+        attributes = json.loads((found.metadata or {}).get(b"PANDAS_ATTRS", b"{}"))
+    except Exception as error:  # as above
+        raise unreadable(name, error) from None
+    mark = attributes.get(MARK, UNKNOWN) if isinstance(attributes, dict) else UNKNOWN
+    return found.num_rows, mark if isinstance(mark, int) else UNKNOWN
 
 
 def check(data: RunData) -> None:
@@ -96,20 +80,48 @@ def check(data: RunData) -> None:
     Raises:
         InputError: If they do not: they are another run's, or damaged.
     """
+    counts: dict[str, pd.Series] = {}
     for name in TABLES:
-        for problem in _unfit(name, getattr(data, name), data.scenario):
-            raise InputError(f"{name}.parquet does not fit scenario.yaml: {problem}")
-    runs = ["arm", "seed"]
-    measured, rows = (frame.groupby(runs)["time_s"].count() for frame in (data.probes, data.workers))
+        each = []
+        for piece in data.pieces(name):
+            for problem in _unfit(name, piece, data.scenario):
+                raise InputError(f"{name}.parquet does not fit scenario.yaml: {problem}")
+            if name in ("probes", "workers"):
+                each.append(piece.groupby(RUN)["time_s"].count())
+        if each:
+            counts[name] = each[0] if len(each) == 1 else pd.concat(each).groupby(level=RUN).sum()
+    measured, rows = counts["probes"], counts["workers"]
     for arm, seed in measured.index.union(rows.index):
         probes, workers = int(measured.get((arm, seed), 0)), data.scenario.arms[arm].workers
         if rows.get((arm, seed), 0) != probes * workers:
             told = f"arm {arm!r} with seed {seed}, and probes.parquet has {probes} probes of {workers} workers"
             raise InputError(f"workers.parquet does not have a row of each worker at each probe of {told}")
-    if data.probes.duplicated([*runs, "time_s"]).any():
+    if data.probes.duplicated([*RUN, "time_s"]).any():
         raise InputError("probes.parquet has two rows of the same time")
-    if data.workers.duplicated([*runs, "time_s", "worker"]).any():
+    if not _in_order(data) and data.workers.duplicated([*RUN, "time_s", "worker"]).any():
         raise InputError("workers.parquet has two rows of the same worker at the same time")
+
+
+def _in_order(data: RunData) -> bool:
+    """Whether `workers` has arm by arm and seed by seed, in order of time and worker, each row once, as it is written.
+    A file that somebody else has written need not."""
+    begun: set[tuple[str, int]] = set()
+    last: pd.DataFrame | None = None
+    for piece in data.pieces("workers", [*RUN, "time_s", "worker"]):
+        rows = piece if last is None else pd.concat([last, piece], ignore_index=True)
+        if rows.empty:
+            continue
+        arms, seeds, times, workers = (rows[name].to_numpy() for name in (*RUN, "time_s", "worker"))
+        other = (arms[1:] != arms[:-1]) | (seeds[1:] != seeds[:-1])
+        later = (times[1:] > times[:-1]) | ((times[1:] == times[:-1]) & (workers[1:] > workers[:-1]))
+        if not (other | later).all():
+            return False
+        new = [(arms[place], seeds[place]) for place in (*([0] if last is None else []), *np.flatnonzero(other) + 1)]
+        if len({*new, *begun}) < len(new) + len(begun):
+            return False
+        begun |= {*new}
+        last = rows.iloc[-1:]
+    return True
 
 
 def _unfit(name: str, frame: pd.DataFrame, scenario: Scenario) -> Iterator[str]:

@@ -49,6 +49,7 @@ class Observations:
     def __init__(self, arm: str, seed: int):
         self.label = {"arm": arm, "seed": seed}
         self.seen: list[ProbeRows] = []
+        self.rows_seen = 0
 
     def add(self, facts: Facts, measured: Measurements | None = None) -> None:
         """Add a probe: what the timing plane knows and, if parameters are computed, what was measured. Workers that are
@@ -57,6 +58,7 @@ class Observations:
         label = {**self.label, "time_s": facts.time_s}
         gaps = zip(facts.participants, measured.gaps, strict=True) if measured and measured.gaps else ()
         layers = measured.layers.items() if measured else ()
+        self.rows_seen += 1 + len(facts.by_worker.steps) + (len(measured.gaps) + len(layers) if measured else 0)
         self.seen.append(
             ProbeRows(
                 probes=[label | _probe(facts, measured)],
@@ -65,6 +67,10 @@ class Observations:
                 layers=[label | {"layer": layer, "consensus_distance": distance} for layer, distance in layers],
             )
         )
+
+    def forget(self) -> None:
+        """Begin anew: what has been seen so far is kept elsewhere."""
+        self.seen, self.rows_seen = [], 0
 
     def rows(self, table: str) -> Iterator[Row]:
         """Return the rows of `probes`, `gaps` or `layers`."""

@@ -7,10 +7,10 @@ import os
 import shutil
 import stat
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..errors import InputError
 from ..files import trust
@@ -24,6 +24,13 @@ from .columns import TABLES
 from .frames import with_metrics
 from .parts import Parts
 from .run_data import RunData
+from .stored_table import StoredTable, only
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Tables = Mapping[str, Iterable["pd.DataFrame"]]
+"""The tables of a run by name, each as frames that belong one below the other."""
 
 COMPARED_WITH = "compared_with_"
 
@@ -93,7 +100,7 @@ class RunDirectory:
             left = {self.path / LOCK, self.path / TRIALS, *drafts(self.path)}
             return any(path not in left for path in self.path.iterdir())
 
-    def begin(self, scenario: Scenario, manifest: Mapping[str, Any], empty: RunData) -> None:
+    def begin(self, scenario: Scenario, manifest: Mapping[str, Any], empty: Tables) -> None:
         """Make the directory ready for a new run: what an earlier one left here goes. Raises InputError.
 
         Args:
@@ -110,15 +117,15 @@ class RunDirectory:
             write_text(self.path / "scenario.yaml", scenario.to_yaml(), self.lasting)
             self.write(manifest, empty)
 
-    def go_on(self, manifest: Mapping[str, Any], data: RunData) -> None:
-        """Make the directory ready for the same run to go on, of which `data` is known. Raises InputError."""
+    def go_on(self, manifest: Mapping[str, Any], tables: Tables) -> None:
+        """Make the directory ready for the same run to go on, of which `tables` are known. Raises InputError."""
         with usable(self.path):
             refuse_links(self.figures)
             self.figures.mkdir(parents=True, exist_ok=True)
             for path in drafts(self.path):
                 path.unlink(missing_ok=True)
             self.write_manifest(manifest)  # first: of arms that are begun again the tables hold rows still
-            self.write(manifest, data)
+            self.write(manifest, tables)
 
     def _clear(self) -> None:
         """Delete figures, trace and report of an earlier run, and drafts. Links go, and what they point to stays."""
@@ -151,7 +158,7 @@ class RunDirectory:
         """Replace the manifest alone."""
         write_text(self.path / "manifest.json", _json(manifest), self.lasting)
 
-    def write(self, manifest: Mapping[str, Any], data: RunData) -> None:
+    def write(self, manifest: Mapping[str, Any], tables: Tables) -> None:
         """Replace tables and manifest together: all are written before the first takes its place, the manifest last.
         What it calls `recorded` the tables say too."""
         ended = manifest["status"] != "running"  # until then tables can be made again from the parts
@@ -160,7 +167,14 @@ class RunDirectory:
             places.enter_context(whole(file, self.lasting)).write_text(_json(manifest), encoding="utf-8")
             for name in TABLES:
                 draft = places.enter_context(whole(self.path / f"{name}.parquet", self.lasting and ended))
-                parquet.write_table(getattr(data, name), draft, manifest["recorded"])
+                parquet.write_table(tables[name], draft, manifest["recorded"])
+
+    def table(self, name: str) -> pd.DataFrame | StoredTable:
+        """The table of that name, which stays on the disk if it is long. Raises InputError."""
+        try:
+            return parquet.read_table(name, self.own(f"{name}.parquet"))[0]
+        except InputError as error:
+            raise InputError(f"{self.path}: {error}") from None
 
     @property
     def figures(self) -> Path:
@@ -235,6 +249,8 @@ class RunDirectory:
         if strangers := manifests.strangers(manifest, scenario.arms, scenario.seeds):
             raise InputError(f"{self.path}: manifest.json does not fit scenario.yaml: there is no {strangers[0]}")
         try:
+            if isinstance(tables["probes"], StoredTable):
+                tables["probes"] = tables["probes"].frame()
             tables["probes"] = with_metrics(tables["probes"], scenario.metric_columns)
             data = RunData(scenario=scenario, manifest=manifest, **tables)
             parquet.check(data)
@@ -291,7 +307,11 @@ def _of_one_moment(manifest: Mapping[str, Any], tables: Mapping[str, tuple[Any, 
         return None
     of = {(entry["arm"], entry["seed"]) for entry in manifest["runs"][:recorded]}
     newer = {name for name, (_, mark) in tables.items() if recorded != parquet.UNKNOWN and mark > recorded}
-    return {name: parquet.only(frame, of) if name in newer else frame for name, (frame, _) in tables.items()}
+    return {name: _only(held, of) if name in newer else held for name, (held, _) in tables.items()}
+
+
+def _only(held: pd.DataFrame | StoredTable, runs: set[tuple[str, int]]) -> pd.DataFrame | StoredTable:
+    return held.only(runs) if isinstance(held, StoredTable) else only(held, runs)
 
 
 def _json(manifest: Mapping[str, Any]) -> str:

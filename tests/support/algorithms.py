@@ -73,7 +73,8 @@ UNRELIABLE = dict(ALGORITHMS)
 
 for _name, _cls in REGISTRY.items():
     if issubclass(_cls, WithCollective):
-        UNRELIABLE[_name] = {**ALGORITHMS[_name], "collective": "ring_events", "timeout_s": 0.4}
+        _timeout = {} if _cls.all_up else {"timeout_s": 0.4}
+        UNRELIABLE[_name] = {**ALGORITHMS[_name], "collective": "ring_events", **_timeout}
     elif "timeout_s" in _cls.model_fields:
         UNRELIABLE[_name] = {**ALGORITHMS[_name], "timeout_s": 0.3}
 

@@ -15,6 +15,8 @@ class Stopped:
         self.pairs, self.time_s = pairs, time_s
         self.began: list[tuple[str, int]] = []
         self.before: list[tuple[str, int]] = []
+        self.came: list[float] = []
+        self.resumed_after: list[tuple[float, int, float]] = []
         self.ended = 0
 
     def arm(self, name: str, seed: int, *_: Any) -> None:
@@ -23,7 +25,11 @@ class Stopped:
     def kept(self, name: str, seed: int) -> None:
         self.before.append((name, seed))
 
+    def resumed(self, time_s: float, gradient_steps: int, seconds: float) -> None:
+        self.resumed_after.append((time_s, gradient_steps, seconds))
+
     def advance(self, time_s: float, _: int) -> None:
+        self.came.append(time_s)
         if self.ended >= self.pairs and time_s >= self.time_s:
             raise KeyboardInterrupt
 

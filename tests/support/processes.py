@@ -32,12 +32,19 @@ def usual_signals() -> Iterator[None]:
 
 @contextmanager
 def started(
-    command: Sequence[str | Path], cwd: Path = ROOT, env: Mapping[str, str] = ENVIRONMENT
+    command: Sequence[str | Path], cwd: Path = ROOT, env: Mapping[str, str] = ENVIRONMENT, stdin: int | None = None
 ) -> Iterator[subprocess.Popen[str]]:
     """A process that leads a group of its own, with pipes for what it prints. The whole group is killed at the end."""
     with usual_signals():
         process = subprocess.Popen(
-            command, cwd=cwd, env=env, text=True, start_new_session=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+            command,
+            cwd=cwd,
+            env=env,
+            text=True,
+            start_new_session=True,
+            stdin=stdin,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
         )
     with process:
         try:

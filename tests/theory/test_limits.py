@@ -104,6 +104,7 @@ def test_the_quadratic_reaches_its_optimum(algorithm: dict[str, Any]) -> None:
         problem={"model": {"name": "quadratic", "dim": 5, "condition_number": 5.0}},
         until={"gradient_steps": 1200},
         optimizer={"learning_rate": 0.2},
+        probe={"every_s": 1000.0},
     )
     _, _, rows = trajectory(arm)
     torch.testing.assert_close(rows[-1], torch.ones_like(rows[-1]), rtol=0, atol=1e-8)

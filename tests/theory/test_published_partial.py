@@ -10,6 +10,7 @@ import pytest
 
 from gossim.rng import Purpose, stream
 from support.published import ETA, IMMEDIATE, SAME, UNEVEN, Cluster, K, M, Run, taken
+from support.scenarios import only_arm, world_of
 from support.several import DIM
 
 SEED = 7
@@ -191,3 +192,24 @@ def test_decoupled_diloco_follows_its_published_pseudo_code(quorum: int, grace_s
         cluster.begin(m)
     np.testing.assert_allclose(run.rows.numpy()[-1], theta, **SAME)
     assert outer > 8
+
+
+def goodput(algorithm: dict[str, Any]) -> list[int]:
+    """Steps of each worker in 30 s in which all fail and come back again and again."""
+    arm = only_arm(
+        algorithm=algorithm, workers=8, until={"time_s": 30.0}, probe={"every_s": 1e6},
+        faults=[{"name": "churn", "mean_up_s": 2.0, "mean_down_s": 1.0, "parameters": "kept"}],
+    )  # fmt: skip
+    world = world_of(arm, learns=False)
+    list(world.windows(10**9, 10**9))
+    return [worker.steps for worker in world.workers]
+
+
+def test_goodput_under_churn() -> None:
+    """Learners of decoupled DiLoCo take exactly the steps of workers that never talk; those of DiLoCo wait for others,
+    and longest where no timeout gives up those that are down."""
+    decoupled = {"name": "decoupled_diloco", "period": 10, "fragments": 2, "quorum": 3, "grace_s": 0.2}
+    together = {"name": "diloco", "period": 10, "collective": "ring_events", "outer": {"learning_rate": 0.7}}
+    free = goodput({"name": "sgd"})
+    assert goodput(decoupled) == free
+    assert sum(goodput(together)) < sum(goodput({**together, "timeout_s": 0.2})) < sum(free)

@@ -66,7 +66,7 @@ def test_expected_maximum_of_exponentials(workers: int) -> None:
 
 @pytest.mark.parametrize("name", ["push", "pull"])
 @pytest.mark.parametrize("probability", [0.02, 0.5, 1.0])
-@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("seed", ONE_AND_SLOWLY_MORE)
 def test_messages_are_binomial(name: str, probability: float, seed: int) -> None:
     """Each step sends with probability p: the count is Binomial(steps, p), but for pulls not yet answered."""
     algorithm = {"name": f"gosgd_{name}", f"{name}_probability": probability}
@@ -86,6 +86,7 @@ def test_peers_are_drawn_evenly() -> None:
         assert scipy.stats.chisquare(np.delete(counts, worker.index)).pvalue > 1e-6
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("factor", [pytest.param(1.0, marks=pytest.mark.slow), 4.0])
 def test_a_slow_worker_holds_more_weight_under_push(factor: float) -> None:
     """E[α_m] ∝ E[time of a gradient]: over 60 seeds, α_slow − ratio · α_fast has mean 0."""
@@ -126,7 +127,7 @@ def test_a_slow_worker_holds_more_weight_under_push(factor: float) -> None:
         ("truncnorm", {"a": -2.0, "b": 3.0, "loc": 0.2, "scale": 0.05}),
     ],
 )
-@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("seed", ONE_AND_SLOWLY_MORE)
 def test_compute_times_follow_their_distribution(name: str, parameters: dict[str, float], seed: int) -> None:
     arm = only_arm(
         compute={
@@ -212,7 +213,7 @@ FACTORS = [1.0, 1.0, 1.5, 2.0, 4.0]
 GRADIENT = scipy.stats.lognorm(s=0.5, scale=0.1)
 
 
-@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("seed", ONE_AND_SLOWLY_MORE)
 @pytest.mark.parametrize("pull", [None, 0.0, 0.4])
 def test_steps_per_second_of_gossip(pull: float | None, seed: int) -> None:
     """Renewals: in time T, T/μ of them in the mean and σ²T/μ³ their variance, and one at most at the edge."""
@@ -232,7 +233,7 @@ def test_steps_per_second_of_gossip(pull: float | None, seed: int) -> None:
     assert error < expected / 50
 
 
-@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("seed", ONE_AND_SLOWLY_MORE)
 def test_steps_per_second_of_synchronous_rounds_of_unlike_workers(seed: int) -> None:
     """As for renewals of mean μ and variance σ², M steps each."""
     time_s, workers = 800.0, len(FACTORS)

@@ -283,6 +283,8 @@ def test_an_interrupted_run_is_readable(tmp_path: Path) -> None:
         def arm(self, name: str, *_: Any) -> None:
             self.name = name
 
+        def resumed(self, *_: Any) -> None: ...
+
         def advance(self, time_s: float, gradient_steps: int) -> None:
             if self.name == "pull" and time_s > 0.7:
                 raise KeyboardInterrupt

@@ -23,6 +23,10 @@ class ModelSpec(Frozen):
     """What it can learn. Inputs of these two are real numbers, of tokens whole numbers `(length,)`."""
     name: str
 
+    def unfit(self, shape: tuple[int, ...], task: Task) -> str | None:
+        """Return what samples the network needs if it does not take those of that shape; None if it does."""
+        return None
+
     def parameters(self, shape: tuple[int, ...], classes: int) -> int | None:
         """Return the number of parameters if it is known without building the network."""
         return None

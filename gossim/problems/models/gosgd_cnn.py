@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar, Literal
 
-from ...errors import InputError
 from ...schema.fields import Fraction01
+from ..task import Task
 from ._base import ModelSpec
 
 if TYPE_CHECKING:
@@ -23,6 +23,15 @@ class GoSGDCNN(ModelSpec):
     name: Literal["gosgd_cnn"] = "gosgd_cnn"
     dropout: Fraction01 = 0.5
 
+    def unfit(self, shape: tuple[int, ...], task: Task) -> str | None:
+        if len(shape) == 3 and shape[1:] == (self.SIDE, self.SIDE):
+            return None
+        given = " × ".join(map(str, shape[1:] if len(shape) == 3 else shape))
+        return (
+            f"needs images of {self.SIDE} × {self.SIDE} pixels, and problem.data gives {given}; use mnist5k, "
+            "fashion_mnist or cifar10"
+        )
+
     def parameters(self, shape: tuple[int, ...], classes: int) -> int:
         filters = (shape[0] * 25 + 1) * 64 + (64 * 25 + 1) * 128 + (128 * 9 + 1) * 64
         return filters + (256 + 1) * classes
@@ -30,11 +39,6 @@ class GoSGDCNN(ModelSpec):
     def network(self, shape: tuple[int, ...], classes: int) -> nn.Module:
         from torch import nn
 
-        if shape[1:] != (self.SIDE, self.SIDE):
-            raise InputError(
-                f"problem.model = gosgd_cnn: needs images of {self.SIDE} × {self.SIDE} pixels, and problem.data gives "
-                f"{' × '.join(map(str, shape[1:]))}; use mnist5k, fashion_mnist or cifar10"
-            )
         return nn.Sequential(
             *(nn.Conv2d(shape[0], 64, 5), nn.ReLU(), nn.MaxPool2d(2)),
             *(nn.Conv2d(64, 128, 5), nn.ReLU(), nn.MaxPool2d(2)),

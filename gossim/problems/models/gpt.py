@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import model_validator
 
-from ...errors import InputError
 from ...schema.fields import Count, Fraction01
 from ...schema.violations import broken_at
 from ..task import Task
@@ -41,6 +40,11 @@ class GPT(ModelSpec):
             raise broken_at((key,), getattr(self, key), rule)
         return self
 
+    def unfit(self, shape: tuple[int, ...], task: Task) -> str | None:
+        if len(shape) == 1:
+            return None
+        return f"needs sequences of tokens, and problem.data gives samples of shape {shape}"
+
     def parameters(self, shape: tuple[int, ...], classes: int) -> int:
         blocks = self.layers * (12 * self.width + 13) * self.width
         return blocks + (2 + shape[0] + classes * (1 if self.tied else 2)) * self.width
@@ -48,8 +52,4 @@ class GPT(ModelSpec):
     def network(self, shape: tuple[int, ...], classes: int) -> nn.Module:
         from ..networks.transformer import Transformer
 
-        if len(shape) != 1:
-            raise InputError(
-                f"problem.model = gpt: needs sequences of tokens, and problem.data gives samples of shape {shape}"
-            )
         return Transformer(classes, shape[0], self.layers, self.width, self.heads, self.dropout, self.tied)

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import model_validator
 
-from ...errors import InputError
 from ...schema.fields import Count, Fraction01
 from ...schema.violations import broken_at
 from ..task import Task
@@ -36,6 +35,15 @@ class LSTM(ModelSpec):
             raise broken_at(("dropout",), self.dropout, "is between layers, and layers = 1; leave it out")
         return self
 
+    def unfit(self, shape: tuple[int, ...], task: Task) -> str | None:
+        if task == "tokens" and len(shape) != 1:
+            return (
+                f"predicts tokens from sequences of tokens, (length,), and problem.data gives samples of shape {shape}"
+            )
+        if task == "tokens" or len(shape) in (2, 3):
+            return None
+        return f"needs sequences, (length, features), or images, and problem.data gives samples of shape {shape}"
+
     def parameters(self, shape: tuple[int, ...], classes: int) -> int:
         features = self.width if len(shape) == 1 else shape[-1] if len(shape) == 2 else shape[0] * shape[2]
         gates = 4 * self.width * (features + (2 * self.layers - 1) * self.width + 2 * self.layers)
@@ -47,10 +55,5 @@ class LSTM(ModelSpec):
 
         if len(shape) == 1:
             return NextToken(classes, self.width, self.layers, self.dropout)
-        if len(shape) > 3:
-            raise InputError(
-                "problem.model = lstm: needs sequences, (length,) of tokens or (length, features), or images; "
-                f"problem.data gives samples of shape {shape}"
-            )
         features = shape[-1] if len(shape) == 2 else shape[0] * shape[2]
         return LastState(features, classes, self.width, self.layers, self.dropout)

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import model_validator
 
-from ...errors import InputError
 from ...schema.fields import Count
 from ...schema.violations import broken_at
+from ..task import Task
 from ._base import ModelSpec
 
 if TYPE_CHECKING:
@@ -49,6 +49,11 @@ class ResNet(ModelSpec):
     def _groups(self) -> int:
         return self.groups or GROUPS
 
+    def unfit(self, shape: tuple[int, ...], task: Task) -> str | None:
+        if len(shape) == 3:
+            return None
+        return f"needs images (channels, height, width), and problem.data gives samples of shape {shape}"
+
     def parameters(self, shape: tuple[int, ...], classes: int) -> int:
         blocks, w = (self.depth - 2) // 6, self.width
         # Each convolution has 9 · in · out weights and is followed by 2 · out of its norm.
@@ -62,10 +67,5 @@ class ResNet(ModelSpec):
 
         from ..networks.residual import ResidualNetwork as Network
 
-        if len(shape) != 3:
-            raise InputError(
-                "problem.model = resnet: needs images (channels, height, width), and problem.data gives samples of "
-                f"shape {shape}"
-            )
         norm = nn.BatchNorm2d if self.norm == "batch" else partial(nn.GroupNorm, self._groups)
         return Network(shape[0], classes, (self.depth - 2) // 6, self.width, norm)

@@ -12,7 +12,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gossim.algorithms._compression import COMPRESSIONS, RandomKFunction, SignFunction, TopKFunction
+from gossim.algorithms._compression import COMPRESSIONS, QuantizeFunction, RandomKFunction, SignFunction, TopKFunction
 from gossim.execute.batched import Batched
 from gossim.execute.functions import apply
 from gossim.execute.reference import Reference
@@ -128,11 +128,13 @@ def test_random_k_contracts_on_average() -> None:
 @pytest.mark.parametrize("name", sorted(COMPRESSIONS))
 def test_one_at_a_time_and_many_at_once(name: str) -> None:
     """The functions on one row and on many, and whole runs of CHOCO-SGD under both executors."""
-    compression = {"name": name, **({"fraction": 0.3} if "fraction" in COMPRESSIONS[name].model_fields else {})}
+    needed: dict[str, Any] = {"fraction": 0.3, "bits": 4}
+    compression = {"name": name, **{key: needed[key] for key in needed.keys() & COMPRESSIONS[name].model_fields.keys()}}
     functions: dict[str, list[Any]] = {
         "top_k": [TopKFunction(f) for f in (0.1, 0.3, 0.3, 1.0)],
         "random_k": [RandomKFunction(f, s, s + 7) for s, f in enumerate((0.1, 0.3, 0.3, 1.0))],
         "sign": [SignFunction()] * 4,
+        "quantize": [QuantizeFunction(b, 10, b, b + 7) for b in (2, 3, 3, 16)],
     }
     if name in functions:
         v = rows(3, 4, 37)

@@ -133,7 +133,7 @@ CASES: list[tuple[dict[str, Any], str]] = [
     (
         {"times_s": {"gossip": [10.0, 20.0, 12.0], "allreduce": [19.0, None, 22.0]}, "end_s": 40.0},
         "gossip reached test loss 0.25 in 3 of 3 seeds by 40 s; allreduce reached test loss 0.25 in 2 of 3 seeds by "
-        "40 s: no ratio of times is claimed.",
+        "40 s: their times cannot be compared.",
     ),
     (
         {"times_s": {"gossip": [30.0, 42.0], "allreduce": [None, None]}},
@@ -147,8 +147,7 @@ CASES: list[tuple[dict[str, Any], str]] = [
     ),
     (
         {"times_s": {"gossip": [None, None], "allreduce": [None, None]}},
-        "gossip reached test loss 0.25 in 0 of 2 seeds by 60 s; allreduce reached test loss 0.25 in 0 of 2 seeds by "
-        "60 s: no ratio of times is claimed.",
+        "Neither gossip nor allreduce reached test loss 0.25 by 60 s in any of 2 seeds.",
     ),
     (
         {
@@ -156,11 +155,11 @@ CASES: list[tuple[dict[str, Any], str]] = [
             "statuses": {"gossip": ["complete"] * 2, "allreduce": ["complete", "diverged"]},
         },
         "gossip reached test loss 0.25 in 2 of 2 seeds by 60 s; allreduce reached test loss 0.25 in 1 of 2 seeds by "
-        "60 s (1 diverged): no ratio of times is claimed.",
+        "60 s (1 diverged): their times cannot be compared.",
     ),
     (
         {"times_s": {"gossip": [0.0, 1.0], "allreduce": [1.0, 2.0]}},
-        "test loss 0.25 is met before anything is learned: no ratio of times for gossip and allreduce.",
+        "test loss 0.25 is met before the first step: the times of gossip and allreduce cannot be compared.",
     ),
     (
         {
@@ -206,7 +205,7 @@ CASES: list[tuple[dict[str, Any], str]] = [
     (
         {"times_s": {"gossip": [59.99999999999, 59.8], "allreduce": [None, None]}},
         "gossip reached test loss 0.25 in 2 of 2 seeds by 60 s; allreduce reached test loss 0.25 in 0 of 2 seeds by "
-        "60 s: no ratio of times is claimed.",
+        "60 s: their times cannot be compared.",
     ),
     (
         {

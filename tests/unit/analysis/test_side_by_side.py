@@ -20,6 +20,7 @@ from gossim.plots.comparable import COMPARED, left_out
 from gossim.plots.style import arm_colours, arm_dashes
 from gossim.results import Results
 from gossim.scenario.scenario import Scenario
+from gossim.tables.columns import TABLES
 from gossim.tables.run_directory import RunDirectory
 from support.commands import gossim_command
 from support.drawing import figure_of, no_figures, only
@@ -149,7 +150,7 @@ def test_the_second_run_has_its_own_directory(runs: Path) -> None:
 
 def _begun(path: Path) -> tuple[Any, ...]:
     results = Results.open(path)
-    return results.scenario, results.manifest, results
+    return results.scenario, results.manifest, {name: results.pieces(name) for name in TABLES}
 
 
 def test_figures_of_two_runs_go_to_out(runs: Path, tmp_path: Path) -> None:

@@ -66,5 +66,22 @@ def test_what_ended_in_an_earlier_run_takes_no_time() -> None:
     assert left.in_all() == pytest.approx(20.0)
 
 
+def test_a_run_that_goes_on_knows_at_once_how_long_it_takes() -> None:
+    """Of 100 s an arm had come to 40 s when it was cut off; its clock repeats them in one."""
+    now_s = 0.0
+    left = TimeLeft(scenario(arms={"long": ARMS["long"]}), TAKES_S, 1, lambda: now_s)
+    left.begin(("long", 0))
+    now_s = 1.0
+    left.resume(("long", 0), 40.0)
+    left.advance(("long", 0), 0.4)
+    assert left.of_arm("long") == pytest.approx(60.0)
+    now_s = 11.0
+    left.advance(("long", 0), 0.5)
+    assert left.in_all() == pytest.approx(50.0)
+    now_s = 61.0
+    left.end(("long", 0))
+    assert left.in_all() == pytest.approx(0.0)
+
+
 def test_as_a_clock_has_it() -> None:
     assert [told(seconds) for seconds in (None, 0.4, 65.2, 7384.0)] == ["", "0:00", "1:05", "2:03:04"]

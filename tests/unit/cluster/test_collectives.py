@@ -93,7 +93,7 @@ def test_the_collective_decides_how_long_a_round_lasts_and_nothing_else(name: st
     assert torch.equal(rows[-1], trajectory(ring)[2][-1])
 
 
-@pytest.mark.parametrize("seed", [0, 1, 2])
+@pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in (1, 2))])
 @pytest.mark.parametrize("backup", [0, 1, 3])
 def test_a_round_with_backup_lasts_as_long_as_the_last_gradient_needed(backup: int, seed: int) -> None:
     """The (M − k)-th order statistic of shifted exponentials, for those that are late start again with the others."""

@@ -16,6 +16,7 @@ from gossim.cluster.stragglers import STRAGGLERS, Bursty
 from support.scenarios import only_arm, world_of
 
 SEEDS = (0, 1, 2)
+ONE_AND_SLOWLY_MORE = (0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in SEEDS[1:]))
 
 
 def compute(time_s: Any, *rules: dict[str, Any]) -> ComputeSettings:
@@ -70,7 +71,7 @@ def test_measurements_that_cannot_be_used(tmp_path: Path, content: str, column: 
         compute({"distribution": "empirical", "file": str(path), "column": column})
 
 
-@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("seed", ONE_AND_SLOWLY_MORE)
 @pytest.mark.parametrize("workers", [4, 16])
 def test_synchronous_rounds_of_shifted_exponentials_and_paretos(workers: int, seed: int) -> None:
     """E[max of M] = Δ + H_M/μ, and the Gamma functions of Pareto."""

@@ -67,8 +67,9 @@ class Opened:
 
     def picture(self, place: int) -> str:
         """The lines and bars of a figure, as they are drawn."""
-        paths = self.page.locator(".js-plotly-plot").nth(place).locator(".plot path")
-        return "".join(path.get_attribute("d") or "" for path in paths.all())
+        paths = self.page.locator(".js-plotly-plot").nth(place).locator(".scatterlayer path, .barlayer path")
+        drawn: str = paths.evaluate_all("paths => paths.map(path => path.getAttribute('d')).join()")
+        return drawn
 
     def move(self, slider: int, key: str, times: int = 1) -> None:
         handle = self.page.locator(".noUi-handle").nth(slider)

@@ -139,6 +139,7 @@ def test_forty_arms_look_different_and_the_first_eight_as_ever(recorded: Results
     assert [(line.get_color(), line.get_marker()) for line in curves] == [(look[0], look[2]) for look in looks]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("width", WIDTHS)
 def test_the_legend_of_two_runs_covers_no_curve(recorded: Results, width: float | None) -> None:
     """Curves in every corner: there is no place for it in the panel."""
@@ -176,6 +177,7 @@ def test_losses_that_no_logarithm_has(recorded: Results) -> None:
         check(figure)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("width", WIDTHS)
 def test_nothing_is_covered_or_cut_in_figures_of_weights_and_theory(width: float | None) -> None:
     push = {"algorithm": {"name": "gosgd_push", "push_probability": 0.5}}

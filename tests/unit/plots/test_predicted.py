@@ -123,6 +123,7 @@ def test_averaging_on_a_graph_is_where_it_is_predicted(topology: dict, latency_s
     assert error < mean / 5  # seeds have graphs of their own
 
 
+@pytest.mark.slow
 def test_local_sgd_is_predicted_for_probes_out_of_step() -> None:
     """With constant times, probes at the end of rounds find the workers equal: not what the mean over time is."""
     sections = NOISE | ARMS["rounds"] | {"compute": {"time_s": 0.1}, "until": {"time_s": 40.0}}
@@ -137,6 +138,7 @@ def test_local_sgd_is_predicted_for_probes_out_of_step() -> None:
     assert predict(only_arm(**NOISE, **ARMS["rounds"]), np.array([40.0])).assumed == ""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("workers", "probability", "seeds"),
     [

@@ -235,10 +235,17 @@ def test_settings_that_do_not_fit(model: dict[str, Any], data: dict[str, Any], m
 
 @pytest.mark.parametrize(
     ("name", "message"),
-    [("lstm", "does not take samples of shape .*an lstm learns sequences"), ("resnet", "needs images")],
+    [
+        ("lstm", r"needs sequences, \(length, features\), or images, and problem.data gives samples of shape \(2,\)"),
+        ("resnet", r"needs images \(channels, height, width\), and problem.data gives samples of shape \(2,\)"),
+        ("gosgd_cnn", "needs images of 28 × 28 pixels, and problem.data gives 2;"),
+    ],
 )
 def test_samples_that_do_not_fit(name: str, message: str) -> None:
+    """With gradients, and where the clock alone asks how many bytes a message has."""
     Path("t.csv").write_text("a,b,kind\n" + "".join(f"{n},{n * n},{n % 3}\n" for n in range(30)))
     data = {"name": "csv", "file": "t.csv", "target": "kind", "task": "classification"}
     with pytest.raises(InputError, match=message):
         problem_of({"name": name}, data)
+    with pytest.raises(InputError, match=message):
+        message_bytes(only_arm(problem={"model": {"name": name}, "data": data, "batch_size": 4}))

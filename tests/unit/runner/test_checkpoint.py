@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,8 @@ from gossim.errors import InputError
 from gossim.runner import pair
 from gossim.runner.checkpoint import Checkpoint, Checkpoints
 from gossim.scenario.scenario import Scenario
-from gossim.tables.parts import Parts
+from gossim.tables.parts import Parts, RecordedTables
+from support.algorithms import ALGORITHMS
 from support.interrupted import Stopped, table_bytes
 from support.optimizers import OPTIMIZERS
 from support.scenarios import scenario
@@ -63,7 +65,25 @@ def cheap_figures(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("gossim.results.Results.plot", lambda *_, **__: {})
 
 
-def test_every_algorithm_goes_on(algorithm: dict[str, Any], tmp_path: Path) -> None:
+def test_who_watches_is_told_where_it_goes_on_and_after_how_long(tmp_path: Path) -> None:
+    begun_s = time.monotonic()
+    cut_off(asked(), tmp_path, 2.0)
+    took_s = time.monotonic() - begun_s
+    watching = Stopped(1)
+    gossim.run(asked(), out=tmp_path, progress=watching)
+    ((time_s, steps, seconds),) = watching.resumed_after
+    assert 0 < seconds < took_s
+    assert 1.5 < time_s <= 2.0
+    assert 0 < steps < 160
+    assert min(watching.came) > time_s, "the clock that runs again is no progress"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=pytest.mark.slow if place % 4 else []) for place, name in enumerate(sorted(ALGORITHMS))],
+)
+def test_every_algorithm_goes_on(name: str, tmp_path: Path) -> None:
+    algorithm = ALGORITHMS[name]
     require_the_same(asked(algorithm=algorithm), tmp_path)
 
 
@@ -143,7 +163,7 @@ def test_a_checkpoint_that_cannot_be_used_is_as_none(damage: Any, tmp_path: Path
 
 def test_nothing_in_a_checkpoint_is_executed(tmp_path: Path) -> None:
     parts = Parts(tmp_path / "unfinished", "x")
-    saved = Checkpoints(parts, 0, 0, 1.0)
+    saved = Checkpoints(parts, 0, "push", 0, 1.0)
     with parts.written(saved.path) as archive:
         archive.writestr("about.json", json.dumps({"identity": "x", "windows": 1, "digest": "1", "rows": [0]}))
         with archive.open("values.npy", "w") as file:
@@ -161,9 +181,9 @@ def test_where_saving_takes_long_it_is_done_less_often(tmp_path: Path, monkeypat
 
     monkeypatch.setattr("gossim.runner.checkpoint.SHARE", 0.02)
     monkeypatch.setattr("time.monotonic", lambda: now)
-    saved = Checkpoints(Parts(tmp_path, "x"), 0, 0, 60.0)
+    saved = Checkpoints(Parts(tmp_path, "x"), 0, "push", 0, 60.0)
     monkeypatch.setattr(Parts, "written", slow)
-    due, nothing = [], Checkpoint(0, 0, [], np.zeros((0, 1)), {})
+    due, nothing = [], Checkpoint(0, 0, [], np.zeros((0, 1)), RecordedTables((), {}), 0.0)
     for now in range(0, 500):
         if saved.is_due():
             due.append(now)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from gossim.runner.experiment import Experiment
 from gossim.runner.figure_process import FigureProcess
 from gossim.tables.run_directory import RunDirectory
 from support.drawing import no_figures
+from support.processes import ran
 from support.scenarios import scenario
 
 ARMS = {name: {"algorithm": {"name": name}} for name in ("allreduce", "dpsgd")}
@@ -86,3 +88,12 @@ def test_the_first_seed_of_all_arms_is_told_of_unless_the_end_is_near(
         assert ended == [(arm, 0) for arm in ARMS]
         assert set(results.probes["arm"]) == set(ARMS)
         assert not results.manifest["figures_drawn"]
+
+
+def test_what_drawing_needs_is_loaded_without_scipy() -> None:
+    code = (
+        "import sys; from gossim.runner.figure_process import load; load(); "
+        "print('seaborn' in sys.modules, 'scipy' in sys.modules); from scipy import stats; print(stats.norm.cdf(0.0))"
+    )
+    done = ran([sys.executable, "-c", code])
+    assert done.stdout.split() == ["True", "False", "0.5"], done.stderr

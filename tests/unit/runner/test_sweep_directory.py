@@ -102,7 +102,8 @@ def test_a_run_that_has_not_ended_is_no_result(tmp_path: Path, monkeypatch: pyte
     def racing(task: PointTask) -> str | None:
         error = real(task)
         other = Experiment(gossim.Scenario.parse(task.data))
-        RunDirectory(Path(task.directory)).begin(other.scenario, other.manifest, other.results())
+        tables = {name: [frame] for name, frame in other.recording.tables().items()}
+        RunDirectory(Path(task.directory)).begin(other.scenario, other.manifest, tables)
         return error
 
     monkeypatch.setattr(processes, "run_point", racing)

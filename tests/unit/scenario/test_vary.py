@@ -148,7 +148,7 @@ def test_the_command_runs_resumes_and_takes_set_beside_it(small: Path) -> None:
     [
         (["--vary", "workers"], "--vary workers: must be KEY=V1,V2"),
         (["--vary", "workers="], "--vary workers=: must give at least one value"),
-        (["--vary", "workers=2,[3"], "the values are not valid YAML"),
+        (["--vary", "workers=2,[3"], "the values must be valid YAML"),
         (["--vary", "workers=2", "--vary", "workers=3"], "'workers' is varied already"),
         (["--vary", "workers=2,3", "--set", "workers=4"], "--vary workers: workers is set too"),
         (["--vary", "wrokers=2,3"], "wrokers = 2: unknown key; did you mean 'workers'?"),

@@ -23,7 +23,7 @@ from support import commands
         (ALGORITHMS["allreduce"], "collective = ring"),
         (ALGORITHMS["allreduce"], "timeout_s = null (> 0)"),
         (ALGORITHMS["dpsgd"], "order = combine_then_adapt (or adapt_then_combine)"),
-        (ALGORITHMS["choco"], "compression: none, top_k, random_k, sign (required)"),
+        (ALGORITHMS["choco"], "compression: none, top_k, random_k, sign, quantize (required)"),
         (ALGORITHMS["downpour"], "staleness_aware = false"),
         (ALGORITHMS["ssp"], "staleness >= 0 or null (required)"),
         (MODELS["mlp"], "hidden each >= 1 (required)"),

@@ -28,6 +28,7 @@ from gossim.runner.experiment import Experiment
 from gossim.runner.sweep_directory import SweepDirectory
 from gossim.scenario.scenario import Scenario
 from gossim.tables import manifest as manifests
+from gossim.tables import parquet
 from gossim.tables.columns import TABLES
 from gossim.tables.run_directory import RunDirectory
 from support.commands import GOSSIM, command
@@ -415,14 +416,14 @@ def test_the_disk_fills_while_figures_are_drawn(where: str, tmp_path: Path, monk
 
 def test_the_disk_fills_while_tables_are_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """After the first of two arms there is no room for tables any more. When there is again, the run goes on."""
-    real, calls = pd.DataFrame.to_parquet, 0
+    real, calls = parquet.write_pieces, 0
 
-    def to_parquet(frame: pd.DataFrame, path: Path, **options: Any) -> None:
+    def write_pieces(*arguments: Any) -> None:
         nonlocal calls
         calls += 1
-        full() if calls > 3 * len(TABLES) + 3 else real(frame, path, **options)
+        full() if calls > 3 * len(TABLES) + 3 else real(*arguments)
 
-    monkeypatch.setattr(pd.DataFrame, "to_parquet", to_parquet)
+    monkeypatch.setattr(parquet, "write_pieces", write_pieces)
     with pytest.raises(RunError, match="out: cannot be written: No space left on device"):
         gossim.run(asked(), out=tmp_path / "out")
     kept = Results.open(tmp_path / "out")
