@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from .scenario.scenario import Scenario, load
     from .scenario.sweep import Sweep
 
-__all__ = ["Algorithm", "InputError", "Results", "RunError", "Scenario", "ScenarioError", "load", "run", "sweep"]
+__all__ = ["Algorithm", "InputError", "Results", "RunError", "Scenario", "ScenarioError", "lab", "load", "run", "sweep"]
 __version__ = "0.1.0"
 
 os.environ.setdefault("MKL_CBWR", "AUTO")
@@ -68,6 +68,22 @@ def sweep(
     from .runner import sweep as sweeping
 
     return sweeping.sweep(scenario, over, **options)
+
+
+def lab(scenario: Scenario | str | Path) -> Any:
+    """Show a scenario in a notebook with sliders, and redraw its figures as they move.
+
+    Each move runs a smaller version of the scenario. Needs the extra `lab`, `pip install 'gossim[lab]'`.
+
+    Args:
+        scenario: A `Scenario`, or the path of its file.
+
+    Returns:
+        A Panel object: the last expression of a notebook's cell shows it.
+    """
+    from .interactive import page
+
+    return page.lab(scenario)
 
 
 def __getattr__(name: str) -> Any:

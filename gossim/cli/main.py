@@ -14,6 +14,7 @@ from ..files.atomic import ENDING
 from .calibrate import calibrate
 from .import_ import import_
 from .joined import followed
+from .lab import lab
 from .list_ import list_
 from .merge import merge
 from .options import INTERRUPTED, new_console
@@ -33,7 +34,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-for command in (run, sweep, merge, tune, validate, list_, plot, report, trace, weights, import_, calibrate):
+for command in (run, sweep, merge, tune, validate, list_, plot, report, lab, trace, weights, import_, calibrate):
     app.command(command.__name__.strip("_"))(command)
 
 

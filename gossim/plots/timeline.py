@@ -35,12 +35,12 @@ def timeline(results: RunData) -> Figure | None:
     if results.timeline.empty:
         return None
     arms = [arm for arm in results.scenario.arms if (results.timeline["arm"] == arm).any()]
-    end_s = _timeline_end_s(results)
+    end_s = shown_end_s(results)
     rows = [min(results.scenario.arms[arm].workers, SHOWN_WORKERS) for arm in arms]
     figure, grid = panels(len(arms), width=14, height=None, ratios=[max(count, 2) + 1.5 for count in rows])
     for axes, arm in zip(grid, arms, strict=True):
         own = of_first_seed(results, "timeline", arm)
-        shown = _slowest(own, results.scenario.arms[arm].workers)
+        shown = shown_workers(own, results.scenario.arms[arm].workers)
         for place, worker in enumerate(shown):
             _worker_row(axes, place, own[(own["worker"] == worker) & (own["start_s"] < end_s)])
         axes.set(title=as_text(arm), ylabel="worker", xlim=(0, end_s), yticks=range(len(shown)), yticklabels=shown)
@@ -61,7 +61,7 @@ def timeline(results: RunData) -> Figure | None:
     return fit(figure, entries, side="below")
 
 
-def _timeline_end_s(results: RunData) -> float:
+def shown_end_s(results: RunData) -> float:
     """Return when the timeline ends: after four steps of the slowest worker and two collectives; where workers fail,
     some time after the last one came back; never later than all arms were recorded. If no worker computes, all that was
     recorded is shown.
@@ -79,7 +79,7 @@ def _timeline_end_s(results: RunData) -> float:
     return float(min(shown_s, recorded_s))
 
 
-def _slowest(intervals: pd.DataFrame, workers: int) -> list[int]:
+def shown_workers(intervals: pd.DataFrame, workers: int) -> list[int]:
     """Return the workers to show, in order: all, or those with the longest steps and the first of the others."""
     if workers <= SHOWN_WORKERS:
         return list(range(workers))

@@ -66,6 +66,17 @@ def beside(results: RunData, end_s: float) -> list[Chart]:
     return [chart._replace(key=f"film_{chart.key}", has_cursor=True) for chart in found]
 
 
+def over_time(results: RunData) -> list[Chart]:
+    """Return the loss, the consensus distance and Σα by simulated time, those that the run has."""
+    measure = shown_loss(results)
+    made = [
+        _by_time(results, measure, "Loss by simulated time"),
+        _by_time(results, "consensus_distance", "Consensus distance by simulated time"),
+        _by_time(results, "alpha_sum", "Σα, in flight included"),
+    ]
+    return [chart for chart in made if chart is not None]
+
+
 def arm_lines(results: RunData) -> list[dict[str, str]]:
     """Return the name, colour and dashes of each arm's line, for the legend that all charts share."""
     return [{"name": arm, **_look(results, arm, place)} for place, arm in enumerate(results.scenario.arms)]
