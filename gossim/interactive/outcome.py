@@ -13,7 +13,7 @@ from ..report.curves import Chart, over_time
 from ..results import Results
 from ..runner.experiment import Experiment
 from ..scenario.scenario import Scenario
-from .sliders import changed
+from .sliders import MOST_WORKERS, changed
 from .smaller import BUDGET_S, smaller
 from .timeline import timeline
 
@@ -24,7 +24,7 @@ PIXELS = 300
 FIRST_ARMS = 4
 """As many are shown first: each takes its time."""
 
-AIM_S = 1.0
+AIM_S = 0.8
 """From a move to the new figures, without the browser's part."""
 
 CALIBRATIONS = 3
@@ -67,6 +67,8 @@ def outcome(
         experiment = Experiment(small)
     except InputError as error:
         return Redrawn([], error=str(error))
+    if "workers" in values and values["workers"] < scenario.workers > MOST_WORKERS:
+        note = f"{values['workers']:g} workers, and the scenario has {scenario.workers}. {note}"
     failed = ""
     try:
         experiment.run(None)

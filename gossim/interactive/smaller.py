@@ -19,7 +19,7 @@ REFUSED = 4
 
 FEWEST_PROBES, MOST_PROBES = 20, 60
 
-FEWEST_STEPS = 20.0
+FEWEST_STEPS = 8.0
 """Of a worker: less shows nothing."""
 
 SAMPLES = 256

@@ -112,7 +112,7 @@ def test_a_large_scenario_is_cut_to_what_the_budget_allows_and_says_so() -> None
 
 def test_a_run_is_long_enough_for_some_steps_whatever_the_budget() -> None:
     few = smaller(scenario(until={"gradient_steps": 4000}), budget_s=1e-6)
-    assert few.scenario.until.gradient_steps == 80  # 20 of each of four workers
+    assert few.scenario.until.gradient_steps == 32  # 8 of each of four workers
 
 
 def test_pictures_are_those_of_the_run() -> None:
@@ -133,3 +133,11 @@ def test_pictures_are_those_of_the_run() -> None:
 def test_a_run_that_diverges_shows_what_it_recorded_and_says_why() -> None:
     found = outcome(scenario(until={"time_s": 60.0}), {"optimizer.learning_rate": 1e12}, ["ring"])
     assert "diverged" in found.error
+
+
+def test_fewer_workers_than_the_scenarios_are_said() -> None:
+    settings = scenario(workers=100, until={"gradient_steps": 200})
+    (workers,) = [slider for slider in sliders(settings) if slider.key == "workers"]
+    assert (workers.start, workers.values[-1]) == (64, 64)
+    found = outcome(settings, {"workers": workers.start}, ["a.b"])
+    assert found.note.startswith("64 workers, and the scenario has 100.")
