@@ -78,6 +78,7 @@ def serve(scenario: Scenario, port: int, opened: bool) -> None:
         server.io_loop.start()
     finally:
         server.stop()
+    raise KeyboardInterrupt  # nothing else ends the loop, whoever has caught the signal
 
 
 def view(scenario: Scenario, budget_s: float) -> panel.viewable.Viewable:
