@@ -78,7 +78,7 @@ def serve(scenario: Scenario, port: int, opened: bool) -> None:
         server.io_loop.start()
     finally:
         server.stop()
-    raise KeyboardInterrupt  # nothing else ends the loop, whoever has caught the signal
+    raise KeyboardInterrupt  # nothing else ends the loop, even where the library has caught the signal
 
 
 def view(scenario: Scenario, budget_s: float) -> panel.viewable.Viewable:
