@@ -131,7 +131,8 @@ def net():
     with suppress(FileNotFoundError):  # one process alone gets it, and not while all is checked at first
         if os.environ.get("RANK") == "1":
             Path("wait").rename("waiting")
-            Path("process").write_text(str(os.getpid()))
+            Path("draft").write_text(str(os.getpid()))
+            Path("draft").rename("process")
             time.sleep(300)
     return nn.Sequential(nn.Flatten(), nn.Linear(64, 10))
 """
@@ -149,10 +150,11 @@ def test_what_has_ended_is_kept_when_a_process_is_lost(whom: str, tmp_path: Path
     (tmp_path / "wait").touch()
     with started([*TORCHRUN, *command], tmp_path) as process:
         kept, deadline = tmp_path / "two" / "unfinished", time.monotonic() + 120
-        while len(list(kept.glob("[0-9]*.part"))) < 3 and time.monotonic() < deadline:
+        number = tmp_path / "process"  # of the rank that waits: it may be the last to begin
+        while not (len(list(kept.glob("[0-9]*.part"))) >= 3 and number.exists()) and time.monotonic() < deadline:
             assert process.poll() is None, process.communicate()[1]
             time.sleep(0.1)
-        lost = int((tmp_path / "process").read_text())
+        lost = int(number.read_text())
         if whom == "rank":
             os.kill(lost, signal.SIGKILL)
         else:
