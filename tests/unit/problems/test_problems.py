@@ -147,7 +147,9 @@ def test_images_too_small_for_the_cnn() -> None:
         problem_of("conv", model={"name": "gosgd_cnn"})
 
 
-@pytest.mark.parametrize(("name", "train", "test"), [("digits", 1437, 360), ("mnist5k", 4000, 1000)])
+@pytest.mark.parametrize(
+    ("name", "train", "test"), [("digits", 1437, 360), pytest.param("mnist5k", 4000, 1000, marks=pytest.mark.slow)]
+)
 def test_data_sets_have_their_sizes_classes_and_types(name: str, train: int, test: int) -> None:
     data = loaded(DATA[name].model_validate({}))
     assert (len(data.train_x), len(data.test_x)) == (train, test)

@@ -396,7 +396,13 @@ def full(*_: Any, **__: Any) -> Any:
     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
-@pytest.mark.parametrize("where", ["gossim.plots.figure_files.write_figures", "gossim.plots.figure_files.save"])
+@pytest.mark.parametrize(
+    "where",
+    [
+        "gossim.plots.figure_files.write_figures",
+        pytest.param("gossim.plots.figure_files.save", marks=pytest.mark.slow),
+    ],
+)
 def test_the_disk_fills_while_figures_are_drawn(where: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "s.yaml").write_text(asked().to_yaml())
     monkeypatch.setattr(where, full)
