@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import cast
 
 import simpy
 
@@ -76,6 +77,8 @@ class AllReduceMean:
         """
         if now.closed.triggered:
             self._too_late(now, worker, row, meanwhile)
+            if now.weighted and now.done.triggered:
+                self._take(worker, cast(int, now.done.value))
             return now.done
         if meanwhile:
             now.meanwhile[worker] = None
@@ -139,8 +142,9 @@ class AllReduceMean:
         self.round.entered.pop(worker, None)
         self.round.joining.pop(worker, None)
         self.round.meanwhile.pop(worker, None)
-        row = None if self.round.closed.triggered else self.round.arrived.pop(worker, None)
-        if row is not None:
+        self.round.late.pop(worker, None)
+        row = self.round.arrived.pop(worker, None)
+        if row is not None and not self.round.closed.triggered:  # else it was given back
             self.context.program.rows.release(row)
         self._found()
         self._close_if_complete()
@@ -245,13 +249,11 @@ class AllReduceMean:
             self._overlapped_until_now(now, worker)
         now.meanwhile = {}
         rows = self.context.program.rows
+        rows.hold(mean, len(now.entered) + len(now.joining))
+        for worker in now.entered:
+            worker.drafts[mean] = None
         if now.weighted:
             self._give(now, mean)
-        else:
-            rows.hold(mean, len(now.entered))
-            for worker in now.entered:
-                worker.drafts[mean] = None
-        rows.hold(mean, len(now.joining))
         for worker, joined in now.joining.items():
             worker.drafts[mean] = None
             worker.step(mean, own=False)
@@ -262,10 +264,15 @@ class AllReduceMean:
         self._found()
 
     def _give(self, now: AllReduceRound, mean: int) -> None:
-        """Give the members of a weighted round its mean, and those that were in time the mean of their α."""
+        """Give the members of a weighted round that wait its mean, and those that were in time the mean of their α."""
         for worker in now.entered:
-            worker.combine(worker.row, (1.0, mean))
+            if worker in now.arrived or worker in now.late:
+                self._take(worker, mean)
         share_weights(worker for worker in now.arrived if worker in now.entered)
+
+    def _take(self, worker: Member, mean: int) -> None:
+        worker.combine(worker.row, (1.0, mean))
+        worker.drop(mean)
 
 
 def _named(workers: list[Member]) -> str:
