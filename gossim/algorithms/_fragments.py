@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from ..errors import InputError
+from ..schema.violations import broken_at
 from ..sim.node import Node
 
 
@@ -29,6 +30,12 @@ class NormFunction(NamedTuple):
 
 class ProductFunction(NamedTuple):
     """u v, place by place."""
+
+
+def refuse_uneven(fragments: int, period: int) -> None:
+    """Raise pydantic's error unless each fragment is due equally often in a period."""
+    if period % fragments:
+        raise broken_at(("fragments",), fragments, f"must divide the period, {period}")
 
 
 def fragment(node: Node, row: int, number: int, count: int) -> int:

@@ -14,7 +14,7 @@ from ..sim.server import Server
 from ..sim.worker import Worker
 from ._base import Process
 from ._compressing import Compressing, Compressor
-from ._fragments import NormFunction, ProductFunction, UnitFunction, fragment, fragment_bytes
+from ._fragments import NormFunction, ProductFunction, UnitFunction, fragment, fragment_bytes, refuse_uneven
 
 
 def _version(message: Message) -> int:
@@ -52,8 +52,7 @@ class DecoupledDiLoCo(Compressing):
 
     @model_validator(mode="after")
     def _fragments_come_in_turn(self) -> DecoupledDiLoCo:
-        if self.period % self.fragments:
-            raise broken_at(("fragments",), self.fragments, f"must divide the period, {self.period}")
+        refuse_uneven(self.fragments, self.period)
         if self.compresses and self.fragments > 1:
             raise broken_at(("fragments",), self.fragments, "must be 1 with compression, which is of whole vectors")
         return self

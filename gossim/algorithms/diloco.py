@@ -12,7 +12,7 @@ from ..sim.worker import Worker
 from ._base import Process
 from ._compressing import Compressing, Compressor
 from ._families import Overlapping
-from ._fragments import fragment, fragment_bytes
+from ._fragments import fragment, fragment_bytes, refuse_uneven
 
 
 class DiLoCo(Compressing, Overlapping):
@@ -49,8 +49,7 @@ class DiLoCo(Compressing, Overlapping):
 
     @model_validator(mode="after")
     def _fragments_come_in_turn(self) -> DiLoCo:
-        if self.period % self.fragments:
-            raise broken_at(("fragments",), self.fragments, f"must divide the period, {self.period}")
+        refuse_uneven(self.fragments, self.period)
         if self.overlap_steps >= self.period // self.fragments:
             rule = f"must be below period/fragments, {self.period // self.fragments}: the next fragment is due then"
             raise broken_at(("overlap_steps",), self.overlap_steps, rule)

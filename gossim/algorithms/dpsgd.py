@@ -32,9 +32,7 @@ class DPSGD(InRounds):
             if not combine_first:
                 w.step(gradient)
                 w.tell(w.row)
-            mixed = yield from w.mix(self.timeout_s)
-            w.average(w.row, mixed)
-            w.use_up_all(mixed)
+            yield from w.mix_in(self.timeout_s)
             if combine_first:
                 w.step(gradient)
             w.round += 1

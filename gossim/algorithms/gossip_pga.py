@@ -34,9 +34,7 @@ class GossipPGA(InRounds, WithCollective):
             w.step(gradient)
             if (w.round + 1) % self.period:
                 w.tell(w.row)
-                mixed = yield from w.mix(self.timeout_s)
-                w.average(w.row, mixed)
-                w.use_up_all(mixed)
+                yield from w.mix_in(self.timeout_s)
             else:
                 mean = yield group.arrive(now, w, w.draft(w.row))
                 w.take(mean)

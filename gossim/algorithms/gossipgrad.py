@@ -46,9 +46,7 @@ class GossipGraD(InRounds):
                 place, hop = int(places[w.index]), 2 ** (w.round % hops)
                 w.post(w.pack(int(circle[(place + hop) % w.workers]), w.row, round=w.round))
                 sender = int(circle[(place - hop) % w.workers])
-                mixed = yield from w.mix(self.timeout_s, {sender: 0.5})
-                w.average(w.row, mixed)
-                w.use_up_all(mixed)
+                yield from w.mix_in(self.timeout_s, {sender: 0.5})
             w.round += 1
 
 

@@ -35,9 +35,7 @@ class QGDSGDm(InRounds):
             w.step(gradient)
             w.combine(w.row, (1.0, w.row), (-self.beta, velocity))
             w.tell(w.row)
-            mixed = yield from w.mix(self.timeout_s)
-            w.average(w.row, mixed)
-            w.use_up_all(mixed)
+            yield from w.mix_in(self.timeout_s)
             w.combine(velocity, (self.beta, velocity), (1 - self.beta, before), (self.beta - 1, w.row))
             w.drop(before)
             w.round += 1

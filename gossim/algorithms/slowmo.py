@@ -51,7 +51,5 @@ class SlowMo(InRounds, WithCollective):
                 w.combine(w.row, (1.0, anchor))
             elif self.base == "dpsgd":
                 w.tell(w.row)
-                mixed = yield from w.mix(self.timeout_s)
-                w.average(w.row, mixed)
-                w.use_up_all(mixed)
+                yield from w.mix_in(self.timeout_s)
             w.round += 1

@@ -105,6 +105,19 @@ class Rounds(Messaging):
         # In the order of the workers, not of arrival: the sum's rounding must not depend on who was late.
         return sorted(mixed, key=lambda pair: pair[1].sender)
 
+    def mix_in(
+        self, timeout_s: float | None = None, weights: dict[int, float] | None = None
+    ) -> Generator[simpy.Event, Any, None]:
+        """Average x with the parameters that this round's messages bring: x_i ← Σ_j W_ij x_j. To be yielded from.
+
+        Args:
+            timeout_s: As in `gather`.
+            weights: As in `mix`.
+        """
+        mixed = yield from self.mix(timeout_s, weights)
+        self.average(self.row, mixed)
+        self.use_up_all(mixed)
+
     def follow(self) -> None:
         """Remember from now on how far each sender is, for `let_catch_up`."""
         self.rounds.latest = {}

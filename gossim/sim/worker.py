@@ -9,7 +9,7 @@ A worker is built up in layers, each in a file of its own; `Worker` has the verb
 | `allreduce`, `partial_allreduce`, `find_group`, `leave_group` | here |
 | `accompany`, `flow`, `move_both` | `gossim.sim.companion.WithCompanion` |
 | `ask`, `pull` | `gossim.sim.questions.Asking` |
-| `tell`, `gather`, `mix`, `expect`, `gathered` | `gossim.sim.rounds.Rounds` |
+| `tell`, `gather`, `mix`, `mix_in`, `expect`, `gathered` | `gossim.sim.rounds.Rounds` |
 | `follow`, `let_catch_up` | `gossim.sim.rounds.Rounds` |
 | `push`, `spread`, `post`, `receive`, `news`, `merge`, `average` | `gossim.sim.messaging.Messaging` |
 | `halved`, `use_up_all`, `neighbours`, `weights`, `adopt` | `gossim.sim.messaging.Messaging` |

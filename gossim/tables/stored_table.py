@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
+from copy import copy
 from pathlib import Path
 from typing import get_args
 
@@ -40,7 +41,9 @@ class StoredTable:
 
     def only(self, runs: Collection[tuple[str, int]]) -> StoredTable:
         """The same table with the rows of these arms and seeds alone."""
-        return StoredTable(self.name, self.path, runs)
+        same = copy(self)  # with the same open file
+        same.runs = runs
+        return same
 
     def pieces(self, columns: Sequence[str] | None = None) -> Iterator[pd.DataFrame]:
         """Read some thousand rows at a time, with all columns or with these. Raises InputError if it is damaged."""
